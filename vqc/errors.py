@@ -1,0 +1,45 @@
+"""Every mistake a user can make, as one exception tree.
+
+Each message is one sentence that names the thing, says what is wrong with it, and says what to do next.
+The command line prints it after ``vqc:`` and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VQCError(Exception):
+    """Base of all errors that a user can cause; anything else that escapes is a bug in vqc."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class MediaError(VQCError):
+    """An image or audio file cannot be read, or is of a sort that is not supported."""
+
+
+class ContainerError(VQCError):
+    """A ``.vqc`` file is damaged, cut short, implausible, or not a ``.vqc`` file at all."""
+
+
+class ModelNotFoundError(VQCError):
+    """No model with this name or digest is bundled or in the user's model folder."""
+
+
+class CheckpointError(VQCError):
+    """A model file cannot be read, or its config and tensors do not belong together."""
+
+
+class OutputError(VQCError):
+    """A result cannot be written: the target exists, or its folder is missing or read-only."""
+
+
+class TrainingError(VQCError):
+    """Training cannot start or go on: no data, a run folder of another config, or a loss that is not finite."""
+
+
+class OptionError(VQCError):
+    """An option has a value that cannot be used."""
+
+    exit_code: ClassVar[int] = 2
