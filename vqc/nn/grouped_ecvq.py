@@ -1,0 +1,151 @@
+"""Product of entropy-constrained vector quantizers, a dictionary for each quality, searched group-parallel.
+
+A latent vector is cut into groups of a few neighbouring dimensions; each group has its own codebook. The code chosen
+for z minimises ‖z − e_k‖² + bits(k) with bits(k) = −log₂ p(k) (ECVQ: Chou, Lookabaugh and Gray 1989), so the latents
+must be scaled such that one bit is worth one unit of squared error. Codebooks and probabilities follow the data by
+exponential moving averages while training, and stand still in evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+GroupShape = tuple[int, int, int]  # how many groups, dimensions of each, entries of each codebook
+_SEARCH_ELEMENTS = 1 << 24  # distances held at once
+
+
+class GroupedCodes(NamedTuple):
+    """Result of a quantization of [N, dims]."""
+
+    quantized: Tensor  # [N, dims], straight-through: its gradient is that of the input
+    codes: Tensor  # int64 [N, G]
+    commitment: Tensor  # scalar: mean over N of ‖z − sg(e)‖²
+    bits: Tensor  # scalar: mean over N of the sum of bits(k) over the groups
+
+
+class GroupedECVQ(nn.Module):
+    """Entropy-constrained codebooks for `qualities` rates over a latent of sum(count · dims) dimensions."""
+
+    def __init__(self, groups: Sequence[GroupShape], qualities: int, *, decay: float = 0.99) -> None:
+        super().__init__()
+        self.groups, self.qualities, self.decay = tuple(groups), qualities, decay
+        for i, (count, dims, size) in enumerate(self.groups):
+            self.register_buffer(f"codebook_{i}", torch.zeros(qualities, count, size, dims))
+            self.register_buffer(f"ema_count_{i}", torch.ones(qualities, count, size))
+            self.register_buffer(f"probability_{i}", torch.full((qualities, count, size), 1 / size))
+
+    @property
+    def dims(self) -> int:
+        """Dimensions of a latent."""
+        return sum(count * dims for count, dims, _ in self.groups)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Codebook size of each group."""
+        return tuple(size for count, _, size in self.groups for _ in range(count))
+
+    def bits(self, i: int, level: int) -> Tensor:
+        """Ideal code length of each entry of shape i, [count, K]."""
+        probability: Tensor = getattr(self, f"probability_{i}")
+        return -torch.log2(probability[level])
+
+    def encode(self, latents: Tensor, level: int) -> Tensor:
+        """Latents [N, dims] to codes int64 [N, G] of dictionary `level` (0-based)."""
+        codes = []
+        for i, z in self._split(latents):
+            codes.append(_search(z, self._codebook(i)[level], self.bits(i, level)).T)
+        return torch.cat(codes, 1)
+
+    def decode(self, codes: Tensor, level: int) -> Tensor:
+        """Codes [N, G] to quantized latents [N, dims]."""
+        parts, start = [], 0
+        for i, (count, dims, _) in enumerate(self.groups):
+            k = codes[:, start : start + count].T
+            entries = torch.gather(self._codebook(i)[level], 1, k[..., None].expand(-1, -1, dims))
+            parts.append(entries.transpose(0, 1).flatten(1))
+            start += count
+        return torch.cat(parts, 1)
+
+    def forward(self, latents: Tensor, level: int) -> GroupedCodes:
+        """Quantize latents [N, dims]; while training also move the dictionary towards them."""
+        codes = self.encode(latents.detach(), level)
+        entries = self.decode(codes, level)
+        bits = latents.new_zeros(())
+        start = 0
+        for i, (count, _, _) in enumerate(self.groups):
+            bits = bits + torch.gather(self.bits(i, level), 1, codes[:, start : start + count].T).sum()
+            start += count
+        commitment = (latents - entries).square().sum(1).mean()
+        if self.training:
+            self._follow(latents.detach(), codes, level)
+        return GroupedCodes(latents + (entries - latents).detach(), codes, commitment, bits / len(latents))
+
+    def _codebook(self, i: int) -> Tensor:
+        codebook: Tensor = getattr(self, f"codebook_{i}")
+        return codebook
+
+    def _split(self, latents: Tensor) -> list[tuple[int, Tensor]]:
+        parts, start = [], 0
+        for i, (count, dims, _) in enumerate(self.groups):
+            z = latents[:, start : start + count * dims].unflatten(1, (count, dims)).transpose(0, 1)
+            parts.append((i, z.contiguous()))
+            start += count * dims
+        return parts
+
+    @torch.no_grad()
+    def _follow(self, latents: Tensor, codes: Tensor, level: int) -> None:
+        start = 0
+        for i, z in self._split(latents):
+            count, dims, size = self.groups[i]
+            k = codes[:, start : start + count].T
+            start += count
+            hits, sums = _statistics(z, k, size)
+            ema, codebook = getattr(self, f"ema_count_{i}")[level], self._codebook(i)[level]
+            ema.mul_(self.decay).add_(hits, alpha=1 - self.decay)
+            # e ← e + (1 − γ) (Σz − n·e) / N: the moving average of equation 6 of the paper, without a stored sum
+            step = (sums - hits[..., None] * codebook) * ((1 - self.decay) / ema.clamp_min(1e-3))[..., None]
+            codebook.add_(step)
+            smoothed = ema + 1e-4 * ema.sum(-1, keepdim=True) / size
+            getattr(self, f"probability_{i}")[level].copy_(smoothed / smoothed.sum(-1, keepdim=True))
+
+    @torch.no_grad()
+    def fit(self, latents: Tensor, level: int, *, iterations: int = 12, seed: int = 0) -> None:
+        """Start dictionary `level` by entropy-constrained k-means on latents [N, dims]."""
+        generator = torch.Generator().manual_seed(seed)
+        for i, z in self._split(latents):
+            count, dims, size = self.groups[i]
+            chosen = torch.randperm(z.shape[1], generator=generator)[:size]
+            codebook, bits = z[:, chosen].clone(), torch.full((count, size), 4.0)
+            codebook[:, 0] = z.mean(1)
+            hits = torch.ones(count, size)
+            for _ in range(iterations):
+                k = _search(z, codebook, bits)
+                hits, sums = _statistics(z, k, size)
+                codebook = torch.where(hits[..., None] > 0, sums / hits.clamp_min(1)[..., None], codebook)
+                bits = -torch.log2((hits + 0.1) / (hits + 0.1).sum(-1, keepdim=True))
+            self._codebook(i)[level].copy_(codebook)
+            getattr(self, f"ema_count_{i}")[level].copy_(hits * (200 / z.shape[1]))
+            probability = (hits + 0.1) / (hits + 0.1).sum(-1, keepdim=True)
+            getattr(self, f"probability_{i}")[level].copy_(probability)
+
+
+def _search(z: Tensor, codebook: Tensor, bits: Tensor) -> Tensor:
+    """argmin_k ‖z − e_k‖² + bits(k), without the constant ‖z‖²: z [G, N, D], codebook [G, K, D] → [G, N]."""
+    constant = (codebook.square().sum(-1) + bits)[:, None]
+    step = max(1, _SEARCH_ELEMENTS // (z.shape[0] * codebook.shape[1]))
+    parts = [
+        torch.baddbmm(constant, part, codebook.transpose(1, 2), alpha=-2).argmin(-1) for part in z.split(step, 1)
+    ]
+    return torch.cat(parts, 1)
+
+
+def _statistics(z: Tensor, codes: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Hits [G, K] and sums [G, K, D] of the vectors z [G, N, D] that took each code [G, N]."""
+    hits = z.new_zeros(z.shape[0], size).scatter_add_(1, codes, torch.ones_like(codes, dtype=z.dtype))
+    sums = z.new_zeros(z.shape[0], size, z.shape[2])
+    sums.scatter_add_(1, codes[..., None].expand(-1, -1, z.shape[2]), z)
+    return hits, sums
