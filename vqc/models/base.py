@@ -1,0 +1,161 @@
+"""What every codec model offers: signal ↔ codes at several qualities, and the integer tables of its codes.
+
+::
+
+    image or waveform ── encode ──► codes [B, G, ...] ── to_symbols ──► integers for the entropy coder
+    image or waveform ◄── decode ── codes [B, G, ...] ◄─ from_symbols ─ (exact, reversible)
+
+A group is one code map; all groups of a quality lie on the same grid, group g uses ``codebook_sizes(quality)[g]``
+entries. Quality runs from 1 (smallest files) to ``qualities`` (best).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+Int64Array = npt.NDArray[np.int64]
+
+TABLE_PRECISION = 16  # bits: each row of a static table sums to 2**16
+TRAINING_STATE_PREFIX = "ema_"  # buffers with such a last name serve training alone and are not exported
+
+
+class CodecModel(nn.Module, ABC):
+    """A network between a signal and codes. Subclasses call `register_static_table` at the end of their constructor."""
+
+    kind: ClassVar[str]
+    media: ClassVar[Literal["image", "audio"]]
+    float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
+
+    config: Any
+    static_table: Tensor  # int32 [Q, G, K]
+
+    @property
+    def qualities(self) -> int:
+        """Number of quality levels."""
+        return 1
+
+    @property
+    def default_quality(self) -> int:
+        """The level used when none is asked for."""
+        return 1
+
+    @abstractmethod
+    def codebook_sizes(self, quality: int) -> tuple[int, ...]:
+        """Number of entries of each group's codebook at a quality; its length is the number of groups G."""
+
+    def static_frequencies(self, quality: int) -> Int64Array:
+        """Order-0 tables of the symbols, int64 [G, K]: each row sums to 2**16, 0 beyond the group's size, else >= 1."""
+        sizes = self.codebook_sizes(quality)
+        table = self.static_table[quality - 1, : len(sizes), : max(sizes)]
+        return cast(Int64Array, table.cpu().numpy().astype(np.int64))
+
+    def to_symbols(self, codes: Int64Array) -> Int64Array:
+        """Codes [G, ...] of one stream to the integers the entropy coder sees, from the same alphabets; reversible."""
+        return codes
+
+    def from_symbols(self, symbols: Int64Array) -> Int64Array:
+        """The inverse of `to_symbols`."""
+        return symbols
+
+    def register_static_table(self) -> None:
+        """Add the buffer of the tables, uniform until `set_static_table` has been called."""
+        rows = [[uniform_frequencies(k) for k in self.codebook_sizes(q + 1)] for q in range(self.qualities)]
+        groups, entries = max(map(len, rows)), max(len(row) for rows_q in rows for row in rows_q)
+        table = torch.zeros(self.qualities, groups, entries, dtype=torch.int32)
+        for q, rows_q in enumerate(rows):
+            for g, row in enumerate(rows_q):
+                table[q, g, : len(row)] = torch.from_numpy(row)
+        self.register_buffer("static_table", table)
+
+    def set_static_table(self, table: Int64Array) -> None:
+        """Store tables [Q, G, K] (frequencies, not counts: see `static_frequencies` for what each row must satisfy)."""
+        if table.shape != tuple(self.static_table.shape):
+            raise ValueError(f"static table has shape {table.shape}, expected {tuple(self.static_table.shape)}")
+        for q in range(self.qualities):
+            for g, size in enumerate(self.codebook_sizes(q + 1)):
+                row = table[q, g]
+                if row.sum() != 1 << TABLE_PRECISION or row[:size].min() < 1 or row[size:].any():
+                    raise ValueError(f"static table of quality {q + 1}, group {g} is not a frequency table of {size}")
+        self.static_table.copy_(torch.from_numpy(table.astype(np.int32)))
+
+
+class ImageModel(CodecModel):
+    """A model of RGB images in [0, 1]."""
+
+    media: ClassVar[Literal["image", "audio"]] = "image"
+
+    @property
+    @abstractmethod
+    def downsampling_factor(self) -> int:
+        """Pixels per side of one code."""
+
+    @property
+    @abstractmethod
+    def halo(self) -> int:
+        """Pixels of context beyond a tile that its codes and pixels can depend on; a multiple of the factor."""
+
+    @abstractmethod
+    def encode(self, image: Tensor, quality: int) -> Tensor:
+        """Image [B, 3, H, W] in [0, 1], H and W multiples of the factor, to codes int64 [B, G, H/f, W/f]."""
+
+    @abstractmethod
+    def decode(self, codes: Tensor, quality: int) -> Tensor:
+        """Codes [B, G, h, w] to an image [B, 3, h·f, w·f], about [0, 1], not clamped."""
+
+
+class AudioModel(CodecModel):
+    """A model of mono waveforms in [-1, 1]."""
+
+    media: ClassVar[Literal["image", "audio"]] = "audio"
+
+    @property
+    @abstractmethod
+    def sample_rate(self) -> int:
+        """Samples per second of the waveforms."""
+
+    @property
+    @abstractmethod
+    def hop_length(self) -> int:
+        """Samples per code frame."""
+
+    @property
+    @abstractmethod
+    def halo(self) -> int:
+        """Frames of context on each side of a chunk that its codes and samples can depend on."""
+
+    @abstractmethod
+    def encode(self, waveform: Tensor, quality: int) -> Tensor:
+        """Waveform [B, T] in [-1, 1], T a multiple of the hop, to codes int64 [B, G, T/hop]."""
+
+    @abstractmethod
+    def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
+        """Codes [B, G, T] to a waveform [B, T·hop]; `first_frame`: position of codes[..., 0] in the whole file."""
+
+
+def uniform_frequencies(size: int) -> Int64Array:
+    """A table of `size` entries which sums to 2**16, as flat as integers allow."""
+    share, rest = divmod(1 << TABLE_PRECISION, size)
+    return share + (np.arange(size) < rest).astype(np.int64)
+
+
+@torch.inference_mode()
+def collect_counts(model: ImageModel | AudioModel, batches: Iterable[Tensor]) -> Int64Array:
+    """How often each symbol occurs when these batches are encoded at each quality, int64 [Q, G, K].
+
+    Batches are what `model.encode` takes; every item is a stream of its own. The model should be in evaluation mode.
+    """
+    counts = np.zeros(tuple(model.static_table.shape), dtype=np.int64)
+    for batch in batches:
+        for q in range(model.qualities):
+            for codes in model.encode(batch, q + 1).cpu().numpy():
+                symbols = model.to_symbols(codes)
+                for g in range(symbols.shape[0]):
+                    counts[q, g] += np.bincount(symbols[g].ravel(), minlength=counts.shape[2])
+    return counts

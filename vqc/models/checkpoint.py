@@ -1,0 +1,167 @@
+"""Models to files and back: one safetensors file holds the weights, the config and where they came from.
+
+Torch is imported when weights are read or written, not before: `read_info` is for commands that must be quick.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from vqc.errors import CheckpointError, OutputError
+from vqc.models.config import canonical_json, config_to_dict
+from vqc.models.info import (
+    FORMAT,
+    ModelInfo,
+    StoredTensor,
+    checksum,
+    digest_of,
+    info_from_header,
+    parse_header,
+    read_info,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vqc.models.base import CodecModel
+
+__all__ = ["LoadedModel", "ModelInfo", "load_checkpoint", "read_info", "save_checkpoint"]
+
+SAFETENSORS_NAMES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
+
+
+class LoadedModel(NamedTuple):
+    """A model ready for use and the description of its file."""
+
+    model: CodecModel  # evaluation mode, float32, on the device asked for
+    info: ModelInfo
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str],
+    model: CodecModel,
+    *,
+    name: str,
+    training: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    weights: Literal["float32", "float16"] = "float32",
+) -> str:
+    """Write a model file and return its digest (hex).
+
+    With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
+    `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
+    compresses with the model must first load the file. State that only training needs is left out.
+    The file appears whole or not at all. CheckpointError: a weight is not finite, or cannot be stored in float16.
+    """
+    from safetensors.torch import save
+
+    tensors = {key: _stored(key, t, model, weights) for key, t in _exported(model).items()}
+    config = config_to_dict(model.config)
+    info = {
+        "name": name,
+        "kind": model.kind,
+        "media": model.media,
+        "config": config,
+        "qualities": model.qualities,
+        "default_quality": model.default_quality,
+        "parameters": sum(t.numel() for t in tensors.values() if t.is_floating_point()),
+        "training": dict(training),
+        "figures": dict(figures),
+    }
+    digest = digest_of(model.kind, config, map(_as_stored, tensors.items()))
+    metadata = {"format": FORMAT, "info": canonical_json(info), "digest": digest}
+    _write_whole(Path(path), save(tensors, metadata | {"check": checksum(metadata)}))
+    return digest
+
+
+def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:
+    """Read a model file; CheckpointError when it is damaged, or its tensors do not belong to its config."""
+    from safetensors.torch import load
+
+    from vqc.models.registry import build_model
+
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read the model {path}: {error.strerror or error}") from None
+    header = parse_header(data, len(data), path)
+    info = info_from_header(header, len(data), path)
+    body = memoryview(data)[header.data_start :]
+    stored = (StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors)
+    if digest_of(info.kind, info.config, stored) != info.digest:
+        raise CheckpointError(f"the weights in {path} do not match their digest; the file is damaged, get it again")
+    model = build_model(info.kind, info.config, where=str(path))
+    fill_model(model, load(data), str(path))
+    return LoadedModel(model.eval().requires_grad_(False).to(device), info)
+
+
+def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Copy exported tensors into a model; CheckpointError names the first that is missing, extra or misshapen."""
+    own = _exported(model)
+    for name, tensor in own.items():
+        if name not in tensors:
+            raise CheckpointError(f"{where} lacks the tensor {name!r}, which its config asks for; get the file again")
+        if tensors[name].shape != tensor.shape:
+            found, wanted = list(tensors[name].shape), list(tensor.shape)
+            raise CheckpointError(f"tensor {name!r} of {where} has shape {found}, its config asks for {wanted}")
+        if tensors[name].is_floating_point() != tensor.is_floating_point():
+            raise CheckpointError(f"tensor {name!r} of {where} has type {tensors[name].dtype}, not {tensor.dtype}")
+    if extra := sorted(set(tensors) - set(own)):
+        raise CheckpointError(f"{where} holds the tensor {extra[0]!r}, which its config does not ask for")
+    model.load_state_dict({name: t.to(own[name].dtype) for name, t in tensors.items()}, strict=False)
+
+
+def _exported(model: CodecModel) -> dict[str, Tensor]:
+    """All parameters and persistent buffers but those which serve training alone."""
+    from vqc.models.base import TRAINING_STATE_PREFIX
+
+    state = model.state_dict()
+    return {k: t for k, t in state.items() if not k.rpartition(".")[2].startswith(TRAINING_STATE_PREFIX)}
+
+
+def _stored(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tensor:
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():
+        if weights == "float16" and not name.startswith(model.float32_tensors):
+            tensor = tensor.half()
+        if not bool(tensor.isfinite().all()):
+            raise CheckpointError(f"tensor {name!r} is not finite as {tensor.dtype}; the model was not saved")
+    return tensor.contiguous().clone()
+
+
+def _as_stored(item: tuple[str, Tensor]) -> StoredTensor:
+    name, tensor = item
+    array = tensor.numpy()
+    return StoredTensor(name, SAFETENSORS_NAMES[array.dtype.name], tuple(tensor.shape), array.tobytes())
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write beside the target, then rename."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False) as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+    except OSError as error:
+        raise OutputError(f"cannot write the model {path}: {error.strerror or error}") from None

@@ -1,0 +1,104 @@
+"""The models at hand: those inside the package, then those in the user's model folder.
+
+No torch at import, so that commands which only describe or check files stay quick.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vqc.errors import CheckpointError, ModelNotFoundError
+from vqc.models.info import ModelInfo, read_info
+
+if TYPE_CHECKING:
+    from vqc.models.checkpoint import LoadedModel
+
+SUFFIX = ".safetensors"
+BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "weights"
+DEFAULT_MODELS = {"image": "photo", "audio": "speech"}
+
+
+def user_folder() -> Path:
+    """Where a user's own models lie: ``$XDG_DATA_HOME/vqc/models``, by default ``~/.local/share/vqc/models``."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "vqc" / "models"
+
+
+def list_models() -> list[ModelInfo]:
+    """All models, bundled ones first, each folder sorted by file name; files which are not models are left out."""
+    models = []
+    for path in _model_files():
+        try:
+            models.append(read_info(path))
+        except CheckpointError:
+            continue
+    return models
+
+
+def find_by_name(name_or_path: str | os.PathLike[str]) -> ModelInfo:
+    """The model with this name, or in this file.
+
+    Anything with a folder separator or the suffix ``.safetensors`` is a path. ModelNotFoundError: no such model;
+    CheckpointError: the file is not a model.
+    """
+    text = os.fspath(name_or_path)
+    if text.endswith(SUFFIX) or "/" in text or os.sep in text:
+        if not Path(text).is_file():
+            raise ModelNotFoundError(f"there is no model file {text}; check the path")
+        return read_info(text)
+    models = list_models()
+    for info in models:
+        if info.name == text:
+            return info
+    raise ModelNotFoundError(f"there is no model {text!r}; {_known(models)}")
+
+
+def find_by_digest(prefix: bytes) -> ModelInfo:
+    """The model whose digest begins with these bytes; ModelNotFoundError names the digest and the models at hand."""
+    models = list_models()
+    for info in models:
+        if bytes.fromhex(info.digest).startswith(prefix):
+            return info
+    raise ModelNotFoundError(
+        f"the file was made with the model {prefix.hex()}, which is not here ({_known(models)}); "
+        f"put its {SUFFIX} file into {user_folder()}"
+    )
+
+
+def default_for(media: Literal["image", "audio"]) -> str:
+    """Name of the model used for a medium when none is asked for."""
+    return DEFAULT_MODELS[media]
+
+
+def load_model(name_or_path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:
+    """The model with this name or in this file, ready for use; a model already loaded is not read again."""
+    return _load(find_by_name(name_or_path), device)
+
+
+def load_model_by_digest(prefix: bytes, device: str = "cpu") -> LoadedModel:
+    """The model whose digest begins with these bytes, ready for use."""
+    return _load(find_by_digest(prefix), device)
+
+
+def _load(info: ModelInfo, device: str) -> LoadedModel:
+    return _load_once(info.path, info.digest, device)
+
+
+@lru_cache(maxsize=8)
+def _load_once(path: Path, digest: str, device: str) -> LoadedModel:
+    from vqc.models.checkpoint import load_checkpoint
+
+    return load_checkpoint(path, device)
+
+
+def _model_files() -> list[Path]:
+    folders = [folder for folder in (BUNDLED_FOLDER, user_folder()) if folder.is_dir()]
+    return [path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
+
+
+def _known(models: list[ModelInfo]) -> str:
+    names = ", ".join(f"{info.name} ({info.digest[:12]})" for info in models)
+    return f"models at hand: {names}" if names else "no models are installed"
