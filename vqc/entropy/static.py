@@ -47,14 +47,15 @@ def decode_symbols(data: bytes, frequencies: ArrayLike, count: int) -> NDArray[n
             try:
                 row[:] = decoder.decode(_model(table[:size]), count)
             except AssertionError as error:  # constriction's way to say "invalid data"
-                raise _DAMAGED from error
+                raise _damaged() from error
     # Each message has exactly one form; so this also finds bytes that trail. Encoding is the cheaper direction.
     if encode_symbols(symbols, frequencies) != data:
-        raise _DAMAGED
+        raise _damaged()
     return symbols
 
 
-_DAMAGED = ContainerError("The codes in the file are damaged or were written with another model; get the file again.")
+def _damaged() -> ContainerError:
+    return ContainerError("The codes in the file are damaged or were written with another model; get the file again.")
 
 
 def _model(table: NDArray[np.int64]) -> stream.model.Categorical:
