@@ -38,7 +38,7 @@ def unpack(data: bytes, sizes: Sequence[int], count: int) -> NDArray[np.int64]:
     expected = packed_length(sizes, count)
     if len(data) != expected:
         raise ContainerError(
-            f"The codes take {len(data):,} bytes instead of {expected:,}; the file is damaged, get it again."
+            f"the codes take {len(data):,} bytes instead of {expected:,}; the file is damaged, get it again"
         )
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
     symbols = np.zeros((len(sizes), count), dtype=np.int64)
@@ -48,9 +48,9 @@ def unpack(data: bytes, sizes: Sequence[int], count: int) -> NDArray[np.int64]:
         row[:] = bits[start:stop].reshape(count, _width(size)) @ (np.int64(1) << _shifts(size))
         start = stop
         if count and row.max() >= size:
-            raise ContainerError(f"A code is not among the {size} of its codebook; the file is damaged, get it again.")
+            raise ContainerError(f"a code is not among the {size} of its codebook; the file is damaged, get it again")
     if bits[start:].any():
-        raise ContainerError("The unused bits after the codes are not zero; the file is damaged, get it again.")
+        raise ContainerError("the unused bits after the codes are not zero; the file is damaged, get it again")
     return symbols
 
 

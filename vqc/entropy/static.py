@@ -55,7 +55,7 @@ def decode_symbols(data: bytes, frequencies: ArrayLike, count: int) -> NDArray[n
 
 
 def _damaged() -> ContainerError:
-    return ContainerError("The codes in the file are damaged or were written with another model; get the file again.")
+    return ContainerError("the codes in the .vqc file are damaged or of another model; get the file again")
 
 
 def _model(table: NDArray[np.int64]) -> stream.model.Categorical:

@@ -1,0 +1,308 @@
+"""The `.vqc` file, format 1. This page is the specification.
+
+    bytes  field     value
+    3      magic     "VQC"
+    1      version   1
+    1      codec     kind of model: 1 image-vqvae, 2 audio-vqvae, 3 photo, 4 speech (odd: image, even: audio)
+    1      mode      low 4 bits: how the codes are written: 0 none (packed bits), 1 static (range coder with the
+                     model's order-0 tables); 2 is kept for a learned prior.
+                     high 4 bits, flags: image: 1 grayscale, 2 alpha; audio: 1 mid/side (of two channels)
+    1      quality   1..255, as the model understands it
+    6      digest    the model: first 6 bytes of the SHA-256 of its kind, config and tensors
+    2..18  shape     image: width v, height v; audio: samples per channel v, sample rate v, channels v.
+                     Sample rates 1..13 mean 8000 11025 12000 16000 22050 24000 32000 44100 48000 88200 96000
+                     176400 192000 Hz; any other rate is written in Hz.
+    ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/codec/image.py says
+    ...    body      the codes, one stream for each image tile or audio chunk, as many as the shape and the model
+                     determine: a single stream is the whole body, of several each has its length v before it
+    4      checksum  CRC-32 (of zlib, PNG) of all bytes before it, little-endian
+
+v is a number in LEB128: 7 bits a byte, low bits first, 128 added to all bytes but the last, no needless bytes.
+Nothing follows the checksum. A small image takes 21 bytes besides its codes, ten seconds of audio 22 (24 with an
+unusual sample rate). A photo of 640 x 480 pixels, coded with static tables at quality 4 into 9 bytes:
+
+    0000  56 51 43 01 03 01 04                 VQC, version 1, photo, static and no flags, quality 4
+    0007  9f 1c 02 d7 55 e0                    digest of the model
+    000d  80 05 e0 03                          640 = 0x00 + 5 * 128, 480 = 0x60 + 3 * 128
+    0011  0b ad c0 de 00 c0 ff ee 2a           body: one stream
+    001a  f1 21 de 32                          CRC-32
+
+A reader checks the magic, the version and the checksum before it believes anything else, and sizes against a limit
+before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from vqc.errors import ContainerError
+
+MAGIC = b"VQC"
+VERSION = 1
+CODECS: Mapping[int, str] = MappingProxyType({1: "image-vqvae", 2: "audio-vqvae", 3: "photo", 4: "speech"})
+ENTROPIES: Mapping[int, Literal["none", "static"]] = MappingProxyType({0: "none", 1: "static"})
+DIGEST_BYTES = 6
+
+MAX_PIXELS = 2**28
+MAX_SAMPLES = 2**36  # per channel: nine days at 88.2 kHz
+MAX_CHANNELS = 255
+SAMPLE_RATES = range(1_000, 1_000_001)  # in Hz; what is outside is a mistake or an attack
+
+_RATE_OF_CODE = MappingProxyType(
+    {
+        1: 8_000, 2: 11_025, 3: 12_000, 4: 16_000, 5: 22_050, 6: 24_000, 7: 32_000,
+        8: 44_100, 9: 48_000, 10: 88_200, 11: 96_000, 12: 176_400, 13: 192_000,
+    }
+)  # fmt: skip
+_CODE_OF_RATE = {rate: code for code, rate in _RATE_OF_CODE.items()}
+_GRAYSCALE, _ALPHA, _MID_SIDE = 1, 2, 1
+_CHECKSUM_BYTES = 4
+_FIXED_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + _CHECKSUM_BYTES
+_VARINT_BYTES = 9  # 63 bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageShape:
+    """Size in pixels, whether to come back as grayscale, and whether an alpha section is there."""
+
+    width: int
+    height: int
+    grayscale: bool = False
+    alpha: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioShape:
+    """Samples per channel at the rate of the source; `mid_side`: the two coded channels are mid and side."""
+
+    samples: int
+    sample_rate: int
+    channels: int
+    mid_side: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """Everything before the sections: which model, how it was used, and what comes out."""
+
+    codec: int  # a key of CODECS
+    entropy: Literal["none", "static"]
+    quality: int
+    digest: bytes  # the first 6 bytes
+    shape: ImageShape | AudioShape
+
+    @property
+    def media(self) -> Literal["image", "audio"]:
+        return "image" if isinstance(self.shape, ImageShape) else "audio"
+
+    @property
+    def kind(self) -> str:
+        """The kind of model, as in CODECS."""
+        return CODECS[self.codec]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A whole file. `body` is what `join_streams` made; `alpha` is there when the shape has the alpha flag."""
+
+    header: Header
+    body: bytes
+    alpha: bytes | None = None
+
+
+def write_container(container: Container) -> bytes:
+    """The bytes of a complete `.vqc` file."""
+    header = container.header
+    assert header.codec in CODECS, "the kind of model has a wire id"
+    assert len(header.digest) == DIGEST_BYTES, "six bytes of the digest"
+    assert 1 <= header.quality <= 255, "quality fits its byte"
+    mode = next(code for code, name in ENTROPIES.items() if name == header.entropy)
+    parts = [MAGIC, bytes([VERSION, header.codec, mode | _flags(header.shape) << 4, header.quality]), header.digest]
+    parts += [_varint(number) for number in _shape_numbers(header.shape)]
+    has_alpha = isinstance(header.shape, ImageShape) and header.shape.alpha
+    assert has_alpha == (container.alpha is not None), "the alpha flag says whether there is an alpha section"
+    if container.alpha is not None:
+        parts += [_varint(len(container.alpha)), container.alpha]
+    content = b"".join([*parts, container.body])
+    return content + zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "little")
+
+
+def read_container(data: bytes, *, limit: int | None = None) -> Container:
+    """The container that `write_container` wrote as `data`.
+
+    Args:
+        data: a complete file.
+        limit: largest plausible number of pixels (default 2^28) or of samples per channel (default 2^36).
+
+    Raises:
+        ContainerError: not a `.vqc` file, of another version, damaged, or larger than the limit.
+    """
+    reader = _Reader(_checked_content(data))
+    codec = reader.byte("codec")
+    if codec not in CODECS:
+        raise ContainerError(f"the .vqc file needs codec {codec}, which this version of vqc does not know; update vqc")
+    mode = reader.byte("mode")
+    if mode & 15 not in ENTROPIES:
+        raise ContainerError(
+            f"the .vqc file uses entropy mode {mode & 15}, which this version does not know; update vqc"
+        )
+    quality = reader.byte("quality")
+    if quality == 0:
+        raise _damaged("quality")
+    digest = reader.take(DIGEST_BYTES, "digest")
+    shape = _read_image_shape(reader, mode >> 4) if codec % 2 else _read_audio_shape(reader, mode >> 4)
+    _check_size(shape, limit)
+    header = Header(codec=codec, entropy=ENTROPIES[mode & 15], quality=quality, digest=digest, shape=shape)
+    has_alpha = isinstance(shape, ImageShape) and shape.alpha
+    alpha = reader.take(reader.varint("length of alpha"), "alpha") if has_alpha else None
+    return Container(header=header, alpha=alpha, body=reader.rest())
+
+
+def read_header(data: bytes, *, limit: int | None = None) -> Header:
+    """The header of a complete file, after the same checks as `read_container`."""
+    return read_container(data, limit=limit).header
+
+
+def join_streams(streams: Sequence[bytes]) -> bytes:
+    """The body of at least one stream."""
+    assert streams, "at least one stream"
+    if len(streams) == 1:
+        return streams[0]
+    return b"".join(part for stream in streams for part in (_varint(len(stream)), stream))
+
+
+def split_streams(body: bytes, count: int) -> list[bytes]:
+    """The `count` streams of a body, where the reader knows `count` from the shape and the model.
+
+    Raises:
+        ContainerError: the body does not hold exactly so many streams.
+    """
+    assert count >= 1, "at least one stream"
+    if count == 1:
+        return [body]
+    if len(body) < count:  # before a long loop
+        raise ContainerError(f"the .vqc file has no room for its {count:,} streams; it is damaged, get it again")
+    reader = _Reader(body)
+    streams = [reader.take(reader.varint("length of a stream"), "stream") for _ in range(count)]
+    if reader.rest():
+        raise ContainerError(f"the .vqc file holds more than its {count:,} streams; it is damaged, get it again")
+    return streams
+
+
+class _Reader:
+    """Takes bytes from the front, each step checked against what is there."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    def take(self, length: int, what: str) -> bytes:
+        if length > len(self._data) - self._position:
+            raise _damaged(what)
+        self._position += length
+        return self._data[self._position - length : self._position]
+
+    def byte(self, what: str) -> int:
+        return self.take(1, what)[0]
+
+    def varint(self, what: str) -> int:
+        number = 0
+        for index in range(_VARINT_BYTES):
+            byte = self.byte(what)
+            number |= (byte & 127) << 7 * index
+            if byte < 128:
+                if byte == 0 and index > 0:
+                    break  # a needless byte
+                return number
+        raise _damaged(what)
+
+    def rest(self) -> bytes:
+        return self.take(len(self._data) - self._position, "rest")
+
+
+def _damaged(what: str) -> ContainerError:
+    return ContainerError(f"the .vqc file is damaged: its {what} cannot be right; get it again")
+
+
+def _checked_content(data: bytes) -> bytes:
+    """What stands between version and checksum."""
+    if data[: len(MAGIC)] != MAGIC:
+        raise ContainerError("this is not a .vqc file: it does not begin with the letters VQC")
+    if len(data) < _FIXED_BYTES:
+        raise ContainerError(f"the .vqc file is cut short: {len(data)} bytes cannot hold a header; get it again")
+    if data[len(MAGIC)] != VERSION:
+        raise ContainerError(
+            f"the .vqc file has format {data[len(MAGIC)]}, and this version reads {VERSION}; update vqc"
+        )
+    if zlib.crc32(data[:-_CHECKSUM_BYTES]) != int.from_bytes(data[-_CHECKSUM_BYTES:], "little"):
+        raise ContainerError("the .vqc file is damaged or cut short: its checksum does not match; get it again")
+    return data[len(MAGIC) + 1 : -_CHECKSUM_BYTES]
+
+
+def _read_image_shape(reader: _Reader, flags: int) -> ImageShape:
+    if flags & ~(_GRAYSCALE | _ALPHA):
+        raise _damaged("flags")
+    return ImageShape(
+        width=reader.varint("width"),
+        height=reader.varint("height"),
+        grayscale=bool(flags & _GRAYSCALE),
+        alpha=bool(flags & _ALPHA),
+    )
+
+
+def _read_audio_shape(reader: _Reader, flags: int) -> AudioShape:
+    samples = reader.varint("number of samples")
+    rate = reader.varint("sample rate")
+    channels = reader.varint("number of channels")
+    sample_rate = _RATE_OF_CODE.get(rate, rate)
+    if sample_rate not in SAMPLE_RATES or rate in _CODE_OF_RATE:
+        raise _damaged("sample rate")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise _damaged("number of channels")
+    if flags & ~_MID_SIDE or (flags and channels != 2):
+        raise _damaged("flags")
+    return AudioShape(samples=samples, sample_rate=sample_rate, channels=channels, mid_side=bool(flags & _MID_SIDE))
+
+
+def _check_size(shape: ImageShape | AudioShape, limit: int | None) -> None:
+    if isinstance(shape, ImageShape):
+        size, largest = shape.width * shape.height, MAX_PIXELS if limit is None else limit
+        words = f"{shape.width:,} x {shape.height:,} pixels"
+    else:
+        size, largest = shape.samples, MAX_SAMPLES if limit is None else limit
+        words = f"{shape.samples:,} samples"
+    if size == 0:
+        raise ContainerError(f"the .vqc file is damaged: it claims {words}; get it again")
+    if size > largest:
+        raise ContainerError(
+            f"the .vqc file claims {words}, over the limit of {largest:,}; raise it if you trust the file"
+        )
+
+
+def _flags(shape: ImageShape | AudioShape) -> int:
+    if isinstance(shape, ImageShape):
+        return shape.grayscale * _GRAYSCALE | shape.alpha * _ALPHA
+    assert not shape.mid_side or shape.channels == 2, "mid and side are made of two channels"
+    return shape.mid_side * _MID_SIDE
+
+
+def _shape_numbers(shape: ImageShape | AudioShape) -> tuple[int, ...]:
+    if isinstance(shape, ImageShape):
+        assert min(shape.width, shape.height) >= 1, "an image has pixels"
+        return shape.width, shape.height
+    assert 1 <= shape.samples <= MAX_SAMPLES, "audio has samples"
+    assert 1 <= shape.channels <= MAX_CHANNELS, "a plausible number of channels"
+    assert shape.sample_rate in SAMPLE_RATES, "a plausible sample rate"
+    return shape.samples, _CODE_OF_RATE.get(shape.sample_rate, shape.sample_rate), shape.channels
+
+
+def _varint(number: int) -> bytes:
+    parts = []
+    while number >= 128:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*parts, number])
