@@ -113,7 +113,8 @@ class Trainer:
 
     def __init__(self, task: Task, config: LoopConfig, run_dir: Path) -> None:
         self.task, self.config, self.run_dir = task, config, run_dir
-        decay, plain = [], []
+        decay: list[nn.Parameter] = []
+        plain: list[nn.Parameter] = []
         for p in task.model.parameters():
             if p.requires_grad:
                 (decay if p.ndim > 1 else plain).append(p)

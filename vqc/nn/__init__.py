@@ -1,0 +1,1 @@
+"""Parts: tensors in, tensors out; no files, no configs, no models."""

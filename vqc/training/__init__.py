@@ -1,0 +1,1 @@
+"""Losses and one resumable loop for autoencoders; tasks say what is trained."""
