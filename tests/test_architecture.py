@@ -1,0 +1,152 @@
+"""The house as it is meant to be: imports run one way, files and functions stay small, the core stays light.
+
+Every import statement in `vqc` is looked at, those inside functions too.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "vqc"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# What each room may import of vqc: rooms below it. `vqc` itself stands for the public names in vqc/__init__.py.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "_version": set(),
+    "nn": set(),
+    "entropy": {"errors"},
+    "metrics": {"errors"},
+    "data": {"errors"},
+    "models": {"nn", "errors", "_version"},
+    "codec": {"models", "entropy", "data", "metrics", "errors", "_version"},
+    "training": {"models", "nn", "data", "metrics", "errors", "_version"},
+    "evaluation": {"codec", "data", "metrics", "models", "errors", "_version"},
+    "cli": {"errors", "_version", "nn", "entropy", "metrics", "data", "models", "codec", "training", "evaluation"},
+    "__init__": {"codec", "models", "errors", "_version"},
+    "__main__": {"cli"},
+}
+
+# Where a room is stricter than the table: the container is bytes alone, and commands start without the heavy rooms.
+STRICTER: dict[str, set[str]] = {"codec/container.py": {"errors"}}
+
+# Third-party packages of each room; what is not listed takes nothing but the standard library.
+OUTSIDE: dict[str, set[str]] = {
+    "nn": {"torch", "numpy"},
+    "entropy": {"numpy", "constriction"},
+    "metrics": {"torch", "numpy"},
+    "data": {"torch", "numpy", "PIL", "soundfile", "soxr"},
+    "models": {"torch", "numpy", "safetensors"},
+    "codec": {"torch", "numpy", "PIL"},
+    "training": {"torch", "numpy", "safetensors"},
+    "evaluation": {"torch", "numpy", "PIL", "pesq", "pystoi", "pytorch_msssim", "matplotlib"},
+    "cli": {"typer", "rich", "torch"},
+}
+
+
+def room_of(path: Path) -> str:
+    """`vqc/nn/blocks.py` is in room `nn`, `vqc/errors.py` in room `errors`."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST, path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that is imported, by its absolute name, and the line. Typing-only imports count as well."""
+    package = ("vqc", *path.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join((*parents, *([node.module] if node.module else ())))
+            for alias in node.names if base == "vqc" else ():
+                yield f"vqc.{alias.name}", node.lineno
+            if base != "vqc":
+                yield base, node.lineno
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_run_one_way(path: Path) -> None:
+    room = room_of(path)
+    allowed = STRICTER.get(path.relative_to(PACKAGE).as_posix(), ROOMS[room] | {room})
+    for name, line in imports(parse(path), path):
+        parts = name.split(".")
+        if parts[0] == "vqc":
+            assert parts[1] in allowed, f"{path.relative_to(ROOT)}:{line}: {room} may not import {name}"
+        elif parts[0] not in sys.stdlib_module_names:
+            assert parts[0] in OUTSIDE.get(room, set()), f"{path.relative_to(ROOT)}:{line}: {room} may not use {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_and_functions_are_short(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= 400, f"{lines} lines; look for the second idea"
+    for node in ast.walk(parse(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= 60, f"{node.name} has {length} lines"
+
+
+def test_everything_imported_is_declared() -> None:
+    """A package that happens to be installed with the development extras is no dependency of the core."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
+    declared_for_evaluation = declared | {re.split(r"[<>=\[]", line)[0] for line in extras["eval"]}
+    distribution = {"PIL": "pillow", "pytorch_msssim": "pytorch-msssim"}
+    for room, packages in OUTSIDE.items():
+        names = {distribution.get(package, package) for package in packages}
+        assert names <= (declared_for_evaluation if room == "evaluation" else declared), room
+
+
+def test_commands_import_what_is_heavy_only_inside_functions() -> None:
+    light = {"vqc.errors", "vqc._version", "vqc.cli", "typer"}
+    for path in sorted((PACKAGE / "cli").glob("*.py")):
+        for node in parse(path).body:
+            for name, line in imports(node, path) if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+                cheap = name.split(".")[0] in sys.stdlib_module_names
+                assert cheap or any(f"{name}.".startswith(f"{one}.") for one in light), f"{path.name}:{line}: {name}"
+
+
+def modules_after(statement: str) -> set[str]:
+    """The top-level modules that are loaded once a fresh interpreter has run the statement."""
+    program = f"{statement}\nimport sys\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(run.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import vqc",
+        "import vqc.cli.app",
+        "import vqc.codec.container",
+        "import vqc.models.library; vqc.models.library.list_models()",
+    ],
+)
+def test_start_up_is_without_torch(statement: str) -> None:
+    assert not modules_after(statement) & {"torch", "constriction", "scipy", "matplotlib"}
+
+
+def test_the_core_needs_torch_alone_of_its_family() -> None:
+    everything = "; ".join(
+        f"import {'.'.join(path.relative_to(ROOT).with_suffix('').parts)}".removesuffix(".__init__")
+        for path in MODULES
+        if room_of(path) not in {"evaluation", "__main__"}
+    )
+    loaded = modules_after(everything)
+    assert "torch" in loaded
+    assert not loaded & {"torchvision", "torchaudio"}

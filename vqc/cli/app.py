@@ -1,0 +1,75 @@
+"""The commands put together, and the one door through which every error leaves.
+
+Exit codes: 0 done, 1 something could not be done, 2 wrong usage, 130 interrupted, 143 terminated.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from vqc._version import __version__
+from vqc.cli.compress import compress
+from vqc.cli.decompress import decompress
+from vqc.cli.info import info
+from vqc.cli.models import models
+from vqc.cli.printing import sentence, warn
+from vqc.cli.verify import verify
+from vqc.errors import VQCError
+
+app = typer.Typer(
+    name="vqc",
+    help="Compress photos and speech with small neural networks, and restore them.",
+    epilog="Example: vqc compress photo.png",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: starts faster and is the same text in every terminal
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Callback of --version."""
+    if wanted:
+        print(f"vqc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Typer runs this before every command; it exists for the options that belong to none of them."""
+
+
+app.command(epilog="Example: vqc compress photo.png -q 6", no_args_is_help=True)(compress)
+app.command(epilog="Example: vqc decompress photo.vqc -o photo.jpg", no_args_is_help=True)(decompress)
+app.command(epilog="Example: vqc info photo.vqc", no_args_is_help=True)(info)
+app.command(epilog="Example: vqc verify backup/*.vqc", no_args_is_help=True)(verify)
+app.command(epilog="Example: vqc models --json")(models)
+
+
+def terminated(signal_number: int, _frame: object) -> None:
+    """Leaves like Ctrl-C does, so that half-written files are removed."""
+    raise SystemExit(128 + signal_number)
+
+
+def main() -> None:
+    """Entry point of the console script: runs the command line and ends the process."""
+    signal.signal(signal.SIGTERM, terminated)
+    try:
+        app(prog_name="vqc")
+    except VQCError as error:
+        warn(sentence(error))
+        sys.exit(error.exit_code)
+    except (OSError, MemoryError) as error:
+        warn(sentence(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

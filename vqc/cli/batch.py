@@ -1,0 +1,180 @@
+"""Many files through one function: one bad file does not stop the others, Ctrl-C stops them all and leaves nothing.
+
+With more than one worker the files go to processes, which share nothing and can be interrupted at any time. They are
+started with Ctrl-C ignored and listen to it only while at work, so that none of them prints a traceback.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqc.cli.listing import Job, Plan
+from vqc.cli.printing import problem_with
+from vqc.cli.progress import ProgressBar
+from vqc.errors import OptionError, VQCError
+
+if TYPE_CHECKING:
+    from vqc.codec.api import Report
+
+    Work = Callable[[Path, Path], Report]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: a report, or the sentence that says why there is none."""
+
+    name: str
+    target: str
+    report: Report | None = None
+    problem: str = ""
+
+
+def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -> list[Outcome]:
+    """Does every job of the plan, in the order of the plan; problems are printed on stderr as they come.
+
+    `work(source, target)` writes the target file, which it may replace, and must be picklable when `workers` > 1.
+    Raises `OptionError`, which is never about one file alone, at once.
+    """
+    with ProgressBar(label, len(plan.jobs), quiet=quiet) as progress:
+        outcomes = [Outcome(name, "", problem=problem_with(name, error)) for name, error in plan.failures]
+        for outcome in outcomes:
+            progress.warn(outcome.problem)
+        jobs = plan.jobs
+        made = make_folders(jobs)
+        try:
+            runner = run_here(jobs, work) if min(workers, len(jobs)) <= 1 else run_in_processes(jobs, work, workers)
+            done = dict[int, Outcome]()
+            for index, outcome in runner:
+                done[index] = outcome
+                progress.advance()
+                if outcome.problem:
+                    progress.warn(outcome.problem)
+        finally:
+            for folder in reversed(made):
+                remove_if_empty(folder)
+    return outcomes + [done[index] for index in range(len(jobs))]
+
+
+def run_here(jobs: Sequence[Job], work: Work) -> Iterator[tuple[int, Outcome]]:
+    """One job after the other in this process."""
+    for index, job in enumerate(jobs):
+        yield index, attempt(job, work)
+
+
+def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tuple[int, Outcome]]:
+    """The jobs as they finish, `workers` at a time."""
+    workers = min(workers, len(jobs))
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(threads,)) as pool:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers
+        try:
+            futures: dict[Future[Outcome], int] = {
+                pool.submit(partial(attempt_interruptibly, job, work)): index for index, job in enumerate(jobs)
+            }
+        finally:
+            signal.signal(signal.SIGINT, before)
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenExecutor as error:
+            raise VQCError("a worker process was killed, perhaps for want of memory; try fewer --jobs") from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                if child.pid is not None:
+                    os.kill(child.pid, signal.SIGINT)
+            raise
+
+
+def begin_worker(threads: int) -> None:
+    """Divides the cores among the worker processes."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def attempt_interruptibly(job: Job, work: Work) -> Outcome:
+    """`attempt` in a worker process: listens to the first Ctrl-C, and only while there is something to clean up."""
+
+    def interrupted(signal_number: int, _frame: object) -> None:
+        signal.signal(signal_number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        return attempt(job, work)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def attempt(job: Job, work: Work) -> Outcome:
+    """Does one job. What a user can cause becomes the outcome's problem."""
+    name = job.source.name
+    try:
+        with writable(job) as target:
+            report = work(job.source.path, target)
+    except OptionError:
+        raise
+    except (VQCError, OSError, MemoryError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        problem = problem_with(str(job.source.path), error).replace(str(job.source.path), name)
+        return Outcome(name, str(job.target or "-"), problem=problem)
+    return Outcome(name, str(job.target or "-"), report)
+
+
+@contextmanager
+def writable(job: Job) -> Iterator[Path]:
+    """The file to write to. Standard output gets all of it at the end, or nothing if anything goes wrong."""
+    if job.target is not None:
+        yield job.target
+        return
+    with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
+        target = Path(folder, f"stdout{job.suffix}")
+        yield target
+        with target.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def standard_input(inputs: Sequence[str]) -> Iterator[Path | None]:
+    """A file with what came in on standard input, when `-` is among the inputs."""
+    if "-" not in inputs:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
+        source = Path(folder, "stdin")
+        with source.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield source
+
+
+def make_folders(jobs: Sequence[Job]) -> list[Path]:
+    """Makes the folders that the results go to; returns the new ones, the outermost first."""
+    made: list[Path] = []
+    for folder in sorted({job.target.parent for job in jobs if job.target is not None}):
+        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        for parent in reversed(missing):
+            parent.mkdir(exist_ok=True)
+            made.append(parent)
+    return made
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Takes a folder away again into which nothing was written."""
+    if not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,92 @@
+"""`vqc compress`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vqc.cli.batch import run_plan, standard_input
+from vqc.cli.formats import MEDIA_SUFFIXES
+from vqc.cli.listing import make_plan
+from vqc.cli.options import Device, DeviceOption, Entropy, ForceOption, JobsOption, JsonOption, QuietOption
+from vqc.cli.results import finish, refuse_two_on_stdout
+from vqc.errors import OptionError
+
+if TYPE_CHECKING:
+    from vqc.codec.api import Report
+
+SUFFIX = ".vqc"
+
+
+@dataclass(frozen=True)
+class CompressFile:
+    """Compresses one file; a class and not a closure so that worker processes can be given it."""
+
+    model: str | None
+    quality: int | None
+    entropy: Entropy
+    device: Device
+    stats: bool
+
+    def __call__(self, source: Path, target: Path) -> Report:
+        from vqc.codec.api import compress_file
+
+        return compress_file(
+            source,
+            target,
+            model=self.model,
+            quality=self.quality,
+            entropy=self.entropy,
+            device=self.device,
+            stats=self.stats,
+            overwrite=True,
+        )
+
+
+def compress(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, or - for standard input.")],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="File, folder, or - (standard output). [default: INPUT.vqc]"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="MODEL", help="Name or file. [default: photo or speech, by input]"),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best. [default: the model's]"),
+    ] = None,
+    entropy: Annotated[
+        Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
+    ] = "auto",
+    device: DeviceOption = "auto",
+    jobs: JobsOption = 1,
+    force: ForceOption = False,
+    stats: Annotated[bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE.")] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compress images and audio to .vqc files."""
+    refuse_two_on_stdout(json, inputs, output)
+    check_model(model, quality)
+    with standard_input(inputs) as stdin:
+        plan = make_plan(inputs, output, suffixes=MEDIA_SUFFIXES, suffix_of=lambda _: SUFFIX, stdin=stdin, force=force)
+        work = CompressFile(model, quality, entropy, device, stats)
+        finish(run_plan(plan, work, "Compressing", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)
+
+
+def check_model(model: str | None, quality: int | None) -> None:
+    """Finds out without loading it whether the model is there and has this quality."""
+    if model is None:
+        return
+    from vqc.models.library import find_by_name
+
+    info = find_by_name(model)
+    if quality is not None and quality > info.qualities:
+        raise OptionError(f"-q {quality}: the qualities of model {info.name} run from 1 to {info.qualities}")

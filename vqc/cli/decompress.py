@@ -1,0 +1,75 @@
+"""`vqc decompress`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vqc.cli.batch import run_plan, standard_input
+from vqc.cli.formats import suffix_for, wanted_suffix
+from vqc.cli.headers import LimitOption, media_of, read_vqc
+from vqc.cli.listing import Source, make_plan, output_file
+from vqc.cli.options import Device, DeviceOption, ForceOption, JobsOption, JsonOption, QuietOption
+from vqc.cli.results import finish, refuse_two_on_stdout
+
+if TYPE_CHECKING:
+    from vqc.codec.api import Report
+
+
+@dataclass(frozen=True)
+class DecompressFile:
+    """Restores one file; a class and not a closure so that worker processes can be given it."""
+
+    device: Device
+    limit: int | None
+
+    def __call__(self, source: Path, target: Path) -> Report:
+        from vqc.codec.api import decompress_file
+
+        return decompress_file(source, target, device=self.device, limit=self.limit, overwrite=True)
+
+
+def decompress(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, or - for standard input.")],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="File, folder, or - (standard output). [default: INPUT.png or .wav]"
+        ),
+    ] = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="png, jpg, webp, tiff or bmp; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
+        ),
+    ] = None,
+    limit: LimitOption = None,
+    device: DeviceOption = "auto",
+    jobs: JobsOption = 1,
+    force: ForceOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Restore images and audio from .vqc files."""
+    refuse_two_on_stdout(json, inputs, output)
+    wanted = wanted_suffix(file_format, output_file(inputs, output))
+
+    def suffix_of(source: Source) -> str:
+        return suffix_for(media_of(read_vqc(source.path, limit).header), wanted, source.name)
+
+    with standard_input(inputs) as stdin:
+        plan = make_plan(
+            inputs,
+            output,
+            suffixes=frozenset({".vqc"}),
+            suffix_of=suffix_of,
+            stdin=stdin,
+            force=force,
+        )
+        work = DecompressFile(device, limit)
+        finish(run_plan(plan, work, "Restoring", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)

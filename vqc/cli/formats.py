@@ -1,0 +1,37 @@
+"""Names of media formats: which files are looked for in folders, and which formats can be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vqc.cli.listing import listed
+from vqc.errors import OptionError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"})
+MEDIA_SUFFIXES = IMAGE_SUFFIXES | AUDIO_SUFFIXES
+SAME = {".jpeg": ".jpg", ".tif": ".tiff", ".oga": ".ogg"}
+DEFAULT_SUFFIX = {"image": ".png", "audio": ".wav"}
+
+
+def wanted_suffix(file_format: str | None, file: str | None) -> str | None:
+    """The suffix that --format asks for, or the name of the one file to write, or None where neither does.
+
+    Raises OptionError for a format that cannot be written, and when the two disagree.
+    """
+    asked = f".{file_format.lower().removeprefix('.')}" if file_format else None
+    named = (Path(file).suffix.lower() or None) if file else None
+    for suffix in (asked, named):
+        if suffix is not None and suffix not in MEDIA_SUFFIXES:
+            raise OptionError(f"format {suffix[1:]!r} cannot be written; choose one of {listed(MEDIA_SUFFIXES)}")
+    if asked and named and SAME.get(asked, asked) != SAME.get(named, named):
+        raise OptionError(f"--format {file_format} and -o {file} ask for different formats; give one of them")
+    return named or asked
+
+
+def suffix_for(media: str, wanted: str | None, name: str) -> str:
+    """The suffix of a restored file; OptionError when an image is wanted of audio or the other way round."""
+    fitting = IMAGE_SUFFIXES if media == "image" else AUDIO_SUFFIXES
+    if wanted is not None and wanted not in fitting:
+        raise OptionError(f"{name}: this is {media}, which cannot be written as {wanted[1:]}; use {listed(fitting)}")
+    return wanted or DEFAULT_SUFFIX[media]

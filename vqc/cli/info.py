@@ -1,0 +1,140 @@
+"""`vqc info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vqc.cli.headers import LimitOption, media_of, read_vqc
+from vqc.cli.models import describe, model_as_dict
+from vqc.cli.options import JsonOption
+from vqc.cli.printing import duration, print_fields, print_json, problem_with, rate, size, warn
+from vqc.errors import MediaError, ModelNotFoundError, VQCError
+
+if TYPE_CHECKING:
+    from vqc.codec.container import AudioShape, Container, ImageShape
+    from vqc.models.info import ModelInfo
+
+
+def info(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files that end in .vqc, or model files.")],
+    limit: LimitOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Describe .vqc files and models without decoding them."""
+    described: list[dict[str, Any]] = []
+    failed = False
+    for index, file in enumerate(files):
+        try:
+            fields, lines = describe_file(Path(file), limit)
+        except VQCError as error:
+            problem = problem_with(file, error)
+            warn(problem)
+            described.append({"file": file, "error": problem})
+            failed = True
+            continue
+        described.append({"file": file} | fields)
+        if not json:
+            if len(files) > 1:
+                print(f"{chr(10) if index else ''}{file}")
+            print_fields(lines)
+    if json:
+        print_json(described)
+    if failed:
+        raise typer.Exit(1)
+
+
+def describe_file(path: Path, limit: int | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is known of a file, for programs and for people."""
+    if path.is_dir():
+        raise MediaError(f"{path}: this is a folder; name the files in it")
+    if is_model(path):
+        from vqc.models.info import read_info
+
+        model = read_info(path)
+        return {"type": "model"} | model_as_dict(model), {"name": model.name} | describe(model)
+    container = read_vqc(path, limit)
+    fields = container_as_dict(container, path.stat().st_size)
+    return fields, container_in_words(container, fields)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file is meant to be a model: by its suffix, or because it begins like a safetensors file."""
+    if path.suffix == ".safetensors":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(10)[8:] == b'{"'
+    except OSError:
+        return False  # reading it again gives the error
+
+
+def model_of(container: Container) -> ModelInfo | None:
+    """The model that a file was made with, if it is at hand."""
+    from vqc.models.library import find_by_digest
+
+    try:
+        return find_by_digest(container.header.digest)
+    except ModelNotFoundError:
+        return None
+
+
+def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
+    """The header of a file, its model and its rate, for JSON."""
+    from vqc.codec.container import CODECS
+
+    header, model, media = container.header, model_of(container), media_of(container.header)
+    alpha = len(container.alpha) if container.alpha is not None else 0
+    return {
+        "type": "vqc",
+        "media": media,
+        "codec": CODECS[header.codec],
+        "model": model.name if model else None,
+        "digest": header.digest.hex(),
+        "quality": header.quality,
+        "entropy": header.entropy,
+        **vars(header.shape),
+        "bytes": file_bytes,
+        "code_bytes": len(container.body),
+        "alpha_bytes": alpha,
+        "other_bytes": file_bytes - len(container.body) - alpha,
+        "bits_per_pixel" if media == "image" else "kbps": rate_of(header.shape, file_bytes),
+    }
+
+
+def rate_of(shape: ImageShape | AudioShape, file_bytes: int) -> float:
+    """Bits per pixel of an image, kilobits per second of audio, of the whole file."""
+    from vqc.codec.container import ImageShape
+
+    if isinstance(shape, ImageShape):
+        return 8 * file_bytes / (shape.width * shape.height)
+    return 8 * file_bytes / (shape.samples / shape.sample_rate) / 1000
+
+
+def container_in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
+    """The fields that people read."""
+    from vqc.codec.container import ImageShape
+
+    shape = container.header.shape
+    if isinstance(shape, ImageShape):
+        extras = " in grayscale" * shape.grayscale + " with alpha" * shape.alpha
+        contents = f"image, {shape.width} x {shape.height} pixels{extras}"
+        bits = rate(fields["bits_per_pixel"], "bpp")
+    else:
+        length = duration(shape.samples / shape.sample_rate)
+        extras = " (mid and side)" * shape.mid_side
+        contents = (
+            f"audio, {length}, {shape.sample_rate} Hz, channels: {shape.channels}{extras}, {shape.samples} samples"
+        )
+        bits = rate(fields["kbps"], "kbps")
+    alpha = f" + {size(fields['alpha_bytes'])} of alpha" if fields["alpha_bytes"] else ""
+    return {
+        "contents": contents,
+        "model": f"{fields['model'] or 'not at hand'} ({fields['codec']}, {fields['digest']})",
+        "quality": str(fields["quality"]),
+        "entropy": fields["entropy"],
+        "rate": bits,
+        "size": f"{size(fields['bytes'])} = {size(fields['code_bytes'])} of codes{alpha} + {fields['other_bytes']} B",
+    }

@@ -1,0 +1,97 @@
+"""What the commands print: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+
+from vqc.errors import VQCError
+
+
+def sentence(error: BaseException) -> str:
+    """One line that names the thing and says what is wrong with it."""
+    if isinstance(error, VQCError):
+        return " ".join(str(error).split()).removesuffix(".")
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "not enough memory; try fewer --jobs or smaller files"
+    return f"{type(error).__name__}: {error}"
+
+
+def problem_with(name: str, error: BaseException) -> str:
+    """`sentence`, with the name of the file before it unless it is in it already."""
+    problem = sentence(error)
+    return problem if name in problem else f"{name}: {problem}"
+
+
+def warn(text: str) -> None:
+    """Prints one line on stderr."""
+    print(f"vqc: {text}", file=sys.stderr, flush=True)
+
+
+def print_json(value: object) -> None:
+    """Prints a JSON document on stdout. Not-a-number and infinity have no JSON and become null."""
+    print(json.dumps(finite(value), indent=2, ensure_ascii=False))
+
+
+def finite(value: object) -> object:
+    """The same value with every float that JSON cannot hold replaced by None."""
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
+    """Prints a table on stdout. The first `left` columns are text, the others numbers and set to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index < left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    endless = None if sys.stdout.isatty() else 1 << 16  # a pipe or a file has no width: never fold there
+    Console(highlight=False, markup=False, emoji=False, width=endless).print(table)
+
+
+def print_fields(fields: Mapping[str, str]) -> None:
+    """Prints `name  value` lines on stdout, the values under each other."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        print(f"{name:<{width}}  {value}")
+
+
+def size(count: int) -> str:
+    """Bytes for people: 999 B, 12.3 kB, 4.56 MB (powers of 1000)."""
+    if count < 1000:
+        return f"{count} B"
+    number = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        number /= 1000
+        if number < 999.5 or unit == "TB":
+            return f"{number:.{max(0, 2 - len(str(int(number))) + 1)}f} {unit}"
+    raise AssertionError("the last unit takes everything")
+
+
+def rate(bits: float, unit: str) -> str:
+    """A rate with three significant digits and its unit, for example 0.0987 bpp or 1.58 kbps."""
+    return f"{bits:#.3g} {unit}".replace(". ", " ")
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: 0.42 s, 12.3 s, 3:07 min, 1:02:03 h."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02} min"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"

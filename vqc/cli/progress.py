@@ -1,0 +1,72 @@
+"""A progress bar on stderr for what takes longer than a second, and nothing at all otherwise."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from vqc.cli.printing import warn
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+DELAY_SECONDS = 1.0
+
+
+class ProgressBar:
+    """Counts finished files. Shows itself after a second, and only when stderr is a terminal."""
+
+    def __init__(self, label: str, total: int, *, quiet: bool = False) -> None:
+        self.label, self.total, self.done = label, total, 0.0
+        self.bar: Progress | None = None
+        self.task: TaskID | None = None
+        self.lock = threading.Lock()
+        self.timer: threading.Timer | None = None
+        if not quiet and sys.stderr is not None and sys.stderr.isatty():
+            self.timer = threading.Timer(DELAY_SECONDS, self.show)
+            self.timer.daemon = True
+
+    def __enter__(self) -> ProgressBar:
+        if self.timer is not None:
+            self.timer.start()
+        return self
+
+    def show(self) -> None:
+        """Draws the bar; called by the timer."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        with self.lock:
+            if self.timer is None:
+                return
+            columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.task = self.bar.add_task(self.label, total=self.total, completed=self.done)
+            self.bar.start()
+
+    def advance(self, files: float = 1) -> None:
+        """One more file is finished, or a part of one."""
+        with self.lock:
+            self.done += files
+            if self.bar is not None and self.task is not None:
+                self.bar.update(self.task, completed=self.done)
+
+    def warn(self, text: str) -> None:
+        """Prints one line on stderr without tearing the bar."""
+        with self.lock:
+            if self.bar is not None:
+                self.bar.console.print(f"vqc: {text}", highlight=False, markup=False, soft_wrap=True)
+            else:
+                warn(text)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self.lock:
+            timer, self.timer = self.timer, None
+            if timer is not None:
+                timer.cancel()
+            if self.bar is not None:
+                self.bar.stop()

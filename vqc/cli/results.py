@@ -1,0 +1,102 @@
+"""How compress and decompress tell what they did: one line for one file, a table for several, or JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from vqc.cli.batch import Outcome
+from vqc.cli.listing import STREAM
+from vqc.cli.printing import duration, print_json, print_table, rate, size
+from vqc.errors import OptionError
+
+if TYPE_CHECKING:
+    from vqc.codec.api import Report
+
+
+def refuse_two_on_stdout(as_json: bool, inputs: Sequence[str], output: str | None) -> None:
+    """Standard output holds either the result or the JSON about it."""
+    if as_json and (output == STREAM or (output is None and STREAM in inputs)):
+        raise OptionError("--json and the result cannot both go to standard output; give the result a file with -o")
+
+
+def finish(outcomes: Sequence[Outcome], *, as_json: bool, quiet: bool) -> None:
+    """Prints the outcomes and ends the command: exit code 1 if anything has gone wrong."""
+    reports = [(outcome, outcome.report) for outcome in outcomes if outcome.report is not None]
+    if as_json:
+        print_json([as_dict(outcome) for outcome in outcomes])
+    elif not quiet and len(outcomes) == 1 and reports:
+        line = one_line(*reports[0])
+        print(line, file=sys.stderr if reports[0][0].target == STREAM else sys.stdout)
+    elif not quiet and reports:
+        print_reports(reports)
+    if len(reports) < len(outcomes):
+        raise typer.Exit(1)
+
+
+def as_dict(outcome: Outcome) -> dict[str, object]:
+    """One outcome for JSON: the figures of the report, or the problem."""
+    if outcome.report is None:
+        return {"input": outcome.name, "error": outcome.problem}
+    report = outcome.report
+    fields: dict[str, object] = {
+        "input": outcome.name,
+        "output": outcome.target,
+        "media": report.media,
+        "model": report.model,
+        "quality": report.quality,
+        "bytes_in": report.bytes_in,
+        "bytes_out": report.bytes_out,
+        "ratio": round(ratio(report), 4),
+        "bits_per_pixel" if report.media == "image" else "kbps": report.rate,
+        "seconds": round(report.seconds, 4),
+    }
+    if report.mse is not None:
+        fields |= {"psnr": report.psnr, "mse": report.mse}
+    return fields
+
+
+def ratio(report: Report) -> float:
+    """How many times smaller the compressed file is than the other one."""
+    compressed, other = sorted((report.bytes_in, report.bytes_out))
+    return other / max(1, compressed)
+
+
+def figures(report: Report) -> list[str]:
+    """The cells that a line and a table share."""
+    unit = "bpp" if report.media == "image" else "kbps"
+    cells = [
+        size(report.bytes_in),
+        size(report.bytes_out),
+        f"{ratio(report):.3g}x",
+        rate(report.rate, unit),
+        duration(report.seconds),
+    ]
+    if report.psnr is not None and report.mse is not None:
+        cells += [f"{report.psnr:.2f} dB", f"{report.mse:.3g}"]
+    return cells
+
+
+def one_line(outcome: Outcome, report: Report) -> str:
+    """photo.png -> photo.vqc  502 kB -> 5.1 kB  98.4x  0.123 bpp  0.31 s  PSNR 27.10 dB  MSE 0.00195"""
+    before, after, times, bits, seconds, *quality = figures(report)
+    line = f"{outcome.name} -> {outcome.target}  {before} -> {after}  {times}  {bits}  {seconds}"
+    return line + (f"  PSNR {quality[0]}  MSE {quality[1]}" if quality else "")
+
+
+def print_reports(reports: Sequence[tuple[Outcome, Report]]) -> None:
+    """A table with a row a file, and a sum below it when there is more than one."""
+    columns = ["input", "output", "in", "out", "ratio", "rate", "time"]
+    rows = [[outcome.name, outcome.target, *figures(report)] for outcome, report in reports]
+    if any(report.mse is not None for _, report in reports):
+        columns += ["PSNR", "MSE"]
+        rows = [row + [""] * (len(columns) - len(row)) for row in rows]
+    if len(reports) > 1:
+        bytes_in, bytes_out = (sum(getattr(r, name) for _, r in reports) for name in ("bytes_in", "bytes_out"))
+        small, large = sorted((bytes_in, bytes_out))
+        total = [f"{len(reports)} files", "", size(bytes_in), size(bytes_out), f"{large / max(1, small):.3g}x"]
+        rows.append(total + [""] * (len(columns) - len(total)))
+    print_table(columns, rows, left=2)
