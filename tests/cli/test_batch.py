@@ -1,0 +1,76 @@
+"""Many files through one function."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqc.cli.batch import run_plan
+from vqc.cli.listing import Job, Plan, Source
+from vqc.errors import MediaError, OptionError
+
+copy: Any = shutil.copyfile  # picklable, and its result stands for a report
+
+
+def make_jobs(folder: Path, names: list[str]) -> list[Job]:
+    """Jobs from `folder/NAME` to `folder/out/NAME`; the sources are there unless they are called `missing`."""
+    for name in names:
+        if name != "missing":
+            (folder / name).write_text(name)
+    return [Job(Source(folder / name, Path(name), name), folder / "out" / name, "") for name in names]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_bad_file_does_not_stop_the_others(
+    tmp_path: Path, workers: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = Plan(make_jobs(tmp_path, ["a", "missing", "b"]), [("early", MediaError("was known before"))])
+    outcomes = run_plan(plan, copy, "Copying", workers=workers, quiet=False)
+    assert [(outcome.name, bool(outcome.problem)) for outcome in outcomes] == [
+        ("early", True),
+        ("a", False),
+        ("missing", True),
+        ("b", False),
+    ]
+    assert [path.read_text() for path in sorted((tmp_path / "out").iterdir())] == ["a", "b"]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["vqc: early: was known before", "vqc: missing: No such file or directory"]
+
+
+def test_folders_that_stay_empty_are_taken_away_again(tmp_path: Path) -> None:
+    run_plan(Plan(make_jobs(tmp_path, ["missing"])), copy, "Copying", workers=1, quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_stops_everything_and_leaves_no_folder(tmp_path: Path) -> None:
+    def interrupted(source: Path, target: Path) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(Plan(make_jobs(tmp_path, ["a", "b"])), interrupted, "Copying", workers=1, quiet=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_option_is_told_once(tmp_path: Path) -> None:
+    def refuse(source: Path, target: Path) -> Any:
+        raise OptionError("no such quality")
+
+    with pytest.raises(OptionError):
+        run_plan(Plan(make_jobs(tmp_path, ["a", "b"])), refuse, "Copying", workers=1, quiet=True)
+
+
+def test_nothing_reaches_standard_output_when_the_work_fails(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def half(source: Path, target: Path) -> Any:
+        target.write_bytes(b"half a file")
+        raise MediaError("cut short")
+
+    job = Job(Source(tmp_path / "copy", Path("stdin"), "standard input", streamed=True), None, ".vqc")
+    (outcome,) = run_plan(Plan([job]), half, "Copying", workers=1, quiet=True)
+    assert outcome.problem == "standard input: cut short"
+    assert capfdbinary.readouterr().out == b""
