@@ -81,9 +81,9 @@ class VectorQuantizer(nn.Module):
         """Quantize [B, D, ...]; in training, also move the codebook (mode "ema") and revive dead entries."""
         z = latents.movedim(1, -1)  # [B, ..., D]
         codes = self.nearest(z)
+        e = F.embedding(codes, self.codebook)
         if self.training:
             self._follow(z.detach().reshape(-1, z.shape[-1]), codes.reshape(-1))
-        e = F.embedding(codes, self.codebook)
         loss = self.commitment_weight * (z - e.detach()).square().mean()
         if self.update == "loss":
             loss = loss + (z.detach() - e).square().mean()

@@ -4,7 +4,7 @@ A `Task` says what a batch, a loss and a validation are; the loop owns the optim
 average of the weights, the log and the run folder::
 
     runs/photo/state.safetensors   weights, averaged weights, optimizer moments (never pickled)
-    runs/photo/state.json          step, seconds spent, best score
+    runs/photo/state.json          step, seconds spent, best score, schedule: for people to read
     runs/photo/best.safetensors    averaged weights of the best validation so far
     runs/photo/metrics.jsonl       one line per log or validation
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -123,7 +123,7 @@ class Trainer:
         self.average = WeightAverage(task.model, config.ema_decay)
         self.step, self.seconds, self.best = 0, 0.0, math.inf
         run_dir.mkdir(parents=True, exist_ok=True)
-        if (run_dir / "state.json").exists():
+        if (run_dir / "state.safetensors").exists():
             self._restore()
 
     def run(self) -> None:
@@ -171,7 +171,7 @@ class Trainer:
         line = {"step": self.step, "minutes": round(self.seconds / 60, 2), **{k: round(v, 6) for k, v in row.items()}}
         with (self.run_dir / "metrics.jsonl").open("a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
-        print(" ".join(f"{k} {v:.5g}" for k, v in line.items()), flush=True)
+        sys.stderr.write(" ".join(f"{k} {v:.5g}" for k, v in line.items()) + "\n")
 
     def _validate(self) -> None:
         self.task.model.eval()
@@ -187,15 +187,25 @@ class Trainer:
         tensors |= {f"average.{k}": v for k, v in self.average.average.items()}
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        state = {"step": self.step, "seconds": self.seconds, "best": self.best}
+        # In the same file as the weights, so that no moment of being killed can part them.
+        tensors |= {f"loop.{k}": torch.tensor(v, dtype=torch.float64) for k, v in state.items()}
         _save(self.run_dir / "state.safetensors", tensors)
-        state = {"step": self.step, "seconds": self.seconds, "best": self.best, "config": asdict(self.config)}
-        _replace(self.run_dir / "state.json", json.dumps(state, indent=1).encode())
+        best = self.best if math.isfinite(self.best) else None
+        text = json.dumps({**state, "best": best, "config": asdict(self.config)}, indent=1)
+        _replace(self.run_dir / "state.json", text.encode())
 
     def _restore(self) -> None:
-        state = json.loads((self.run_dir / "state.json").read_text(encoding="utf-8"))
         tensors = load_file(self.run_dir / "state.safetensors")
-        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
-        self.task.model.load_state_dict(_with_prefix(tensors, "model."))
+        state = json.loads((self.run_dir / "state.json").read_text(encoding="utf-8"))
+        state |= {k: v.item() for k, v in _with_prefix(tensors, "loop.").items()}
+        self.step, self.seconds, self.best = int(state["step"]), state["seconds"], state["best"]
+        try:
+            self.task.model.load_state_dict(_with_prefix(tensors, "model."))
+        except RuntimeError:
+            raise TrainingError(
+                f"{self.run_dir} holds a run of another model; give another run folder, or remove this one"
+            ) from None
         self.average.average = _with_prefix(tensors, "average.")
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _with_prefix(tensors, "optimizer.").items():
@@ -213,10 +223,10 @@ def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
 def _save(path: Path, tensors: dict[str, Tensor]) -> None:
     beside = path.with_suffix(".tmp")
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, beside)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def _replace(path: Path, data: bytes) -> None:
     beside = path.with_suffix(".tmp")
     beside.write_bytes(data)
-    os.replace(beside, path)
+    beside.replace(path)
