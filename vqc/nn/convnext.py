@@ -19,4 +19,5 @@ class ConvNeXt1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm(self.depthwise(x.transpose(1, 2)).transpose(1, 2))
-        return x + self.scale * self.contract(nn.functional.gelu(self.expand(h)))
+        out: Tensor = x + self.scale * self.contract(nn.functional.gelu(self.expand(h)))
+        return out

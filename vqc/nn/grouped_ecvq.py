@@ -91,7 +91,7 @@ class GroupedECVQ(nn.Module):
     def _split(self, latents: Tensor) -> list[tuple[int, Tensor]]:
         parts, start = [], 0
         for i, (count, dims, _) in enumerate(self.groups):
-            z = latents[:, start : start + count * dims].unflatten(1, (count, dims)).transpose(0, 1)
+            z = latents[:, start : start + count * dims].reshape(-1, count, dims).transpose(0, 1)
             parts.append((i, z.contiguous()))
             start += count * dims
         return parts
@@ -100,7 +100,7 @@ class GroupedECVQ(nn.Module):
     def _follow(self, latents: Tensor, codes: Tensor, level: int) -> None:
         start = 0
         for i, z in self._split(latents):
-            count, dims, size = self.groups[i]
+            count, _, size = self.groups[i]
             k = codes[:, start : start + count].T
             start += count
             hits, sums = _statistics(z, k, size)
@@ -117,7 +117,7 @@ class GroupedECVQ(nn.Module):
         """Start dictionary `level` by entropy-constrained k-means on latents [N, dims]."""
         generator = torch.Generator().manual_seed(seed)
         for i, z in self._split(latents):
-            count, dims, size = self.groups[i]
+            count, _, size = self.groups[i]
             chosen = torch.randperm(z.shape[1], generator=generator)[:size]
             codebook, bits = z[:, chosen].clone(), torch.full((count, size), 4.0)
             codebook[:, 0] = z.mean(1)
@@ -132,13 +132,19 @@ class GroupedECVQ(nn.Module):
             probability = (hits + 0.1) / (hits + 0.1).sum(-1, keepdim=True)
             getattr(self, f"probability_{i}")[level].copy_(probability)
 
+    @torch.no_grad()
+    def resume(self, vectors_a_step: int = 200) -> None:
+        """Take the probabilities as counts of recent use: for training that goes on from an exported model."""
+        for i in range(len(self.groups)):
+            getattr(self, f"ema_count_{i}").copy_(getattr(self, f"probability_{i}") * vectors_a_step)
+
 
 def _search(z: Tensor, codebook: Tensor, bits: Tensor) -> Tensor:
     """argmin_k ‖z − e_k‖² + bits(k), without the constant ‖z‖²: z [G, N, D], codebook [G, K, D] → [G, N]."""
     constant = (codebook.square().sum(-1) + bits)[:, None]
     step = max(1, _SEARCH_ELEMENTS // (z.shape[0] * codebook.shape[1]))
     parts = [
-        torch.baddbmm(constant, part, codebook.transpose(1, 2), alpha=-2).argmin(-1) for part in z.split(step, 1)
+        torch.baddbmm(constant, part, codebook.transpose(1, 2), alpha=-2).argmin(-1) for part in torch.split(z, step, 1)
     ]
     return torch.cat(parts, 1)
 

@@ -51,7 +51,8 @@ def periodicity(waveform: Tensor) -> Tensor:
     normalised = correlation / own.clamp_min(own[0] * 0.05)
     at_lag = normalised[..., below] * (1 - part) + normalised[..., below + 1] * part
     energy = normalised[..., :1] + 3e-6  # a floor in mean square (-55 dB): near silence is unvoiced
-    return at_lag / energy
+    ratio: Tensor = at_lag / energy
+    return ratio
 
 
 def track_pitch(waveform: Tensor) -> Tensor:

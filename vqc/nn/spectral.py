@@ -26,7 +26,8 @@ class STFT(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         margin = (self.window_length - self.hop) // 2
         padded = nn.functional.pad(waveform, (margin, self.window_length - self.hop - margin))
-        return torch.fft.rfft(padded.unfold(1, self.window_length, self.hop) * self.window)
+        spectrum: Tensor = torch.fft.rfft(padded.unfold(1, self.window_length, self.hop) * self.window)
+        return spectrum
 
     def inverse(self, spectrum: Tensor) -> Tensor:
         """Waveform [B, N · hop] of a spectrum [B, N, bins]: windowed overlap-add over the summed squared window."""

@@ -1,0 +1,343 @@
+"""The `speech` codec: a coded spectral envelope and pitch, a coded waveform at the upper qualities, and a network.
+
+::
+
+    waveform ─┬ log-mel ─ KLT + network ─ grouped ECVQ ─► envelope codes
+              ├ pitch track ─────────────────────────────► pitch codes
+              └ MDCT / envelope ─ grouped ECVQ ──────────► waveform codes (from `first_waveform_quality` on)
+
+    codes ─► envelope, pulse train, noise, decoded MDCT ─► network: a gain a bin for each source ─► sum ─► waveform
+
+One code frame is 80 ms (1,280 samples): four pitch values, eight envelope frames, four MDCT frames. The decoder does
+not invent phases: the pulses and the noise have them, and where the MDCT was coded the waveform has its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vqc.models.base import AudioModel, Int64Array
+from vqc.nn.convnext import ConvNeXt1d
+from vqc.nn.excitation import position_noise, pulse_train
+from vqc.nn.grouped_ecvq import GroupedECVQ
+from vqc.nn.pitch import PITCH_HOP, PITCH_STATES, pitch_hz, track_pitch
+from vqc.nn.spectral import MDCT, STFT, mel_interpolation, mel_matrix
+
+ENVELOPE_HOP = 160  # samples: 10 ms
+ENVELOPE_FRAMES = 8  # in a code frame
+CODE_HOP = ENVELOPE_HOP * ENVELOPE_FRAMES
+PITCHES = CODE_HOP // PITCH_HOP  # in a code frame; as many MDCT frames
+SAMPLE_RATE = 16_000
+
+_WINDOW = 640
+_BINS = _WINDOW // 2 + 1
+_WINDOW_ENERGY = _WINDOW * 3 / 8  # of the Hann window: the power of unit white noise in a bin
+_FLOOR = 1e-5  # power added to a mel band before the logarithm: white noise at -74 dB of full scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechConfig:
+    """Everything that determines a `SpeechModel`; group shapes are (how many, dimensions of each, codebook size)."""
+
+    mels: int = 48
+    width: int = 192
+    encoder_blocks: int = 3
+    decoder_blocks: int = 6
+    envelope_groups: tuple[tuple[int, int, int], ...] = ((8, 1, 256), (16, 2, 256), (16, 4, 256))
+    waveform_groups: tuple[tuple[int, int, int], ...] = ((60, 4, 256),)  # of the lowest bins of one MDCT frame
+    waveform_shaping: float = 0.7  # noise of the coded waveform follows the envelope to this power
+    qualities: int = 8
+    first_waveform_quality: int = 4
+    default_quality: int = 5
+
+
+class SpeechCodes(NamedTuple):
+    """What the decoder is driven by, with straight-through gradients; T code frames."""
+
+    pitch: Tensor  # int64 [B, 4T], states of `vqc.nn.pitch`
+    envelope: Tensor  # [B, T, dims], quantized KLT coefficients
+    waveform: Tensor | None  # [B, 4T, dims], quantized and normalised MDCT coefficients
+    commitment: Tensor  # scalar, squared error in units of bits per code frame
+    bits: Tensor  # scalar, ideal bits per code frame without the pitch
+
+
+class SpeechModel(AudioModel):
+    """Envelope, pitch and waveform codes of 16 kHz speech, and the source-filter network that plays them."""
+
+    kind: ClassVar[str] = "speech"
+    float32_tensors: ClassVar[tuple[str, ...]] = ("envelope_vq.probability", "waveform_vq.probability")
+    config: SpeechConfig
+    sample_rate = SAMPLE_RATE
+    hop_length = CODE_HOP
+    halo = 6
+
+    def __init__(self, config: SpeechConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stft = STFT(_WINDOW, ENVELOPE_HOP)
+        self.mdct = MDCT(PITCH_HOP)
+        self.register_buffer("mel", mel_matrix(config.mels, _BINS, SAMPLE_RATE), persistent=False)
+        self.register_buffer("unmel", mel_interpolation(config.mels, _BINS, SAMPLE_RATE), persistent=False)
+        self.envelope_vq = GroupedECVQ(config.envelope_groups, config.qualities)
+        self.waveform_vq = GroupedECVQ(config.waveform_groups, config.qualities)
+        block, dims = ENVELOPE_FRAMES * config.mels, self.envelope_vq.dims
+        self.register_buffer("klt_mean", torch.zeros(block))
+        self.register_buffer("klt", torch.eye(block, dims))
+        self.register_buffer("waveform_gain", torch.ones(config.qualities, self.waveform_vq.dims))
+        self.register_buffer("envelope_gain", torch.ones(config.qualities, dims))
+        self.encoder = _EnvelopeEncoder(config, dims)
+        self.decoder = _SourceGains(config, dims, self.waveform_vq.dims + 1)
+        self.mel: Tensor
+        self.unmel: Tensor
+        self.klt_mean: Tensor
+        self.klt: Tensor
+        self.envelope_gain: Tensor
+        self.waveform_gain: Tensor
+        self.register_static_table()
+
+    @property
+    def qualities(self) -> int:
+        return self.config.qualities
+
+    @property
+    def default_quality(self) -> int:
+        return self.config.default_quality
+
+    def codes_waveform(self, quality: int) -> bool:
+        """Whether files of this quality carry MDCT codes."""
+        return quality >= self.config.first_waveform_quality
+
+    def codebook_sizes(self, quality: int) -> tuple[int, ...]:
+        waveform = self.waveform_vq.sizes * PITCHES if self.codes_waveform(quality) else ()
+        return (PITCH_STATES,) * PITCHES + self.envelope_vq.sizes + waveform
+
+    # signal → codes
+
+    def log_mel(self, waveform: Tensor) -> Tensor:
+        """Natural logarithm of the power in each mel band: [B, T] → [B, T / 160, mels]."""
+        spectrum = self.stft(waveform)
+        power = spectrum.real.square() + spectrum.imag.square()
+        return torch.log(power @ self.mel + _FLOOR)
+
+    def linear_latents(self, log_mel: Tensor) -> Tensor:
+        """KLT coefficients [B, T, dims] of a log-mel spectrogram [B, 8T, mels]."""
+        return (log_mel.reshape(len(log_mel), -1, self.klt.shape[0]) - self.klt_mean) @ self.klt
+
+    def quantize(self, waveform: Tensor, pitch: Tensor, quality: int) -> SpeechCodes:
+        """Codes of [B, T] as what the decoder sees of them; trains the dictionaries in training mode."""
+        log_mel = self.log_mel(waveform)
+        latents = self.linear_latents(log_mel) + self.encoder(log_mel, quality)
+        gain = self.envelope_gain[quality - 1]
+        spectrum = self.envelope_vq((latents * gain).flatten(0, 1), quality - 1)
+        envelope = spectrum.quantized.view_as(latents) / gain
+        if not self.codes_waveform(quality):
+            return SpeechCodes(pitch, envelope, None, spectrum.commitment, spectrum.bits)
+        with torch.no_grad():
+            z = self.mdct_latents(waveform, envelope, quality)
+            shape = self.waveform_vq(z.flatten(0, 1), quality - 1)
+        quantized = shape.quantized.view_as(z)
+        return SpeechCodes(pitch, envelope, quantized, spectrum.commitment, spectrum.bits + PITCHES * shape.bits)
+
+    def encode(self, waveform: Tensor, quality: int) -> Tensor:
+        pitch = track_pitch(waveform).to(waveform.device)
+        log_mel = self.log_mel(waveform)
+        latents = self.linear_latents(log_mel) + self.encoder(log_mel, quality)
+        gain = self.envelope_gain[quality - 1]
+        batch, frames, _ = latents.shape
+        codes = self.envelope_vq.encode((latents * gain).flatten(0, 1), quality - 1)
+        maps = [pitch.view(batch, frames, PITCHES), codes.view(batch, frames, -1)]
+        if self.codes_waveform(quality):
+            envelope = self.envelope_vq.decode(codes, quality - 1).view_as(latents) / gain
+            z = self.mdct_latents(waveform, envelope, quality)
+            shape = self.waveform_vq.encode(z.flatten(0, 1), quality - 1)
+            maps.append(shape.view(batch, frames, -1))
+        return torch.cat(maps, 2).transpose(1, 2)
+
+    def mdct_latents(self, waveform: Tensor, envelope: Tensor, quality: int) -> Tensor:
+        """MDCT coefficients [B, 4T, dims] divided by the power `waveform_shaping` of the decoded envelope."""
+        coefficients: Tensor = self.mdct(waveform)[:, :-1, : self.waveform_vq.dims]
+        return coefficients * self._mdct_weight(envelope, quality)
+
+    # codes → signal
+
+    def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
+        batch, _, frames = codes.shape
+        gain = self.envelope_gain[quality - 1]
+        maps = codes.transpose(1, 2)
+        split = PITCHES + len(self.envelope_vq.sizes)
+        pitch = maps[..., :PITCHES].reshape(batch, -1)
+        spectrum = self.envelope_vq.decode(maps[..., PITCHES:split].flatten(0, 1), quality - 1)
+        envelope = spectrum.view(batch, frames, -1) / gain
+        waveform = None
+        if self.codes_waveform(quality):
+            shape = maps[..., split:].reshape(batch * frames * PITCHES, -1)
+            waveform = self.waveform_vq.decode(shape, quality - 1).view(batch, frames * PITCHES, -1)
+        zero = envelope.new_zeros(())
+        return self.synthesize(SpeechCodes(pitch, envelope, waveform, zero, zero), quality, first_frame * CODE_HOP)
+
+    def synthesize(self, codes: SpeechCodes, quality: int, first_sample: int = 0) -> Tensor:
+        """Waveform [B, 1280 · T] of codes: filtered pulses, noise and decoded MDCT, summed."""
+        log_mel = self._log_mel(codes.envelope)
+        hz = pitch_hz(codes.pitch)
+        samples = log_mel.shape[1] * ENVELOPE_HOP
+        with torch.no_grad():
+            pulses = self.stft(pulse_train(hz, PITCH_HOP, SAMPLE_RATE))
+            noise = self.stft(position_noise(first_sample, samples, device=log_mel.device)[None])
+        coded = self._decoded_mdct(codes, quality)
+        coded_log_mel = None
+        if coded is not None:
+            power = coded.real.square() + coded.imag.square()
+            coded_log_mel = torch.log(power @ self.mel[: coded.shape[-1]] + _FLOOR)
+        gains = self.decoder(codes.envelope, log_mel, hz, coded_log_mel, quality)
+        amplitude = torch.exp(0.5 * (log_mel @ self.unmel)) / math.sqrt(_WINDOW_ENERGY)
+        total = (gains.pulses * pulses + gains.noise * noise) * amplitude
+        if coded is not None:
+            total = total + nn.functional.pad(gains.coded * coded, (0, _BINS - coded.shape[-1]))
+        return self.stft.inverse(total)
+
+    def _log_mel(self, envelope: Tensor) -> Tensor:
+        block = envelope @ self.klt.T + self.klt_mean
+        return block.reshape(len(block), -1, self.config.mels)
+
+    def _mdct_weight(self, envelope: Tensor, quality: int) -> Tensor:
+        log_mel = self._log_mel(envelope)
+        dims = self.waveform_vq.dims
+        padded = torch.cat([log_mel[:, :1], log_mel[:, :1], log_mel, log_mel[:, -1:]], 1)
+        around = padded.unfold(1, 4, 2).mean(-1)[:, : log_mel.shape[1] // 2]  # MDCT frame k is centred between 2k-1, 2k
+        at_bins = around @ (0.5 * (self.unmel[:, :dims] + self.unmel[:, 1 : dims + 1]))
+        log_amplitude = 0.5 * (at_bins - math.log(_WINDOW_ENERGY))
+        return torch.exp(-self.config.waveform_shaping * log_amplitude) * self.waveform_gain[quality - 1]
+
+    def _decoded_mdct(self, codes: SpeechCodes, quality: int) -> Tensor | None:
+        if codes.waveform is None:
+            return None
+        with torch.no_grad():
+            coefficients = codes.waveform / self._mdct_weight(codes.envelope, quality)
+            closed = nn.functional.pad(coefficients, (0, 0, 0, 1))
+            waveform = self.mdct.inverse(closed)
+            waveform[:, -PITCH_HOP:] = 0  # its second half lies in a frame that is not there
+            spectrum: Tensor = self.stft(waveform)
+            return spectrum[..., : self.waveform_vq.dims + 1]
+
+    # pitch is coded as its change: one table serves all four values of a frame
+
+    def to_symbols(self, codes: Int64Array) -> Int64Array:
+        symbols = codes.copy()
+        symbols[:PITCHES] = _pitch_changes(codes[:PITCHES].T.reshape(-1)).reshape(-1, PITCHES).T
+        return symbols
+
+    def from_symbols(self, symbols: Int64Array) -> Int64Array:
+        codes = symbols.copy()
+        codes[:PITCHES] = _pitch_from_changes(symbols[:PITCHES].T.reshape(-1)).reshape(-1, PITCHES).T
+        return codes
+
+
+class _Gains(NamedTuple):
+    """Complex or real factors [B, N, bins] for each source."""
+
+    pulses: Tensor
+    noise: Tensor
+    coded: Tensor
+
+
+class _EnvelopeEncoder(nn.Module):
+    """What a network adds to the KLT coefficients; nothing before training."""
+
+    def __init__(self, config: SpeechConfig, dims: int) -> None:
+        super().__init__()
+        self.stack = 2  # envelope frames a network frame
+        self.input = nn.Linear(self.stack * config.mels, config.width)
+        self.level = nn.Embedding(config.qualities, config.width)
+        self.blocks = nn.Sequential(*(ConvNeXt1d(config.width) for _ in range(config.encoder_blocks)))
+        self.output = nn.Linear(ENVELOPE_FRAMES // self.stack * config.width, dims)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, log_mel: Tensor, quality: int) -> Tensor:
+        h = (
+            self.input(_scaled(log_mel).reshape(len(log_mel), -1, self.stack * log_mel.shape[2]))
+            + self.level.weight[quality - 1]
+        )
+        result: Tensor = self.output(self.blocks(h).reshape(len(h), -1, self.output.in_features))
+        return result
+
+
+class _SourceGains(nn.Module):
+    """Gains for pulses, noise and decoded waveform at 100 frames a second, from everything that was decoded."""
+
+    def __init__(self, config: SpeechConfig, dims: int, coded_bins: int) -> None:
+        super().__init__()
+        width = config.width
+        self.coded_bins = coded_bins
+        self.spread = nn.Linear(dims, ENVELOPE_FRAMES * width)
+        self.input = nn.Linear(3 * config.mels + 2, width)
+        self.level = nn.Embedding(config.qualities, width)
+        self.blocks = nn.ModuleList(ConvNeXt1d(width) for _ in range(config.decoder_blocks))
+        self.norm = nn.LayerNorm(width)
+        self.output = nn.Linear(width, 3 * _BINS + 2 * coded_bins)
+        nn.init.normal_(self.output.weight, std=1e-3)
+        with torch.no_grad():
+            bias = self.output.bias.zero_()
+            bias[:_BINS] = 0.7
+            bias[2 * _BINS : 3 * _BINS] = 0.5
+            bias[3 * _BINS : 3 * _BINS + coded_bins] = 0.5
+
+    def forward(
+        self, envelope: Tensor, log_mel: Tensor, hz: Tensor, coded_log_mel: Tensor | None, quality: int
+    ) -> _Gains:
+        pitch = torch.stack([hz > 0, torch.log(hz.clamp_min(60.0) / 150.0)], -1).to(log_mel.dtype)
+        pitch = pitch.repeat_interleave(PITCH_HOP // ENVELOPE_HOP, 1)
+        coded = torch.zeros_like(log_mel) if coded_log_mel is None else _scaled(coded_log_mel)
+        excess = torch.zeros_like(log_mel) if coded_log_mel is None else 0.5 * (coded_log_mel - log_mel).clamp(-8, 8)
+        spread = self.spread(envelope * 0.1).reshape(*log_mel.shape[:2], -1)
+        h = self.input(torch.cat([_scaled(log_mel), coded, excess, pitch], -1)) + spread
+        for block in self.blocks:
+            h = block(h + self.level.weight[quality - 1])
+        out = self.output(self.norm(h))
+        real, imaginary, noise, rest = out.split([_BINS, _BINS, _BINS, 2 * self.coded_bins], -1)
+        coded_real, coded_imaginary = rest.chunk(2, -1)
+        return _Gains(torch.complex(real, imaginary), noise, torch.complex(coded_real, coded_imaginary))
+
+
+def _scaled(log_mel: Tensor) -> Tensor:
+    return (log_mel + 5.0) * 0.3
+
+
+_CHANGES = PITCH_STATES - 1  # voiced states; their differences are taken modulo this
+_SWITCH = _CHANGES  # the symbol for voiced ↔ unvoiced at the last voiced pitch
+
+
+def _pitch_changes(states: Int64Array) -> Int64Array:
+    """States in order of time to symbols: 0 as before, 127 voice on or off, else the change from the last voiced state.
+
+    A change implies voice, so that unvoiced → voiced at another pitch is one symbol.
+    """
+    symbols = np.zeros_like(states)
+    voiced, last = False, 1 + _CHANGES // 2
+    for t, state in enumerate(states.tolist()):
+        if state == 0:
+            symbols[t] = _SWITCH if voiced else 0
+            voiced = False
+            continue
+        change = (state - last) % _CHANGES
+        symbols[t] = _SWITCH if change == 0 and not voiced else change
+        voiced, last = True, state
+    return symbols
+
+
+def _pitch_from_changes(symbols: Int64Array) -> Int64Array:
+    states = np.zeros_like(symbols)
+    voiced, last = False, 1 + _CHANGES // 2
+    for t, symbol in enumerate(symbols.tolist()):
+        if symbol == _SWITCH:
+            voiced = not voiced
+        elif symbol > 0:
+            voiced, last = True, (last - 1 + symbol) % _CHANGES + 1
+        states[t] = last if voiced else 0
+    return states
