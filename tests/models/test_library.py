@@ -1,0 +1,62 @@
+"""Models are found by name, by file and by digest, bundled ones before the user's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vqc.errors import ModelNotFoundError
+from vqc.models import library
+from vqc.models.checkpoint import save_checkpoint
+from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+
+CONFIG = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)
+
+
+@pytest.fixture
+def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Two bundled models and two of the user's, one of which has the name of a bundled one."""
+    bundled, user = tmp_path / "weights", tmp_path / "data" / "vqc" / "models"
+    bundled.mkdir()
+    user.mkdir(parents=True)
+    monkeypatch.setattr(library, "BUNDLED_FOLDER", bundled)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    torch.manual_seed(0)
+    digests = {}
+    for key, folder, name in [("a", bundled, "a"), ("b", bundled, "b"), ("c", user, "c"), ("twin", user, "a")]:
+        model = ImageVQVAE(CONFIG)
+        digests[key] = save_checkpoint(folder / f"{key}.safetensors", model, name=name, training={}, figures={})
+    (user / "broken.safetensors").write_bytes(b"not a model")
+    return digests
+
+
+def test_bundled_models_come_first(digests: dict[str, str]) -> None:
+    assert [info.digest for info in library.list_models()] == [digests[key] for key in ("a", "b", "c", "twin")]
+    assert library.find_by_name("a").digest == digests["a"]
+    assert library.find_by_name("c").digest == digests["c"]
+
+
+def test_models_are_found_by_the_first_bytes_of_their_digest(digests: dict[str, str]) -> None:
+    for digest in digests.values():
+        assert library.find_by_digest(bytes.fromhex(digest)[:6]).digest == digest
+
+
+def test_a_model_that_is_not_here_is_named_with_those_that_are(digests: dict[str, str]) -> None:
+    with pytest.raises(ModelNotFoundError, match=f"'z'.*a \\({digests['a'][:12]}\\)"):
+        library.find_by_name("z")
+    with pytest.raises(ModelNotFoundError, match=f"0102030405ff.*b \\({digests['b'][:12]}\\)"):
+        library.find_by_digest(bytes.fromhex("0102030405ff"))
+    with pytest.raises(ModelNotFoundError, match=r"no model file .*z\.safetensors"):
+        library.find_by_name("somewhere/z.safetensors")
+
+
+def test_a_model_is_read_once(digests: dict[str, str], tmp_path: Path) -> None:
+    by_name = library.load_model("b")
+    assert library.load_model(tmp_path / "weights" / "b.safetensors") is by_name
+    assert library.load_model_by_digest(bytes.fromhex(digests["b"])[:6]) is by_name
+
+
+def test_media_have_their_default_models() -> None:
+    assert (library.default_for("image"), library.default_for("audio")) == ("photo", "speech")
