@@ -26,13 +26,13 @@ def check_target(target: str | os.PathLike[str], *, overwrite: bool = False) -> 
     shown, path = os.fspath(target), Path(os.path.realpath(target))
     folder = path.parent
     if path.is_dir():
-        raise OutputError(f"{shown}: a folder has this name; choose another output.")
+        raise OutputError(f"{shown}: a folder has this name; choose another output")
     if path.exists() and not overwrite:
         raise _exists(shown)
     if not folder.is_dir():
-        raise OutputError(f"{shown}: the folder {folder} does not exist; make it first or choose another output.")
+        raise OutputError(f"{shown}: the folder {folder} does not exist; make it first or choose another output")
     if not os.access(folder if _replaceable(path) else path, os.W_OK):
-        raise OutputError(f"{shown}: {folder} may not be written to; choose another output.")
+        raise OutputError(f"{shown}: {folder} may not be written to; choose another output")
     return path
 
 
@@ -75,7 +75,7 @@ def _make_beside(path: Path, shown: str) -> tuple[Path, BinaryIO]:
         # "x": never an existing file. Not `tempfile`, whose files nobody else may read, even under their final name.
         return temporary, temporary.open("x+b")
     except OSError as error:
-        raise OutputError(f"{shown}: cannot be written: {error.strerror or error}.") from error
+        raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -86,7 +86,9 @@ def _full_disks_reported(shown: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        raise OutputError(f"{shown}: cannot be written: {error.strerror}; make room or choose another output.") from error
+        raise OutputError(
+            f"{shown}: cannot be written: {error.strerror}; make room or choose another output"
+        ) from error
 
 
 def _publish(temporary: Path, path: Path, shown: str, *, overwrite: bool) -> None:
@@ -108,4 +110,4 @@ def _replaceable(path: Path) -> bool:
 
 
 def _exists(shown: str) -> OutputError:
-    return OutputError(f"{shown}: this file exists already; allow to overwrite it, or choose another output.")
+    return OutputError(f"{shown}: this file exists already; allow to overwrite it, or choose another output")

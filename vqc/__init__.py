@@ -1,0 +1,75 @@
+"""Neural compression of photos and speech.
+
+    import vqc
+
+    data = vqc.compress(image)                            # PIL image, NumPy array or tensor → bytes of a .vqc file
+    data = vqc.compress(waveform, sample_rate=44_100)
+    vqc.decompress(data).array                            # uint8 [H, W, 3], or .samples float32 [T, C]
+    vqc.compress_file("photo.jpg", "photo.vqc")
+    vqc.decompress_file("photo.vqc", "photo.png")
+
+Names are loaded when they are used, so that `import vqc` does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from vqc._version import __version__
+
+if TYPE_CHECKING:
+    from vqc.codec.api import (
+        Audio,
+        Image,
+        Report,
+        VerifyResult,
+        compress,
+        compress_file,
+        decompress,
+        decompress_file,
+        verify,
+    )
+    from vqc.errors import VQCError
+    from vqc.models.library import load_model
+
+_MODULES = {
+    "Audio": "vqc.codec.api",
+    "Image": "vqc.codec.api",
+    "Report": "vqc.codec.api",
+    "VQCError": "vqc.errors",
+    "VerifyResult": "vqc.codec.api",
+    "compress": "vqc.codec.api",
+    "compress_file": "vqc.codec.api",
+    "decompress": "vqc.codec.api",
+    "decompress_file": "vqc.codec.api",
+    "load_model": "vqc.models.library",
+    "verify": "vqc.codec.api",
+}
+
+__all__ = [
+    "Audio",
+    "Image",
+    "Report",
+    "VQCError",
+    "VerifyResult",
+    "__version__",
+    "compress",
+    "compress_file",
+    "decompress",
+    "decompress_file",
+    "load_model",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'vqc' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

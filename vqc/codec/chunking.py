@@ -1,0 +1,117 @@
+"""Long audio is coded chunk by chunk, so that memory is constant. This cut is part of the format.
+
+The waveform, at the model's sample rate and padded with zeros to whole frames, is cut into cores of 1,024 frames (the
+last may be shorter). Each is encoded together with the model's halo of frames around it, and only the codes of the core
+are kept. Decoding mirrors this, with a halo of codes; where two cores meet, the reconstructions of both are cross-faded
+over 20 ms, half of it on each side. Each chunk is one stream of the body.
+
+    core 0      core 1
+    ────────\\ /────────
+             X            20 ms
+    ────────/ \\────────
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqc.codec.spans import Span, span_at, span_count
+
+CHUNK = 1024  # frames of a core
+FADE_SECONDS = 0.02
+
+Float32Array = NDArray[np.float32]
+
+
+class Window(NamedTuple):
+    """The waveforms of one chunk and its context."""
+
+    span: Span  # in frames
+    waveforms: Float32Array  # [C, T], T = hop times the length of the context
+
+
+class Chunking:
+    """The chunks of `samples` samples at `sample_rate` for a model with this rate, hop and halo (in frames)."""
+
+    def __init__(self, samples: int, sample_rate: int, *, model_rate: int, hop: int, halo: int) -> None:
+        self.hop, self.halo, self.model_rate = hop, halo, model_rate
+        self.frames = -(-resampled_length(samples, sample_rate, model_rate) // hop)
+
+    def __len__(self) -> int:
+        return span_count(self.frames, CHUNK)
+
+    def span(self, index: int) -> Span:
+        """The chunk with this index, in frames."""
+        return span_at(index, self.frames, CHUNK, self.halo)
+
+    def reach(self, index: int) -> tuple[int, int]:
+        """How many samples the reconstruction of a chunk reaches before and after its core: half a cross-fade."""
+        return self._half_fade(index), self._half_fade(index + 1)
+
+    def _half_fade(self, join: int) -> int:
+        """Half of the cross-fade before the chunk with this index; shorter when there is too little to fade."""
+        if not 0 < join < len(self):
+            return 0
+        wanted = round(FADE_SECONDS * self.model_rate / 2)
+        return min(wanted, self.halo * self.hop, (self.frames - join * CHUNK) * self.hop, CHUNK * self.hop // 2)
+
+
+def resampled_length(samples: int, sample_rate: int, model_rate: int) -> int:
+    """Samples at the model's rate: enough to cover all of the source."""
+    return -(-samples * model_rate // sample_rate)
+
+
+def cut(blocks: Iterable[Float32Array], *, hop: int, halo: int) -> Iterator[Window]:
+    """The windows of a waveform [T, C] that comes in blocks of any length; holds little more than one window.
+
+    A waveform without samples gives no window.
+    """
+    buffer: list[Float32Array] = []
+    first = index = held = total = 0  # frame at the buffer's beginning, chunk, samples held, samples seen
+    for block in blocks:
+        buffer.append(block)
+        held, total = held + len(block), total + len(block)
+        while first * hop + held >= ((index + 1) * CHUNK + halo) * hop:
+            joined = np.concatenate(buffer)
+            span = span_at(index, total // hop, CHUNK, halo)
+            yield _window(span, joined, first, hop)
+            index += 1
+            keep_from = max(0, index * CHUNK - halo)
+            buffer = [joined[(keep_from - first) * hop :].copy()]  # a view would keep all of it alive
+            first, held = keep_from, len(buffer[0])
+    frames = -(-total // hop)
+    if buffer:
+        padding = np.zeros((frames * hop - total, buffer[0].shape[1]), np.float32)
+        joined = np.concatenate([*buffer, padding])
+        for rest in range(index, span_count(frames, CHUNK)):
+            yield _window(span_at(rest, frames, CHUNK, halo), joined, first, hop)
+
+
+def _window(span: Span, joined: Float32Array, first: int, hop: int) -> Window:
+    part = joined[(span.outer_start - first) * hop : (span.outer_stop - first) * hop]
+    return Window(span, np.ascontiguousarray(part.T))
+
+
+class CrossFade:
+    """Joins the reconstructions of chunk after chunk, each [C, T] with its reach before and after the core."""
+
+    def __init__(self) -> None:
+        self._fading_out: Float32Array | None = None
+
+    def add(self, chunk: Float32Array, before: int, after: int) -> Float32Array:
+        """The samples [C, T'] that are final once this chunk is there. Overwrites the chunk."""
+        if self._fading_out is not None and before:
+            chunk[:, : 2 * before] *= _ramp(before)
+            chunk[:, : 2 * before] += self._fading_out
+        final = chunk[:, : chunk.shape[1] - 2 * after]
+        self._fading_out = chunk[:, chunk.shape[1] - 2 * after :] * _ramp(after)[::-1]
+        return final
+
+
+def _ramp(half: int) -> Float32Array:
+    """Weights rising from 0 to 1; with their mirror image they sum to 1."""
+    return ((np.arange(2 * half) + 0.5) / max(1, 2 * half)).astype(np.float32)

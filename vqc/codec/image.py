@@ -1,0 +1,165 @@
+"""Pictures to `.vqc` bytes and back, tile after tile.
+
+    pixels ─ tile ─ pad ─ model.encode ─ crop ─ codes ─ streams ─┐
+    alpha ─────────────────────────────── alpha section ─────────┴─ container
+    pixels ◄ round ◄ crop ◄ model.decode ◄ codes of the tile and its halo ◄ streams
+
+Only one tile at a time is held as floats.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqc.codec.alpha import decode_alpha, encode_alpha
+from vqc.codec.checks import Progress, check_entropy, check_header, check_quality, tell
+from vqc.codec.container import (
+    DIGEST_BYTES,
+    MAX_PIXELS,
+    Container,
+    Header,
+    ImageShape,
+    join_streams,
+    read_container,
+    split_streams,
+    write_container,
+)
+from vqc.codec.streams import Codes, StreamCoder, write_streams
+from vqc.codec.tiling import Tile, Tiling
+from vqc.data.images import Picture
+from vqc.errors import MediaError
+from vqc.models.base import ImageModel
+from vqc.models.registry import WIRE_IDS
+
+Pixels = NDArray[np.uint8]
+
+
+class ImageCodec:
+    """Compresses with, and decompresses for, one model.
+
+    Args:
+        model: on the device to work on; is put into evaluation mode.
+        digest: SHA-256 of the model, as bytes; only the first six go into a file.
+        name: how errors call the model.
+    """
+
+    def __init__(self, model: ImageModel, digest: bytes, *, name: str = "given") -> None:
+        self.model, self.digest, self.name = model.eval(), digest[:DIGEST_BYTES], name
+
+    @torch.inference_mode()
+    def compress(
+        self,
+        picture: Picture,
+        *,
+        quality: int | None = None,
+        entropy: str = "auto",
+        progress: Progress | None = None,
+    ) -> bytes:
+        """The bytes of a complete file.
+
+        Raises:
+            OptionError: the model does not have this quality, or there is no such entropy mode.
+            MediaError: the picture has no pixels, or more than a file may have.
+        """
+        mode, level = check_entropy(entropy), check_quality(self.model, quality, self.name)
+        height, width = picture.height, picture.width
+        if not 1 <= height * width <= MAX_PIXELS:
+            raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")
+        tiling, parts = self._tiling(height, width), list[Codes]()
+        for index, tile in enumerate(tiling):
+            parts.append(self._encode_tile(picture.pixels, tile, level))
+            tell(progress, (index + 1) / len(tiling))
+        used, streams = write_streams(StreamCoder(self.model, level), parts, mode)
+        alpha = None if picture.alpha is None else encode_alpha(picture.alpha)
+        shape = ImageShape(width=width, height=height, grayscale=picture.grayscale, alpha=alpha is not None)
+        header = Header(codec=WIRE_IDS[self.model.kind], entropy=used, quality=level, digest=self.digest, shape=shape)
+        return write_container(Container(header=header, alpha=alpha, body=join_streams(streams)))
+
+    def decompress(self, data: bytes, *, limit: int | None = None, progress: Progress | None = None) -> Picture:
+        """The picture of a file that was made with the same model.
+
+        Args:
+            limit: largest number of pixels to accept, 2^28 when left out.
+
+        Raises:
+            ContainerError: the file is damaged or over the limit.
+            ModelNotFoundError: it was made with another model.
+        """
+        return self.restore(read_container(data, limit=limit), progress=progress)
+
+    @torch.inference_mode()
+    def restore(self, container: Container, *, progress: Progress | None = None) -> Picture:
+        """As `decompress`, of a container already read."""
+        codes = self.read_codes(container)
+        header = container.header
+        assert isinstance(header.shape, ImageShape), "read_codes has checked it"
+        shape = header.shape
+        alpha = None if container.alpha is None else decode_alpha(container.alpha, shape.height, shape.width)
+        pixels = np.empty((shape.height, shape.width) if shape.grayscale else (shape.height, shape.width, 3), np.uint8)
+        tiling = self._tiling(shape.height, shape.width)
+        for index, tile in enumerate(tiling):
+            self._decode_tile(codes, tile, header.quality, pixels)
+            tell(progress, (index + 1) / len(tiling))
+        return Picture(pixels, alpha)
+
+    def read_codes(self, container: Container) -> Codes:
+        """The whole code grid [G, h, w] of a file, without running the network; raises what `decompress` does."""
+        header = container.header
+        check_header(header, self.model, self.digest, self.name)
+        assert isinstance(header.shape, ImageShape), "codec numbers of images come with sizes of images"
+        tiling = self._tiling(header.shape.height, header.shape.width)
+        streams = split_streams(container.body, len(tiling))
+        coder = StreamCoder(self.model, header.quality)
+        grid = np.empty((len(coder.sizes), *tiling.grid), np.uint16)
+        for tile, stream in zip(tiling, streams, strict=True):
+            core = grid[:, tile.rows.core, tile.columns.core]
+            core[:] = coder.read(stream, header.entropy, 1, core.shape[1:])[0]
+        return grid
+
+    def _tiling(self, height: int, width: int) -> Tiling:
+        return Tiling(height, width, factor=self.model.downsampling_factor, halo=self.model.halo)
+
+    def _encode_tile(self, pixels: Pixels, tile: Tile, quality: int) -> Codes:
+        """Codes [1, G, h, w] of the tile's core."""
+        image = self._to_tensor(padded_window(pixels, tile, self.model.downsampling_factor))
+        codes = self.model.encode(image, quality)[..., tile.rows.inner, tile.columns.inner]
+        return codes.cpu().numpy().astype(np.uint16)
+
+    def _decode_tile(self, codes: Codes, tile: Tile, quality: int, pixels: Pixels) -> None:
+        """Writes the pixels of the tile's core."""
+        factor, (rows, columns) = self.model.downsampling_factor, tile
+        window = codes[None, :, rows.outer_start : rows.outer_stop, columns.outer_start : columns.outer_stop]
+        image = self.model.decode(torch.from_numpy(window.astype(np.int64)).to(self._device), quality)[0]
+        image = image[:, _scaled(rows.inner, factor), _scaled(columns.inner, factor)]
+        core = pixels[_scaled(rows.core, factor), _scaled(columns.core, factor)]  # cut where the padding begins
+        image = image[:, : core.shape[0], : core.shape[1]]
+        image = image.mean(0) if core.ndim == 2 else image.permute(1, 2, 0)
+        core[:] = image.mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+
+    def _to_tensor(self, window: Pixels) -> Tensor:
+        """Pixels [H, W, 3] or [H, W] as an image [1, 3, H, W] in [0, 1]."""
+        image = torch.from_numpy(window).to(self._device)
+        image = image.expand(3, *image.shape) if image.dim() == 2 else image.permute(2, 0, 1)
+        return image[None].to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.model.static_table.device
+
+
+def padded_window(pixels: Pixels, tile: Tile, factor: int) -> Pixels:
+    """A copy of the pixels of a tile and its context, the image's edge repeated where the padding is."""
+    rows = slice(tile.rows.outer_start * factor, tile.rows.outer_stop * factor)
+    columns = slice(tile.columns.outer_start * factor, tile.columns.outer_stop * factor)
+    window = pixels[rows, columns]
+    missing = (rows.stop - rows.start - window.shape[0], columns.stop - columns.start - window.shape[1])
+    if not any(missing):
+        return np.array(window)
+    return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)][: window.ndim], mode="edge")
+
+
+def _scaled(part: slice, factor: int) -> slice:
+    return slice(part.start * factor, part.stop * factor)

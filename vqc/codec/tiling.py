@@ -1,0 +1,42 @@
+"""Big images are coded tile by tile, so that memory is bounded. This cut is part of the format.
+
+An image is padded at the right and bottom to a multiple of the model's downsampling factor by repeating its edge. The
+padded image is cut into cores of 1,024 x 1,024 pixels, row after row (the last of a row or column may be smaller).
+Each is encoded together with the model's halo of pixels around it, and only the codes of the core are kept: together
+they are one grid without gap or overlap. Decoding mirrors this, with a halo of codes. Where the halo covers what the
+network can see, a tiled image is the untiled one and there is no seam. Each tile is one stream of the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vqc.codec.spans import Span, span_at, span_count
+
+TILE = 1024  # pixels of a core's side; the largest multiple of the downsampling factor in it, to be exact
+
+
+class Tile(NamedTuple):
+    """One tile, in units of codes."""
+
+    rows: Span
+    columns: Span
+
+
+class Tiling:
+    """The tiles of an image of `height` x `width` pixels for a model with this factor and halo (in pixels)."""
+
+    def __init__(self, height: int, width: int, *, factor: int, halo: int) -> None:
+        self.core, self.halo = max(1, TILE // factor), -(-halo // factor)
+        self.grid = -(-height // factor), -(-width // factor)  # codes [h, w] of the whole image
+        self.shape = span_count(self.grid[0], self.core), span_count(self.grid[1], self.core)  # tiles
+
+    def __len__(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+    def __iter__(self) -> Iterator[Tile]:
+        height, width = self.grid
+        for row in range(self.shape[0]):
+            for column in range(self.shape[1]):
+                yield Tile(span_at(row, height, self.core, self.halo), span_at(column, width, self.core, self.halo))
