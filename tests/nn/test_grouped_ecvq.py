@@ -1,0 +1,83 @@
+"""The grouped quantizer against the equations it stands for."""
+
+import numpy as np
+import torch
+
+from vqc.nn.grouped_ecvq import GroupedECVQ
+
+GROUPS = ((2, 1, 8), (3, 2, 4))
+
+
+def quantizer(seed: int = 0) -> GroupedECVQ:
+    torch.manual_seed(seed)
+    vq = GroupedECVQ(GROUPS, qualities=2)
+    for i, (count, dims, size) in enumerate(GROUPS):
+        getattr(vq, f"codebook_{i}").copy_(torch.randn(2, count, size, dims))
+        getattr(vq, f"probability_{i}").copy_(torch.rand(2, count, size).softmax(-1))
+    return vq
+
+
+def test_code_minimises_squared_error_plus_bits() -> None:
+    vq = quantizer()
+    latents = torch.randn(50, vq.dims)
+    codes = vq.encode(latents, 1).numpy()
+    column, start = 0, 0
+    for i, (count, dims, _) in enumerate(GROUPS):
+        for g in range(count):
+            z = latents[:, start : start + dims].numpy()
+            entries = getattr(vq, f"codebook_{i}")[1, g].numpy()
+            bits = -np.log2(getattr(vq, f"probability_{i}")[1, g].numpy())
+            cost = ((z[:, None] - entries) ** 2).sum(-1) + bits
+            np.testing.assert_array_equal(codes[:, column], cost.argmin(1))
+            column, start = column + 1, start + dims
+
+
+def test_decode_gives_the_entries_and_encode_finds_them_again_at_equal_bits() -> None:
+    vq = quantizer()
+    for i, (_, _, size) in enumerate(GROUPS):
+        getattr(vq, f"probability_{i}").fill_(1 / size)
+    codes = torch.stack([torch.randint(size, (20,)) for size in vq.sizes], 1)
+    assert torch.equal(vq.encode(vq.decode(codes, 0), 0), codes)
+
+
+def test_straight_through_gradient_is_the_identity() -> None:
+    vq = quantizer().eval()
+    latents = torch.randn(5, vq.dims, requires_grad=True)
+    weight = torch.randn(5, vq.dims)
+    (vq(latents, 0).quantized * weight).sum().backward()
+    assert latents.grad is not None
+    torch.testing.assert_close(latents.grad, weight)
+
+
+def test_result_reports_commitment_and_bits() -> None:
+    vq = quantizer().eval()
+    latents = torch.randn(30, vq.dims)
+    result = vq(latents, 0)
+    torch.testing.assert_close(result.commitment, (latents - result.quantized).square().sum(1).mean())
+    first = -torch.log2(vq.probability_0[0, 0])[result.codes[:, 0]]
+    assert float(result.bits) > float(first.mean())
+
+
+def test_dictionaries_stand_still_in_evaluation_and_move_to_the_mean_in_training() -> None:
+    vq = GroupedECVQ(((1, 2, 4),), qualities=2, decay=0.5)
+    before = {k: v.clone() for k, v in vq.state_dict().items()}
+    vq.eval()(torch.randn(100, 2), 0)
+    assert all(torch.equal(v, before[k]) for k, v in vq.state_dict().items())
+    vq.train()
+    data = torch.randn(100, 2) * 0.01 + torch.tensor([3.0, -1.0])
+    for _ in range(40):
+        codes = vq(data, 0).codes
+    assert len(codes.unique()) == 1, "one cluster needs one code"
+    torch.testing.assert_close(vq.decode(codes[:1], 0)[0], data.mean(0), atol=1e-3, rtol=0)
+    assert torch.equal(vq.codebook_0[1], before["codebook_0"][1]), "the other quality's dictionary is untouched"
+
+
+def test_fit_spends_bits_where_they_pay() -> None:
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(4000, 2, generator=generator) * torch.tensor([10.0, 0.1])
+    vq = GroupedECVQ(((2, 1, 32),), qualities=1).eval()
+    vq.fit(latents, 0)
+    codes = vq(latents, 0).codes
+    used = [len(codes[:, g].unique()) for g in range(2)]
+    assert used[0] > 8 and used[1] == 1
+    torch.testing.assert_close(vq.probability_0.sum(-1), torch.ones(1, 2))

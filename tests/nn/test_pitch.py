@@ -1,0 +1,36 @@
+"""The pitch of a periodic sound is found; silence and noise have none."""
+
+import pytest
+import torch
+
+from vqc.nn.excitation import position_noise, pulse_train
+from vqc.nn.pitch import PITCH_STATES, pitch_hz, track_pitch
+
+
+@pytest.mark.parametrize("hz", [80.0, 140.0, 250.0])
+def test_pitch_of_a_pulse_train_is_its_frequency(hz: float) -> None:
+    waveform = 0.1 * pulse_train(torch.full((1, 50), hz), 320, 16_000)
+    found = pitch_hz(track_pitch(waveform))[0, 5:-5]
+    assert (found / hz - 1).abs().max() < 0.02
+
+
+def test_noise_and_silence_are_unvoiced() -> None:
+    assert not track_pitch(torch.zeros(1, 16_000)).any()
+    noise = 0.1 * position_noise(0, 32_000)[None]
+    assert (track_pitch(noise) > 0).float().mean() < 0.2
+
+
+def test_states_are_log_spaced_from_60_to_400_hz() -> None:
+    hz = pitch_hz(torch.arange(PITCH_STATES))
+    assert hz[0] == 0
+    torch.testing.assert_close(hz[[1, -1]], torch.tensor([60.0, 400.0], dtype=torch.float64))
+    ratios = hz[2:] / hz[1:-1]
+    torch.testing.assert_close(ratios, ratios[:1].expand_as(ratios))
+
+
+def test_a_track_does_not_depend_on_its_neighbours_in_the_batch() -> None:
+    a = 0.1 * pulse_train(torch.full((1, 20), 120.0), 320, 16_000)
+    b = 0.1 * position_noise(7, 6_400)[None]
+    both = track_pitch(torch.cat([a, b]))
+    assert torch.equal(both[:1], track_pitch(a))
+    assert torch.equal(both[1:], track_pitch(b))
