@@ -50,7 +50,7 @@ def test_wire_ids_are_what_files_in_the_world_say() -> None:
 def test_unknown_kinds_and_presets_are_named() -> None:
     with pytest.raises(CheckpointError, match="'hologram'"):
         build_model("hologram", {})
-    with pytest.raises(OptionError, match="'cifar11'.*cifar10"):
+    with pytest.raises(OptionError, match=r"'cifar11'.*cifar10"):
         build_preset("cifar11")
 
 

@@ -128,40 +128,44 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the steps or the minutes are used up; checkpoints, validates and logs on the way."""
-        config, model = self.config, self.task.model
-        last = checkpointed = validated = time.monotonic()
+        config = self.config
+        checkpointed = validated = time.monotonic()
         while not self._finished():
-            rate = learning_rate_at(config, self.step, self.seconds)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            model.train()
-            losses = self.task.loss(self.task.batch(self.step), self.step)
-            if not bool(torch.isfinite(losses.total)):
-                raise TrainingError(
-                    f"the loss is not finite at step {self.step} with learning rate {rate:.2e}; "
-                    "resume from the last checkpoint with a lower learning rate"
-                )
-            self.optimizer.zero_grad(set_to_none=True)
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
-            self.optimizer.step()
-            self.average.update(model, self.step)
-            self.step += 1
+            self.train_step()
             now = time.monotonic()
-            self.seconds += now - last
-            last = now
-            if self.step % config.log_every == 0:
-                logged = {k: float(v) for k, v in losses.logged.items()}
-                self._log({"loss": float(losses.total.detach()), **logged, "gradient_norm": float(norm), "lr": rate})
             if now - validated > 60 * config.validate_minutes:
-                self._validate()
-                self._checkpoint()
-                validated = checkpointed = last = time.monotonic()  # validation does not use up training time
+                self.validate()
+                self.checkpoint()
+                validated = checkpointed = time.monotonic()
             elif now - checkpointed > 60 * config.checkpoint_minutes:
-                self._checkpoint()
+                self.checkpoint()
                 checkpointed = time.monotonic()
-        self._validate()
-        self._checkpoint()
+        self.validate()
+        self.checkpoint()
+
+    def train_step(self) -> None:
+        """One step of the optimizer, logged when it is due."""
+        start, config, model = time.monotonic(), self.config, self.task.model
+        rate = learning_rate_at(config, self.step, self.seconds)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        model.train()
+        losses = self.task.loss(self.task.batch(self.step), self.step)
+        if not bool(torch.isfinite(losses.total)):
+            raise TrainingError(
+                f"the loss is not finite at step {self.step} with learning rate {rate:.2e}; "
+                "resume from the last checkpoint with a lower learning rate"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+        self.optimizer.step()
+        self.average.update(model, self.step)
+        self.step += 1
+        self.seconds += time.monotonic() - start  # validation does not use up training time
+        if self.step % config.log_every == 0:
+            logged = {k: float(v) for k, v in losses.logged.items()}
+            self._log({"loss": float(losses.total.detach()), **logged, "gradient_norm": float(norm), "lr": rate})
 
     def _finished(self) -> bool:
         minutes = self.config.minutes
@@ -173,7 +177,8 @@ class Trainer:
             out.write(json.dumps(line) + "\n")
         sys.stderr.write(" ".join(f"{k} {v:.5g}" for k, v in line.items()) + "\n")
 
-    def _validate(self) -> None:
+    def validate(self) -> None:
+        """Figures of the averaged weights; the best so far are kept in best.safetensors."""
         self.task.model.eval()
         with self.average.applied(self.task.model):
             figures = self.task.validate()
@@ -182,7 +187,8 @@ class Trainer:
                 self.best = figures["score"]
                 _save(self.run_dir / "best.safetensors", dict(self.task.model.state_dict()))
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
+        """Write all that a later `Trainer` on this folder needs to go on exactly here."""
         tensors = {f"model.{k}": v for k, v in self.task.model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.average.items()}
         for i, state in self.optimizer.state_dict()["state"].items():
@@ -214,6 +220,9 @@ class Trainer:
         whole = self.optimizer.state_dict()
         whole["state"] = moments
         self.optimizer.load_state_dict(whole)
+        log = self.run_dir / "metrics.jsonl"  # what was logged after the checkpoint will be logged again
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
+        _replace(log, "".join(x for x in lines if x.endswith("\n") and json.loads(x)["step"] <= self.step).encode())
 
 
 def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
