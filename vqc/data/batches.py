@@ -14,7 +14,8 @@ from vqc.data.splits import Float32Array, UInt8Array
 
 def generator_for(seed: int, step: int) -> torch.Generator:
     """The random numbers of one step of one run."""
-    return torch.Generator().manual_seed((seed << 32) + step)
+    # Torch's generator on the CPU looks at 32 bits of a seed, so seed and step are mixed into those.
+    return torch.Generator().manual_seed((seed * 0x9E3779B1 + step) & 0xFFFFFFFF)
 
 
 class ImageBatches:
