@@ -49,7 +49,7 @@ OUTSIDE: dict[str, set[str]] = {
     "codec": {"torch", "numpy", "PIL"},
     "training": {"torch", "numpy", "safetensors", "pesq", "pystoi"},
     "evaluation": {"torch", "numpy", "PIL", "pesq", "pystoi", "pytorch_msssim", "matplotlib"},
-    "cli": {"typer", "rich", "torch"},
+    "cli": {"typer", "rich"},
 }
 
 

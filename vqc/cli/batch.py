@@ -28,7 +28,8 @@ from vqc.errors import OptionError, VQCError
 if TYPE_CHECKING:
     from vqc.codec.api import Report
 
-    Work = Callable[[Path, Path], Report]
+    Progress = Callable[[float], None]
+    Work = Callable[[Path, Path, Progress | None], Report]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Outcome:
 def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -> list[Outcome]:
     """Does every job of the plan, in the order of the plan; problems are printed on stderr as they come.
 
-    `work(source, target)` writes the target file, which it may replace, and must be picklable when `workers` > 1.
+    `work(source, target, progress)` writes the target file, which it may replace. It must be picklable when `workers`
+    > 1, and then has nobody to tell its progress to.
     Raises `OptionError`, which is never about one file alone, at once.
     """
     with ProgressBar(label, len(plan.jobs), quiet=quiet) as progress:
@@ -54,7 +56,7 @@ def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -
         jobs = plan.jobs
         made = make_folders(jobs)
         try:
-            runner = run_here(jobs, work) if min(workers, len(jobs)) <= 1 else run_in_processes(jobs, work, workers)
+            runner = run(jobs, work, workers, progress)
             done = dict[int, Outcome]()
             for index, outcome in runner:
                 done[index] = outcome
@@ -67,10 +69,13 @@ def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -
     return outcomes + [done[index] for index in range(len(jobs))]
 
 
-def run_here(jobs: Sequence[Job], work: Work) -> Iterator[tuple[int, Outcome]]:
-    """One job after the other in this process."""
+def run(jobs: Sequence[Job], work: Work, workers: int, progress: ProgressBar) -> Iterator[tuple[int, Outcome]]:
+    """One job after the other in this process, or several at a time in others."""
+    if min(workers, len(jobs)) > 1:
+        yield from run_in_processes(jobs, work, workers)
+        return
     for index, job in enumerate(jobs):
-        yield index, attempt(job, work)
+        yield index, attempt(job, work, progress.part)
 
 
 def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tuple[int, Outcome]]:
@@ -100,10 +105,8 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
 
 
 def begin_worker(threads: int) -> None:
-    """Divides the cores among the worker processes."""
-    import torch
-
-    torch.set_num_threads(threads)
+    """Divides the cores among the worker processes; torch reads this when it is first imported."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
 def attempt_interruptibly(job: Job, work: Work) -> Outcome:
@@ -120,12 +123,12 @@ def attempt_interruptibly(job: Job, work: Work) -> Outcome:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def attempt(job: Job, work: Work) -> Outcome:
+def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
     """Does one job. What a user can cause becomes the outcome's problem."""
     name = job.source.name
     try:
         with writable(job) as target:
-            report = work(job.source.path, target)
+            report = work(job.source.path, target, progress)
     except OptionError:
         raise
     except (VQCError, OSError, MemoryError) as error:

@@ -16,6 +16,7 @@ from vqc.cli.results import finish, refuse_two_on_stdout
 from vqc.errors import OptionError
 
 if TYPE_CHECKING:
+    from vqc.cli.batch import Progress
     from vqc.codec.api import Report
 
 SUFFIX = ".vqc"
@@ -31,7 +32,7 @@ class CompressFile:
     device: Device
     stats: bool
 
-    def __call__(self, source: Path, target: Path) -> Report:
+    def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import compress_file
 
         return compress_file(
@@ -43,6 +44,7 @@ class CompressFile:
             device=self.device,
             stats=self.stats,
             overwrite=True,
+            progress=progress,
         )
 
 

@@ -16,6 +16,7 @@ from vqc.cli.options import Device, DeviceOption, ForceOption, JobsOption, JsonO
 from vqc.cli.results import finish, refuse_two_on_stdout
 
 if TYPE_CHECKING:
+    from vqc.cli.batch import Progress
     from vqc.codec.api import Report
 
 
@@ -26,10 +27,10 @@ class DecompressFile:
     device: Device
     limit: int | None
 
-    def __call__(self, source: Path, target: Path) -> Report:
+    def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import decompress_file
 
-        return decompress_file(source, target, device=self.device, limit=self.limit, overwrite=True)
+        return decompress_file(source, target, device=self.device, limit=self.limit, overwrite=True, progress=progress)
 
 
 def decompress(

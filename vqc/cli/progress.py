@@ -16,7 +16,7 @@ DELAY_SECONDS = 1.0
 
 
 class ProgressBar:
-    """Counts finished files. Shows itself after a second, and only when stderr is a terminal."""
+    """Counts finished files, and parts of the one at work. Shows itself after a second, if stderr is a terminal."""
 
     def __init__(self, label: str, total: int, *, quiet: bool = False) -> None:
         self.label, self.total, self.done = label, total, 0.0
@@ -36,22 +36,26 @@ class ProgressBar:
     def show(self) -> None:
         """Draws the bar; called by the timer."""
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
         with self.lock:
             if self.timer is None:
                 return
-            columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+            columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self.task = self.bar.add_task(self.label, total=self.total, completed=self.done)
             self.bar.start()
 
-    def advance(self, files: float = 1) -> None:
-        """One more file is finished, or a part of one."""
+    def advance(self) -> None:
+        """One more file is finished."""
+        self.done += 1
+        self.part(0)
+
+    def part(self, share: float) -> None:
+        """This share, 0 to 1, of the next file is done."""
         with self.lock:
-            self.done += files
             if self.bar is not None and self.task is not None:
-                self.bar.update(self.task, completed=self.done)
+                self.bar.update(self.task, completed=self.done + share)
 
     def warn(self, text: str) -> None:
         """Prints one line on stderr without tearing the bar."""
