@@ -61,7 +61,7 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no ty
 
 
 class AudioReader:
-    """An open audio file: `sample_rate` in Hz, `channels`, and `frames`: samples per channel, as declared."""
+    """An open audio file: `sample_rate` in Hz, `channels`, and `samples` per channel, as declared."""
 
     def __init__(self, source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str | None = None) -> None:
         """Opens a WAV, FLAC, OGG (Vorbis or Opus), MP3, AIFF, AU, CAF or W64 file.
@@ -77,15 +77,15 @@ class AudioReader:
         self._file = _open(source, self.name)
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
-        self.frames: int = self._file.frames
+        self.samples: int = self._file.frames
         try:
             self._check()
         except MediaError:
             self.close()
             raise
 
-    def blocks(self, frames: int = BLOCK) -> Iterator[Samples]:
-        """All of the file, once, in blocks [n, C] of at most `frames`, none of them empty.
+    def blocks(self, samples: int = BLOCK) -> Iterator[Samples]:
+        """All of the file, once, in blocks [n, C] of at most `samples`, none of them empty.
 
         Raises:
             MediaError: the file is damaged or shorter than it declares, or holds values that are not numbers.
@@ -93,7 +93,7 @@ class AudioReader:
         count = 0
         while True:
             try:
-                block: Samples = self._file.read(frames, dtype="float32", always_2d=True)
+                block: Samples = self._file.read(samples, dtype="float32", always_2d=True)
             except soundfile.SoundFileError as error:
                 raise self._cut_short(count) from error
             if not len(block):
@@ -103,7 +103,7 @@ class AudioReader:
             count += len(block)
             yield block
         # The header of an MP3 often still counts what was cut off on purpose.
-        if count == 0 or (count < self.frames and self._file.format != "MP3"):
+        if count == 0 or (count < self.samples and self._file.format != "MP3"):
             raise self._cut_short(count)
 
     def read(self) -> Samples:
@@ -130,12 +130,12 @@ class AudioReader:
             raise MediaError(
                 f"{self.name}: has {self.channels:,} channels and at most {MAX_CHANNELS} are supported; split it"
             )
-        if self.frames < 1:
+        if self.samples < 1:
             raise MediaError(f"{self.name}: holds no samples; nothing can be made of it")
 
     def _cut_short(self, count: int) -> MediaError:
         return MediaError(
-            f"{self.name}: is damaged or cut short: of {self.frames:,} samples {count:,} can be read; get it again"
+            f"{self.name}: is damaged or cut short: of {self.samples:,} samples {count:,} can be read; get it again"
         )
 
 
