@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from vqc.cli.batch import run_plan
 from vqc.cli.listing import Job, Plan, Source
-from vqc.errors import MediaError, OptionError
+from vqc.cli.results import finish
+from vqc.errors import MediaError, OptionError, VQCError
 
 
 def copy(source: Path, target: Path, progress: Any) -> Any:
@@ -58,12 +60,22 @@ def test_an_interruption_stops_everything_and_leaves_no_folder(tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def test_a_wrong_option_is_told_once(tmp_path: Path) -> None:
-    def refuse(source: Path, target: Path, progress: Any) -> Any:
-        raise OptionError("no such quality")
+@pytest.mark.parametrize(("errors", "code"), [([], 0), ([OptionError], 2), ([MediaError, OptionError], 1)])
+def test_the_exit_code_tells_wrong_options_from_what_could_not_be_done(
+    tmp_path: Path, errors: list[type[VQCError]], code: int
+) -> None:
+    failing = iter(errors)
 
-    with pytest.raises(OptionError):
-        run_plan(Plan(make_jobs(tmp_path, ["a", "b"])), refuse, "Copying", workers=1, quiet=True)
+    def work(source: Path, target: Path, progress: Any) -> Any:
+        raise next(failing)("no")
+
+    outcomes = run_plan(Plan(make_jobs(tmp_path, ["a", "b"][: len(errors)])), work, "", workers=1, quiet=True)
+    if code == 0:
+        finish(outcomes, as_json=False, quiet=True)
+    else:
+        with pytest.raises(typer.Exit) as exit_info:
+            finish(outcomes, as_json=False, quiet=True)
+        assert exit_info.value.exit_code == code
 
 
 def test_nothing_reaches_standard_output_when_the_work_fails(

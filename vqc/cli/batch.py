@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqc.cli.listing import Job, Plan
+from vqc.cli.listing import STREAM, Job, Plan
 from vqc.cli.printing import problem_with
 from vqc.cli.progress import ProgressBar
-from vqc.errors import OptionError, VQCError
+from vqc.errors import VQCError
 
 if TYPE_CHECKING:
     from vqc.codec.api import Report
@@ -40,6 +40,15 @@ class Outcome:
     target: str
     report: Report | None = None
     problem: str = ""
+    exit_code: int = 0
+
+    @classmethod
+    def failure(cls, name: str, error: BaseException, target: str = "", path: Path | None = None) -> Outcome:
+        """The outcome of an error. Messages call the file by `name` where they said `path`."""
+        problem = problem_with(name if path is None else str(path), error)
+        if path is not None:
+            problem = problem.replace(str(path), name)
+        return cls(name, target, problem=problem, exit_code=error.exit_code if isinstance(error, VQCError) else 1)
 
 
 def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -> list[Outcome]:
@@ -47,10 +56,9 @@ def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -
 
     `work(source, target, progress)` writes the target file, which it may replace. It must be picklable when `workers`
     > 1, and then has nobody to tell its progress to.
-    Raises `OptionError`, which is never about one file alone, at once.
     """
     with ProgressBar(label, len(plan.jobs), quiet=quiet) as progress:
-        outcomes = [Outcome(name, "", problem=problem_with(name, error)) for name, error in plan.failures]
+        outcomes = [Outcome.failure(name, error) for name, error in plan.failures]
         for outcome in outcomes:
             progress.warn(outcome.problem)
         jobs = plan.jobs
@@ -125,18 +133,14 @@ def attempt_interruptibly(job: Job, work: Work) -> Outcome:
 
 def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
     """Does one job. What a user can cause becomes the outcome's problem."""
-    name = job.source.name
+    name, target = job.source.name, str(job.target or STREAM)
     try:
-        with writable(job) as target:
-            report = work(job.source.path, target, progress)
-    except OptionError:
+        with writable(job) as path:
+            return Outcome(name, target, work(job.source.path, path, progress))
+    except BrokenPipeError:
         raise
     except (VQCError, OSError, MemoryError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        problem = problem_with(str(job.source.path), error).replace(str(job.source.path), name)
-        return Outcome(name, str(job.target or "-"), problem=problem)
-    return Outcome(name, str(job.target or "-"), report)
+        return Outcome.failure(name, error, target, job.source.path)
 
 
 @contextmanager
@@ -156,7 +160,7 @@ def writable(job: Job) -> Iterator[Path]:
 @contextmanager
 def standard_input(inputs: Sequence[str]) -> Iterator[Path | None]:
     """A file with what came in on standard input, when `-` is among the inputs."""
-    if "-" not in inputs:
+    if STREAM not in inputs:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="vqc-") as folder:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqc.cli.batch import run_plan, standard_input
-from vqc.cli.formats import suffix_for, wanted_suffix
-from vqc.cli.headers import LimitOption, media_of, read_vqc
+from vqc.cli.formats import format_of, suffix_for, wanted_suffix
+from vqc.cli.headers import LimitOption, media_of, read_file
 from vqc.cli.listing import Source, make_plan, output_file
 from vqc.cli.options import Device, DeviceOption, ForceOption, JobsOption, JsonOption, QuietOption
 from vqc.cli.results import finish, refuse_two_on_stdout
@@ -24,13 +24,22 @@ if TYPE_CHECKING:
 class DecompressFile:
     """Restores one file; a class and not a closure so that worker processes can be given it."""
 
+    file_format: str | None  # where it is not that of the target's suffix
     device: Device
     limit: int | None
 
     def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import decompress_file
 
-        return decompress_file(source, target, device=self.device, limit=self.limit, overwrite=True, progress=progress)
+        return decompress_file(
+            source,
+            target,
+            format=self.file_format,
+            device=self.device,
+            limit=self.limit,
+            overwrite=True,
+            progress=progress,
+        )
 
 
 def decompress(
@@ -61,7 +70,7 @@ def decompress(
     wanted = wanted_suffix(file_format, output_file(inputs, output))
 
     def suffix_of(source: Source) -> str:
-        return suffix_for(media_of(read_vqc(source.path, limit).header), wanted, source.name)
+        return suffix_for(media_of(read_file(source.path, limit).header), wanted, source.name)
 
     with standard_input(inputs) as stdin:
         plan = make_plan(
@@ -72,5 +81,5 @@ def decompress(
             stdin=stdin,
             force=force,
         )
-        work = DecompressFile(device, limit)
+        work = DecompressFile(wanted and format_of(wanted), device, limit)
         finish(run_plan(plan, work, "Restoring", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)

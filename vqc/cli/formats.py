@@ -7,10 +7,11 @@ from pathlib import Path
 from vqc.cli.listing import listed
 from vqc.errors import OptionError
 
+# What can be read and written; what can only be read is in MEDIA_SUFFIXES alone.
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"})
-MEDIA_SUFFIXES = IMAGE_SUFFIXES | AUDIO_SUFFIXES
-SAME = {".jpeg": ".jpg", ".tif": ".tiff", ".oga": ".ogg"}
+MEDIA_SUFFIXES = IMAGE_SUFFIXES | AUDIO_SUFFIXES | {".aif", ".aiff", ".au", ".caf", ".w64"}
+FORMATS = {".jpg": "jpeg", ".tif": "tiff", ".oga": "ogg"}  # where it is not the suffix itself
 DEFAULT_SUFFIX = {"image": ".png", "audio": ".wav"}
 
 
@@ -22,9 +23,10 @@ def wanted_suffix(file_format: str | None, file: str | None) -> str | None:
     asked = f".{file_format.lower().removeprefix('.')}" if file_format else None
     named = (Path(file).suffix.lower() or None) if file else None
     for suffix in (asked, named):
-        if suffix is not None and suffix not in MEDIA_SUFFIXES:
-            raise OptionError(f"format {suffix[1:]!r} cannot be written; choose one of {listed(MEDIA_SUFFIXES)}")
-    if asked and named and SAME.get(asked, asked) != SAME.get(named, named):
+        if suffix is not None and suffix not in IMAGE_SUFFIXES | AUDIO_SUFFIXES:
+            formats = listed(IMAGE_SUFFIXES | AUDIO_SUFFIXES)
+            raise OptionError(f"format {suffix[1:]!r} cannot be written; choose one of {formats}")
+    if asked and named and format_of(asked) != format_of(named):
         raise OptionError(f"--format {file_format} and -o {file} ask for different formats; give one of them")
     return named or asked
 
@@ -35,3 +37,8 @@ def suffix_for(media: str, wanted: str | None, name: str) -> str:
     if wanted is not None and wanted not in fitting:
         raise OptionError(f"{name}: this is {media}, which cannot be written as {wanted[1:]}; use {listed(fitting)}")
     return wanted or DEFAULT_SUFFIX[media]
+
+
+def format_of(suffix: str) -> str:
+    """The name of the format that a suffix stands for, `.jpg` for example for `jpeg`."""
+    return FORMATS.get(suffix, suffix.removeprefix("."))

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from vqc.errors import MediaError
-
 if TYPE_CHECKING:
     from vqc.codec.container import Container, Header
 
@@ -20,20 +18,12 @@ LimitOption = Annotated[
 ]
 
 
-def read_vqc(path: Path, limit: int | None) -> Container:
-    """The container in a file, its checksum verified.
-
-    Raises:
-        MediaError: the file cannot be read.
-        ContainerError: it is no `.vqc` file, is damaged, or claims an implausible size.
-    """
+def read_file(path: Path, limit: int | None) -> Container:
+    """The container in a file, its checksum verified. Raises MediaError when it cannot be read, or ContainerError."""
     from vqc.codec.container import read_container
+    from vqc.codec.verify import read_vqc
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return read_container(data, limit=limit)
+    return read_container(read_vqc(path), limit=limit)
 
 
 def media_of(header: Header) -> Literal["image", "audio"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vqc.cli.headers import LimitOption, media_of, read_vqc
+from vqc.cli.headers import LimitOption, media_of, read_file
 from vqc.cli.models import describe, model_as_dict
 from vqc.cli.options import JsonOption
 from vqc.cli.printing import duration, print_fields, print_json, problem_with, rate, size, warn
@@ -55,7 +55,7 @@ def describe_file(path: Path, limit: int | None) -> tuple[dict[str, Any], dict[s
 
         model = read_info(path)
         return {"type": "model"} | model_as_dict(model), {"name": model.name} | describe(model)
-    container = read_vqc(path, limit)
+    container = read_file(path, limit)
     fields = container_as_dict(container, path.stat().st_size)
     return fields, container_in_words(container, fields)
 

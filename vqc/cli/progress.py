@@ -43,7 +43,8 @@ class ProgressBar:
                 return
             columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self.task = self.bar.add_task(self.label, total=self.total, completed=self.done)
+            self.task = self.bar.add_task(self.label, total=self.total)
+            self.bar.update(self.task, completed=self.done)
             self.bar.start()
 
     def advance(self) -> None:

@@ -24,7 +24,10 @@ def refuse_two_on_stdout(as_json: bool, inputs: Sequence[str], output: str | Non
 
 
 def finish(outcomes: Sequence[Outcome], *, as_json: bool, quiet: bool) -> None:
-    """Prints the outcomes and ends the command: exit code 1 if anything has gone wrong."""
+    """Prints the outcomes and ends the command.
+
+    The exit code is 1 if anything has gone wrong, and 2 if nothing but wrong options has.
+    """
     reports = [(outcome, outcome.report) for outcome in outcomes if outcome.report is not None]
     if as_json:
         print_json([as_dict(outcome) for outcome in outcomes])
@@ -33,8 +36,9 @@ def finish(outcomes: Sequence[Outcome], *, as_json: bool, quiet: bool) -> None:
         print(line, file=sys.stderr if reports[0][0].target == STREAM else sys.stdout)
     elif not quiet and reports:
         print_reports(reports)
-    if len(reports) < len(outcomes):
-        raise typer.Exit(1)
+    failed = {outcome.exit_code for outcome in outcomes if outcome.problem}
+    if failed:
+        raise typer.Exit(2 if failed == {2} and not reports else 1)
 
 
 def as_dict(outcome: Outcome) -> dict[str, object]:
