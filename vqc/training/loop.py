@@ -40,7 +40,9 @@ class Losses(NamedTuple):
 class Task(Protocol):
     """What is trained: the loop knows nothing else of it."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """The network with all its parameters."""
 
     def batch(self, step: int) -> Any:
         """The batch of a step, drawn with a generator seeded by (seed, step)."""
