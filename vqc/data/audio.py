@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import BinaryIO
@@ -17,9 +18,11 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from vqc.data.mp3 import count_samples
 from vqc.errors import MediaError, OptionError, OutputError
 
 Samples = NDArray[np.float32]
+Source = str | os.PathLike[str] | bytes | BinaryIO
 
 BLOCK = 65_536  # samples per channel in a block, unless asked otherwise
 MAX_CHANNELS = 255
@@ -46,6 +49,7 @@ _RATES = MappingProxyType(
     }
 )
 _LONGEST_WAV = 2**32 - 2**16  # bytes: its length field has 32 bits
+_MP3_PADDING = 3 * 1_152  # samples that a decoder may leave off at both ends
 _PIECE = 4_096  # samples given to libsndfile at a time; its Vorbis encoder puts a whole call on the stack
 
 
@@ -61,9 +65,9 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no ty
 
 
 class AudioReader:
-    """An open audio file: `sample_rate` in Hz, `channels`, and `samples` per channel, as declared."""
+    """An open audio file: `sample_rate` in Hz, `channels`, and `frames`: samples per channel, as declared."""
 
-    def __init__(self, source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str | None = None) -> None:
+    def __init__(self, source: Source, *, name: str | None = None) -> None:
         """Opens a WAV, FLAC, OGG (Vorbis or Opus), MP3, AIFF, AU, CAF or W64 file.
 
         Args:
@@ -77,9 +81,11 @@ class AudioReader:
         self._file = _open(source, self.name)
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
-        self.samples: int = self._file.frames
+        self.frames: int = self._file.frames
         try:
             self._check()
+            if self._file.format == "MP3":
+                self._check_mp3(source)
         except MediaError:
             self.close()
             raise
@@ -103,7 +109,7 @@ class AudioReader:
             count += len(block)
             yield block
         # The header of an MP3 often still counts what was cut off on purpose.
-        if count == 0 or (count < self.samples and self._file.format != "MP3"):
+        if count == 0 or (count < self.frames and self._file.format != "MP3"):
             raise self._cut_short(count)
 
     def read(self) -> Samples:
@@ -130,12 +136,18 @@ class AudioReader:
             raise MediaError(
                 f"{self.name}: has {self.channels:,} channels and at most {MAX_CHANNELS} are supported; split it"
             )
-        if self.samples < 1:
+        if self.frames < 1:
             raise MediaError(f"{self.name}: holds no samples; nothing can be made of it")
+
+    def _check_mp3(self, source: Source) -> None:
+        with _bytes_of(source) as file:
+            counted = count_samples(file)
+        if counted is not None and counted > self.frames + _MP3_PADDING:
+            raise MediaError(f"{self.name}: the MP3 does not tell its length; convert it to WAV or FLAC")
 
     def _cut_short(self, count: int) -> MediaError:
         return MediaError(
-            f"{self.name}: is damaged or cut short: of {self.samples:,} samples {count:,} can be read; get it again"
+            f"{self.name}: is damaged or cut short: of {self.frames:,} samples {count:,} can be read; get it again"
         )
 
 
@@ -286,23 +298,33 @@ def resampled_length(samples: int, source_rate: int, target_rate: int) -> int:
     return (2 * samples * target_rate + source_rate) // (2 * source_rate)
 
 
-def _open(source: str | os.PathLike[str] | bytes | BinaryIO, name: str) -> _Stream:
+def _open(source: Source, name: str) -> _Stream:
     try:
+        with _bytes_of(source) as file:  # this also says what is wrong with a path, which libsndfile does not
+            if not file.read(1):
+                raise MediaError(f"{name}: is an empty file; get it again")
         if isinstance(source, (str, os.PathLike)):
-            path = os.fspath(source)
-            with Path(path).open("rb") as file:  # says why not, which libsndfile does not
-                empty = not file.read(1)
-            return _Stream(path) if not empty else _refuse_empty(name)
-        file_object = io.BytesIO(source) if isinstance(source, bytes) else source
-        return _Stream(file_object) if source != b"" else _refuse_empty(name)
+            return _Stream(os.fspath(source))
+        return _Stream(io.BytesIO(source) if isinstance(source, bytes) else source)
     except OSError as error:
         raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
         raise _unreadable(name) from error
 
 
-def _refuse_empty(name: str) -> _Stream:
-    raise MediaError(f"{name}: is an empty file; get it again")
+@contextmanager
+def _bytes_of(source: Source) -> Iterator[BinaryIO]:
+    """The source as a file to look into; one that was given stands where it stood afterwards."""
+    if isinstance(source, (str, os.PathLike)):
+        with Path(source).open("rb") as file:
+            yield file
+    elif isinstance(source, bytes):
+        yield io.BytesIO(source)
+    else:
+        position = source.tell()
+        source.seek(0)
+        yield source
+        source.seek(position)
 
 
 def _unreadable(name: str) -> MediaError:
