@@ -82,6 +82,14 @@ def test_half_weights_take_half_the_bytes_and_come_back_as_float32(tmp_path: Pat
     assert torch.equal(loaded.encoder.mix.weight, model.encoder.mix.weight.half().float())
 
 
+def test_a_model_may_keep_tensors_whole(model: ImageVQVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageVQVAE, "float32_tensors", ("quantizer.",))
+    save_checkpoint(tmp_path / "m.safetensors", model, name="m", training={}, figures={}, weights="float16")
+    loaded = load_checkpoint(tmp_path / "m.safetensors").model
+    assert torch.equal(loaded.quantizer.codebook, model.quantizer.codebook)
+    assert torch.equal(loaded.encoder.mix.weight, model.encoder.mix.weight.half().float())
+
+
 def test_state_of_training_is_not_exported(path: Path) -> None:
     assert not any("ema_" in name for name in load_file(path))
 

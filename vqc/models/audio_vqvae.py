@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from vqc.models.base import AudioModel
-from vqc.models.image_vqvae import Reconstruction, _check_strides
+from vqc.models.image_vqvae import Reconstruction, check_strides
 from vqc.nn.quantize import VectorQuantizer
 from vqc.nn.residual import StridedDecoder, StridedEncoder, reach
 
@@ -35,7 +35,7 @@ class AudioVQVAEConfig:
     codebook_decay: float = 0.99
 
     def __post_init__(self) -> None:
-        _check_strides(self.widths, self.strides)
+        check_strides(self.widths, self.strides)
         if self.codebook_update not in ("ema", "loss"):
             raise ValueError(f"codebook_update is {self.codebook_update!r}, not 'ema' or 'loss'")
 

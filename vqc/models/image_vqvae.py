@@ -31,7 +31,7 @@ class ImageVQVAEConfig:
     codebook_decay: float = 0.99
 
     def __post_init__(self) -> None:
-        _check_strides(self.widths, self.strides)
+        check_strides(self.widths, self.strides)
         if self.codebook_update not in ("ema", "loss"):
             raise ValueError(f"codebook_update is {self.codebook_update!r}, not 'ema' or 'loss'")
 
@@ -97,7 +97,8 @@ class ImageVQVAE(ImageModel):
         return image
 
 
-def _check_strides(widths: tuple[int, ...], strides: tuple[int, ...]) -> None:
+def check_strides(widths: tuple[int, ...], strides: tuple[int, ...]) -> None:
+    """ValueError unless every strided convolution has a width and a stride that its kernel can be centred on."""
     if len(widths) != len(strides) or not strides:
         raise ValueError(f"there are {len(widths)} widths for {len(strides)} strides")
     if any(s < 2 or s % 2 for s in strides):
