@@ -1,16 +1,18 @@
-"""What both codecs check before they begin."""
+"""What both codecs check before they begin; without torch, because reading a header needs none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from vqc.codec.container import CODECS, Header
-from vqc.codec.streams import EntropyOption
 from vqc.errors import ContainerError, ModelNotFoundError, OptionError
-from vqc.models.base import CodecModel
+
+if TYPE_CHECKING:
+    from vqc.codec.streams import EntropyOption
+    from vqc.models.base import CodecModel
 
 Progress = Callable[[float], None]  # told now and then which share of the work is done, 0..1
 
@@ -27,7 +29,7 @@ def check_entropy(entropy: str) -> EntropyOption:
         raise OptionError("entropy prior: no model of this version has a learned prior yet; use auto, static or none")
     if entropy not in ("auto", "static", "none"):
         raise OptionError(f"entropy {entropy}: there is no such mode; use auto, static or none")
-    return cast(EntropyOption, entropy)
+    return cast("EntropyOption", entropy)
 
 
 def check_quality(model: CodecModel, quality: int | None, name: str) -> int:
@@ -41,8 +43,8 @@ def check_quality(model: CodecModel, quality: int | None, name: str) -> int:
     return int(quality)
 
 
-def check_header(header: Header, model: CodecModel, digest: bytes, name: str) -> None:
-    """Makes sure that a file can be decompressed with this model.
+def check_header(header: Header, kind: str, qualities: int, digest: bytes, name: str) -> None:
+    """Makes sure that a file can be decompressed with the model of this kind, number of qualities, digest and name.
 
     Raises:
         ModelNotFoundError: the file was made with another model.
@@ -53,9 +55,9 @@ def check_header(header: Header, model: CodecModel, digest: bytes, name: str) ->
             f"the .vqc file was made with the model {header.digest.hex()}, not with {name} ({digest.hex()}); "
             "decompress it with its own"
         )
-    kind = CODECS[header.codec]
-    if kind != model.kind or header.quality > model.qualities:
+    wanted = CODECS[header.codec]
+    if wanted != kind or header.quality > qualities:
         raise ContainerError(
-            f"the .vqc file asks for codec {kind} at quality {header.quality}, but its model {name} is {model.kind} "
-            f"with {model.qualities} qualities; the file is damaged, get it again"
+            f"the .vqc file asks for codec {wanted} at quality {header.quality}, but its model {name} is {kind} "
+            f"with {qualities} qualities; the file is damaged, get it again"
         )

@@ -38,15 +38,15 @@ class Chunking:
     """The chunks of `samples` samples at `sample_rate` for a model with this rate, hop and halo (in frames)."""
 
     def __init__(self, samples: int, sample_rate: int, *, model_rate: int, hop: int, halo: int) -> None:
-        self.hop, self.halo, self.model_rate = hop, halo, model_rate
-        self.frames = -(-resampled_length(samples, sample_rate, model_rate) // hop)
+        self.hop, self.halo, self.model_rate, self.core = hop, halo, model_rate, CHUNK
+        self.frames = -(-model_samples(samples, sample_rate, model_rate) // hop)
 
     def __len__(self) -> int:
-        return span_count(self.frames, CHUNK)
+        return span_count(self.frames, self.core)
 
     def span(self, index: int) -> Span:
         """The chunk with this index, in frames."""
-        return span_at(index, self.frames, CHUNK, self.halo)
+        return span_at(index, self.frames, self.core, self.halo)
 
     def reach(self, index: int) -> tuple[int, int]:
         """How many samples the reconstruction of a chunk reaches before and after its core: half a cross-fade."""
@@ -57,11 +57,11 @@ class Chunking:
         if not 0 < join < len(self):
             return 0
         wanted = round(FADE_SECONDS * self.model_rate / 2)
-        return min(wanted, self.halo * self.hop, (self.frames - join * CHUNK) * self.hop, CHUNK * self.hop // 2)
+        return min(wanted, self.halo * self.hop, (self.frames - join * self.core) * self.hop, self.core * self.hop // 2)
 
 
-def resampled_length(samples: int, sample_rate: int, model_rate: int) -> int:
-    """Samples at the model's rate: enough to cover all of the source."""
+def model_samples(samples: int, sample_rate: int, model_rate: int) -> int:
+    """How many samples at the model's rate are coded: enough to cover all of the source, so never none."""
     return -(-samples * model_rate // sample_rate)
 
 
@@ -93,7 +93,7 @@ def cut(blocks: Iterable[Float32Array], *, hop: int, halo: int) -> Iterator[Wind
 
 def _window(span: Span, joined: Float32Array, first: int, hop: int) -> Window:
     part = joined[(span.outer_start - first) * hop : (span.outer_stop - first) * hop]
-    return Window(span, np.ascontiguousarray(part.T))
+    return Window(span, np.array(part.T, order="C"))
 
 
 class CrossFade:

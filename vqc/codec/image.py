@@ -108,7 +108,7 @@ class ImageCodec:
     def read_codes(self, container: Container) -> Codes:
         """The whole code grid [G, h, w] of a file, without running the network; raises what `decompress` does."""
         header = container.header
-        check_header(header, self.model, self.digest, self.name)
+        check_header(header, self.model.kind, self.model.qualities, self.digest, self.name)
         assert isinstance(header.shape, ImageShape), "codec numbers of images come with sizes of images"
         tiling = self._tiling(header.shape.height, header.shape.width)
         streams = split_streams(container.body, len(tiling))

@@ -1,0 +1,99 @@
+"""The Python interface: media to bytes, bytes to media, files to files.
+
+    compress(image or waveform) → bytes        decompress(bytes) → Image or Audio
+    compress_file(path, path) → Report         decompress_file(path, path) → Report
+    verify(path or bytes) → VerifyResult
+
+Whatever a user can do wrong raises a `vqc.errors.VQCError` with one sentence.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vqc.codec.container import AudioShape, read_container
+from vqc.codec.files import compress_file, decompress_file
+from vqc.codec.image import ImageCodec
+from vqc.codec.media import Audio, Image, is_audio, to_picture, to_waveform
+from vqc.codec.opening import Model, codec_of, open_codec
+from vqc.codec.report import Report
+from vqc.codec.verify import VerifyResult, verify
+from vqc.errors import ContainerError
+
+__all__ = [
+    "Audio",
+    "Image",
+    "Report",
+    "VerifyResult",
+    "compress",
+    "compress_file",
+    "decompress",
+    "decompress_file",
+    "verify",
+]
+
+MAX_VALUES_IN_MEMORY = 2**30  # samples times channels of `decompress`: 4 GiB
+
+
+def compress(
+    media: Any,
+    *,
+    sample_rate: int | None = None,
+    model: Model = None,
+    quality: int | None = None,
+    entropy: str = "auto",
+    device: str = "auto",
+) -> bytes:
+    """The bytes of a `.vqc` file of an image or, when a sample rate is given, of a waveform.
+
+    Args:
+        media: an image: a Pillow image; a NumPy array uint8 [H, W] (grayscale), [H, W, 3] (RGB) or [H, W, 4] (with
+            alpha; [H, W, 2] for grayscale with alpha); or a tensor [1..4, H, W], uint8 or float in [0, 1].
+            A waveform: a NumPy array [T] or [T, C] or a tensor [T] or [C, T], float in [-1, 1] or int16.
+        sample_rate: samples per second of a waveform, 1,000 to 1,000,000; None for an image.
+        model: name or path of a model, or what `load_model` gave; by default the one for the medium.
+        quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice.
+        entropy: "auto" (the smaller of the others), "static" or "none".
+        device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; a loaded model stays where it is.
+
+    Raises:
+        MediaError: the media has another type, shape or range, or no pixels or samples.
+        OptionError: an option has a value that cannot be used, or it is unclear what the media is.
+        ModelNotFoundError, CheckpointError: the model is not there, or damaged.
+    """
+    if not is_audio(media, sample_rate):
+        picture = to_picture(media)
+        return open_codec("image", model, device).compress(picture, quality=quality, entropy=entropy)
+    assert sample_rate is not None, "is_audio has looked"
+    waveform = to_waveform(media)
+    return open_codec("audio", model, device).compress([waveform], sample_rate, quality=quality, entropy=entropy)
+
+
+def decompress(data: bytes, *, device: str = "auto", limit: int | None = None) -> Image | Audio:
+    """What is in a `.vqc` file: an `Image` (`.array` uint8) or `Audio` (`.samples` float32 [T, C], `.sample_rate`).
+
+    Args:
+        data: the bytes of the file.
+        device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
+        limit: largest number of pixels or of samples per channel to believe; by default 2^28 pixels, or 2^30 values
+            of audio. Longer audio is better restored with `decompress_file`, which holds little of it at a time.
+
+    Raises:
+        ContainerError: not a `.vqc` file, damaged, or over the limit.
+        ModelNotFoundError: the model it was made with is not at hand; the message names it.
+        OptionError: there is no such device.
+    """
+    container = read_container(bytes(data), limit=limit)
+    shape = container.header.shape
+    codec = codec_of(container.header, device)
+    if isinstance(codec, ImageCodec):
+        return Image.of(codec.restore(container))
+    assert isinstance(shape, AudioShape), "codec_of has compared the medium"
+    if limit is None and shape.samples * shape.channels > MAX_VALUES_IN_MEMORY:
+        raise ContainerError(
+            f"the .vqc file claims {shape.samples:,} samples of {shape.channels} channels, more than should be held "
+            "in memory; use decompress_file, or raise the limit"
+        )
+    return Audio(np.concatenate(list(codec.restore(container))), shape.sample_rate)

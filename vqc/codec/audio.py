@@ -1,0 +1,259 @@
+"""Waveforms to `.vqc` bytes and back, chunk after chunk, in constant memory.
+
+    blocks ─ resample ─ chunk ─ (mid/side) ─ model.encode ─ crop ─ codes ─ streams ─ container
+    blocks ◄ resample ◄ (left/right) ◄ cross-fade ◄ model.decode ◄ codes of the chunk and its halo ◄ streams
+
+Only one chunk at a time is held as samples; of a whole file only the codes are held, in 16 bits each. The channels of
+a file are one batch for the network. In a file of several channels every stream begins with a bit for each (first
+channel in the low bit, whole bytes): a clear bit is a channel that is exactly silent in this chunk and has no codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import numpy as np
+import torch
+
+from vqc.codec.checks import Progress, check_entropy, check_header, check_quality, tell
+from vqc.codec.chunking import Chunking, CrossFade, Float32Array, Window, cut, model_samples
+from vqc.codec.chunks import CHANNEL_BATCH, ChunkReader, silence_bits
+from vqc.codec.container import (
+    DIGEST_BYTES,
+    MAX_CHANNELS,
+    MAX_SAMPLES,
+    SAMPLE_RATES,
+    AudioShape,
+    Container,
+    Header,
+    join_streams,
+    read_container,
+    write_container,
+)
+from vqc.codec.streams import Codes, StreamCoder, write_streams
+from vqc.data.audio import resample
+from vqc.errors import MediaError
+from vqc.models.base import AudioModel
+from vqc.models.registry import WIRE_IDS
+
+# Two channels become mid and side when the side has at most this share of the energy: nearly mono. Otherwise a model
+# that does not keep phases would smear what is on the left over the right.
+_MID_SIDE_SHARE = 0.01
+
+
+class AudioCodec:
+    """Compresses with, and decompresses for, one model.
+
+    Args:
+        model: on the device to work on; is put into evaluation mode.
+        digest: SHA-256 of the model, as bytes; only the first six go into a file.
+        name: how errors call the model.
+    """
+
+    def __init__(self, model: AudioModel, digest: bytes, *, name: str = "given") -> None:
+        self.model, self.digest, self.name = model.eval(), digest[:DIGEST_BYTES], name
+
+    def compress(
+        self,
+        blocks: Iterable[Float32Array],
+        sample_rate: int,
+        *,
+        quality: int | None = None,
+        entropy: str = "auto",
+        samples: int | None = None,
+        progress: Progress | None = None,
+    ) -> bytes:
+        """The bytes of a complete file.
+
+        Args:
+            blocks: float32 [n, C] in [-1, 1], one after the other and of any length; values beyond are clipped.
+            sample_rate: samples per second of the blocks; 1,000 to 1,000,000.
+            samples: how many will come, if known; for `progress` only.
+
+        Raises:
+            OptionError: the model does not have this quality, or there is no such entropy mode.
+            MediaError: there are no samples, too many channels, another sample rate, or values that are not numbers.
+        """
+        mode, level = check_entropy(entropy), check_quality(self.model, quality, self.name)
+        if sample_rate not in SAMPLE_RATES:
+            span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
+            raise MediaError(f"the audio has {sample_rate:,} samples per second; {span} can be compressed")
+        source = _Source(blocks, sample_rate, self.model.sample_rate, samples, progress)
+        mid_side, masks, parts = False, list[bytes](), list[Codes]()
+        for window in cut(source.resampled(), hop=self.model.hop_length, halo=self.model.halo):
+            if window.span.start == 0:
+                mid_side = _nearly_mono(window.waveforms)
+            if mid_side:
+                _to_mid_side(window.waveforms)
+            active = _active_channels(window, self.model.hop_length)
+            masks.append(silence_bits(active))
+            parts.append(self._encode_chunk(window, active, level))
+        used, streams = write_streams(StreamCoder(self.model, level), parts, mode)
+        body = join_streams([mask + stream for mask, stream in zip(masks, streams, strict=True)])
+        shape = AudioShape(samples=source.samples, sample_rate=sample_rate, channels=source.channels, mid_side=mid_side)
+        header = Header(codec=WIRE_IDS[self.model.kind], entropy=used, quality=level, digest=self.digest, shape=shape)
+        tell(progress, 1.0)
+        return write_container(Container(header=header, body=body))
+
+    def decompress(
+        self, data: bytes, *, limit: int | None = None, progress: Progress | None = None
+    ) -> Iterator[Float32Array]:
+        """The waveform of a file that was made with the same model, in blocks float32 [n, C] in [-1, 1].
+
+        Args:
+            limit: largest number of samples per channel to accept, 2^36 when left out.
+
+        Raises (at once, or when the damaged block is reached):
+            ContainerError: the file is damaged or over the limit.
+            ModelNotFoundError: it was made with another model.
+        """
+        return self.restore(read_container(data, limit=limit), progress=progress)
+
+    def restore(self, container: Container, *, progress: Progress | None = None) -> Iterator[Float32Array]:
+        """As `decompress`, of a container already read."""
+        reader = self.chunks(container)
+        assert isinstance(container.header.shape, AudioShape), "chunks has checked it"
+        return self._restored(reader, container.header.shape, progress)
+
+    def chunks(self, container: Container) -> ChunkReader:
+        """The codes of a file, chunk by chunk, without running the network; raises what `decompress` does at once."""
+        header = container.header
+        check_header(header, self.model.kind, self.model.qualities, self.digest, self.name)
+        shape = header.shape
+        assert isinstance(shape, AudioShape), "codec numbers of audio come with sizes of audio"
+        chunking = Chunking(
+            shape.samples,
+            shape.sample_rate,
+            model_rate=self.model.sample_rate,
+            hop=self.model.hop_length,
+            halo=self.model.halo,
+        )
+        return ChunkReader(container, StreamCoder(self.model, header.quality), chunking, shape.channels)
+
+    def _restored(self, reader: ChunkReader, shape: AudioShape, progress: Progress | None) -> Iterator[Float32Array]:
+        missing = shape.samples
+        blocks = self._joined(reader, mid_side=shape.mid_side, progress=progress)
+        for resampled in resample(blocks, self.model.sample_rate, shape.sample_rate, shape.channels):
+            block = resampled[:missing].clip(-1, 1)
+            missing -= len(block)
+            if len(block):
+                yield block
+        if missing:  # at lower rates the resampler rounds down what had been rounded up
+            yield np.zeros((missing, shape.channels), np.float32)
+
+    def _joined(self, reader: ChunkReader, *, mid_side: bool, progress: Progress | None) -> Iterator[Float32Array]:
+        """The waveforms [T, C] at the model's rate, cross-faded; one piece for each chunk."""
+        fade = CrossFade()
+        for index in range(len(reader.chunking)):
+            waveforms = fade.add(self._decode_chunk(reader, index), *reader.chunking.reach(index))
+            if mid_side:
+                _from_mid_side(waveforms)
+            yield np.ascontiguousarray(waveforms.T)
+            tell(progress, (index + 1) / len(reader.chunking))
+
+    @torch.inference_mode()
+    def _encode_chunk(self, window: Window, active: list[bool], quality: int) -> Codes:
+        """Codes [A, G, n] of the core, for the A active channels."""
+        if not any(active):
+            groups, span = len(self.model.codebook_sizes(quality)), window.span
+            return np.zeros((0, groups, span.stop - span.start), np.uint16)
+        waveforms = torch.from_numpy(window.waveforms[np.array(active)]).to(self._device).clamp_(-1, 1)
+        codes = [
+            self.model.encode(part, quality)[..., window.span.inner] for part in torch.split(waveforms, CHANNEL_BATCH)
+        ]
+        return torch.cat(codes).cpu().numpy().astype(np.uint16)
+
+    @torch.inference_mode()
+    def _decode_chunk(self, reader: ChunkReader, index: int) -> Float32Array:
+        """Waveforms [C, T] of the core and its reach on both sides; zeros where a channel is silent."""
+        hop, span, (before, after) = self.model.hop_length, reader.chunking.span(index), reader.chunking.reach(index)
+        start, stop = span.start * hop - before, span.stop * hop + after
+        result = np.zeros((reader.channels, stop - start), np.float32)
+        for context in reader.contexts(index):
+            codes = torch.from_numpy(context.codes.astype(np.int64)).to(self._device)
+            waveforms = self.model.decode(codes, reader.coder.quality, first_frame=context.first_frame)
+            left = context.first_frame * hop
+            part = slice(max(start, left), min(stop, left + waveforms.shape[1]))
+            shown = waveforms[:, part.start - left : part.stop - left]
+            result[context.channels, part.start - start : part.stop - start] = shown.cpu().numpy()
+        return result
+
+    @property
+    def _device(self) -> torch.device:
+        return self.model.static_table.device
+
+
+class _Source:
+    """The waveform to compress: checked, counted and resampled on its way."""
+
+    def __init__(
+        self,
+        blocks: Iterable[Float32Array],
+        sample_rate: int,
+        model_rate: int,
+        expected: int | None,
+        progress: Progress | None,
+    ) -> None:
+        self.blocks, self.sample_rate, self.model_rate = blocks, sample_rate, model_rate
+        self.expected, self.progress = expected, progress
+        self.samples = self.channels = 0
+
+    def resampled(self) -> Iterator[Float32Array]:
+        """Blocks at the model's rate: in all, as many samples as `model_samples` says."""
+        blocks, length = self._checked(), 0
+        for first in blocks:  # tells the number of channels
+            for block in resample(chain([first], blocks), self.sample_rate, self.model_rate, self.channels):
+                length += len(block)
+                yield block
+        if not self.samples:
+            raise MediaError("the audio has no samples; there is nothing to compress")
+        missing = model_samples(self.samples, self.sample_rate, self.model_rate) - length
+        assert missing >= 0, "the resampler gives at most the exact length, rounded up"
+        yield np.zeros((missing, self.channels), np.float32)
+
+    def _checked(self) -> Iterator[Float32Array]:
+        for block in self.blocks:
+            self._check(block)
+            self.samples += len(block)
+            if self.expected:
+                tell(self.progress, min(1.0, self.samples / self.expected))
+            if len(block):
+                yield block
+
+    def _check(self, block: Float32Array) -> None:
+        assert block.ndim == 2, "blocks are [n, C]"
+        self.channels = self.channels or block.shape[1]
+        assert block.shape[1] == self.channels, "all blocks have the same channels"
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            raise MediaError(f"the audio has {self.channels} channels; 1 to {MAX_CHANNELS} can be compressed")
+        if self.samples + len(block) > MAX_SAMPLES:
+            raise MediaError(f"the audio has more than {MAX_SAMPLES:,} samples per channel; cut it into parts")
+        if not np.isfinite(block).all():
+            raise MediaError("the audio has samples that are no numbers (NaN or infinity); repair it first")
+
+
+def _active_channels(window: Window, hop: int) -> list[bool]:
+    """Which channels are to be coded: those of a mono file, and those with any sound in the core."""
+    if len(window.waveforms) == 1:
+        return [True]
+    core = window.waveforms[:, window.span.inner.start * hop : window.span.inner.stop * hop]
+    return [bool(channel.any()) for channel in core]
+
+
+def _nearly_mono(waveforms: Float32Array) -> bool:
+    if len(waveforms) != 2:
+        return False
+    left, right = waveforms.astype(np.float64)
+    side, total = np.sum((left - right) ** 2) / 2, np.sum(left**2) + np.sum(right**2)
+    return bool(side <= _MID_SIDE_SHARE * total)
+
+
+def _to_mid_side(waveforms: Float32Array) -> None:
+    left, right = waveforms
+    waveforms[0], waveforms[1] = (left + right) / 2, (left - right) / 2
+
+
+def _from_mid_side(waveforms: Float32Array) -> None:
+    mid, side = waveforms
+    waveforms[0], waveforms[1] = mid + side, mid - side

@@ -1,0 +1,190 @@
+"""Files to files: compress and decompress with nothing half-done left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from vqc.codec.atomic import atomic_file, check_target, write_atomically
+from vqc.codec.checks import Progress, check_entropy
+from vqc.codec.chunking import Float32Array
+from vqc.codec.container import AudioShape, read_container, read_header
+from vqc.codec.image import ImageCodec
+from vqc.codec.opening import Model, codec_of, open_codec
+from vqc.codec.report import Report, audio_mse, image_mse
+from vqc.codec.sniffing import media_of_file
+from vqc.codec.verify import read_vqc
+from vqc.data.audio import AudioReader, AudioWriter, audio_format, check_writable
+from vqc.data.images import encode_image, image_format, read_image
+
+Source = str | os.PathLike[str] | bytes  # a path, or the bytes of a file
+Target = str | os.PathLike[str]
+
+
+def compress_file(
+    source: Source,
+    target: Target,
+    *,
+    model: Model = None,
+    quality: int | None = None,
+    entropy: str = "auto",
+    device: str = "auto",
+    stats: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Compress an image or audio file to a `.vqc` file.
+
+    Args:
+        source: path, or the bytes of the file.
+        target: path of the `.vqc` file; it appears whole or not at all.
+        model: name or path of a model, or a loaded one; by default the one for the medium.
+        quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice.
+        entropy: "auto" (the smaller of the others), "static" or "none".
+        device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
+        stats: also restore the file, for `Report.mse` and `Report.psnr`.
+        overwrite: whether an existing target may be replaced.
+        progress: called now and then with the share of the work that is done, 0..1.
+
+    Raises:
+        MediaError: the source cannot be read or is not supported.
+        OptionError: an option has a value that cannot be used.
+        OutputError: the target cannot be written, or exists.
+        ModelNotFoundError, CheckpointError: the model is not there, or damaged.
+    """
+    begin = time.perf_counter()
+    check_target(target, overwrite=overwrite)
+    check_entropy(entropy)
+    compress = _compress_image if media_of_file(source) == "image" else _compress_audio
+    done = compress(source, model, device, quality, entropy, progress)
+    seconds = time.perf_counter() - begin
+    mse = done.measure() if stats else None
+    write_atomically(target, done.data, overwrite=overwrite)
+    header, length = read_header(done.data), len(done.data)
+    return Report(
+        model=done.model,
+        quality=header.quality,
+        entropy=header.entropy,
+        shape=header.shape,
+        bytes_in=_size(source),
+        bytes_out=length,
+        vqc_bytes=length,
+        seconds=seconds,
+        mse=mse,
+    )
+
+
+def decompress_file(
+    source: Source,
+    target: Target,
+    *,
+    format: str | None = None,  # noqa: A002, the word of data.images and data.audio
+    device: str = "auto",
+    limit: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Restore the image or audio of a `.vqc` file.
+
+    Args:
+        source: path, or the bytes of the `.vqc` file.
+        target: path of the image or audio file; it appears whole or not at all.
+        format: png, jpeg, webp, tiff or bmp; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
+        device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
+        limit: largest number of pixels (2^28 by default) or samples per channel (2^36) to believe.
+        overwrite: whether an existing target may be replaced.
+        progress: called now and then with the share of the work that is done, 0..1.
+
+    Raises:
+        ContainerError: the source is no `.vqc` file, damaged, or over the limit.
+        ModelNotFoundError: the model it was made with is not at hand; the message names it.
+        MediaError: the source cannot be read.
+        OptionError: the format, suffix or device cannot be used.
+        OutputError: the target cannot be written, or exists.
+    """
+    begin = time.perf_counter()
+    check_target(target, overwrite=overwrite)
+    data = read_vqc(source)
+    container = read_container(data, limit=limit)
+    shape = container.header.shape
+    if isinstance(shape, AudioShape):
+        format = format or audio_format(target)  # noqa: A001
+        check_writable(format, shape.sample_rate, shape.channels, name=os.fspath(target))
+    else:
+        format = format or image_format(target)  # noqa: A001
+    codec = codec_of(container.header, device)
+    if isinstance(codec, ImageCodec):
+        image = encode_image(codec.restore(container, progress=progress), format)
+        write_atomically(target, image, overwrite=overwrite)
+        bytes_out = len(image)
+    else:
+        assert isinstance(shape, AudioShape), "codec_of has compared the medium"
+        bytes_out = _write_audio(codec.restore(container, progress=progress), shape, target, format, overwrite)
+    return Report(
+        model=codec.name,
+        quality=container.header.quality,
+        entropy=container.header.entropy,
+        shape=shape,
+        bytes_in=len(data),
+        bytes_out=bytes_out,
+        vqc_bytes=len(data),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+class _Compressed(NamedTuple):
+    data: bytes
+    model: str
+    measure: Callable[[], float]  # restores the file and returns the mean squared error
+
+
+def _compress_image(
+    source: Source, model: Model, device: str, quality: int | None, entropy: str, progress: Progress | None
+) -> _Compressed:
+    codec, picture = open_codec("image", model, device), read_image(source)
+    data = codec.compress(picture, quality=quality, entropy=entropy, progress=progress)
+    return _Compressed(data, codec.name, lambda: image_mse(picture.pixels, codec.decompress(data).pixels))
+
+
+def _compress_audio(
+    source: Source, model: Model, device: str, quality: int | None, entropy: str, progress: Progress | None
+) -> _Compressed:
+    codec = open_codec("audio", model, device)
+    with AudioReader(source) as reader:
+        data = codec.compress(
+            reader.blocks(),
+            reader.sample_rate,
+            quality=quality,
+            entropy=entropy,
+            samples=reader.frames,
+            progress=progress,
+        )
+
+    def measure() -> float:
+        with AudioReader(source) as reader:
+            return audio_mse(reader.blocks(), codec.decompress(data))
+
+    return _Compressed(data, codec.name, measure)
+
+
+def _write_audio(
+    blocks: Iterator[Float32Array],
+    shape: AudioShape,
+    target: Target,
+    format: str,  # noqa: A002
+    overwrite: bool,
+) -> int:
+    """Writes the file as its samples come; returns its length in bytes."""
+    with atomic_file(target, overwrite=overwrite) as file:
+        name = os.fspath(target)
+        with AudioWriter(file, shape.sample_rate, shape.channels, format=format, name=name) as writer:
+            for block in blocks:
+                writer.write(block)
+        return file.seek(0, os.SEEK_END)
+
+
+def _size(source: Source) -> int:
+    return len(source) if isinstance(source, bytes) else Path(source).stat().st_size

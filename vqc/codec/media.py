@@ -1,0 +1,115 @@
+"""What the Python interface takes and gives: arrays, Pillow images and tensors, here made into pictures and waveforms.
+
+Nothing is guessed: what could mean two things is refused with a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import PIL.Image
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqc.data.images import Picture, from_pillow
+from vqc.errors import MediaError, OptionError
+
+_FULL_SCALE_INT16 = 32768
+_NOT_A_WAVEFORM = 100  # a peak that is no clipping but another scale
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A restored image: `array` is uint8 [H, W] (grayscale), [H, W, 2] (and alpha), [H, W, 3] (RGB) or [H, W, 4]."""
+
+    array: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, picture: Picture) -> Image:
+        """The same in one array."""
+        return cls(picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha]))
+
+    def to_pil(self) -> PIL.Image.Image:
+        """A Pillow image of mode L, LA, RGB or RGBA."""
+        return PIL.Image.fromarray(self.array)
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """A restored waveform: `samples` is float32 [T, C] in [-1, 1]."""
+
+    samples: NDArray[np.float32]
+    sample_rate: int  # in Hz
+
+
+def is_audio(media: object, sample_rate: int | None) -> bool:
+    """Whether this is a waveform: exactly when a sample rate is given. Raises OptionError for what is neither."""
+    if isinstance(media, Picture | PIL.Image.Image):
+        if sample_rate is not None:
+            raise OptionError("sample_rate was given with an image; leave it out")
+        return False
+    if isinstance(media, np.ndarray | Tensor):
+        if sample_rate is None and media.ndim < 2 + isinstance(media, Tensor):
+            raise OptionError(f"an array of shape {tuple(media.shape)} can only be audio, which needs a sample_rate")
+        return sample_rate is not None
+    hint = "; use compress_file for files" if isinstance(media, str | bytes) or hasattr(media, "__fspath__") else ""
+    raise OptionError(f"cannot compress a {type(media).__name__}: give a NumPy array, Pillow image or tensor{hint}")
+
+
+def to_picture(media: Any) -> Picture:
+    """The picture of a Pillow image, of uint8 [H, W], [H, W, 1..4], or of a tensor [1..4, H, W] (uint8, or float 0..1).
+
+    One channel is grayscale, three are RGB, a second or fourth is alpha. Raises MediaError for anything else.
+    """
+    if isinstance(media, Picture):
+        return _picture(media.pixels if media.alpha is None else np.dstack([media.pixels, media.alpha]))
+    if isinstance(media, PIL.Image.Image):
+        return from_pillow(media)
+    if isinstance(media, Tensor):
+        if media.ndim != 3 or not 1 <= media.shape[0] <= 4:
+            raise MediaError(f"an image tensor of shape {tuple(media.shape)}; give [C, H, W] with 1 to 4 channels")
+        return _picture(_bytes_of(media.detach()).permute(1, 2, 0).cpu().numpy())
+    return _picture(media)
+
+
+def to_waveform(media: Any) -> NDArray[np.float32]:
+    """Samples [T, C] of an array [T] or [T, C], or of a tensor [T] or [C, T]: floats in [-1, 1] or int16.
+
+    Floats slightly beyond are left as they are (the codec clips them). Raises MediaError for anything else.
+    """
+    array = media.detach().cpu().numpy().T if isinstance(media, Tensor) else np.asarray(media)
+    if array.ndim not in (1, 2):
+        raise MediaError(f"a waveform of shape {array.shape}; give arrays [T] or [T, C], or tensors [T] or [C, T]")
+    if array.dtype == np.int16:
+        array = array.astype(np.float32) / _FULL_SCALE_INT16
+    if not np.issubdtype(array.dtype, np.floating):
+        raise MediaError(f"a waveform of type {array.dtype}; give floats in [-1, 1] or int16")
+    if array.size and np.nanmax(np.abs(array)) > _NOT_A_WAVEFORM:
+        raise MediaError(f"a waveform with values up to {np.nanmax(np.abs(array)):.0f}; scale it to [-1, 1]")
+    return (array if array.ndim == 2 else array[:, None]).astype(np.float32, copy=False)
+
+
+def _bytes_of(image: Tensor) -> Tensor:
+    """Levels 0..255 of an image tensor."""
+    if image.dtype == torch.uint8:
+        return image
+    if not image.is_floating_point():
+        raise MediaError(f"an image tensor of type {image.dtype}; give uint8, or floats in [0, 1]")
+    if image.numel() and not (image.min() >= 0 and image.max() <= 1):  # also when there are NaNs
+        raise MediaError("a float image tensor with values outside [0, 1]; scale or clamp it")
+    return image.mul(255).round().to(torch.uint8)
+
+
+def _picture(array: NDArray[Any]) -> Picture:
+    if array.dtype != np.uint8:
+        raise MediaError(f"an image array of type {array.dtype}; give uint8, 0 to 255 (audio needs a sample_rate)")
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or not 1 <= array.shape[2] <= 4:
+        raise MediaError(f"an image array of shape {array.shape}; give [H, W] or [H, W, C] with 1 to 4 channels")
+    channels = array.shape[2]
+    colours = array[..., :3] if channels >= 3 else array[..., 0]
+    return Picture(colours, cast(NDArray[np.uint8], array[..., -1]) if channels in (2, 4) else None)

@@ -1,0 +1,78 @@
+"""From the name of a model or the digest in a file to a codec on a device."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, overload
+
+import torch
+
+from vqc.codec.audio import AudioCodec
+from vqc.codec.checks import check_header
+from vqc.codec.container import Header
+from vqc.codec.image import ImageCodec
+from vqc.errors import OptionError
+from vqc.models.base import AudioModel, ImageModel
+from vqc.models.checkpoint import LoadedModel
+from vqc.models.library import default_for, load_model, load_model_by_digest
+
+Model = str | os.PathLike[str] | LoadedModel | None  # None: the default for the medium
+
+
+@overload
+def open_codec(media: Literal["image"], model: Model, device: str) -> ImageCodec: ...
+@overload
+def open_codec(media: Literal["audio"], model: Model, device: str) -> AudioCodec: ...
+def open_codec(media: Literal["image", "audio"], model: Model, device: str) -> ImageCodec | AudioCodec:
+    """The codec to compress with.
+
+    Raises:
+        OptionError: the model is for the other medium, or there is no such device.
+        ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
+    """
+    if not isinstance(model, LoadedModel):
+        model = load_model(default_for(media) if model is None else model, find_device(device))
+    codec = _codec(model)
+    if codec.model.media != media:
+        kinds = {"image": "an image", "audio": "audio"}
+        raise OptionError(
+            f"the model {model.info.name} is one for {codec.model.media}, but this is {kinds[media]}; "
+            "leave the model out, or choose another"
+        )
+    return codec
+
+
+def codec_of(header: Header, device: str) -> ImageCodec | AudioCodec:
+    """The codec to decompress with.
+
+    Raises:
+        OptionError: there is no such device.
+        ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
+        ContainerError: the file asks for what its model does not have.
+    """
+    codec = _codec(load_model_by_digest(header.digest, find_device(device)))
+    check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)
+    return codec
+
+
+def find_device(device: str) -> str:
+    """The device to work on: "auto" is a GPU when there is one. Raises OptionError when it is not there."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.partition(":")[0] not in ("cpu", "cuda"):
+        raise OptionError(f"device {device}: there is no such device; use auto, cpu or cuda")
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise OptionError(f"device {device}: there is no such device; use auto, cpu or cuda") from None
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise OptionError(f"device {device}: this machine has no such GPU, or torch was built without; use cpu")
+    return device
+
+
+def _codec(loaded: LoadedModel) -> ImageCodec | AudioCodec:
+    model, digest, name = loaded.model, bytes.fromhex(loaded.info.digest), loaded.info.name
+    if isinstance(model, ImageModel):
+        return ImageCodec(model, digest, name=name)
+    assert isinstance(model, AudioModel), "models are for images or for audio"
+    return AudioCodec(model, digest, name=name)

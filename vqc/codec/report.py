@@ -1,0 +1,105 @@
+"""What a file function did, in figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqc.codec.container import AudioShape, ImageShape
+
+_ROWS = 256  # of an image compared at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One file compressed or decompressed."""
+
+    model: str  # its name
+    quality: int
+    entropy: Literal["none", "static"]  # how the codes are written
+    shape: ImageShape | AudioShape
+    bytes_in: int
+    bytes_out: int
+    vqc_bytes: int  # of these two, the one of the .vqc file
+    seconds: float  # of work, reading and writing files included
+    mse: float | None = None  # of the round trip, full scale being 1; for `stats=True` only
+
+    @property
+    def media(self) -> Literal["image", "audio"]:
+        """What was compressed."""
+        return "image" if isinstance(self.shape, ImageShape) else "audio"
+
+    @property
+    def pixels(self) -> int | None:
+        """Pixels of an image."""
+        return self.shape.width * self.shape.height if isinstance(self.shape, ImageShape) else None
+
+    @property
+    def samples(self) -> int | None:
+        """Samples per channel of audio."""
+        return self.shape.samples if isinstance(self.shape, AudioShape) else None
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Samples per second of audio."""
+        return self.shape.sample_rate if isinstance(self.shape, AudioShape) else None
+
+    @property
+    def channels(self) -> int | None:
+        """Channels of audio."""
+        return self.shape.channels if isinstance(self.shape, AudioShape) else None
+
+    @property
+    def bits_per_pixel(self) -> float | None:
+        """Bits of the whole `.vqc` file for each pixel of an image."""
+        return 8 * self.vqc_bytes / self.pixels if self.pixels else None
+
+    @property
+    def kbps(self) -> float | None:
+        """Kilobits of the whole `.vqc` file for each second of audio."""
+        if not isinstance(self.shape, AudioShape):
+            return None
+        return 8 * self.vqc_bytes / (self.shape.samples / self.shape.sample_rate) / 1000
+
+    @property
+    def rate(self) -> float:
+        """Bits per pixel of an image, kbps of audio."""
+        rate = self.bits_per_pixel if self.media == "image" else self.kbps
+        assert rate is not None, "the shape is that of the media"
+        return rate
+
+    @property
+    def psnr(self) -> float | None:
+        """Peak signal-to-noise ratio of the round trip in dB, full scale being 1; infinite when nothing changed."""
+        if self.mse is None:
+            return None
+        return -10 * math.log10(self.mse) if self.mse > 0 else math.inf
+
+
+def image_mse(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
+    """Mean squared error of two images of one shape, levels 0..255 being 0..1."""
+    total = 0
+    for row in range(0, len(before), _ROWS):
+        difference = before[row : row + _ROWS].astype(np.int32) - after[row : row + _ROWS]
+        total += int(np.sum(difference * difference, dtype=np.int64))
+    return total / before.size / 255**2
+
+
+def audio_mse(before: Iterable[NDArray[np.float32]], after: Iterable[NDArray[np.float32]]) -> float:
+    """Mean squared error of two waveforms of one length, which come in blocks [n, C] of any lengths."""
+    total, count = 0.0, 0
+    right, rest = iter(after), np.zeros((0, 0), np.float32)
+    for left in before:
+        while len(left):
+            if not len(rest):
+                rest = next(right)
+            length = min(len(left), len(rest))
+            difference = left[:length].astype(np.float64) - rest[:length]
+            total, count = total + float(np.sum(difference * difference)), count + difference.size
+            left, rest = left[length:], rest[length:]
+    return total / max(1, count)

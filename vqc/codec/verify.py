@@ -1,0 +1,75 @@
+"""Whether a `.vqc` file is whole and can be decompressed here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqc.codec.checks import check_header
+from vqc.codec.container import DIGEST_BYTES, Header, read_container
+from vqc.errors import MediaError
+from vqc.models.library import find_by_digest
+
+if TYPE_CHECKING:
+    from vqc.codec.container import Container
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyResult:
+    """A file that is in order."""
+
+    header: Header
+    model: str  # its name
+    bytes: int
+    decoded: bool  # whether the codes were read as well
+
+
+def verify(source: str | os.PathLike[str] | bytes, *, decode: bool = True, limit: int | None = None) -> VerifyResult:
+    """Check a `.vqc` file: its checksum, that its model is at hand, and that all of its codes can be read.
+
+    Args:
+        source: path of the file, or its bytes.
+        decode: whether to read the codes; without, torch is not even imported. The network is not run.
+        limit: largest number of pixels (2^28 by default) or samples per channel (2^36) to believe.
+
+    Raises:
+        MediaError: the file cannot be read.
+        ContainerError: it is no `.vqc` file, damaged, or over the limit.
+        ModelNotFoundError, CheckpointError: the model is not at hand, or damaged.
+    """
+    data = read_vqc(source)
+    container = read_container(data, limit=limit)
+    header = container.header
+    info = find_by_digest(header.digest)
+    check_header(header, info.kind, info.qualities, bytes.fromhex(info.digest)[:DIGEST_BYTES], info.name)
+    if decode:
+        _read_codes(container)
+    return VerifyResult(header=header, model=info.name, bytes=len(data), decoded=decode)
+
+
+def read_vqc(source: str | os.PathLike[str] | bytes) -> bytes:
+    """The bytes of a `.vqc` file given by path or as they are. Raises MediaError when it cannot be read."""
+    if isinstance(source, bytes):
+        return source
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise MediaError(f"{os.fspath(source)}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_codes(container: Container) -> None:
+    from vqc.codec.alpha import decode_alpha
+    from vqc.codec.container import ImageShape
+    from vqc.codec.image import ImageCodec
+    from vqc.codec.opening import codec_of
+
+    codec, shape = codec_of(container.header, "cpu"), container.header.shape
+    if isinstance(codec, ImageCodec):
+        assert isinstance(shape, ImageShape), "codec_of has compared the medium"
+        codec.read_codes(container)
+        if container.alpha is not None:
+            decode_alpha(container.alpha, shape.height, shape.width)
+    else:
+        codec.chunks(container).check()
