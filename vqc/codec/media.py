@@ -87,8 +87,9 @@ def to_waveform(media: Any) -> NDArray[np.float32]:
         array = array.astype(np.float32) / _FULL_SCALE_INT16
     if not np.issubdtype(array.dtype, np.floating):
         raise MediaError(f"a waveform of type {array.dtype}; give floats in [-1, 1] or int16")
-    if array.size and np.nanmax(np.abs(array)) > _NOT_A_WAVEFORM:
-        raise MediaError(f"a waveform with values up to {np.nanmax(np.abs(array)):.0f}; scale it to [-1, 1]")
+    peak = np.abs(array).max(initial=0)
+    if peak > _NOT_A_WAVEFORM:
+        raise MediaError(f"a waveform with values up to {peak:.0f}; scale it to [-1, 1]")
     return (array if array.ndim == 2 else array[:, None]).astype(np.float32, copy=False)
 
 
