@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +25,15 @@ from vqc.cli.progress import ProgressBar
 from vqc.errors import VQCError
 
 if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
     from vqc.codec.api import Report
 
     Progress = Callable[[float], None]
     Work = Callable[[Path, Path, Progress | None], Report]
+
+
+stop_event: Event | None = None  # in a worker process: set when the others are to stop as well
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,12 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
     workers = min(workers, len(jobs))
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(threads,)) as pool:
+    stop = context.Event()
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(threads, stop)) as pool:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers
         try:
             futures: dict[Future[Outcome], int] = {
-                pool.submit(partial(attempt_interruptibly, job, work)): index for index, job in enumerate(jobs)
+                pool.submit(attempt_in_worker, job, work): index for index, job in enumerate(jobs)
             }
         finally:
             signal.signal(signal.SIGINT, before)
@@ -105,20 +110,23 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
         except BrokenExecutor as error:
             raise VQCError("a worker process was killed, perhaps for want of memory; try fewer --jobs") from error
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            stop.set()  # before the signal: a worker either sees the one or gets the other
             for child in multiprocessing.active_children():
                 if child.pid is not None:
                     os.kill(child.pid, signal.SIGINT)
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-def begin_worker(threads: int) -> None:
+def begin_worker(threads: int, stop: Event) -> None:
     """Divides the cores among the worker processes; torch reads this when it is first imported."""
+    global stop_event
+    stop_event = stop
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
-def attempt_interruptibly(job: Job, work: Work) -> Outcome:
-    """`attempt` in a worker process: listens to the first Ctrl-C, and only while there is something to clean up."""
+def attempt_in_worker(job: Job, work: Work) -> Outcome:
+    """`attempt`, listening to the first Ctrl-C while there is something to clean up."""
 
     def interrupted(signal_number: int, _frame: object) -> None:
         signal.signal(signal_number, signal.SIG_IGN)
@@ -126,6 +134,8 @@ def attempt_interruptibly(job: Job, work: Work) -> Outcome:
 
     signal.signal(signal.SIGINT, interrupted)
     try:
+        if stop_event is not None and stop_event.is_set():
+            raise KeyboardInterrupt
         return attempt(job, work)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,121 @@
+"""The commands that describe and check: info, verify, models, and the help."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import vqc
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def packed(run: Run, desk: Path) -> Path:
+    """`photo.vqc` and `clip.vqc` beside their originals."""
+    assert run("compress", "photo.png", "-m", "tiny-image").code == 0
+    assert run("compress", "clip.wav", "-m", "tiny-audio").code == 0
+    return desk
+
+
+def test_info_of_files(run: Run, packed: Path) -> None:
+    photo, clip = json.loads(run("info", "photo.vqc", "clip.vqc", "--json").out)
+    assert (photo["width"], photo["height"], photo["model"], photo["media"]) == (45, 30, "tiny-image", "image")
+    assert (clip["samples"], clip["sample_rate"], clip["channels"]) == (5512, 11025, 2)
+    for fields, name in ((photo, "photo.vqc"), (clip, "clip.vqc")):
+        assert fields["bytes"] == Path(name).stat().st_size
+        assert fields["code_bytes"] + fields["alpha_bytes"] + fields["other_bytes"] == fields["bytes"]
+        assert fields["other_bytes"] <= 24
+    assert photo["bits_per_pixel"] == pytest.approx(8 * photo["bytes"] / (45 * 30))
+    assert clip["kbps"] == pytest.approx(8 * clip["bytes"] / (5512 / 11025) / 1000)
+    words = run("info", "photo.vqc").out
+    assert "45 x 30 pixels" in words
+    assert "tiny-image" in words
+
+
+def test_info_of_a_model(run: Run, packed: Path, small_models: Path) -> None:
+    file = small_models / "tiny-image.safetensors"
+    (fields,) = json.loads(run("info", file, "--json").out)
+    assert fields["type"] == "model"
+    assert fields["digest"].startswith(json.loads(run("info", "photo.vqc", "--json").out)[0]["digest"])
+    assert "tiny-image" in run("info", file).out
+
+
+def test_info_goes_on_after_a_bad_file(run: Run, packed: Path) -> None:
+    result = run("info", "broken.png", "photo.vqc", "--json")
+    assert result.code == 1
+    broken, photo = json.loads(result.out)
+    assert broken["error"] in result.err
+    assert photo["width"] == 45
+
+
+def test_verify_finds_any_damage(run: Run, packed: Path) -> None:
+    result = run("verify", "photo.vqc", "clip.vqc")
+    assert (result.code, result.out, result.err) == (0, "photo.vqc: ok\nclip.vqc: ok\n", "")
+    data = bytearray(Path("photo.vqc").read_bytes())
+    data[len(data) // 2] ^= 1
+    Path("bad.vqc").write_bytes(data)
+    for option in ((), ("--no-decode",)):
+        result = run("verify", "bad.vqc", "clip.vqc", *option)
+        assert (result.code, result.out) == (1, "clip.vqc: ok\n")
+        assert result.err.startswith("vqc: bad.vqc: ")
+    assert json.loads(run("verify", "bad.vqc", "clip.vqc", "--json").out)[1] == {"file": "clip.vqc", "ok": True}
+    assert run("verify", "clip.vqc", "--quiet").out == ""
+
+
+def test_a_missing_model_is_named_by_its_digest(
+    run: Run, packed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (fields,) = json.loads(run("info", "photo.vqc", "--json").out)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "elsewhere"))
+    for command in (("verify", "--no-decode"), ("verify",), ("decompress", "-o", "back.png")):
+        result = run(command[0], "photo.vqc", *command[1:])
+        assert result.code == 1
+        assert fields["digest"] in result.err
+    result = run("info", "photo.vqc")
+    assert result.code == 0
+    assert "not at hand" in result.out
+
+
+def test_models_are_listed_with_what_is_known_of_them(run: Run, desk: Path) -> None:
+    listed = {model["name"]: model for model in json.loads(run("models", "--json").out)}
+    assert {"tiny-image", "tiny-audio"} <= listed.keys()
+    assert listed["tiny-audio"]["media"] == "audio"
+    out = run("models").out
+    assert listed["tiny-image"]["digest"][:12] in out
+    assert f"{listed['tiny-image']['parameters']:,}" in out
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out == f"vqc {vqc.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress", "info", "verify", "models"])
+def test_each_help_has_one_sentence_and_one_example(run: Run, command: str) -> None:
+    lines = run(command, "--help").out.splitlines()
+    assert lines[2].startswith("  ")
+    assert lines[2].endswith(".")
+    assert lines[3] == ""
+    assert [line for line in lines if "Example: " in line] == [lines[-1]]
+    assert lines[-1].startswith(f"  Example: vqc {command}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["--help"], ["compress", "--help"], ["models"], ["info", "photo.vqc"], ["verify", "--no-decode", "clip.vqc"]],
+)
+def test_these_commands_never_import_torch(packed: Path, command: list[str]) -> None:
+    program = (
+        "import sys\nfrom vqc.cli.app import main\nsys.argv = ['vqc', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "assert 'torch' not in sys.modules"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(vqc.__file__).parent.parent)}
+    subprocess.run([sys.executable, "-c", program, *command], check=True, capture_output=True, env=environment)
