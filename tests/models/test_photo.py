@@ -1,0 +1,123 @@
+"""The photo model: what its decoder gets is what its encoder meant, on images of any make."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vqc.models.median_prediction import from_residuals, to_residuals
+from vqc.models.photo import BLOCK, MEANS, PhotoConfig, PhotoModel
+
+SMALL = PhotoConfig(
+    lambdas=(4000.0, 400.0),
+    shapes=((5, 1, 16), (4, 2, 32)),
+    groups=(5, 12),
+    widths=(8, 12, 16),
+    analysis_blocks=((4,), (12,), (16,)),
+    synthesis_blocks=((8,), (12,), (16,)),
+    prediction_width=8,
+    default_quality=2,
+)
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    """Smooth colours with edges, [12, 3, 64, 64]: correlated between blocks as photos are."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(12, 3, 5, 5, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, (64, 64), mode="bicubic").clamp(0, 1)
+    edges = torch.nn.functional.interpolate(torch.rand(12, 3, 9, 9, generator=generator).round(), (64, 64))
+    return (0.7 * smooth + 0.3 * edges).contiguous()
+
+
+@pytest.fixture(scope="module")
+def model(images: Tensor) -> PhotoModel:
+    """Linear transform and dictionaries fitted; the networks are given random last layers, so that they matter."""
+    torch.manual_seed(0)
+    model = PhotoModel(SMALL).eval()
+    blocks = torch.nn.functional.pixel_unshuffle(255 * (images - 0.5), BLOCK).permute(0, 2, 3, 1)
+    model.transform.fit_klt(blocks.reshape(-1, 3, BLOCK, BLOCK))
+    with torch.no_grad():
+        for layer in (model.analysis.project, model.synthesis.project, model.prediction.project):
+            layer.weight.normal_(std=0.02)
+        for level in range(2):
+            levels = torch.tensor([level])
+            latents = model.latents(images, levels)
+            means = model.mean_values(model.mean_codes(latents))
+            rest = latents[:, MEANS:] - model.predicted(means, levels)
+            model.quantizer.fit(rest.permute(0, 2, 3, 1).flatten(0, 2), level, iterations=3)
+    return model
+
+
+def test_decode_is_the_training_pass(model: PhotoModel, images: Tensor) -> None:
+    """`encode` then `decode` gives what `forward` gave when all code maps are sent."""
+    with torch.no_grad():
+        expected = model(images[:2], torch.tensor([1, 1]))
+        codes = model.encode(images[:2], 2)
+        torch.testing.assert_close(model.decode(codes, 2), expected.image, rtol=0, atol=2e-5)
+    assert torch.equal(codes[:, :MEANS], expected.means)
+
+
+def test_codes_fit_their_codebooks(model: PhotoModel, images: Tensor) -> None:
+    for quality in (1, 2):
+        codes = model.encode(images, quality)
+        sizes = torch.tensor(model.codebook_sizes(quality))
+        assert codes.shape == (12, SMALL.groups[quality - 1], 4, 4)
+        assert (codes >= 0).all()
+        assert (codes.amax((0, 2, 3)) < sizes).all()
+
+
+def test_higher_quality_is_closer(model: PhotoModel, images: Tensor) -> None:
+    with torch.no_grad():
+        model.synthesis.project.weight.mul_(0)
+        errors = [float((model.decode(model.encode(images, q), q) - images).square().mean()) for q in (1, 2)]
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_transform_is_orthonormal_and_orders_by_variance(model: PhotoModel, images: Tensor) -> None:
+    basis = model.transform.basis
+    torch.testing.assert_close(basis @ basis.T, torch.eye(len(basis)), rtol=0, atol=1e-5)
+    assert (model.transform.scale.diff() <= 0).all()
+    coefficients = model.transform.analyse(images)
+    kept = model.transform.synthesise(coefficients)
+    torch.testing.assert_close(model.transform.analyse(kept), coefficients, rtol=0, atol=1e-4)
+
+
+def test_commitment_pulls_latents_and_prediction(model: PhotoModel, images: Tensor) -> None:
+    """The commitment term reaches both sides of what is quantized; the codebooks get no gradient."""
+    model.zero_grad()
+    model(images[:2], torch.tensor([0, 1])).commitment.sum().backward()
+    assert model.analysis.project.weight.grad is not None
+    assert model.prediction.project.weight.grad is not None
+    assert model.prediction.project.weight.grad.abs().max() > 0
+    assert model.synthesis.project.weight.grad is None
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 9), (3, 7, 1), (3, 6, 11), (1, 20, 3)])
+def test_residuals_are_reversible(shape: tuple[int, int, int]) -> None:
+    maps = np.random.default_rng(0).integers(0, 256, shape)
+    residuals = to_residuals(maps, 256)
+    assert residuals.min() >= 0
+    assert residuals.max() <= 255
+    assert np.array_equal(from_residuals(residuals, 256), maps)
+
+
+def test_residuals_follow_the_median_edge_detector() -> None:
+    """Against a scalar transcription of LOCO-I."""
+    maps = np.random.default_rng(1).integers(100, 156, (1, 8, 9))
+    residuals = to_residuals(maps, 256)
+    for row in range(1, 8):
+        for column in range(1, 9):
+            w, n, nw = (int(maps[0, row - i, column - j]) for i, j in ((0, 1), (1, 0), (1, 1)))
+            prediction = min(w, n) if nw >= max(w, n) else max(w, n) if nw <= min(w, n) else w + n - nw
+            assert residuals[0, row, column] == (maps[0, row, column] - prediction + 128) % 256
+
+
+def test_symbols_are_cheaper_than_codes_on_smooth_images(model: PhotoModel, images: Tensor) -> None:
+    """What the residuals are for; and the other code maps stay as they are."""
+    codes = model.encode(images[:1], 2)[0].numpy()
+    symbols = model.to_symbols(codes)
+    assert np.array_equal(symbols[MEANS:], codes[MEANS:])
+    assert np.array_equal(model.from_symbols(symbols), codes)

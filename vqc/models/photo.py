@@ -1,0 +1,188 @@
+"""The `photo` model: a linear block transform and networks beside it, quantized by small codebooks at eight rates.
+
+::
+
+    x ─► KLT of 16×16 blocks ─(+)─► z ─► first 3 (the mean colours): uniform steps ───────────► codes 0..2
+      └► network f ───────────┘     └──► the rest, minus what those 3 predict: product ECVQ ──► codes 3..
+    x̂ ◄─(+)◄─ inverse KLT ◄─ ẑ = entries + prediction
+          └── network g ◄──┘
+
+Latents z are scaled by λ^(−1/2) of the quality, so that one bit is worth one unit of squared error everywhere (ECVQ:
+Chou, Lookabaugh and Gray 1989). Each quality has its own codebooks; the networks are shared and conditioned on it.
+The first three code maps are sent as residuals of the median edge detector (see `median_prediction`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vqc.models.base import ImageModel, Int64Array
+from vqc.models.median_prediction import from_residuals, to_residuals
+from vqc.nn.block_transform import BlockTransform
+from vqc.nn.product_ecvq import ProductECVQ
+from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
+
+BLOCK = 16  # pixels per side of a block
+MEANS = 3  # leading coefficients: the mean of a block in three colour directions
+MEAN_CODES = 256
+CORRECTION = 16 / 255  # unit of the synthesis network's output
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoConfig:
+    """Rates, quantizer and networks of a photo model."""
+
+    lambdas: tuple[float, ...] = (11000.0, 6200.0, 3500.0, 1975.0, 1115.0, 630.0, 355.0, 200.0)  # 8-bit squares a bit
+    mean_step: float = 2.5  # of the first three latents
+    shapes: tuple[tuple[int, int, int], ...] = ((13, 1, 256), (40, 2, 256), (40, 4, 256), (12, 8, 256))
+    groups: tuple[int, ...] = ()  # code maps of each quality, the first three included; () for all at each
+    widths: tuple[int, int, int] = (64, 128, 192)  # at 1/4, 1/8 and 1/16
+    analysis_blocks: tuple[tuple[int, ...], ...] = ((32,), (128,), (192,))
+    synthesis_blocks: tuple[tuple[int, ...], ...] = ((64,), (128,), (192, 192))
+    prediction_width: int = 64
+    default_quality: int = 5
+
+
+class PhotoPass(NamedTuple):
+    """A training pass through transform, quantizer and back."""
+
+    image: Tensor  # [B, 3, H, W], about [0, 1]
+    commitment: Tensor  # [B]: ‖z − sg(ẑ)‖² a block
+    bits: Tensor  # [B]: order-0 bits a block of the codes after the first three
+    means: Tensor  # int64 [B, 3, h, w], codes of the first three
+
+
+class PhotoModel(ImageModel):
+    """Images of any content at `len(config.lambdas)` rates."""
+
+    kind: ClassVar[str] = "photo"
+    float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
+
+    config: PhotoConfig
+    steps: Tensor  # [Q]: unit of the latents in 8-bit pixel values
+
+    def __init__(self, config: PhotoConfig) -> None:
+        super().__init__()
+        self.config = config
+        levels = len(config.lambdas)
+        detail = sum(count * dims for count, dims, _ in config.shapes)
+        self.transform = BlockTransform(BLOCK, MEANS + detail)
+        self.quantizer = ProductECVQ(config.shapes, levels, decay=0.997)
+        self.prediction = NeighbourPrediction(MEANS, detail, config.prediction_width, levels)
+        self.analysis = AnalysisPyramid(MEANS + detail, config.widths, config.analysis_blocks, levels)
+        self.synthesis = SynthesisPyramid(MEANS + detail, config.widths, config.synthesis_blocks, levels)
+        self.register_buffer("steps", torch.tensor(config.lambdas).sqrt(), persistent=False)
+        self.register_static_table()
+
+    @property
+    def qualities(self) -> int:
+        return len(self.config.lambdas)
+
+    @property
+    def default_quality(self) -> int:
+        return self.config.default_quality
+
+    @property
+    def downsampling_factor(self) -> int:
+        return BLOCK
+
+    @property
+    def halo(self) -> int:
+        return 4 * BLOCK
+
+    def codebook_sizes(self, quality: int) -> tuple[int, ...]:
+        sizes = (MEAN_CODES,) * MEANS + self.quantizer.sizes
+        return sizes[: self.config.groups[quality - 1]] if self.config.groups else sizes
+
+    def to_symbols(self, codes: Int64Array) -> Int64Array:
+        """The mean colours [.., h, w] become residuals of their prediction from neighbours; the rest stays."""
+        return np.concatenate([to_residuals(codes[:MEANS], MEAN_CODES), codes[MEANS:]])
+
+    def from_symbols(self, symbols: Int64Array) -> Int64Array:
+        return np.concatenate([from_residuals(symbols[:MEANS], MEAN_CODES), symbols[MEANS:]])
+
+    def encode(self, image: Tensor, quality: int) -> Tensor:
+        levels = torch.tensor([quality - 1], device=image.device)
+        latents = self.latents(image, levels)
+        means = self.mean_codes(latents)
+        rest = latents[:, MEANS:] - self.predicted(self.mean_values(means), levels)
+        codes = self.quantizer.encode(_rows(rest), quality - 1, len(self.codebook_sizes(quality)) - MEANS)
+        return torch.cat([means, _maps(codes, rest)], 1)
+
+    def decode(self, codes: Tensor, quality: int) -> Tensor:
+        levels = torch.tensor([quality - 1], device=codes.device)
+        means = self.mean_values(codes[:, :MEANS])
+        rows = _rows(codes[:, MEANS:])
+        missing = len(self.quantizer.sizes) - rows.shape[1]
+        rows = torch.cat([rows, rows.new_zeros(len(rows), missing)], 1)
+        rest = _maps(self.quantizer.decode(rows, quality - 1), codes)
+        return self.restore(torch.cat([means, rest + self.predicted(means, levels)], 1), levels)
+
+    def latents(self, image: Tensor, levels: Tensor) -> Tensor:
+        """Image [B, 3, H, W] in [0, 1] to latents [B, D, H/16, W/16], one bit being worth one unit of squared error."""
+        centred = image.contiguous(memory_format=torch.channels_last) - 0.5
+        coefficients = 255 * self.transform.analyse(centred)
+        features = coefficients / self._scale()
+        latents: Tensor = coefficients / self._steps(levels) + self.analysis(4 * centred, features, levels)
+        return latents
+
+    def mean_codes(self, latents: Tensor) -> Tensor:
+        """Codes int64 [B, 3, h, w] of the first three latents."""
+        codes = torch.round(latents[:, :MEANS] / self.config.mean_step) + MEAN_CODES // 2
+        return codes.clamp(0, MEAN_CODES - 1).long()
+
+    def mean_values(self, codes: Tensor) -> Tensor:
+        """The inverse of `mean_codes`."""
+        return (codes - MEAN_CODES // 2).to(self.steps.dtype) * self.config.mean_step
+
+    def predicted(self, means: Tensor, levels: Tensor) -> Tensor:
+        """Quantized first three latents to a prediction of all others [B, D - 3, h, w]."""
+        scale, steps = self._scale(), self._steps(levels)
+        normalised: Tensor = self.prediction(means * steps / scale[:, :MEANS], levels)
+        return normalised * scale[:, MEANS:] / steps
+
+    def restore(self, latents: Tensor, levels: Tensor) -> Tensor:
+        """Quantized latents to the image [B, 3, H, W], about [0, 1]."""
+        coefficients = latents.contiguous(memory_format=torch.channels_last) * self._steps(levels)
+        linear = self.transform.synthesise(coefficients / 255)
+        correction: Tensor = self.synthesis(coefficients / self._scale(), 4 * linear, levels)
+        return linear + 0.5 + CORRECTION * correction
+
+    def forward(self, image: Tensor, levels: Tensor) -> PhotoPass:
+        """Training pass of images [B, 3, H, W] at levels int64 [B] (0-based); codebooks follow when training."""
+        latents = self.latents(image, levels)
+        codes = self.mean_codes(latents.detach())
+        means = self.mean_values(codes)
+        predicted = self.predicted(means, levels)
+        rest = latents[:, MEANS:] - predicted
+        entries, bits = torch.empty_like(rest), rest.new_zeros(len(image))
+        for level in sorted(set(levels.tolist())):
+            chosen = levels == level
+            result = self.quantizer(_rows(rest[chosen].detach()), level)
+            entries[chosen] = _maps(result.quantized, rest[chosen])
+            bits[chosen] = result.bits
+        target = torch.cat([means, entries + predicted.detach()], 1)
+        commitment = (latents[:, :MEANS] - means).square().sum(1) + (rest - entries).square().sum(1)
+        through = latents + (target - latents).detach()
+        return PhotoPass(self.restore(through, levels), commitment.mean((1, 2)), bits, codes)
+
+    def _steps(self, levels: Tensor) -> Tensor:
+        return self.steps[levels, None, None, None]
+
+    def _scale(self) -> Tensor:
+        return self.transform.scale[None, :, None, None]
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """[B, C, h, w] to [B·h·w, C]."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def _maps(rows: Tensor, like: Tensor) -> Tensor:
+    """[B·h·w, C] to [B, C, h, w], B, h and w of another tensor."""
+    return rows.view(like.shape[0], like.shape[2], like.shape[3], -1).permute(0, 3, 1, 2)
