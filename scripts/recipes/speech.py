@@ -28,11 +28,15 @@ from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechConfig, SpeechModel
 from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.training.loop import LoopConfig, Trainer
-from vqc.training.speech import RateLevels, SpeechData, SpeechTask, initialise, score_qualities
+from vqc.training.speech import RateLevels, RateTargets, SpeechData, SpeechTask, initialise, score_qualities
 
 LEVELS = RateLevels(
     envelope_lambda=(10.5, 6.5, 3.6, 4.0, 3.0, 2.5, 2.0, 1.5),
     waveform_scale=(1, 1, 1, 3.2, 4.2, 5.6, 7.0, 12.0),  # the first three carry no waveform
+)
+TARGETS = RateTargets(
+    envelope=(420, 560, 850, 500, 560, 620, 700, 800),
+    waveform=(0, 0, 0, 850, 1450, 2200, 2950, 5300),
 )
 _SEGMENT = 1000 * PITCH_HOP  # 20 s: the pitch of many segments is tracked at once
 
@@ -88,7 +92,7 @@ def train(
     if start is None and not (run / "state.json").exists():
         initialise(model, data, LEVELS, seed=seed)
     config = LoopConfig(minutes=minutes, learning_rate=learning_rate, validate_minutes=12, ema_decay=0.997)
-    Trainer(SpeechTask(model, data, seed=seed), config, run).run()
+    Trainer(SpeechTask(model, data, TARGETS, seed=seed), config, run).run()
 
 
 @app.command()

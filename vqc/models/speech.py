@@ -64,7 +64,8 @@ class SpeechCodes(NamedTuple):
     envelope: Tensor  # [B, T, dims], quantized KLT coefficients
     waveform: Tensor | None  # [B, 4T, dims], quantized and normalised MDCT coefficients
     commitment: Tensor  # scalar, squared error in units of bits per code frame
-    bits: Tensor  # scalar, ideal bits per code frame without the pitch
+    envelope_bits: Tensor  # scalar, ideal bits per code frame
+    waveform_bits: Tensor  # scalar, likewise
 
 
 class SpeechModel(AudioModel):
@@ -91,6 +92,7 @@ class SpeechModel(AudioModel):
         self.register_buffer("klt", torch.eye(block, dims))
         self.register_buffer("waveform_gain", torch.ones(config.qualities, self.waveform_vq.dims))
         self.register_buffer("envelope_gain", torch.ones(config.qualities, dims))
+        self.register_buffer("ema_commitment_weight", torch.full((config.qualities,), 0.01))
         self.encoder = _EnvelopeEncoder(config, dims)
         self.decoder = _SourceGains(config, dims, self.waveform_vq.dims + 1)
         self.mel: Tensor
@@ -98,6 +100,7 @@ class SpeechModel(AudioModel):
         self.klt_mean: Tensor
         self.klt: Tensor
         self.envelope_gain: Tensor
+        self.ema_commitment_weight: Tensor  # of training alone: what holds each quality at its rate
         self.waveform_gain: Tensor
         self.register_static_table()
 
@@ -137,12 +140,12 @@ class SpeechModel(AudioModel):
         spectrum = self.envelope_vq((latents * gain).flatten(0, 1), quality - 1)
         envelope = spectrum.quantized.view_as(latents) / gain
         if not self.codes_waveform(quality):
-            return SpeechCodes(pitch, envelope, None, spectrum.commitment, spectrum.bits)
+            return SpeechCodes(pitch, envelope, None, spectrum.commitment, spectrum.bits, latents.new_zeros(()))
         with torch.no_grad():
             z = self.mdct_latents(waveform, envelope, quality)
             shape = self.waveform_vq(z.flatten(0, 1), quality - 1)
         quantized = shape.quantized.view_as(z)
-        return SpeechCodes(pitch, envelope, quantized, spectrum.commitment, spectrum.bits + PITCHES * shape.bits)
+        return SpeechCodes(pitch, envelope, quantized, spectrum.commitment, spectrum.bits, PITCHES * shape.bits)
 
     def encode(self, waveform: Tensor, quality: int) -> Tensor:
         pitch = track_pitch(waveform).to(waveform.device)
@@ -179,7 +182,8 @@ class SpeechModel(AudioModel):
             shape = maps[..., split:].reshape(batch * frames * PITCHES, -1)
             waveform = self.waveform_vq.decode(shape, quality - 1).view(batch, frames * PITCHES, -1)
         zero = envelope.new_zeros(())
-        return self.synthesize(SpeechCodes(pitch, envelope, waveform, zero, zero), quality, first_frame * CODE_HOP)
+        codes_heard = SpeechCodes(pitch, envelope, waveform, zero, zero, zero)
+        return self.synthesize(codes_heard, quality, first_frame * CODE_HOP)
 
     def synthesize(self, codes: SpeechCodes, quality: int, first_sample: int = 0) -> Tensor:
         """Waveform [B, 1280 · T] of codes: filtered pulses, noise and decoded MDCT, summed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.models.speech import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechModel
+from vqc.models.speech import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
 from vqc.nn.pitch import PITCH_HOP
 from vqc.training.loop import Losses
 from vqc.training.speech_losses import ComplexSpectrumLoss, EnvelopeCorrelationLoss, LogMelLoss, LoudnessLoss
 
+LIBRISPEECH_SHARE = 0.65  # of the crops, where there is other speech beside it
 _LIBRISPEECH = re.compile(r"\d+-\d+-\d+")
 
 
@@ -33,11 +35,16 @@ class SpeechData:
         held_out = validation_speakers([name for name, _ in self.utterances])
         self.validation = [i for i, (name, n) in enumerate(self.utterances) if speaker(name) in held_out]
         self.training = sorted(set(range(len(self.utterances))) - set(self.validation))
+        lengths = np.array([self.utterances[i][1] for i in self.training], dtype=np.float64)
+        native = np.array([bool(_LIBRISPEECH.fullmatch(Path(self.utterances[i][0]).stem)) for i in self.training])
+        if native.any() and not native.all():
+            lengths[native] *= LIBRISPEECH_SHARE / lengths[native].sum()
+            lengths[~native] *= (1 - LIBRISPEECH_SHARE) / lengths[~native].sum()
+        self.chances = lengths / lengths.sum()
 
     def crops(self, count: int, frames: int, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Random crops of training speech: waveforms [count, 1280 · frames] and pitch states [count, 4 · frames]."""
-        lengths = np.array([self.utterances[i][1] for i in self.training], dtype=np.float64)
-        chosen = generator.choice(len(lengths), count, p=lengths / lengths.sum())
+        chosen = generator.choice(len(self.training), count, p=self.chances)
         waveform = np.zeros((count, frames * CODE_HOP), np.float32)
         pitch = np.zeros((count, frames * PITCHES), np.int64)
         for row, pick in enumerate(chosen):
@@ -101,13 +108,33 @@ def initialise(model: SpeechModel, data: SpeechData, levels: RateLevels, *, seed
         model.waveform_vq.fit(torch.cat(parts), level)
 
 
+class RateTargets(NamedTuple):
+    """Bits a second of each quality at which training holds the envelope and the waveform codes."""
+
+    envelope: tuple[float, ...]
+    waveform: tuple[float, ...]
+
+
 class SpeechTask:
-    """Random crops, one quality a step, spectral and perceptual losses, commitment in bits."""
+    """Random crops, one quality a step, spectral and perceptual losses, and a hold on the rates.
+
+    The straight-through gradient knows nothing of bits. The commitment loss does (‖z − e‖² falls with the spread of z),
+    so its weight is raised where the envelope takes more bits than its target and lowered where it takes fewer; the
+    waveform codes have no network before them and are held by the scale of the MDCT.
+    """
 
     def __init__(
-        self, model: SpeechModel, data: SpeechData, *, seed: int = 0, crops: int = 8, frames: int = 16
+        self,
+        model: SpeechModel,
+        data: SpeechData,
+        targets: RateTargets,
+        *,
+        seed: int = 0,
+        crops: int = 8,
+        frames: int = 16,
     ) -> None:
-        self.model, self.data, self.seed, self.count, self.frames = model, data, seed, crops, frames
+        self.model, self.data, self.targets, self.seed = model, data, targets, seed
+        self.count, self.frames = crops, frames
         self.log_mel, self.loudness = LogMelLoss(), LoudnessLoss()
         self.correlation, self.complex = EnvelopeCorrelationLoss(), ComplexSpectrumLoss()
         self.level_weights = np.array([1.5, 1, 1, 1.5, 1, 1, 1.5, 1][: model.qualities])
@@ -115,7 +142,7 @@ class SpeechTask:
     def batch(self, step: int) -> tuple[Tensor, Tensor, int]:
         generator = np.random.default_rng((self.seed, step))
         waveform, pitch = self.data.crops(self.count, self.frames, generator)
-        gain = 10 ** (generator.uniform(-8, 6, (self.count, 1)) / 20)
+        gain = 10 ** (generator.uniform(-6, 6, (self.count, 1)) / 20)
         peak = waveform.abs().amax(1, keepdim=True).clamp_min(1e-3)
         waveform = waveform * torch.minimum(torch.from_numpy(gain).float(), 0.99 / peak)
         quality = 1 + int(generator.choice(self.model.qualities, p=self.level_weights / self.level_weights.sum()))
@@ -134,8 +161,9 @@ class SpeechTask:
             phase = self.complex(estimate, waveform)
             total = total + 0.5 * phase
             logged["complex"] = phase.detach()
-        total = total + 0.02 * codes.commitment
-        kbps = codes.bits.detach() * 16 / CODE_HOP
+        total = total + float(self.model.ema_commitment_weight[quality - 1]) * codes.commitment
+        self._hold_rates(codes, quality)
+        second = SAMPLE_RATE / CODE_HOP
         return Losses(
             total,
             {
@@ -144,10 +172,22 @@ class SpeechTask:
                 "loudness": loudness.detach(),
                 "correlation": correlation.detach(),
                 "commitment": codes.commitment.detach(),
-                "kbps": kbps,
+                "envelope_bps": codes.envelope_bits.detach() * second,
+                "waveform_bps": codes.waveform_bits.detach() * second,
+                "commitment_weight": self.model.ema_commitment_weight[quality - 1].clone(),
                 **logged,
             },
         )
+
+    @torch.no_grad()
+    def _hold_rates(self, codes: SpeechCodes, quality: int) -> None:
+        q, second = quality - 1, SAMPLE_RATE / CODE_HOP
+        excess = float(codes.envelope_bits) * second / self.targets.envelope[q] - 1
+        self.model.ema_commitment_weight[q] *= math.exp(0.05 * max(-1.0, min(1.0, excess)))
+        self.model.ema_commitment_weight.clamp_(1e-5, 1.0)
+        if codes.waveform is not None:
+            excess = float(codes.waveform_bits) * second / self.targets.waveform[q] - 1
+            self.model.waveform_gain[q] *= math.exp(-0.02 * max(-1.0, min(1.0, excess)))
 
     def validate(self) -> Mapping[str, float]:
         """PESQ-WB and STOI at four qualities; the score weighs them equally: 0.25 of STOI counts as one of PESQ."""
