@@ -197,3 +197,21 @@ def test_the_limit_is_the_users(run: Run, desk: Path) -> None:
     assert result.code == 1
     assert "limit" in result.err
     assert run("decompress", "photo.vqc", "-o", "back.png", "--limit", 45 * 30).code == 0
+
+
+def test_lost_transparency_is_told(run: Run, desk: Path) -> None:
+    Image.new("RGBA", (20, 10), (255, 0, 0, 100)).save("glass.png")
+    assert run("compress", "glass.png", *IMAGE).code == 0
+    assert run("decompress", "glass.vqc", "-o", "glass.webp").err == ""
+    result = run("decompress", "glass.vqc", "-o", "glass.jpg")
+    assert (result.code, len(result.err.splitlines())) == (0, 1)
+    assert "transparency" in result.err
+
+
+def test_what_is_a_vqc_file_already_is_left_alone(run: Run, desk: Path) -> None:
+    run("compress", "photo.png", *IMAGE)
+    data = Path("photo.vqc").read_bytes()
+    result = run("compress", "photo.vqc", *IMAGE, "--force")
+    assert result.code == 1
+    assert "decompress" in result.err
+    assert Path("photo.vqc").read_bytes() == data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plan(inputs: Iterable[str], output: str | None = None, *, force: bool = False, stdin: Path | None = None) -> Plan:
-    return make_plan(list(inputs), output, suffixes=SUFFIXES, suffix_of=lambda _: ".vqc", stdin=stdin, force=force)
+    return make_plan(
+        list(inputs), output, suffixes=SUFFIXES, sought="pictures", suffix_of=lambda _: ".vqc", stdin=stdin, force=force
+    )
 
 
 def pairs(result: Plan) -> list[tuple[str, str | None]]:
@@ -103,13 +106,28 @@ def test_missing_inputs_and_empty_folders_fail_alone(tree: Path) -> None:
     ]
 
 
+def test_what_is_no_ordinary_file_is_not_waited_for(tree: Path) -> None:
+    os.mkfifo("pipe.png")
+    result = plan(["pipe.png", "clip.wav"], "out")
+    assert pairs(result) == [("clip.wav", "out/clip.vqc")]
+    assert "standard input" in str(result.failures[0][1])
+
+
 def test_a_source_without_a_suffix_for_its_result_fails_alone(tree: Path) -> None:
     def suffix_of(source: Source) -> str:
         if source.name == "clip.wav":
             raise MediaError("clip.wav: no")
         return ".vqc"
 
-    result = make_plan(["photos", "clip.wav"], "out", suffixes=SUFFIXES, suffix_of=suffix_of, stdin=None, force=False)
+    result = make_plan(
+        ["photos", "clip.wav"],
+        "out",
+        suffixes=SUFFIXES,
+        sought="pictures",
+        suffix_of=suffix_of,
+        stdin=None,
+        force=False,
+    )
     assert len(result.jobs) == 2
     assert result.failures[0][0] == "clip.wav"
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from vqc.cli.printing import duration, print_json, print_table, rate, sentence, size
+from vqc.cli.printing import duration, number, print_json, print_table, sentence, size
 from vqc.errors import MediaError
 
 
@@ -20,17 +20,18 @@ from vqc.errors import MediaError
         (999_499, "999 kB"),
         (999_500, "1.00 MB"),
         (4_560_000, "4.56 MB"),
-        (7_000_000_000_000_000, "7000 TB"),
+        (7_000_000_000_000_000, "7,000 TB"),
     ],
 )
 def test_sizes(count: int, text: str) -> None:
     assert size(count) == text
 
 
-def test_rates_have_three_digits() -> None:
-    assert rate(0.09874, "bpp") == "0.0987 bpp"
-    assert rate(1.5, "kbps") == "1.50 kbps"
-    assert rate(256.2, "kbps") == "256 kbps"
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.09874, "0.0987"), (1.5, "1.50"), (256.2, "256"), (999.6, "1,000"), (12345.6, "12,346")]
+)
+def test_numbers_have_three_digits_and_no_exponent(value: float, text: str) -> None:
+    assert number(value) == text
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import typer
 
 from vqc.cli.batch import run_plan, standard_input
 from vqc.cli.formats import MEDIA_SUFFIXES
-from vqc.cli.listing import make_plan
+from vqc.cli.listing import Source, make_plan
 from vqc.cli.options import Device, DeviceOption, Entropy, ForceOption, JobsOption, JsonOption, QuietOption
 from vqc.cli.results import finish, refuse_two_on_stdout
-from vqc.errors import OptionError
+from vqc.errors import MediaError, OptionError
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
@@ -78,9 +78,24 @@ def compress(
     refuse_two_on_stdout(json, inputs, output)
     check_model(model, quality)
     with standard_input(inputs) as stdin:
-        plan = make_plan(inputs, output, suffixes=MEDIA_SUFFIXES, suffix_of=lambda _: SUFFIX, stdin=stdin, force=force)
+        plan = make_plan(
+            inputs,
+            output,
+            suffixes=MEDIA_SUFFIXES,
+            sought="images or audio files",
+            suffix_of=suffix_of,
+            stdin=stdin,
+            force=force,
+        )
         work = CompressFile(model, quality, entropy, device, stats)
         finish(run_plan(plan, work, "Compressing", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)
+
+
+def suffix_of(source: Source) -> str:
+    """What results are called."""
+    if source.path.suffix.lower() == SUFFIX:
+        raise MediaError(f"{source.name}: this is a {SUFFIX} file already; use decompress to restore it")
+    return SUFFIX
 
 
 def check_model(model: str | None, quality: int | None) -> None:

@@ -13,11 +13,13 @@ from vqc.cli.formats import format_of, suffix_for, wanted_suffix
 from vqc.cli.headers import LimitOption, media_of, read_file
 from vqc.cli.listing import Source, make_plan, output_file
 from vqc.cli.options import Device, DeviceOption, ForceOption, JobsOption, JsonOption, QuietOption
+from vqc.cli.printing import warn
 from vqc.cli.results import finish, refuse_two_on_stdout
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
     from vqc.codec.api import Report
+    from vqc.codec.container import Header
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,29 @@ def decompress(
     wanted = wanted_suffix(file_format, output_file(inputs, output))
 
     def suffix_of(source: Source) -> str:
-        return suffix_for(media_of(read_file(source.path, limit).header), wanted, source.name)
+        header = read_file(source.path, limit).header
+        suffix = suffix_for(media_of(header), wanted, source.name)
+        warn_of_lost_alpha(source.name, header, suffix)
+        return suffix
 
     with standard_input(inputs) as stdin:
         plan = make_plan(
             inputs,
             output,
             suffixes=frozenset({".vqc"}),
+            sought=".vqc files",
             suffix_of=suffix_of,
             stdin=stdin,
             force=force,
         )
         work = DecompressFile(wanted and format_of(wanted), device, limit)
         finish(run_plan(plan, work, "Restoring", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)
+
+
+def warn_of_lost_alpha(name: str, header: Header, suffix: str) -> None:
+    """JPEG and BMP hold no transparency."""
+    from vqc.codec.container import ImageShape
+    from vqc.data.images import keeps_alpha
+
+    if isinstance(header.shape, ImageShape) and header.shape.alpha and not keeps_alpha(format_of(suffix)):
+        warn(f"{name}: {format_of(suffix)} files hold no transparency; the picture is laid on white")

@@ -10,7 +10,7 @@ import typer
 from vqc.cli.headers import LimitOption, media_of, read_file
 from vqc.cli.models import describe, model_as_dict
 from vqc.cli.options import JsonOption
-from vqc.cli.printing import duration, print_fields, print_json, problem_with, rate, size, warn
+from vqc.cli.printing import duration, number, print_fields, print_json, problem_with, size, warn
 from vqc.errors import MediaError, ModelNotFoundError, VQCError
 
 if TYPE_CHECKING:
@@ -121,14 +121,14 @@ def container_in_words(container: Container, fields: dict[str, Any]) -> dict[str
     if isinstance(shape, ImageShape):
         extras = " in grayscale" * shape.grayscale + " with alpha" * shape.alpha
         contents = f"image, {shape.width} x {shape.height} pixels{extras}"
-        bits = rate(fields["bits_per_pixel"], "bpp")
+        bits = f"{number(fields['bits_per_pixel'])} bpp"
     else:
         length = duration(shape.samples / shape.sample_rate)
         extras = " (mid and side)" * shape.mid_side
         contents = (
             f"audio, {length}, {shape.sample_rate} Hz, channels: {shape.channels}{extras}, {shape.samples} samples"
         )
-        bits = rate(fields["kbps"], "kbps")
+        bits = f"{number(fields['kbps'])} kbps"
     alpha = f" + {size(fields['alpha_bytes'])} of alpha" if fields["alpha_bytes"] else ""
     return {
         "contents": contents,

@@ -43,7 +43,9 @@ class Plan:
     failures: list[tuple[str, VQCError]] = field(default_factory=list)
 
 
-def find_sources(inputs: Sequence[str], suffixes: frozenset[str], stdin: Path | None) -> tuple[list[Source], Plan]:
+def find_sources(
+    inputs: Sequence[str], suffixes: frozenset[str], sought: str, stdin: Path | None
+) -> tuple[list[Source], Plan]:
     """Files as they are, and of folders everything below with one of the suffixes; an input twice counts once.
 
     `stdin` is the file into which standard input was copied when `-` is among the inputs. What is not there
@@ -57,9 +59,12 @@ def find_sources(inputs: Sequence[str], suffixes: frozenset[str], stdin: Path | 
         elif path.is_dir():
             sources = [Source(file, file.relative_to(path), str(file)) for file in walk(path, suffixes)]
             if not sources:
-                plan.failures.append((name, MediaError(f"{name}: no files in this folder end in {listed(suffixes)}")))
+                plan.failures.append((name, MediaError(f"{name}: there are no {sought} in this folder")))
         elif not path.exists():
             plan.failures.append((name, MediaError(f"{name}: there is no such file or folder")))
+            continue
+        elif not path.is_file():
+            plan.failures.append((name, MediaError(f"{name}: this is no ordinary file; send it to standard input (-)")))
             continue
         else:
             sources = [Source(path, Path(path.name), name)]
@@ -87,16 +92,17 @@ def make_plan(
     output: str | None,
     *,
     suffixes: frozenset[str],
+    sought: str,
     suffix_of: Callable[[Source], str],
     stdin: Path | None,
     force: bool,
 ) -> Plan:
-    """What to read and where to write it.
+    """What to read and where to write it. In folders files with the suffixes are looked for; `sought` is their word.
 
     `suffix_of` says how the output of a source is called; a `VQCError` of it is a failure of that source alone.
     Raises `OptionError` or `OutputError` for what makes the whole command impossible.
     """
-    sources, plan = find_sources(inputs, suffixes, stdin)
+    sources, plan = find_sources(inputs, suffixes, sought, stdin)
     if len(inputs) > 1 and STREAM in inputs:
         raise OptionError("standard input (-) must be the only input")
     several = is_batch(inputs)

@@ -74,17 +74,14 @@ def size(count: int) -> str:
     """Bytes for people: 999 B, 12.3 kB, 4.56 MB (powers of 1000)."""
     if count < 1000:
         return f"{count} B"
-    number = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        number /= 1000
-        if number < 999.5 or unit == "TB":
-            return f"{number:.{max(0, 2 - len(str(int(number))) + 1)}f} {unit}"
-    raise AssertionError("the last unit takes everything")
+    units = ["kB", "MB", "GB", "TB"]
+    power = next((power for power in (1, 2, 3) if count < 999.5 * 1000**power), 4)
+    return f"{number(count / 1000**power)} {units[power - 1]}"
 
 
-def rate(bits: float, unit: str) -> str:
-    """A rate with three significant digits and its unit, for example 0.0987 bpp or 1.58 kbps."""
-    return f"{bits:#.3g} {unit}".replace(". ", " ")
+def number(value: float) -> str:
+    """Three significant digits, never an exponent: 0.0987, 1.58, 98.4, 12,345."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:#.3g}".removesuffix(".")
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from vqc.cli.batch import Outcome
 from vqc.cli.listing import STREAM
-from vqc.cli.printing import duration, print_json, print_table, rate, size
+from vqc.cli.printing import duration, number, print_json, print_table, size
 from vqc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def figures(report: Report) -> list[str]:
     cells = [
         size(report.bytes_in),
         size(report.bytes_out),
-        f"{ratio(report):.3g}x",
-        rate(report.rate, unit),
+        f"{number(ratio(report))}x",
+        f"{number(report.rate)} {unit}",
         duration(report.seconds),
     ]
     if report.psnr is not None and report.mse is not None:
@@ -101,6 +101,6 @@ def print_reports(reports: Sequence[tuple[Outcome, Report]]) -> None:
     if len(reports) > 1:
         bytes_in, bytes_out = (sum(getattr(r, name) for _, r in reports) for name in ("bytes_in", "bytes_out"))
         small, large = sorted((bytes_in, bytes_out))
-        total = [f"{len(reports)} files", "", size(bytes_in), size(bytes_out), f"{large / max(1, small):.3g}x"]
+        total = [f"{len(reports)} files", "", size(bytes_in), size(bytes_out), f"{number(large / max(1, small))}x"]
         rows.append(total + [""] * (len(columns) - len(total)))
     print_table(columns, rows, left=2)
