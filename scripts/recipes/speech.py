@@ -22,13 +22,13 @@ import typer
 from safetensors.torch import load_file
 
 from vqc.data.splits import audio_files
-from vqc.entropy.tables import frequencies_from_counts
-from vqc.models.base import collect_counts
 from vqc.models.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechConfig, SpeechModel
+from vqc.models.speech import SAMPLE_RATE, SpeechConfig, SpeechModel
 from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.training.loop import LoopConfig, Trainer
 from vqc.training.speech import RateLevels, RateTargets, SpeechData, SpeechTask, initialise, score_qualities
+from vqc.training.speech_export import calibrate, spoken
+from vqc.training.tables import fill_static_tables
 
 LEVELS = RateLevels(
     envelope_lambda=(10.5, 6.5, 3.6, 4.0, 3.0, 2.5, 2.0, 1.5),
@@ -99,21 +99,15 @@ def train(
 def export(
     run: Run,
     output: Annotated[Path, typer.Option(help="Model file to write.")],
-    utterances: Annotated[int, typer.Option(help="Training utterances from which the code tables are counted.")] = 400,
+    utterances: Annotated[int, typer.Option(help="Training utterances from which the tables are counted.")] = 320,
 ) -> None:
     """Write the best weights of a run with their integer tables, provenance and validation figures."""
     data = SpeechData(run)
     model = SpeechModel(SpeechConfig())
     model.load_state_dict(load_file(run / "best.safetensors"))
     model.eval()
-    chosen = np.random.default_rng(1).choice(data.training, min(utterances, len(data.training)), replace=False)
-    batches = (torch.from_numpy(_padded(data.utterance(int(i)))) for i in chosen)
-    counts = collect_counts(model, batches)
-    rows = [model.codebook_sizes(q + 1) + (counts.shape[2],) * counts.shape[1] for q in range(model.qualities)]
-    table = np.stack([frequencies_from_counts(c, r[: counts.shape[1]]) for c, r in zip(counts, rows, strict=True)])
-    for q in range(model.qualities):
-        table[q, len(model.codebook_sizes(q + 1)) :] = 0
-    model.set_static_table(table)
+    calibrate(model, spoken(data, utterances // 4), TARGETS)
+    fill_static_tables(model, spoken(data, utterances, seed=2))
     state = json.loads((run / "state.json").read_text(encoding="utf-8"))
     training = {
         "data": "LibriSpeech train-clean-100 (part), speechocean762",
@@ -125,10 +119,6 @@ def export(
     figures = score_qualities(model, data)
     save_checkpoint(output, model, name="speech", training=training, figures=figures, weights="float16")
     print(json.dumps(figures, indent=1))
-
-
-def _padded(waveform: np.typing.NDArray[np.float32]) -> np.typing.NDArray[np.float32]:
-    return np.pad(waveform, (0, -len(waveform) % CODE_HOP))[None]
 
 
 if __name__ == "__main__":

@@ -113,14 +113,22 @@ class GroupedECVQ(nn.Module):
             getattr(self, f"probability_{i}")[level].copy_(smoothed / smoothed.sum(-1, keepdim=True))
 
     @torch.no_grad()
-    def fit(self, latents: Tensor, level: int, *, iterations: int = 12, seed: int = 0) -> None:
-        """Start dictionary `level` by entropy-constrained k-means on latents [N, dims]."""
+    def fit(
+        self, latents: Tensor, level: int, *, iterations: int = 12, seed: int = 0, from_current: bool = False
+    ) -> float:
+        """Entropy-constrained k-means of dictionary `level` on latents [N, dims]; returns the bits a latent.
+
+        Starts from latents drawn at random, or from what the dictionary holds.
+        """
+        total = 0.0
         generator = torch.Generator().manual_seed(seed)
         for i, z in self._split(latents):
             count, _, size = self.groups[i]
             chosen = torch.randperm(z.shape[1], generator=generator)[:size]
             codebook, bits = z[:, chosen].clone(), torch.full((count, size), 4.0)
             codebook[:, 0] = z.mean(1)
+            if from_current:
+                codebook, bits = self._codebook(i)[level].clone(), self.bits(i, level)
             hits = torch.ones(count, size)
             for _ in range(iterations):
                 k = _search(z, codebook, bits)
@@ -131,6 +139,8 @@ class GroupedECVQ(nn.Module):
             getattr(self, f"ema_count_{i}")[level].copy_(hits * (200 / z.shape[1]))
             probability = (hits + 0.1) / (hits + 0.1).sum(-1, keepdim=True)
             getattr(self, f"probability_{i}")[level].copy_(probability)
+            total -= float((hits * torch.log2(probability)).sum())
+        return total / len(latents)
 
     @torch.no_grad()
     def resume(self, vectors_a_step: int = 200) -> None:
