@@ -14,7 +14,7 @@ print(f"{info.name}: {info.parameters:,} parameters, a code for every {model.dow
 picture = Image.open(Path(__file__).parent / "photo.jpg")
 side = model.downsampling_factor
 picture = picture.crop((0, 0, picture.width // side * side, picture.height // side * side))
-image = torch.from_numpy(np.asarray(picture)).permute(2, 0, 1)[None] / 255  # [1, 3, H, W] in [0, 1]
+image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255  # [1, 3, H, W] in [0, 1]
 with torch.inference_mode():
     for quality in range(1, model.qualities + 1):
         codes = model.encode(image, quality)  # [1, G, h, w]

@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 import vqc
+from vqc.cli.models import by_quality
+from vqc.models.info import ModelInfo
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -119,3 +122,22 @@ def test_these_commands_never_import_torch(packed: Path, command: list[str]) -> 
     )
     environment = os.environ | {"PYTHONPATH": str(Path(vqc.__file__).parent.parent)}
     subprocess.run([sys.executable, "-c", program, *command], check=True, capture_output=True, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("figures", "rows", "rest"),
+    [
+        ({"quality_1": {"bpp": 0.1}, "quality_2": {"bpp": 0.2}}, {1: {"bpp": 0.1}, 2: {"bpp": 0.2}}, {}),
+        (
+            {"1": {"psnr": 24.0}, "rates": [0.1, 0.2], "x": 3},
+            {1: {"bpp": 0.1, "psnr": 24.0}, 2: {"bpp": 0.2}},
+            {"x": 3},
+        ),
+        ({"rates": "unknown"}, {}, {"rates": "unknown"}),
+    ],
+)
+def test_figures_are_told_apart_by_quality(
+    figures: dict[str, object], rows: dict[int, object], rest: dict[str, object]
+) -> None:
+    info = SimpleNamespace(figures=figures, qualities=2, media="image")
+    assert by_quality(cast(ModelInfo, info)) == (rows, rest)

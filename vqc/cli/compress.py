@@ -99,15 +99,14 @@ def suffix_of(source: Source) -> str:
 
 
 def check_model(model: str | None, quality: int | None) -> None:
-    """Finds out without loading anything whether the model is there and has this quality."""
-    from vqc.models.library import default_for, find_by_name
+    """Finds out without loading it whether the model is there and has this quality.
 
-    if model is None and quality is None:
+    Without a model the codec chooses one for each file, and looks at the quality then.
+    """
+    if model is None:
         return
-    names = [model] if model is not None else [default_for("image"), default_for("audio")]
-    found = [find_by_name(name) for name in names]
-    best = max(info.qualities for info in found)
-    if quality is not None and not 1 <= quality <= best:
-        raise OptionError(
-            f"-q {quality}: the qualities of {' and '.join(info.name for info in found)} run from 1 to {best}"
-        )
+    from vqc.models.library import find_by_name
+
+    info = find_by_name(model)
+    if quality is not None and not 1 <= quality <= info.qualities:
+        raise OptionError(f"-q {quality}: the qualities of the model {info.name} are 1 to {info.qualities}")

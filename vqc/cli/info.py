@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vqc.cli.headers import LimitOption, media_of, read_file
-from vqc.cli.models import describe, model_as_dict
+from vqc.cli.models import model_as_dict, print_model
 from vqc.cli.options import JsonOption
 from vqc.cli.printing import duration, number, print_fields, print_json, problem_with, size, warn
 from vqc.errors import MediaError, ModelNotFoundError, VQCError
@@ -28,7 +29,7 @@ def info(
     failed = False
     for index, file in enumerate(files):
         try:
-            fields, lines = describe_file(Path(file), limit)
+            fields, show = describe(Path(file), limit)
         except VQCError as error:
             problem = problem_with(file, error)
             warn(problem)
@@ -39,25 +40,25 @@ def info(
         if not json:
             if len(files) > 1:
                 print(f"{chr(10) if index else ''}{file}")
-            print_fields(lines)
+            show()
     if json:
         print_json(described)
     if failed:
         raise typer.Exit(1)
 
 
-def describe_file(path: Path, limit: int | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """What is known of a file, for programs and for people."""
+def describe(path: Path, limit: int | None) -> tuple[dict[str, Any], Callable[[], None]]:
+    """What is known of a file, for programs, and a function that prints it for people."""
     if path.is_dir():
         raise MediaError(f"{path}: this is a folder; name the files in it")
     if is_model(path):
         from vqc.models.info import read_info
 
         model = read_info(path)
-        return {"type": "model"} | model_as_dict(model), {"name": model.name} | describe(model)
+        return {"type": "model"} | model_as_dict(model), lambda: print_model(model, model.name)
     container = read_file(path, limit)
     fields = container_as_dict(container, path.stat().st_size)
-    return fields, container_in_words(container, fields)
+    return fields, lambda: print_fields(in_words(container, fields))
 
 
 def is_model(path: Path) -> bool:
@@ -113,7 +114,7 @@ def rate_of(shape: ImageShape | AudioShape, file_bytes: int) -> float:
     return 8 * file_bytes / (shape.samples / shape.sample_rate) / 1000
 
 
-def container_in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
+def in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
     """The fields that people read."""
     from vqc.codec.container import ImageShape
 

@@ -24,8 +24,8 @@ def models(json: JsonOption = False) -> None:
         print_json([model_as_dict(info) for info in found])
         return
     for info in found:
-        print(f"{info.name}{f', used for {info.media} files' if default_for(info.media) == info.name else ''}")
-        print_fields({f"  {name}": value for name, value in describe(info).items()})
+        use = f", used for {info.media} files" if default_for(info.media) == info.name else ""
+        print_model(info, info.name + use)
         print()
     print(f"Further models are looked for in {user_folder()}")
 
@@ -48,44 +48,49 @@ def model_as_dict(info: ModelInfo) -> dict[str, Any]:
     }
 
 
-def describe(info: ModelInfo) -> dict[str, str]:
-    """The fields that people read, for `vqc models` and `vqc info`."""
+def print_model(info: ModelInfo, title: str) -> None:
+    """What people read of a model, and a line for each quality."""
+    print(title)
+    rows, rest = by_quality(info)
     fields = {
         "digest": info.digest[:SHORT_DIGEST],
         "kind": f"{info.kind} ({info.media})",
-        "quality": quality_line(info),
-        "rates": rates_line(info),
         "parameters": f"{info.parameters:,} in {size(info.bytes)}",
         "trained on": in_words(info.training),
-        "figures": in_words({name: value for name, value in info.figures.items() if name != "rates"}),
+        "figures": in_words(rest),
     }
-    return {name: value for name, value in fields.items() if value}
+    print_fields({f"  {name}": value for name, value in fields.items() if value})
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    print(f"  quality    {''.join(f'{name:>12}' for name in names)}".rstrip())
+    for quality in range(1, info.qualities + 1):
+        mark = " (default)" if quality == info.default_quality else ""
+        cells = (in_words(rows.get(quality, {}).get(name, "")) for name in names)
+        print(f"  {f'{quality}{mark}':<11}{''.join(f'{cell:>12}' for cell in cells)}".rstrip())
 
 
-def quality_line(info: ModelInfo) -> str:
-    """`1..8, 4 unless given`."""
-    if info.qualities == 1:
-        return "1 (the only one)"
-    return f"1..{info.qualities}, {info.default_quality} unless given"
+def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
+    """The figures that a model file has for each quality (rate first), and the others.
 
-
-def rates_line(info: ModelInfo) -> str:
-    """The rate of every quality, measured when the model was made, the default in brackets."""
-    rates = info.figures.get("rates")
-    if not isinstance(rates, list) or len(rates) != info.qualities:
-        return ""
-    words = [f"{rate:.3g}" for rate in rates]
-    words[info.default_quality - 1] = f"[{words[info.default_quality - 1]}]"
-    return f"{' '.join(words)} {RATE_UNITS[info.media]}"
+    Understands `{"quality_1": {"bpp": 0.1, "psnr": 24}, ...}`, `{"1": {...}, ...}` and `{"rates": [0.1, ...], ...}`.
+    """
+    rows: dict[int, dict[str, Any]] = {}
+    rest = dict(info.figures)
+    rates = rest.get("rates")
+    if isinstance(rates, list) and len(rates) == info.qualities:
+        del rest["rates"]
+        rows = {quality: {RATE_UNITS[info.media]: rate} for quality, rate in enumerate(rates, 1)}
+    for name, value in info.figures.items():
+        number = name.removeprefix("quality_")
+        if number.isdecimal() and isinstance(value, Mapping):
+            rows.setdefault(int(number), {}).update(rest.pop(name))
+    return rows, rest
 
 
 def in_words(value: object) -> str:
     """Nested figures in one line: `kodak: psnr 27.1, ms_ssim 0.93; steps 40000`."""
     if isinstance(value, Mapping):
-        parts = [
-            f"{key}: {in_words(v)}" if isinstance(v, Mapping) else f"{key} {in_words(v)}" for key, v in value.items()
-        ]
-        return ("; " if any(isinstance(v, Mapping) for v in value.values()) else ", ").join(parts)
+        parts = [f"{name}{':' * isinstance(item, Mapping)} {in_words(item)}" for name, item in value.items()]
+        return ("; " if any(isinstance(item, Mapping) for item in value.values()) else ", ").join(parts)
     if isinstance(value, (list, tuple)):
         return " ".join(map(in_words, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,25 @@
+"""Every example runs as it stands, from any folder, with the bundled weights."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_example_runs(
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(example), run_name="__main__")
+    assert capsys.readouterr().out.count("\n") >= 2
+    assert all(path.stat().st_size > 0 for path in tmp_path.iterdir())
+
+
+def test_examples_are_short_and_numbered() -> None:
+    assert [int(path.name[:2]) for path in EXAMPLES] == list(range(1, len(EXAMPLES) + 1))
+    assert all(path.read_text(encoding="utf-8").count("\n") < 60 for path in EXAMPLES)
