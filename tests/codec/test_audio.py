@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from vqc.codec import audio, chunking
+from vqc.codec import audio, chunking, chunks
 from vqc.codec.audio import AudioCodec
 from vqc.codec.container import AudioShape, Container, read_container, split_streams, write_container
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, VQCError
@@ -26,7 +26,7 @@ def codec(audio_model: AudioModel) -> AudioCodec:
 @pytest.fixture
 def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 32 frames, 256 samples."""
-    monkeypatch.setattr(chunking, "CHUNK", 32)
+    monkeypatch.setattr(chunking, "chunk_frames", lambda hop: 32)
 
 
 def tones(samples: int, rate: int, channels: int = 1) -> np.ndarray:
@@ -102,7 +102,7 @@ def test_chunks_do_not_show(codec: AudioCodec, samples: int, channels: int, monk
     before = tones(samples, 8000, channels)
     whole = codec.compress([before], 8000, entropy="none")
     unchunked = restored(codec, whole)
-    monkeypatch.setattr(chunking, "CHUNK", 32)
+    monkeypatch.setattr(chunking, "chunk_frames", lambda hop: 32)
     data = codec.compress([before], 8000, entropy="none")
     count = -(-samples // 256)
     streams = split_streams(read_container(data).body, count)
@@ -119,7 +119,10 @@ def test_without_context_chunks_show(codec: AudioCodec, short_chunks: None, monk
     assert not np.allclose(restored(codec, codec.compress([before], 8000)), good, atol=1e-3)
 
 
-def test_batches_of_channels_do_not_mix_them(codec: AudioCodec, short_chunks: None) -> None:
+def test_batches_of_channels_do_not_mix_them(
+    codec: AudioCodec, short_chunks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "_BATCH_SAMPLES", 4 * 56 * 8)
     before = tones(1000, 8000, 11)
     together = restored(codec, codec.compress([before], 8000))
     for channel in range(11):
@@ -248,7 +251,7 @@ def test_a_claimed_length_is_refused_before_anything_is_made(codec: AudioCodec) 
     claims = AudioShape(samples=2**36, sample_rate=8000, channels=1)
     header = type(container.header)(**{**vars(container.header), "shape": claims})
     huge = write_container(Container(header=header, body=container.body))
-    with pytest.raises(ContainerError, match="no room for its 8,388,608 streams"):
+    with pytest.raises(ContainerError, match="no room for its 1,048,576 streams"):
         codec.decompress(huge)
     with pytest.raises(ContainerError, match="over the limit of 1,000"):
         codec.decompress(huge, limit=1000)

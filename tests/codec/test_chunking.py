@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqc.codec import chunking
-from vqc.codec.chunking import CHUNK, Chunking, CrossFade, cut, model_samples
+from vqc.codec.chunking import Chunking, CrossFade, chunk_frames, cut, model_samples
 
 
 def in_blocks(samples: np.ndarray, lengths: list[int]) -> list[np.ndarray]:
@@ -18,6 +20,21 @@ def in_blocks(samples: np.ndarray, lengths: list[int]) -> list[np.ndarray]:
         blocks.append(samples[start : start + lengths[turn % len(lengths)]])
         start, turn = start + lengths[turn % len(lengths)], turn + 1
     return blocks
+
+
+CHUNK = 1024
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _chunks_of_one_length() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunking, "chunk_frames", lambda hop: CHUNK)
+        yield
+
+
+@pytest.mark.parametrize(("hop", "frames"), [(1280, 256), (256, 256), (255, 258), (64, 1024)])
+def test_chunks_have_enough_frames_and_samples(hop: int, frames: int) -> None:
+    assert chunk_frames(hop) == frames
 
 
 @settings(max_examples=40, deadline=None)
@@ -83,7 +100,7 @@ def test_reconstructions_of_one_waveform_join_to_it(halo: int, frames: int, rng:
 
 
 def test_a_jump_is_spread_over_twenty_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunking, "CHUNK", 32)
+    monkeypatch.setattr(chunking, "chunk_frames", lambda hop: 32)
     cutting = Chunking(64 * 10, 8000, model_rate=8000, hop=10, halo=20)
     assert [cutting.reach(index) for index in range(2)] == [(0, 80), (80, 0)]
     fade = CrossFade()

@@ -3,9 +3,9 @@
     blocks ─ resample ─ chunk ─ (mid/side) ─ model.encode ─ crop ─ codes ─ streams ─ container
     blocks ◄ resample ◄ (left/right) ◄ cross-fade ◄ model.decode ◄ codes of the chunk and its halo ◄ streams
 
-Only one chunk at a time is held as samples; of a whole file only the codes are held, in 16 bits each. The channels of
-a file are one batch for the network. In a file of several channels every stream begins with a bit for each (first
-channel in the low bit, whole bytes): a clear bit is a channel that is exactly silent in this chunk and has no codes.
+Only one chunk at a time is held as samples; of a whole file only the codes are held, in 16 bits each. In a file of
+several channels every stream begins with a bit for each (first channel in the low bit, whole bytes): a clear bit is a
+channel that is exactly silent in this chunk and has no codes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 
 from vqc.codec.checks import Progress, check_entropy, check_header, check_quality, tell
 from vqc.codec.chunking import Chunking, CrossFade, Float32Array, Window, cut, model_samples
-from vqc.codec.chunks import CHANNEL_BATCH, ChunkReader, silence_bits
+from vqc.codec.chunks import ChunkReader, channel_batch, silence_bits
 from vqc.codec.container import (
     DIGEST_BYTES,
     MAX_CHANNELS,
@@ -159,9 +159,8 @@ class AudioCodec:
             groups, span = len(self.model.codebook_sizes(quality)), window.span
             return np.zeros((0, groups, span.stop - span.start), np.uint16)
         waveforms = torch.from_numpy(window.waveforms[np.array(active)]).to(self._device).clamp_(-1, 1)
-        codes = [
-            self.model.encode(part, quality)[..., window.span.inner] for part in torch.split(waveforms, CHANNEL_BATCH)
-        ]
+        batches = torch.split(waveforms, channel_batch(waveforms.shape[1]))
+        codes = [self.model.encode(batch, quality)[..., window.span.inner] for batch in batches]
         return torch.cat(codes).cpu().numpy().astype(np.uint16)
 
     @torch.inference_mode()

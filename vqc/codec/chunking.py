@@ -1,9 +1,9 @@
 """Long audio is coded chunk by chunk, so that memory is constant. This cut is part of the format.
 
-The waveform, at the model's sample rate and padded with zeros to whole frames, is cut into cores of 1,024 frames (the
-last may be shorter). Each is encoded together with the model's halo of frames around it, and only the codes of the core
-are kept. Decoding mirrors this, with a halo of codes; where two cores meet, the reconstructions of both are cross-faded
-over 20 ms, half of it on each side. Each chunk is one stream of the body.
+The waveform, at the model's sample rate and padded with zeros to whole frames, is cut into cores of 256 frames, or as
+many more as make 65,536 samples (the last may be shorter). Each is encoded together with the model's halo of frames
+around it, and only the codes of the core are kept. Decoding mirrors this, with a halo of codes; where two cores meet,
+the reconstructions of both are cross-faded over 20 ms, half of it on each side. Each chunk is one stream of the body.
 
     core 0      core 1
     ────────\\ /────────
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from vqc.codec.spans import Span, span_at, span_count
 
-CHUNK = 1024  # frames of a core
+CHUNK_FRAMES = 256  # of a core, at least
+CHUNK_SAMPLES = 65_536  # of a core, at least
 FADE_SECONDS = 0.02
 
 Float32Array = NDArray[np.float32]
@@ -38,7 +39,7 @@ class Chunking:
     """The chunks of `samples` samples at `sample_rate` for a model with this rate, hop and halo (in frames)."""
 
     def __init__(self, samples: int, sample_rate: int, *, model_rate: int, hop: int, halo: int) -> None:
-        self.hop, self.halo, self.model_rate, self.core = hop, halo, model_rate, CHUNK
+        self.hop, self.halo, self.model_rate, self.core = hop, halo, model_rate, chunk_frames(hop)
         self.frames = -(-model_samples(samples, sample_rate, model_rate) // hop)
 
     def __len__(self) -> int:
@@ -60,6 +61,11 @@ class Chunking:
         return min(wanted, self.halo * self.hop, (self.frames - join * self.core) * self.hop, self.core * self.hop // 2)
 
 
+def chunk_frames(hop: int) -> int:
+    """Frames of a core. More would need more memory and be no faster: with these the features fit into caches."""
+    return max(CHUNK_FRAMES, -(-CHUNK_SAMPLES // hop))
+
+
 def model_samples(samples: int, sample_rate: int, model_rate: int) -> int:
     """How many samples at the model's rate are coded: enough to cover all of the source, so never none."""
     return -(-samples * model_rate // sample_rate)
@@ -70,25 +76,25 @@ def cut(blocks: Iterable[Float32Array], *, hop: int, halo: int) -> Iterator[Wind
 
     A waveform without samples gives no window.
     """
-    buffer: list[Float32Array] = []
+    core, buffer = chunk_frames(hop), list[Float32Array]()
     first = index = held = total = 0  # frame at the buffer's beginning, chunk, samples held, samples seen
     for block in blocks:
         buffer.append(block)
         held, total = held + len(block), total + len(block)
-        while first * hop + held >= ((index + 1) * CHUNK + halo) * hop:
+        while first * hop + held >= ((index + 1) * core + halo) * hop:
             joined = np.concatenate(buffer)
-            span = span_at(index, total // hop, CHUNK, halo)
+            span = span_at(index, total // hop, core, halo)
             yield _window(span, joined, first, hop)
             index += 1
-            keep_from = max(0, index * CHUNK - halo)
+            keep_from = max(0, index * core - halo)
             buffer = [joined[(keep_from - first) * hop :].copy()]  # a view would keep all of it alive
             first, held = keep_from, len(buffer[0])
     frames = -(-total // hop)
     if buffer:
         padding = np.zeros((frames * hop - total, buffer[0].shape[1]), np.float32)
         joined = np.concatenate([*buffer, padding])
-        for rest in range(index, span_count(frames, CHUNK)):
-            yield _window(span_at(rest, frames, CHUNK, halo), joined, first, hop)
+        for rest in range(index, span_count(frames, core)):
+            yield _window(span_at(rest, frames, core, halo), joined, first, hop)
 
 
 def _window(span: Span, joined: Float32Array, first: int, hop: int) -> Window:

@@ -12,7 +12,7 @@ from vqc.codec.container import Container, split_streams
 from vqc.codec.streams import Codes, StreamCoder
 from vqc.errors import ContainerError
 
-CHANNEL_BATCH = 8  # channels that the network is given at once: bounds memory
+_BATCH_SAMPLES = 2**19  # that the network is given at once, unless one channel has more: bounds memory
 
 
 class Context(NamedTuple):
@@ -51,8 +51,9 @@ class ChunkReader:
         for channel in self._chunk(index).rows:
             ranges.setdefault(self._range(index, channel), []).append(channel)
         for (start, stop), channels in ranges.items():
-            for first in range(0, len(channels), CHANNEL_BATCH):
-                batch = channels[first : first + CHANNEL_BATCH]
+            size = channel_batch((stop - start) * self.chunking.hop)
+            for first in range(0, len(channels), size):
+                batch = channels[first : first + size]
                 yield Context(batch, np.stack([self._codes(channel, start, stop) for channel in batch]), start)
         needed = ((index + 1) * self.core - self.chunking.halo) // self.core  # by the next chunk
         for old in [known for known in self._chunks if known < needed]:
@@ -90,6 +91,11 @@ class ChunkReader:
             stream, active = stream[length:], np.flatnonzero(bits).tolist()
         codes = self.coder.read(stream, self.entropy, len(active), (span.stop - span.start,))
         return _Chunk({channel: row for row, channel in enumerate(active)}, codes)
+
+
+def channel_batch(samples: int) -> int:
+    """How many channels of so many samples are given to the network at once."""
+    return max(1, _BATCH_SAMPLES // samples)
 
 
 def silence_bits(active: list[bool]) -> bytes:
