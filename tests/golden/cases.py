@@ -1,0 +1,135 @@
+"""What the golden files hold, and how fixed codes go through the real codecs.
+
+For each model there is NAME.safetensors. For each case there is CASE.npz with what goes in (a picture, or a waveform of
+which only the silences matter), the codes that the encoder is made to give, and what comes out; and the two files
+CASE.none.vqc and CASE.static.vqc. Codes are fixed and not computed, because float networks may differ between CPUs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+from vqc.codec.audio import AudioCodec
+from vqc.codec.chunking import Chunking
+from vqc.codec.container import read_container
+from vqc.codec.image import ImageCodec
+from vqc.codec.tiling import Tiling
+from vqc.data.images import Picture
+from vqc.models.base import AudioModel
+from vqc.models.checkpoint import load_checkpoint
+
+FOLDER = Path(__file__).parent
+ENTROPIES = ("none", "static")
+Codec = ImageCodec | AudioCodec
+Array = np.ndarray
+
+
+class Case(NamedTuple):
+    """One image or waveform, of one size and sort."""
+
+    model: str
+    quality: int = 1
+    height: int = 0
+    width: int = 0
+    grayscale: bool = False
+    alpha: bool = False
+    samples: int = 0
+    sample_rate: int = 0
+    channels: int = 0
+    silent: int | None = None  # a channel without sound
+    mid_side: bool = False
+
+
+CASES = {
+    "image-colour": Case("image", height=21, width=34),
+    "image-gray": Case("image", height=9, width=20, grayscale=True),
+    "image-alpha": Case("image", height=12, width=10, alpha=True),
+    "image-gray-alpha": Case("image", height=5, width=7, grayscale=True, alpha=True),
+    "image-two-tiles": Case("image", height=1025, width=6),
+    "photo-low": Case("photo", quality=1, height=40, width=70),
+    "photo-high": Case("photo", quality=2, height=40, width=70),
+    "audio-mono": Case("audio", samples=3000, sample_rate=8000, channels=1),
+    "audio-stereo": Case("audio", samples=2000, sample_rate=11_025, channels=2),
+    "audio-mid-side": Case("audio", samples=1000, sample_rate=8000, channels=2, mid_side=True),
+    "audio-silent-channel": Case("audio", samples=1000, sample_rate=5000, channels=3, silent=1),
+    "audio-two-chunks": Case("audio", samples=4150, sample_rate=1000, channels=1),
+    "speech-low": Case("speech", quality=1, samples=6000, sample_rate=16_000, channels=1),
+    "speech-high": Case("speech", quality=2, samples=6000, sample_rate=16_000, channels=1),
+}
+
+
+@cache
+def codec_of(name: str) -> Codec:
+    """The codec of a golden model."""
+    model, info = load_checkpoint(FOLDER / f"{name}.safetensors")
+    digest = bytes.fromhex(info.digest)
+    return AudioCodec(model, digest) if isinstance(model, AudioModel) else ImageCodec(model, digest)
+
+
+def compress(codec: Codec, case: Case, source: Array, codes: Array, entropy: str) -> bytes:
+    """The file of a source [H, W, ...] or [T, C] for which the network gives these codes, [G, h, w] or [C, G, T]."""
+    windows = [torch.from_numpy(window.astype(np.int64)) for window in windows_of(codec, case, codes)]
+    with patch.object(codec.model, "encode", side_effect=windows) as encode:
+        if isinstance(codec, ImageCodec):
+            data = codec.compress(to_picture(source, case), quality=case.quality, entropy=entropy)
+        else:
+            data = codec.compress([source], case.sample_rate, quality=case.quality, entropy=entropy)
+    assert encode.call_count == len(windows), "one window for each tile or chunk"
+    return data
+
+
+def windows_of(codec: Codec, case: Case, codes: Array) -> Iterator[Array]:
+    """The codes of each tile or chunk with its context, [1, G, h, w] or [channels that sound, G, T]."""
+    if isinstance(codec, ImageCodec):
+        for rows, columns in tiling_of(codec, case):
+            rectangle = slice(rows.outer_start, rows.outer_stop), slice(columns.outer_start, columns.outer_stop)
+            yield codes[None, :, *rectangle]
+    else:
+        chunking = chunking_of(codec, case)
+        sounding = [channel for channel in range(case.channels) if channel != case.silent]
+        for span in map(chunking.span, range(len(chunking))):
+            yield codes[sounding, :, span.outer_start : span.outer_stop]
+
+
+def tiling_of(codec: ImageCodec, case: Case) -> Tiling:
+    return Tiling(case.height, case.width, factor=codec.model.downsampling_factor, halo=codec.model.halo)
+
+
+def chunking_of(codec: AudioCodec, case: Case) -> Chunking:
+    rates = {"sample_rate": case.sample_rate, "model_rate": codec.model.sample_rate}
+    return Chunking(case.samples, **rates, hop=codec.model.hop_length, halo=codec.model.halo)
+
+
+def read_codes(codec: Codec, data: bytes) -> Array:
+    """The codes in a file, [G, h, w] or [C, G, T]; silent channels have zeros."""
+    container = read_container(data)
+    if isinstance(codec, ImageCodec):
+        return codec.read_codes(container)
+    reader, groups = codec.chunks(container), len(codec.model.codebook_sizes(container.header.quality))
+    codes = np.zeros((reader.channels, groups, reader.chunking.frames), np.uint16)
+    for index in range(len(reader.chunking)):
+        for context in reader.contexts(index):
+            first = context.first_frame
+            codes[context.channels, :, first : first + context.codes.shape[2]] = context.codes
+    return codes
+
+
+def decompress(codec: Codec, data: bytes) -> Array:
+    """What a file restores to: levels [H, W, ...], alpha the last channel, or samples [T, C]."""
+    if isinstance(codec, AudioCodec):
+        return np.concatenate(list(codec.decompress(data)))
+    picture = codec.decompress(data)
+    return picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+
+
+def to_picture(source: Array, case: Case) -> Picture:
+    """The last channel is alpha if there is any."""
+    colours = source[..., :-1] if case.alpha else source
+    return Picture(colours[..., 0] if case.grayscale else colours, source[..., -1] if case.alpha else None)

@@ -1,0 +1,149 @@
+"""How the golden files were made: untrained tiny models of every kind, and `.vqc` files written with them.
+
+    cd tests && python -m golden.make
+
+Running this again replaces history. A change of the format needs a new format version, and new files beside these.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from golden.cases import (
+    CASES,
+    ENTROPIES,
+    FOLDER,
+    Array,
+    Case,
+    Codec,
+    chunking_of,
+    codec_of,
+    compress,
+    decompress,
+    tiling_of,
+)
+
+from vqc.codec.image import ImageCodec
+from vqc.entropy.tables import frequencies_from_counts
+from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
+from vqc.models.base import CodecModel
+from vqc.models.checkpoint import save_checkpoint
+from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.photo import PhotoConfig, PhotoModel
+from vqc.models.speech import SpeechConfig, SpeechModel
+
+VQVAE = {"widths": (6, 6), "residual_layers": 1, "residual_width": 4, "codebook_size": 24, "codebook_dim": 4}
+PHOTO = PhotoConfig(
+    lambdas=(4000.0, 400.0),
+    shapes=((3, 1, 12), (2, 2, 32)),
+    groups=(5, 8),
+    widths=(4, 4, 4),
+    analysis_blocks=((4,), (4,), (4,)),
+    synthesis_blocks=((4,), (4,), (4,)),
+    prediction_width=4,
+    default_quality=2,
+)
+SPEECH = SpeechConfig(
+    mels=6,
+    width=4,
+    encoder_blocks=1,
+    decoder_blocks=1,
+    envelope_groups=((2, 1, 12), (2, 2, 16)),
+    waveform_groups=((4, 2, 16),),
+    qualities=2,
+    first_waveform_quality=2,
+    default_quality=1,
+)
+# Random numbers of this size take the place of what is zero or regular in an untrained model.
+DISTURBANCE = {"codebook": 1.0, "basis": 0.002, "klt": 0.1, "klt_mean": 0.5}
+
+
+def main() -> None:
+    torch.manual_seed(7)
+    models: dict[str, CodecModel] = {
+        "image": ImageVQVAE(ImageVQVAEConfig(strides=(2, 2), **VQVAE)),
+        "audio": AudioVQVAE(AudioVQVAEConfig(strides=(4, 4), **VQVAE)),
+        "photo": draw_photo_model(),
+        "speech": SpeechModel(SPEECH),
+    }
+    for name, model in models.items():
+        disturb(model)
+        model.set_static_table(draw_table(model))
+        described = {"name": f"golden-{name}", "training": {}, "figures": {}}
+        save_checkpoint(FOLDER / f"{name}.safetensors", model, **described, weights="float16")
+    for name, case in CASES.items():
+        make_case(name, case)
+
+
+def draw_photo_model() -> PhotoModel:
+    model = PhotoModel(PHOTO)
+    model.transform.scale.fill_(3000)  # else the networks would see numbers far beyond what they are made for
+    return model
+
+
+@torch.no_grad()
+def disturb(model: CodecModel) -> None:
+    """Lets every part of an untrained model have an effect."""
+    for name, tensor in model.state_dict().items():
+        word = name.rpartition(".")[2].rstrip("_0123456789")
+        if tensor.is_floating_point() and (word in DISTURBANCE or not tensor.any()):
+            tensor.copy_(torch.randn(tensor.shape) * DISTURBANCE.get(word, 0.1))
+
+
+def draw_table(model: CodecModel) -> Array:
+    """Skewed tables, another one for each quality and group."""
+    rng = np.random.default_rng(7)
+    table = np.zeros(tuple(model.static_table.shape), np.int64)
+    for quality, rows in enumerate(table):
+        for row, size in zip(rows, model.codebook_sizes(quality + 1), strict=False):
+            row[:size] = frequencies_from_counts(rng.integers(1, 1000, size) ** 2)
+    return table
+
+
+def make_case(name: str, case: Case) -> None:
+    """Writes the files of one case."""
+    codec, rng = codec_of(case.model), np.random.default_rng(len(name))
+    source = draw_picture(case, rng) if case.height else draw_waveform(case)
+    codes = draw_codes(codec, case, rng)
+    for entropy in ENTROPIES:
+        data = compress(codec, case, source, codes, entropy)
+        FOLDER.joinpath(f"{name}.{entropy}.vqc").write_bytes(data)
+    restored = decompress(codec, data)
+    print(f"{name}: {len(data)} bytes, mean {restored.mean():.3g}, deviation {restored.std():.3g}")
+    if case.samples:
+        restored = np.rint(restored * 32767).astype(np.int16)
+    np.savez_compressed(FOLDER / f"{name}.npz", source=source, codes=codes, restored=restored)
+
+
+def draw_codes(codec: Codec, case: Case, rng: np.random.Generator) -> Array:
+    """[G, h, w] or [C, G, T], low codes more often than high ones; zeros for a silent channel."""
+    image = isinstance(codec, ImageCodec)
+    grid = tiling_of(codec, case).grid if image else (case.channels, chunking_of(codec, case).frames)
+    codes = [(rng.random(grid) ** 2 * size).astype(np.uint16) for size in codec.model.codebook_sizes(case.quality)]
+    if image:
+        return np.stack(codes)
+    stacked = np.stack(codes, 1)
+    if case.silent is not None:
+        stacked[case.silent] = 0
+    return stacked
+
+
+def draw_picture(case: Case, rng: np.random.Generator) -> Array:
+    """[H, W, C]: flat, since its codes are given, but with an alpha that is worth coding."""
+    y, x = np.mgrid[: case.height, : case.width]
+    planes = [np.full_like(x, 100)] * (1 if case.grayscale else 3)
+    planes += [20 * x + 7 * y + rng.integers(0, 3, x.shape)] * case.alpha
+    return np.stack(planes, -1).astype(np.uint8)
+
+
+def draw_waveform(case: Case) -> Array:
+    """[T, C]: constant, since its codes are given."""
+    source = np.full((case.samples, case.channels), 0.5, np.float32)
+    source[:, 1:] = 0.45 if case.mid_side else -0.5
+    if case.silent is not None:
+        source[:, case.silent] = 0
+    return source
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Golden bytes: today's code writes the bytes it once wrote for the same codes, and reads what it once wrote.
+
+When a test here fails, files of users have become unreadable, or their names for models have changed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from golden.cases import CASES, ENTROPIES, FOLDER, codec_of, compress, decompress, read_codes
+
+from vqc.codec.container import CODECS, read_container
+
+each_case = pytest.mark.parametrize("name", CASES)
+each_entropy = pytest.mark.parametrize("entropy", ENTROPIES)
+
+
+def golden(name: str, entropy: str) -> tuple[np.lib.npyio.NpzFile, bytes]:
+    arrays = np.load(FOLDER / f"{name}.npz", allow_pickle=False)
+    return arrays, FOLDER.joinpath(f"{name}.{entropy}.vqc").read_bytes()
+
+
+@each_case
+@each_entropy
+def test_the_same_codes_are_written_as_the_same_bytes(name: str, entropy: str) -> None:
+    arrays, data = golden(name, entropy)
+    codec = codec_of(CASES[name].model)
+    assert compress(codec, CASES[name], arrays["source"], arrays["codes"], entropy) == data
+
+
+@each_case
+@each_entropy
+def test_an_old_file_is_read_as_the_same_codes(name: str, entropy: str) -> None:
+    arrays, data = golden(name, entropy)
+    assert np.array_equal(read_codes(codec_of(CASES[name].model), data), arrays["codes"])
+
+
+@each_case
+def test_an_old_file_is_restored_as_before(name: str) -> None:
+    """Up to what float arithmetic differs by between machines."""
+    arrays, data = golden(name, "static")
+    restored, before = decompress(codec_of(CASES[name].model), data), arrays["restored"]
+    assert restored.shape == before.shape
+    if restored.dtype == np.uint8:
+        assert np.abs(restored.astype(int) - before).max() <= 1
+        assert not CASES[name].alpha or np.array_equal(restored[..., -1], before[..., -1])
+    else:
+        assert np.abs(restored * 32767 - before).max() <= 33  # a thousandth
+
+
+def test_the_files_are_of_every_sort() -> None:
+    headers = [read_container(path.read_bytes()).header for path in FOLDER.glob("*.vqc")]
+    assert len(headers) == len(CASES) * len(ENTROPIES)
+    assert {header.kind for header in headers} == set(CODECS.values())
+    shapes = [vars(header.shape) for header in headers]
+    for flag in ("grayscale", "alpha", "mid_side"):
+        assert any(shape.get(flag) for shape in shapes), flag
