@@ -137,7 +137,7 @@ class SpeechTask:
         self.count, self.frames = crops, frames
         self.log_mel, self.loudness = LogMelLoss(), LoudnessLoss()
         self.correlation, self.complex = EnvelopeCorrelationLoss(), ComplexSpectrumLoss()
-        self.level_weights = np.array([1.5, 1, 1, 1.5, 1, 1, 1.5, 1][: model.qualities])
+        self.level_weights = np.array([2, 1, 1, 2, 1, 1, 1.5, 1][: model.qualities])
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, int]:
         generator = np.random.default_rng((self.seed, step))
@@ -155,7 +155,7 @@ class SpeechTask:
         mel = self.log_mel(estimate, waveform)
         loudness = self.loudness(estimate, waveform)
         correlation = self.correlation(estimate, waveform)
-        total = mel + 0.5 * loudness + 1.5 * correlation
+        total = mel + 0.5 * loudness + 3 * correlation
         logged: dict[str, float | Tensor] = {}
         if codes.waveform is not None:
             phase = self.complex(estimate, waveform)
