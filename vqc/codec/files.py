@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vqc.codec.atomic import atomic_file, check_target, write_atomically
+from vqc.atomic import atomic_file, check_target, write_atomically
 from vqc.codec.checks import Progress, check_entropy
 from vqc.codec.chunking import Float32Array
 from vqc.codec.container import AudioShape, read_container, read_header

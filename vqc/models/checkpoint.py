@@ -6,12 +6,12 @@ Torch is imported when weights are read or written, not before: `read_info` is f
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from vqc.errors import CheckpointError, OutputError
+from vqc.atomic import write_atomically
+from vqc.errors import CheckpointError
 from vqc.models.config import canonical_json, config_to_dict
 from vqc.models.info import (
     FORMAT,
@@ -84,7 +84,7 @@ def save_checkpoint(
     }
     digest = digest_of(model.kind, config, map(_as_stored, tensors.items()))
     metadata = {"format": FORMAT, "info": canonical_json(info), "digest": digest}
-    _write_whole(Path(path), save(tensors, metadata | {"check": checksum(metadata)}))
+    write_atomically(path, save(tensors, metadata | {"check": checksum(metadata)}), overwrite=True)
     return digest
 
 
@@ -148,20 +148,3 @@ def _as_stored(item: tuple[str, Tensor]) -> StoredTensor:
     name, tensor = item
     array = tensor.numpy()
     return StoredTensor(name, SAFETENSORS_NAMES[array.dtype.name], tuple(tensor.shape), array.tobytes())
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write beside the target, then rename."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False) as file:
-            try:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
-    except OSError as error:
-        raise OutputError(f"cannot write the model {path}: {error.strerror or error}") from None

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from vqc.atomic import write_atomically
 from vqc.errors import TrainingError
 
 
@@ -201,7 +202,7 @@ class Trainer:
         _save(self.run_dir / "state.safetensors", tensors)
         best = self.best if math.isfinite(self.best) else None
         text = json.dumps({**state, "best": best, "config": asdict(self.config)}, indent=1)
-        _replace(self.run_dir / "state.json", text.encode())
+        write_atomically(self.run_dir / "state.json", text.encode(), overwrite=True)
 
     def _restore(self) -> None:
         tensors = load_file(self.run_dir / "state.safetensors")
@@ -224,7 +225,8 @@ class Trainer:
         self.optimizer.load_state_dict(whole)
         log = self.run_dir / "metrics.jsonl"  # what was logged after the checkpoint will be logged again
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
-        _replace(log, "".join(x for x in lines if x.endswith("\n") and json.loads(x)["step"] <= self.step).encode())
+        kept = "".join(x for x in lines if x.endswith("\n") and json.loads(x)["step"] <= self.step)
+        write_atomically(log, kept.encode(), overwrite=True)
 
 
 def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -232,12 +234,5 @@ def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
 
 
 def _save(path: Path, tensors: dict[str, Tensor]) -> None:
-    beside = path.with_suffix(".tmp")
-    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, beside)
-    beside.replace(path)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    beside = path.with_suffix(".tmp")
-    beside.write_bytes(data)
-    beside.replace(path)
+    whole = save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()})
+    write_atomically(path, whole, overwrite=True)

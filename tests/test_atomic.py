@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vqc.codec.atomic import atomic_file, check_target, write_atomically
+from vqc.atomic import atomic_file, check_target, write_atomically
 from vqc.errors import OutputError
 
 
