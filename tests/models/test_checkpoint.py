@@ -169,7 +169,7 @@ def test_models_are_written_whole_or_not_at_all(model: ImageVQVAE, tmp_path: Pat
         save_checkpoint(tmp_path / "none" / "m.safetensors", model, name="m", training={}, figures={})
     target = tmp_path / "folder.safetensors"
     target.mkdir()
-    with pytest.raises(OutputError, match="does not exist"):
+    with pytest.raises(OutputError, match="a folder has this name"):
         save_checkpoint(target, model, name="m", training={}, figures={})
     assert list(tmp_path.iterdir()) == [target]
 
