@@ -6,14 +6,12 @@ started with Ctrl-C ignored and listen to it only while at work, so that none of
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +90,9 @@ def run(jobs: Sequence[Job], work: Work, workers: int, progress: ProgressBar) ->
 
 def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tuple[int, Outcome]]:
     """The jobs as they finish, `workers` at a time."""
+    import multiprocessing
+    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+
     workers = min(workers, len(jobs))
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
@@ -99,9 +100,7 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
     with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(threads, stop)) as pool:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers
         try:
-            futures: dict[Future[Outcome], int] = {
-                pool.submit(attempt_in_worker, job, work): index for index, job in enumerate(jobs)
-            }
+            futures = {pool.submit(attempt_in_worker, job, work): index for index, job in enumerate(jobs)}
         finally:
             signal.signal(signal.SIGINT, before)
         try:
