@@ -11,12 +11,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from vqc.entropy.tables import frequencies_from_counts, ideal_bits
+from vqc.entropy.tables import ideal_bits
 from vqc.models.audio_vqvae import AudioVQVAE
-from vqc.models.base import collect_counts
 from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.image_vqvae import ImageVQVAE
 from vqc.training.reconstruction import evaluate
+from vqc.training.tables import fill_static_tables
 
 PaperModel = ImageVQVAE | AudioVQVAE
 
@@ -38,7 +38,7 @@ def export(
     save_checkpoint(draft, model.eval(), name=name, training=training, figures={}, weights="float16")
     stored = cast(PaperModel, load_checkpoint(draft).model)
     draft.unlink()
-    stored.set_static_table(frequencies_from_counts(collect_counts(stored, training_batches)))
+    fill_static_tables(stored, training_batches)
     validation = measure(stored, validation_batches)
     figures = {"rates": [validation.pop("rate_ideal")], "validation": validation}
     save_checkpoint(path, stored, name=name, training=training, figures=figures, weights="float16")

@@ -16,19 +16,17 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vqc.entropy.tables import frequencies_from_counts
-from vqc.models.base import collect_counts
 from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.photo import PhotoConfig, PhotoModel
 from vqc.training.loop import LoopConfig, Trainer
 from vqc.training.photo import PhotoData, PhotoTask, PhotoTaskConfig, initialise, prepare_photos, rate_distortion
 from vqc.training.photo_export import refit, sample_images, without_idle_groups
+from vqc.training.tables import fill_static_tables
 
 app = typer.Typer(add_completion=False, help=__doc__)
 Run = Annotated[Path, typer.Option(help="Run folder.")]
@@ -114,12 +112,7 @@ def export(
 def shippable(model: PhotoModel, images: list[Tensor]) -> PhotoModel:
     """The model with its dictionaries fitted once more, idle code maps dropped and its integer tables counted."""
     model = without_idle_groups(model, refit(model, images))
-    counts = collect_counts(model, images)
-    table = np.zeros_like(counts)
-    for q in range(model.qualities):
-        sizes = model.codebook_sizes(q + 1)
-        table[q, : len(sizes)] = frequencies_from_counts(counts[q, : len(sizes)], sizes)
-    model.set_static_table(table)
+    fill_static_tables(model, images)
     return model
 
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from vqc.models.base import ImageModel, Int64Array
 from vqc.models.median_prediction import from_residuals, to_residuals
 from vqc.nn.block_transform import BlockTransform
-from vqc.nn.product_ecvq import ProductECVQ
+from vqc.nn.grouped_ecvq import GroupedECVQ
 from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
 
 BLOCK = 16  # pixels per side of a block
@@ -72,7 +72,7 @@ class PhotoModel(ImageModel):
         levels = len(config.lambdas)
         detail = sum(count * dims for count, dims, _ in config.shapes)
         self.transform = BlockTransform(BLOCK, MEANS + detail)
-        self.quantizer = ProductECVQ(config.shapes, levels, decay=0.997)
+        self.quantizer = GroupedECVQ(config.shapes, levels, decay=0.997)
         self.prediction = NeighbourPrediction(MEANS, detail, config.prediction_width, levels)
         self.analysis = AnalysisPyramid(MEANS + detail, config.widths, config.analysis_blocks, levels)
         self.synthesis = SynthesisPyramid(MEANS + detail, config.widths, config.synthesis_blocks, levels)
