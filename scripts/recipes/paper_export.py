@@ -39,8 +39,7 @@ def export(
     stored = cast(PaperModel, load_checkpoint(draft).model)
     draft.unlink()
     fill_static_tables(stored, training_batches)
-    validation = measure(stored, validation_batches)
-    figures = {"rates": [validation.pop("rate_ideal")], "validation": validation}
+    figures = {"quality_1": measure(stored, validation_batches)}
     save_checkpoint(path, stored, name=name, training=training, figures=figures, weights="float16")
     print(json.dumps({"training": training, "figures": figures}, indent=1))
 
@@ -54,9 +53,9 @@ def measure(model: PaperModel, batches: Sequence[Tensor]) -> dict[str, float]:
     mse = figures["mse"]
     if isinstance(model, ImageVQVAE):
         quality = {"psnr_db": -10 * math.log10(mse)}
-        rate = bits / sum(b[:, 0].numel() for b in batches)
+        rate = {"bpp": bits / sum(b[:, 0].numel() for b in batches)}
     else:
         samples = sum(b.numel() for b in batches)
         quality = {"snr_db": 10 * math.log10(sum(float(b.square().sum()) for b in batches) / samples / mse)}
-        rate = bits / samples * model.sample_rate / 1_000
-    return {"mse": mse, **quality, "perplexity": figures["perplexity"], "rate_ideal": rate}
+        rate = {"kbps": bits / samples * model.sample_rate / 1_000}
+    return {**rate, "mse": mse, **quality, "perplexity": figures["perplexity"]}

@@ -46,7 +46,7 @@ def test_cifar10_recipe(run: Callable[..., str], tmp_path: Path, monkeypatch: py
     assert (info.name, table.shape) == ("cifar10", (1, 512))
     assert table.max() > 1_000, "the codes of flat patches are few"
     report = json.loads(run("cifar10.py", "--data", tmp_path, "--report", model_file))
-    assert report["mse"] == pytest.approx(info.figures["validation"]["mse"], rel=0.2)
+    assert report["mse"] == pytest.approx(info.figures["quality_1"]["mse"], rel=0.2)
 
 
 def test_librispeech_recipe(run: Callable[..., str], tmp_path: Path) -> None:
@@ -61,4 +61,4 @@ def test_librispeech_recipe(run: Callable[..., str], tmp_path: Path) -> None:
     model, info = load_checkpoint(model_file)
     assert (info.name, info.media, info.training["steps"]) == ("librispeech", "audio", 2)
     assert model.static_frequencies(1).sum() == 65_536
-    assert 0 < info.figures["rates"][0] < 2.25 + 0.5
+    assert 0 < info.figures["quality_1"]["kbps"] < 2.25 + 0.5

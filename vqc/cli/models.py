@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from vqc.models.info import ModelInfo
 
 SHORT_DIGEST = 12  # hex digits: what a .vqc file holds
-RATE_UNITS = {"image": "bpp", "audio": "kbps"}
 
 
 def models(json: JsonOption = False) -> None:
@@ -69,20 +68,15 @@ def print_model(info: ModelInfo, title: str) -> None:
 
 
 def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
-    """The figures that a model file has for each quality (rate first), and the others.
-
-    Understands `{"quality_1": {"bpp": 0.1, "psnr": 24}, ...}`, `{"1": {...}, ...}` and `{"rates": [0.1, ...], ...}`.
-    """
+    """The figures that a model file has for each quality (`quality_1` …, rate first), and the others."""
     rows: dict[int, dict[str, Any]] = {}
-    rest = dict(info.figures)
-    rates = rest.get("rates")
-    if isinstance(rates, list) and len(rates) == info.qualities:
-        del rest["rates"]
-        rows = {quality: {RATE_UNITS[info.media]: rate} for quality, rate in enumerate(rates, 1)}
+    rest: dict[str, Any] = {}
     for name, value in info.figures.items():
         number = name.removeprefix("quality_")
-        if number.isdecimal() and isinstance(value, Mapping):
-            rows.setdefault(int(number), {}).update(rest.pop(name))
+        if number != name and number.isdecimal() and isinstance(value, Mapping):
+            rows[int(number)] = dict(value)
+        else:
+            rest[name] = value
     return rows, rest
 
 

@@ -194,7 +194,7 @@ class SpeechTask:
         rows = score_qualities(self.model, self.data, sorted({1, 4, 7, self.model.qualities}))
         figures: dict[str, float] = {"score": 0.0}
         for quality, row in rows.items():
-            figures |= {f"{name}_q{quality}": value for name, value in row.items()}
+            figures |= {f"{quality}_{name}": value for name, value in row.items()}
             figures["score"] -= row["pesq_wb"] + 4 * row["stoi"]
         return figures
 
@@ -221,5 +221,5 @@ def score_qualities(
             kbps = float(-np.log2(chances).sum()) / len(x) * SAMPLE_RATE / 1000
             scores.append((kbps, pesq(SAMPLE_RATE, x, y, "wb"), float(stoi(x, y, SAMPLE_RATE))))
         mean = np.mean(scores, 0)
-        result[str(quality)] = {"kbps": float(mean[0]), "pesq_wb": float(mean[1]), "stoi": float(mean[2])}
+        result[f"quality_{quality}"] = {"kbps": float(mean[0]), "pesq_wb": float(mean[1]), "stoi": float(mean[2])}
     return result
