@@ -3,7 +3,7 @@
     python scripts/quality_photo.py --data KODAK [--anchors kodak_rd.csv] [--model FILE] [--json OUT]
 
 PSNR is 10·log10(255² / MSE) of each image, averaged over images. With --anchors (columns codec, bpp, psnr_rgb_db) the
-gain in dB over --against is added, both curves interpolated linearly in log bpp.
+difference in dB to other codecs at equal rates is added, all curves interpolated linearly in log bpp.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--entropy", default="static")
     parser.add_argument("--qualities", default="1,2,3,4,5,6,7,8")
     parser.add_argument("--anchors", type=Path, help="table of other codecs on the same images")
-    parser.add_argument("--against", default="jpeg", help="codec of that table to compare with")
+    parser.add_argument("--against", default="jpeg,webp,jpeg-xl,avif", help="codecs of that table to compare with")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the table here")
     arguments = parser.parse_args()
@@ -43,13 +43,17 @@ def main() -> None:
     print("quality    bpp    PSNR/dB  MS-SSIM")
     for quality, (bpp, psnr, ms_ssim) in zip(qualities, means, strict=True):
         print(f"{quality:7d} {bpp:7.4f} {psnr:8.3f}  {ms_ssim:.4f}")
-    gains = gains_over(means[:, 0], means[:, 1], arguments.anchors, arguments.against) if arguments.anchors else {}
-    for rate, gain in gains.items():
-        print(f"at {rate:.2f} bpp: {gain:+.2f} dB over {arguments.against}")
+    codecs = arguments.against.split(",") if arguments.anchors else []
+    gains = {codec: gains_over(means[:, 0], means[:, 1], arguments.anchors, codec) for codec in codecs}
+    if gains:
+        print("dB over   " + "".join(f"{codec:>9}" for codec in gains))
+        for rate in RATES:
+            cells = (f"{gain[rate]:+9.2f}" if rate in gain else f"{'–':>9}" for gain in gains.values())
+            print(f"{rate:.2f} bpp  " + "".join(cells))
     if arguments.json:
         keys = ("bpp", "psnr", "ms_ssim")
         table = {q: dict(zip(keys, row.tolist(), strict=True)) for q, row in zip(qualities, means, strict=True)}
-        text = json.dumps({"qualities": table, "against": arguments.against, "gains": gains}, indent=1)
+        text = json.dumps({"qualities": table, "gains": gains}, indent=1)
         arguments.json.write_text(text, encoding="utf-8")
 
 
