@@ -77,7 +77,7 @@ def train(
 def export(
     run: Run,
     output: Annotated[Path, typer.Option(help="Model file to write.")],
-    photos: Annotated[int, typer.Option(help="Training photos from which the code tables are counted.")] = 200,
+    photos: Annotated[int, typer.Option(help="Training photos from which the code tables are counted.")] = 300,
     validation_photos: Annotated[int, typer.Option(help="Validation photos of the figures.")] = 36,
     threads: int = 1,
 ) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from vqc.data.images import read_image
+from vqc.models.library import load_model
 from vqc.models.median_prediction import from_residuals, to_residuals
 from vqc.models.photo import BLOCK, MEANS, PhotoConfig, PhotoModel
 
+SAMPLE = Path(__file__).parents[2] / "examples" / "photo.jpg"
 SMALL = PhotoConfig(
     lambdas=(4000.0, 400.0),
     shapes=((5, 1, 16), (4, 2, 32)),
@@ -121,3 +126,19 @@ def test_symbols_are_cheaper_than_codes_on_smooth_images(model: PhotoModel, imag
     symbols = model.to_symbols(codes)
     assert np.array_equal(symbols[MEANS:], codes[MEANS:])
     assert np.array_equal(model.from_symbols(symbols), codes)
+
+
+def test_halo_covers_what_the_networks_see() -> None:
+    """The bundled model: a window with its halo gives the codes and pixels of the whole image."""
+    model = load_model("photo").model
+    assert isinstance(model, PhotoModel)
+    picture = read_image(SAMPLE).pixels[:192, :320].astype(np.float32) / 255
+    image = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    core, halo = 192, model.halo
+    with torch.inference_mode():
+        codes = model.encode(image, 8)
+        window = model.encode(image[..., : core + halo], 8)[..., : core // BLOCK]
+        assert (window != codes[..., : core // BLOCK]).float().mean() < 2e-3
+        whole = model.decode(codes, 8)[..., :core]
+        part = model.decode(codes[..., : (core + halo) // BLOCK], 8)[..., :core]
+    assert 255 * (whole - part).abs().max() < 1

@@ -92,8 +92,8 @@ def _put_commonest_first(model: PhotoModel, level: int, hits: list[Tensor], from
             group += 1
 
 
-def sample_images(data: PhotoData, photos: int, seed: int = 1) -> list[Tensor]:
-    """Whole training photos, chosen at random."""
+def sample_images(data: PhotoData, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:
+    """The centres of training photos, chosen at random."""
     generator = np.random.default_rng(seed)
     chosen = generator.permutation(data.training)[:photos]
-    return list(data.whole([int(i) for i in chosen]))
+    return list(data.whole([int(i) for i in chosen], side))
