@@ -14,7 +14,7 @@ from vqc.training.photo import PhotoData
 IDLE = 0.9998  # a code map in which one code is more frequent than this carries next to nothing
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def dictionary_statistics(model: PhotoModel, images: list[Tensor]) -> list[list[tuple[Tensor, Tensor]]]:
     """Hits [G, K] and sums [G, K, D] of each shape of the quantizer at each level on these images."""
     gathered = []
@@ -64,7 +64,10 @@ def refit(model: PhotoModel, images: list[Tensor]) -> list[list[Tensor]]:
 
 @torch.no_grad()
 def without_idle_groups(model: PhotoModel, hits: list[list[Tensor]]) -> PhotoModel:
-    """The same model, the code maps at the end of each quality that (nearly) never change left out."""
+    """A copy without the code maps at the end of each quality that (nearly) never change.
+
+    Their commonest entry becomes entry 0, in `model` too: that is what decoding takes for a map that was not sent.
+    """
     groups = []
     for level, of_shapes in enumerate(hits):
         shares = torch.cat([(h.max(-1).values / h.sum(-1)) for h in of_shapes])
@@ -79,7 +82,7 @@ def without_idle_groups(model: PhotoModel, hits: list[list[Tensor]]) -> PhotoMod
 
 
 def _put_commonest_first(model: PhotoModel, level: int, hits: list[Tensor], from_group: int) -> None:
-    """Decoding takes entry 0 of a code map that is left out."""
+    """Reorder the dictionaries of one level from a group on."""
     group = 0
     for i, of_shape in enumerate(hits):
         codebook = getattr(model.quantizer, f"codebook_{i}")[level]

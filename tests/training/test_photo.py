@@ -1,0 +1,130 @@
+"""Training of the photo model on a handful of synthetic photos: the start, the task, and what is shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vqc.data.images import Picture, write_image
+from vqc.errors import TrainingError
+from vqc.models.photo import MEANS, PhotoConfig, PhotoModel
+from vqc.training.photo import PhotoData, PhotoTask, PhotoTaskConfig, initialise, prepare_photos, rate_distortion
+from vqc.training.photo_export import refit, sample_images, without_idle_groups
+
+CONFIG = PhotoConfig(
+    lambdas=(4000.0, 400.0),
+    shapes=((9, 1, 16), (10, 2, 32)),
+    widths=(8, 12, 16),
+    analysis_blocks=((4,), (12,), (16,)),
+    synthesis_blocks=((8,), (12,), (16,)),
+    prediction_width=8,
+    default_quality=2,
+)
+TASK = PhotoTaskConfig(side=64, validation_side=64, crops=1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> PhotoData:
+    """21 pictures of overlapping rectangles with a little noise: two are held out."""
+    folder = tmp_path_factory.mktemp("photos")
+    generator = np.random.default_rng(0)
+    for i in range(21):
+        pixels = np.full((80, 96, 3), generator.integers(0, 256, 3), np.float64)
+        for _ in range(12):
+            top, left = generator.integers(0, 70, 2)
+            pixels[top : top + generator.integers(5, 50), left : left + generator.integers(5, 50)] = generator.integers(
+                0, 256, 3
+            )
+        pixels += generator.normal(0, 4, pixels.shape)
+        write_image(folder / f"{i:02}.png", Picture(pixels.clip(0, 255).astype(np.uint8), None))
+    run = folder / "run"
+    prepare_photos(folder, run)
+    return PhotoData(run)
+
+
+@pytest.fixture(scope="module")
+def started(data: PhotoData) -> PhotoModel:
+    torch.manual_seed(0)
+    model = PhotoModel(CONFIG).eval()
+    initialise(model, data, crops=6)
+    return model
+
+
+def test_every_twentieth_photo_is_held_out(data: PhotoData) -> None:
+    assert data.validation == [0, 20]
+    assert sorted(data.validation + data.training) == list(range(21))
+    assert data.photo(3).shape == (80, 96, 3)
+
+
+def test_too_few_photos_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="holds 0 photos"):
+        prepare_photos(tmp_path, tmp_path / "run")
+
+
+def test_batches_depend_on_step_alone_and_all_levels_come(data: PhotoData, started: PhotoModel) -> None:
+    task, again = (PhotoTask(started, data, TASK) for _ in range(2))
+    images, levels = task.batch(5)
+    task.batch(6)
+    same_images, same_levels = again.batch(5)
+    assert torch.equal(images, same_images)
+    assert torch.equal(levels, same_levels)
+    assert not torch.equal(images, task.batch(6)[0])
+    assert sorted(levels.tolist()) == [0, 1]
+
+
+def test_the_start_is_a_codec_already(data: PhotoData, started: PhotoModel) -> None:
+    """More bits at the higher quality buy a better picture, and a better one than the mean colours of the blocks."""
+    images = list(data.whole(data.validation))
+    low, high = rate_distortion(started, images)
+    flat = np.mean([-10 * np.log10(float((x - mean_colours(x)).square().mean())) for x in images])
+    assert high.bits_per_pixel_ideal > low.bits_per_pixel_ideal
+    assert high.psnr > low.psnr > flat + 1
+
+
+def test_a_few_steps_lower_the_loss(data: PhotoData, started: PhotoModel) -> None:
+    torch.manual_seed(0)
+    model = PhotoModel(CONFIG)
+    model.load_state_dict(started.state_dict())
+    model.train()
+    task = PhotoTask(model, data, TASK)
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    batch = task.batch(0)
+    losses = []
+    for _ in range(12):
+        loss = task.loss(batch, 0).total
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.97 * losses[0]
+
+
+def mean_colours(image: torch.Tensor) -> torch.Tensor:
+    """Each block of 16 x 16 pixels in its mean colour."""
+    small = torch.nn.functional.avg_pool2d(image, 16)
+    return small.repeat_interleave(16, 2).repeat_interleave(16, 3)
+
+
+def test_idle_code_maps_are_dropped_without_a_change(data: PhotoData, started: PhotoModel) -> None:
+    """A code map that always says the same thing is not sent; decoding without it gives the same picture."""
+    model = PhotoModel(CONFIG)
+    model.load_state_dict(started.state_dict())
+    images = sample_images(data, 4, side=64)
+    hits = refit(model.eval(), images)
+    for probability in (model.quantizer.probability_0, model.quantizer.probability_1):
+        assert torch.allclose(probability.sum(-1), torch.ones(()), atol=1e-5)
+    for level_hits in hits:  # make the last four maps idle, their only code being 7
+        level_hits[1][-4:] = 0
+        level_hits[1][-4:, 7] = 1000
+    trimmed = without_idle_groups(model, hits)
+    sizes = trimmed.codebook_sizes(2)
+    assert len(sizes) == MEANS + 9 + 6
+    codes = model.encode(images[0], 2)
+    with torch.no_grad():
+        kept = trimmed.decode(codes[:, : len(sizes)], 2)
+        full = torch.cat([codes[:, : len(sizes)], torch.zeros_like(codes[:, len(sizes) :])], 1)
+        torch.testing.assert_close(kept, model.decode(full, 2))  # entry 0 and entry 7 have changed places in both
+    assert not torch.equal(trimmed.quantizer.codebook_1[1, -1, 0], started.quantizer.codebook_1[1, -1, 0])
