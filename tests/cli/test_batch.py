@@ -89,3 +89,11 @@ def test_nothing_reaches_standard_output_when_the_work_fails(
     (outcome,) = run_plan(Plan([job]), half, "Copying", workers=1, quiet=True)
     assert outcome.problem == "standard input: cut short"
     assert capfdbinary.readouterr().out == b""
+
+
+def test_torch_out_of_memory_is_told_in_a_sentence(tmp_path: Path) -> None:
+    def work(source: Path, target: Path, progress: Any) -> Any:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: ...")
+
+    (outcome,) = run_plan(Plan(make_jobs(tmp_path, ["a"])), work, "", workers=1, quiet=True)
+    assert outcome.problem.startswith("a: not enough memory")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -215,3 +216,15 @@ def test_what_is_a_vqc_file_already_is_left_alone(run: Run, desk: Path) -> None:
     assert result.code == 1
     assert "decompress" in result.err
     assert Path("photo.vqc").read_bytes() == data
+
+
+def test_names_of_files_need_not_be_text(run: Run, desk: Path) -> None:
+    name = os.fsdecode(b"\xff [bold] \xe4.png")
+    Path(name).write_bytes(Path("photo.png").read_bytes())
+    result = run("compress", name, "photo.png", *IMAGE)
+    assert result.code == 0
+    assert "[bold]" in result.out
+    (first, _) = json.loads(run("compress", name, "photo.png", *IMAGE, "-f", "--json").out)
+    assert first["input"] == name
+    result = run("compress", name, *IMAGE)
+    assert (result.code, len(result.err.splitlines())) == (1, 1)

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 something could not be done, 2 wrong usage, 130 interrupte
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated
@@ -63,6 +64,8 @@ def terminated(signal_number: int, _frame: object) -> None:
 def main() -> None:
     """Entry point of the console script: runs the command line and ends the process."""
     signal.signal(signal.SIGTERM, terminated)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="vqc")
     except VQCError as error:

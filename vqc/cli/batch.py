@@ -7,6 +7,7 @@ started with Ctrl-C ignored and listen to it only while at work, so that none of
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     Work = Callable[[Path, Path, Progress | None], Report]
 
 
+OUT_OF_MEMORY = re.compile("out of memory|allocate memory")  # torch has no exception of its own for it on a CPU
 stop_event: Event | None = None  # in a worker process: set when the others are to stop as well
 
 
@@ -150,6 +152,10 @@ def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
         raise
     except (VQCError, OSError, MemoryError) as error:
         return Outcome.failure(name, error, target, job.source.path)
+    except RuntimeError as error:
+        if not OUT_OF_MEMORY.search(str(error)):
+            raise
+        return Outcome.failure(name, MemoryError(), target, job.source.path)
 
 
 @contextmanager

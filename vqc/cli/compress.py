@@ -70,7 +70,9 @@ def compress(
     device: DeviceOption = "auto",
     jobs: JobsOption = 1,
     force: ForceOption = False,
-    stats: Annotated[bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")] = False,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")
+    ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
