@@ -407,3 +407,17 @@ def test_public_names_are_there_and_unknown_ones_are_not() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         vqc.nonsense  # noqa: B018
     assert files.compress_file is vqc.compress_file
+
+
+def test_wrong_types_are_told_in_a_sentence() -> None:
+    wave: Any = np.zeros(100, np.float32)
+    for rate in (16_000.0, "16000", True):
+        with pytest.raises(OptionError, match="whole number"):
+            vqc.compress(wave, sample_rate=rate)  # type: ignore[arg-type]
+    for data in (7, None, "x", Path("x.vqc")):
+        with pytest.raises(OptionError, match="cannot decompress"):
+            vqc.decompress(data)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="by name, by path"):
+        vqc.compress(wave, sample_rate=16_000, model=3)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="by name"):
+        vqc.compress(wave, sample_rate=16_000, device=None)  # type: ignore[arg-type]

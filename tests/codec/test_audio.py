@@ -138,7 +138,7 @@ def test_mid_and_side_of_what_is_nearly_mono_only(codec: AudioCodec) -> None:
         ([left, right], False),
         ([left, 0 * left], False),
         ([left, -left], False),
-        ([0 * left, 0 * left], True),
+        ([0 * left, 0 * left], False),  # silence tells nothing of what follows
     ]:
         before = np.stack(stereo, 1)
         data = codec.compress([before], 8000)

@@ -20,7 +20,7 @@ from vqc.codec.media import Audio, Image, is_audio, to_picture, to_waveform
 from vqc.codec.opening import Model, codec_of, open_codec
 from vqc.codec.report import Report
 from vqc.codec.verify import VerifyResult, verify
-from vqc.errors import ContainerError
+from vqc.errors import ContainerError, OptionError
 
 __all__ = [
     "Audio",
@@ -83,8 +83,10 @@ def decompress(data: bytes, *, device: str = "auto", limit: int | None = None) -
     Raises:
         ContainerError: not a `.vqc` file, damaged, or over the limit.
         ModelNotFoundError: the model it was made with is not at hand; the message names it.
-        OptionError: there is no such device.
+        OptionError: this is not bytes, or there is no such device.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise OptionError(f"cannot decompress a {type(data).__name__}: give bytes, or use decompress_file")
     container = read_container(bytes(data), limit=limit)
     shape = container.header.shape
     codec = codec_of(container.header, device)

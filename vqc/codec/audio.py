@@ -245,7 +245,7 @@ def _nearly_mono(waveforms: Float32Array) -> bool:
         return False
     left, right = waveforms.astype(np.float64)
     side, total = np.sum((left - right) ** 2) / 2, np.sum(left**2) + np.sum(right**2)
-    return bool(side <= _MID_SIDE_SHARE * total)
+    return bool(total > 0 and side <= _MID_SIDE_SHARE * total)
 
 
 def _to_mid_side(waveforms: Float32Array) -> None:

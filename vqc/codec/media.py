@@ -47,6 +47,8 @@ class Audio:
 
 def is_audio(media: object, sample_rate: int | None) -> bool:
     """Whether this is a waveform: exactly when a sample rate is given. Raises OptionError for what is neither."""
+    if sample_rate is not None and (isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer)):
+        raise OptionError(f"sample_rate {sample_rate!r} is not a whole number of samples per second")
     if isinstance(media, Picture | PIL.Image.Image):
         if sample_rate is not None:
             raise OptionError("sample_rate was given with an image; leave it out")
@@ -80,7 +82,10 @@ def to_waveform(media: Any) -> NDArray[np.float32]:
 
     Floats slightly beyond are left as they are (the codec clips them). Raises MediaError for anything else.
     """
-    array = media.detach().cpu().numpy().T if isinstance(media, Tensor) else np.asarray(media)
+    if isinstance(media, Tensor):
+        held = media.detach().cpu()
+        media = (held.float() if held.is_floating_point() else held).numpy().T
+    array: NDArray[Any] = np.asarray(media)
     if array.ndim not in (1, 2):
         raise MediaError(f"a waveform of shape {array.shape}; give arrays [T] or [T, C], or tensors [T] or [C, T]")
     if array.dtype == np.int16:

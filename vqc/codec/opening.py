@@ -31,6 +31,8 @@ def open_codec(media: Literal["image", "audio"], model: Model, device: str) -> I
         ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
     """
     if not isinstance(model, LoadedModel):
+        if model is not None and not isinstance(model, str | os.PathLike):
+            raise OptionError(f"a model is given by name, by path or as loaded, not as {type(model).__name__}")
         model = load_model(default_for(media) if model is None else model, find_device(device))
     codec = _codec(model)
     if codec.model.media != media:
@@ -57,6 +59,8 @@ def codec_of(header: Header, device: str) -> ImageCodec | AudioCodec:
 
 def find_device(device: str) -> str:
     """The device to work on: "auto" is a GPU when there is one. Raises OptionError when it is not there."""
+    if not isinstance(device, str):
+        raise OptionError(f"a device is given by name (auto, cpu, cuda), not as {type(device).__name__}")
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.partition(":")[0] not in ("cpu", "cuda"):
