@@ -35,7 +35,7 @@ LEVELS = RateLevels(
     waveform_scale=(1, 1, 1, 3.2, 4.2, 5.6, 7.0, 12.0),  # the first three carry no waveform
 )
 TARGETS = RateTargets(
-    envelope=(430, 560, 850, 820, 750, 780, 850, 900),
+    envelope=(455, 580, 850, 820, 750, 780, 850, 900),
     waveform=(0, 0, 0, 520, 1250, 2050, 2750, 5100),
 )
 _SEGMENT = 1000 * PITCH_HOP  # 20 s: the pitch of many segments is tracked at once
