@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 SLOW_BATCH = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from vqc.cli.batch import run_plan
 from vqc.cli.listing import Job, Plan, Source
 
@@ -40,17 +42,28 @@ if __name__ == "__main__":
 """
 
 
-def start(arguments: list[str], folder: Path, **options: int) -> subprocess.Popen[bytes]:
-    """A Python program with its own process group, and temporary files in `folder`."""
+# Programs in the background are started with Ctrl-C ignored, and perhaps this test is one.
+LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+COMMAND = LISTEN + "import runpy; runpy.run_module('vqc', run_name='__main__')"
+
+
+@contextmanager
+def started(arguments: list[str], folder: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python program with its own process group, and temporary files in `folder`; killed at the end."""
     environment = os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, *arguments],
         stderr=subprocess.PIPE,
         env=environment,
         cwd=folder,
         start_new_session=True,
         **options,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -64,38 +77,32 @@ def wait_until(condition: Callable[[], object]) -> None:
 @pytest.mark.parametrize("whole_group", [True, False], ids=["from the terminal", "to the parent alone"])
 def test_ctrl_c_stops_worker_processes_and_what_they_began(tmp_path: Path, whole_group: bool) -> None:
     script = tmp_path / "slow.py"
-    script.write_text(SLOW_BATCH)
+    script.write_text(LISTEN + SLOW_BATCH)
     for name in ("a", "b", "c"):
         (tmp_path / name).touch()
-    process = start([str(script), str(tmp_path)], tmp_path)
-    try:
+    with started([str(script), str(tmp_path)], tmp_path) as process:
         wait_until(lambda: len(list(tmp_path.glob("out/*"))) == 2)
         (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, b"")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_command_leaves_nothing(tmp_path: Path, sent: signal.Signals, code: int) -> None:
-    process = start(["-m", "vqc", "compress", "-", "-o", "x.vqc"], tmp_path, stdin=subprocess.PIPE)
-    wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
-    process.send_signal(sent)
-    process.wait(timeout=20)
-    _, err = process.communicate()
+    with started(["-c", COMMAND, "compress", "-", "-o", "x.vqc"], tmp_path, stdin=subprocess.PIPE) as process:
+        wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
+        process.send_signal(sent)
+        process.wait(timeout=30)
+        _, err = process.communicate()
     assert (process.returncode, err) == (code, b"")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
-    process = start(["-m", "vqc", "models", "--json"], tmp_path, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    assert process.wait(timeout=20) in (0, 1)
+    with started(["-m", "vqc", "models", "--json"], tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=30) in (0, 1)
