@@ -3,8 +3,8 @@
     python scripts/quality_photo.py --data KODAK [--anchors kodak_rd.csv] [--model FILE] [--json OUT]
 
 PSNR is 10·log10(255² / MSE) of each image, averaged over images. With --anchors (columns codec, bpp, psnr_rgb_db) the
-difference in dB to other codecs at equal rates is added, all curves interpolated linearly in log bpp. A model FILE must also lie in the user's model
-folder ($XDG_DATA_HOME/vqc/models): decompressing finds it by its digest.
+difference in dB to other codecs at equal rates is added, all curves interpolated linearly in log bpp. A model FILE must
+also lie in the user's model folder ($XDG_DATA_HOME/vqc/models): decompressing finds it there by its digest.
 """
 
 from __future__ import annotations
