@@ -48,7 +48,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_commands_in_the_text_exist() -> None:
-    named = set(re.findall(r"(?<![\w/-])(scripts/[\w/-]+)", README.read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?<![\w/-])(scripts/[\w/.-]*\w)", README.read_text(encoding="utf-8")))
     assert named
     assert not [path for path in sorted(named) if not (ROOT / path).exists()]
 
