@@ -25,11 +25,11 @@ from vqc.cli.batch import run_plan
 from vqc.cli.listing import Job, Plan, Source
 
 def work(source, target, progress):
-    target.touch()
     try:
+        target.touch()
         time.sleep(60)
     except BaseException:
-        target.unlink()
+        target.unlink(missing_ok=True)
         raise
 
 if __name__ == "__main__":
