@@ -28,6 +28,8 @@ def test_a_config_survives_json() -> None:
         ({"strides": [2, 3]}, "strides"),
         ({"strides": [2]}, "widths"),
         ({"codebook_update": "magic"}, "magic"),
+        ({"codebook_update": "dynamic"}, "max_codebook_size"),
+        ({"max_codebook_size": 600}, "dynamic"),
     ],
 )
 def test_configs_refuse_what_they_do_not_know(values: dict[str, object], message: str) -> None:
@@ -39,6 +41,17 @@ def test_configs_refuse_what_they_do_not_know(values: dict[str, object], message
 
 def test_whole_numbers_may_stand_for_fractions() -> None:
     assert config_from_dict(AudioVQVAEConfig, {"commitment_weight": 1}).commitment_weight == 1
+
+
+def test_fields_of_later_versions_leave_the_json_of_older_configs_alone() -> None:
+    """The digest of a model covers this text: bundled and golden models must keep theirs."""
+    assert canonical_json(config_to_dict(ImageVQVAEConfig())) == (
+        '{"codebook_decay":0.99,"codebook_dim":64,"codebook_size":512,"codebook_update":"ema","commitment_weight":0.25,'
+        '"residual_layers":2,"residual_width":32,"strides":[2,2],"widths":[64,128]}'
+    )
+    dynamic = ImageVQVAEConfig(codebook_update="dynamic", max_codebook_size=600)
+    assert config_to_dict(dynamic)["max_codebook_size"] == 600
+    assert config_from_dict(ImageVQVAEConfig, config_to_dict(dynamic)) == dynamic
 
 
 def test_wire_ids_are_what_files_in_the_world_say() -> None:

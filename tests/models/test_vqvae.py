@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+import vqc
 from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.base import collect_counts, uniform_frequencies
+from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
 
 
@@ -77,6 +81,43 @@ def test_a_chunk_with_its_halo_gives_the_codes_and_samples_of_the_whole(audio_mo
     part = audio_model.decode(whole[..., frames], 1, first_frame=5)
     expected = audio_model.decode(whole, 1)[:, (5 + halo) * hop : (5 + halo + 20) * hop]
     torch.testing.assert_close(part[:, halo * hop : -halo * hop], expected)
+
+
+def test_a_file_holds_the_entries_that_a_dynamic_codebook_ended_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    torch.manual_seed(0)
+    config = ImageVQVAEConfig(
+        widths=(6, 8),
+        residual_width=5,
+        codebook_size=4,
+        codebook_dim=4,
+        codebook_update="dynamic",
+        max_codebook_size=40,
+        codebook_decay=0.9,
+    )
+    model = ImageVQVAE(config)
+    latents = model.latents(torch.rand(4, 3, 16, 16)).detach()
+    model.quantizer.initialise(latents.movedim(1, -1).flatten(0, -2))
+    for _ in range(60):
+        model(torch.rand(4, 3, 16, 16))
+    entries = model.quantizer.codebook_size
+    assert 4 < entries <= 40
+    file = tmp_path / "vqc" / "models" / "grown.safetensors"
+    file.parent.mkdir(parents=True)
+    save_checkpoint(file, model.eval(), name="grown", training={}, figures={})
+    loaded, info = load_checkpoint(file)
+    assert (info.config["codebook_size"], info.config["codebook_update"]) == (entries, "ema")
+    assert "max_codebook_size" not in info.config
+    image = torch.rand(1, 3, 16, 24)
+    assert torch.equal(loaded.encode(image, 1), model.encode(image, 1))
+    assert torch.equal(loaded.decode(loaded.encode(image, 1), 1), model.decode(model.encode(image, 1), 1))
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    restored = vqc.decompress(vqc.compress(pixels, model="grown"))
+    expected = loaded.decode(loaded.encode(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255, 1), 1)
+    error = restored.array - 255 * expected[0].clamp(0, 1).permute(1, 2, 0).numpy()
+    assert np.abs(error).max() <= 1
 
 
 def test_counts_are_the_histogram_of_the_codes(image_model: ImageVQVAE) -> None:

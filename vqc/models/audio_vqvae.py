@@ -9,56 +9,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from torch import Tensor
 
 from vqc.models.base import AudioModel
-from vqc.models.image_vqvae import Reconstruction, check_strides
-from vqc.nn.quantize import VectorQuantizer
-from vqc.nn.residual import StridedDecoder, StridedEncoder, reach
+from vqc.models.vqvae import VQVAE, VQVAEConfig
+from vqc.nn.residual import Dimensions
 
 
 @dataclass(frozen=True, kw_only=True)
-class AudioVQVAEConfig:
+class AudioVQVAEConfig(VQVAEConfig):
     """Everything that determines the network."""
 
     sample_rate: int = 16_000
-    widths: tuple[int, ...] = (32, 64, 128, 128, 256, 256)  # channels after each strided convolution
-    strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)  # their kernels are twice as wide
-    residual_layers: int = 2
+    widths: tuple[int, ...] = (32, 64, 128, 128, 256, 256)
+    strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
     residual_width: int = 64
-    codebook_size: int = 512
-    codebook_dim: int = 64
-    commitment_weight: float = 0.25
-    codebook_update: Literal["ema", "loss"] = "ema"
-    codebook_decay: float = 0.99
-
-    def __post_init__(self) -> None:
-        check_strides(self.widths, self.strides)
-        if self.codebook_update not in ("ema", "loss"):
-            raise ValueError(f"codebook_update is {self.codebook_update!r}, not 'ema' or 'loss'")
 
 
-class AudioVQVAE(AudioModel):
-    """Strided encoder, vector quantizer, mirrored decoder."""
+class AudioVQVAE(VQVAE, AudioModel):
+    """Waveforms [B, T] in [-1, 1] to codes [B, 1, T/hop] and back."""
 
     kind: ClassVar[str] = "audio-vqvae"
+    dimensions: ClassVar[Dimensions] = 1
+    channels: ClassVar[int] = 1
 
-    def __init__(self, config: AudioVQVAEConfig) -> None:
-        super().__init__()
-        self.config = config
-        residual = (config.residual_layers, config.residual_width)
-        self.encoder = StridedEncoder(1, 1, config.widths, config.strides, residual, config.codebook_dim)
-        self.quantizer = VectorQuantizer(
-            config.codebook_size,
-            config.codebook_dim,
-            commitment_weight=config.commitment_weight,
-            update=config.codebook_update,
-            decay=config.codebook_decay,
-        )
-        self.decoder = StridedDecoder(1, 1, config.widths, config.strides, residual, config.codebook_dim)
-        self.register_static_table()
+    config: AudioVQVAEConfig
 
     @property
     def sample_rate(self) -> int:
@@ -70,25 +47,14 @@ class AudioVQVAE(AudioModel):
 
     @property
     def halo(self) -> int:
-        return -(-reach(self.config.strides, self.config.residual_layers) // self.hop_length)
-
-    def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        return (self.config.codebook_size,)
-
-    def encode(self, waveform: Tensor, quality: int) -> Tensor:
-        return self.quantizer.encode(self.latents(waveform)).unsqueeze(1)
+        return -(-self.reach // self.hop_length)
 
     def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
-        return self.reconstruct(self.quantizer.decode(codes[:, 0]))
+        return super().decode(codes, quality)
 
-    def forward(self, waveform: Tensor) -> Reconstruction:
-        """Waveform [B, T] in [-1, 1] through encoder, quantizer and decoder."""
-        quantized = self.quantizer(self.latents(waveform))
-        return Reconstruction(self.reconstruct(quantized.quantized), quantized)
-
-    def latents(self, waveform: Tensor) -> Tensor:
-        """Encoder output [B, D, T/hop]."""
-        latents: Tensor = self.encoder(waveform.unsqueeze(1))
+    def latents(self, signal: Tensor) -> Tensor:
+        """Encoder output [B, D, T/hop] of a waveform."""
+        latents: Tensor = self.encoder(signal.unsqueeze(1))
         return latents
 
     def reconstruct(self, quantized: Tensor) -> Tensor:

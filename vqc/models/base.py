@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,13 @@ class CodecModel(nn.Module, ABC):
     def default_quality(self) -> int:
         """The level used when none is asked for."""
         return 1
+
+    def finalised(self) -> Self:
+        """The model as files hold it: itself, or with what only training can use brought to its last state.
+
+        What is returned may share weights with this model; its static tables may have to be filled anew.
+        """
+        return self
 
     @abstractmethod
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:

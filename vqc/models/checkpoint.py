@@ -64,11 +64,13 @@ def save_checkpoint(
 
     With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
     `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
-    compresses with the model must first load the file. State that only training needs is left out.
+    compresses with the model must first load the file. The model is saved `finalised`, and state that only training
+    needs is left out.
     The file appears whole or not at all. CheckpointError: a weight is not finite, or cannot be stored in float16.
     """
     from safetensors.torch import save
 
+    model = model.finalised()
     tensors = {key: _stored(key, t, model, weights) for key, t in _exported(model).items()}
     config = config_to_dict(model.config)
     info = {

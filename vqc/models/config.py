@@ -9,16 +9,26 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from vqc.errors import CheckpointError
 
 C = TypeVar("C")
 
+# Metadata of a field that came after the first model files: left out of the JSON while it has its default, so that the
+# configs of old files keep their JSON, and with it their digest.
+WRITTEN_WHEN_SET: Mapping[str, bool] = MappingProxyType({"written_when_set": True})
+
 
 def config_to_dict(config: Any) -> dict[str, Any]:
     """The fields of a frozen dataclass as plain JSON values (tuples become lists)."""
-    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    values = {field: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {
+        field.name: _plain(value)
+        for field, value in values.items()
+        if not (field.metadata.get("written_when_set") and value == field.default)
+    }
 
 
 def config_from_dict(config_class: type[C], values: Mapping[str, Any], *, where: str = "this model") -> C:

@@ -1,0 +1,134 @@
+"""What the paper's image and audio models share (arXiv 1711.00937): their config, their codebook, their passes.
+
+::
+
+    signal ── latents ──► [B, D, ...] ── quantizer ──► codes ── quantizer ──► [B, D, ...] ── reconstruct ──► signal
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple, Self
+
+from torch import Tensor
+
+from vqc.models.base import CodecModel
+from vqc.models.config import WRITTEN_WHEN_SET
+from vqc.nn.dynamic import DynamicVectorQuantizer
+from vqc.nn.quantize import Quantized, VectorQuantizer
+from vqc.nn.residual import Dimensions, StridedDecoder, StridedEncoder, reach
+
+
+@dataclass(frozen=True, kw_only=True)
+class VQVAEConfig:
+    """Everything that determines the network.
+
+    With ``codebook_update="dynamic"`` the codebook starts with `codebook_size` entries and grows and shrinks in
+    training; a saved model has the entries it ended with, and says "ema".
+    """
+
+    widths: tuple[int, ...]  # channels after each strided convolution
+    strides: tuple[int, ...]  # their kernels are twice as wide
+    residual_layers: int = 2
+    residual_width: int = 32
+    codebook_size: int = 512
+    codebook_dim: int = 64
+    commitment_weight: float = 0.25
+    codebook_update: Literal["ema", "loss", "dynamic"] = "ema"
+    codebook_decay: float = 0.99
+    max_codebook_size: int = field(default=0, metadata=WRITTEN_WHEN_SET)  # of a dynamic codebook
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.strides) or not self.strides:
+            raise ValueError(f"there are {len(self.widths)} widths for {len(self.strides)} strides")
+        if any(s < 2 or s % 2 for s in self.strides):
+            raise ValueError(
+                f"strides are {self.strides}; each must be even, so that its kernel of twice its size is centred"
+            )
+        if self.codebook_update not in ("ema", "loss", "dynamic"):
+            raise ValueError(f"codebook_update is {self.codebook_update!r}, not 'ema', 'loss' or 'dynamic'")
+        if self.codebook_update != "dynamic" and self.max_codebook_size:
+            raise ValueError("max_codebook_size is for codebook_update='dynamic'; other codebooks keep their size")
+        if self.codebook_update == "dynamic" and not 2 <= self.codebook_size <= self.max_codebook_size:
+            raise ValueError(
+                f"a dynamic codebook needs 2 <= codebook_size <= max_codebook_size, they are {self.codebook_size} "
+                f"and {self.max_codebook_size}"
+            )
+
+
+class Reconstruction(NamedTuple):
+    """A training pass."""
+
+    signal: Tensor  # the shape of the input
+    latents: Quantized
+
+
+class VQVAE(CodecModel):
+    """Strided encoder, vector quantizer, mirrored decoder; subclasses say what a signal is."""
+
+    dimensions: ClassVar[Dimensions]
+    channels: ClassVar[int]
+
+    config: VQVAEConfig
+
+    def __init__(self, config: VQVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        residual = (config.residual_layers, config.residual_width)
+        shape = (self.dimensions, self.channels, config.widths, config.strides, residual, config.codebook_dim)
+        self.encoder = StridedEncoder(*shape)
+        self.quantizer = build_quantizer(config)
+        self.decoder = StridedDecoder(*shape)
+        self.register_static_table()
+
+    @property
+    def reach(self) -> int:
+        """How far, in samples along a side, a code or a sample of the reconstruction depends on others."""
+        return reach(self.config.strides, self.config.residual_layers)
+
+    def latents(self, signal: Tensor) -> Tensor:
+        """Encoder output [B, D, ...]."""
+        raise NotImplementedError
+
+    def reconstruct(self, quantized: Tensor) -> Tensor:
+        """A signal from latents [B, D, ...], quantized or not."""
+        raise NotImplementedError
+
+    def codebook_sizes(self, quality: int) -> tuple[int, ...]:
+        return (self.config.max_codebook_size or self.config.codebook_size,)
+
+    def encode(self, signal: Tensor, quality: int) -> Tensor:
+        return self.quantizer.encode(self.latents(signal)).unsqueeze(1)
+
+    def decode(self, codes: Tensor, quality: int) -> Tensor:
+        return self.reconstruct(self.quantizer.decode(codes[:, 0]))
+
+    def forward(self, signal: Tensor) -> Reconstruction:
+        """A signal through encoder, quantizer and decoder."""
+        quantized = self.quantizer(self.latents(signal))
+        return Reconstruction(self.reconstruct(quantized.quantized), quantized)
+
+    def finalised(self) -> Self:
+        if not isinstance(self.quantizer, DynamicVectorQuantizer):
+            return self
+        quantizer = self.quantizer.fixed()
+        final = dataclasses.replace(
+            self.config, codebook_size=quantizer.codebook_size, codebook_update="ema", max_codebook_size=0
+        )
+        model = type(self)(final)
+        model.encoder, model.quantizer, model.decoder = self.encoder, quantizer, self.decoder
+        return model.to(quantizer.codebook.device).train(self.training)
+
+
+def build_quantizer(config: VQVAEConfig) -> VectorQuantizer:
+    """The codebook that a config asks for."""
+    size, dim, weight, decay = (
+        config.codebook_size,
+        config.codebook_dim,
+        config.commitment_weight,
+        config.codebook_decay,
+    )
+    if config.codebook_update == "dynamic":
+        return DynamicVectorQuantizer(size, dim, config.max_codebook_size, commitment_weight=weight, decay=decay)
+    return VectorQuantizer(size, dim, commitment_weight=weight, update=config.codebook_update, decay=decay)
