@@ -3,7 +3,8 @@
 A latent vector is cut into groups of a few neighbouring dimensions; each group has its own codebook. The code chosen
 for z minimises ‖z − e_k‖² + bits(k) with bits(k) = −log₂ p(k) (ECVQ: Chou, Lookabaugh and Gray 1989), so the latents
 must be scaled such that one bit is worth one unit of squared error. Codebooks and probabilities follow the data by
-exponential moving averages while training, and stand still in evaluation.
+exponential moving averages while training, and stand still in evaluation. When several processes train together, they
+follow the latents of all ranks; all ranks then quantize at the same levels in the same order.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from vqc.nn.distributed import sum_over_ranks
+from vqc.nn.precision import in_float32
 
 GroupShape = tuple[int, int, int]  # how many groups, dimensions of each, entries of each codebook
 _CACHED_ELEMENTS = 1 << 18  # distances held at once: 1 MiB, within the second-level cache
@@ -73,6 +77,7 @@ class GroupedECVQ(nn.Module):
             start += count
         return torch.cat(parts, 1)
 
+    @in_float32
     def forward(self, latents: Tensor, level: int) -> GroupedCodes:
         """Quantize latents [N, dims]; while training also move the dictionary towards them."""
         codes = self.encode(latents.detach(), level)
@@ -100,6 +105,16 @@ class GroupedECVQ(nn.Module):
         return parts
 
     @torch.no_grad()
+    def statistics(self, latents: Tensor, level: int) -> list[tuple[Tensor, Tensor]]:
+        """Of each shape of groups: how many latents [N, dims] took each entry [G, K], and their sums [G, K, D]."""
+        codes, start, result = self.encode(latents, level), 0, []
+        for i, z in self._split(latents):
+            count, _, size = self.groups[i]
+            result.append(_statistics(z, codes[:, start : start + count].T, size))
+            start += count
+        return result
+
+    @torch.no_grad()
     def _follow(self, latents: Tensor, codes: Tensor, level: int) -> None:
         start = 0
         for i, z in self._split(latents):
@@ -107,6 +122,8 @@ class GroupedECVQ(nn.Module):
             k = codes[:, start : start + count].T
             start += count
             hits, sums = _statistics(z, k, size)
+            both = sum_over_ranks(torch.cat([hits[..., None], sums], 2))
+            hits, sums = both[..., 0], both[..., 1:]
             ema, codebook = getattr(self, f"ema_count_{i}")[level], self._codebook(i)[level]
             ema.mul_(self.decay).add_(hits, alpha=1 - self.decay)
             # e ← e + (1 − γ) (Σz − n·e) / N: the moving average of equation 6 of the paper, without a stored sum

@@ -22,6 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.nn.distributed import chosen_rows, mean_over_ranks, world_size
+from vqc.nn.precision import in_float32
+
 
 class Quantized(NamedTuple):
     """What a quantizer makes of latents. G is absent for a single codebook."""
@@ -40,6 +43,9 @@ class VectorQuantizer(nn.Module):
     Entries whose usage of late falls below `revive_below` times the average 1/K are dead; in training they are put
     where a random latent of the batch is. All random choices are functions of the number of steps made, so a resumed
     training goes the way of an uninterrupted one. In evaluation nothing changes.
+
+    When several processes train together, usage, sums and revival are those of the latents of all ranks, so that the
+    codebooks stay the same on each; all ranks give equally many latents.
     """
 
     codebook: Tensor  # [K, D]: a parameter in mode "loss", a buffer in mode "ema"
@@ -77,18 +83,19 @@ class VectorQuantizer(nn.Module):
         """K."""
         return self.codebook.shape[0]
 
+    @in_float32
     def forward(self, latents: Tensor) -> Quantized:
         """Quantize [B, D, ...]; in training, also move the codebook (mode "ema") and revive dead entries."""
         z = latents.movedim(1, -1)  # [B, ..., D]
         codes = self.nearest(z)
         e = F.embedding(codes, self.codebook)
+        shares = _histogram(codes, self.codebook_size) / codes.numel()
         if self.training:
-            self._follow(z.detach().reshape(-1, z.shape[-1]), codes.reshape(-1))
+            shares = self._follow(z.detach().reshape(-1, z.shape[-1]), codes.reshape(-1))
         loss = self.commitment_weight * (z - e.detach()).square().mean()
         if self.update == "loss":
             loss = loss + (z.detach() - e).square().mean()
         quantized = z + (e - z).detach()
-        shares = torch.bincount(codes.reshape(-1), minlength=self.codebook_size) / codes.numel()
         alive = self.ema_usage * self.codebook_size >= self.revive_below
         return Quantized(
             quantized.movedim(-1, 1),
@@ -117,6 +124,7 @@ class VectorQuantizer(nn.Module):
         return F.embedding(codes, self.codebook).movedim(-1, 1)
 
     @torch.no_grad()
+    @in_float32
     def initialise(self, vectors: Tensor, *, iterations: int = 10, seed: int = 0) -> None:
         """Place the entries by k-means on vectors [N, D], N >= K."""
         centres, counts = kmeans(vectors, self.codebook_size, iterations=iterations, seed=seed)
@@ -125,12 +133,14 @@ class VectorQuantizer(nn.Module):
         self.ema_sums.copy_(centres * self.ema_usage[:, None])
 
     @torch.no_grad()
-    def _follow(self, z: Tensor, codes: Tensor) -> None:
-        """One step of the moving averages for latents [N, D] with codes [N]."""
+    def _follow(self, z: Tensor, codes: Tensor) -> Tensor:
+        """One step of the moving averages for latents [N, D] with codes [N]; returns the share of each entry [K]."""
         K, N = self.codebook_size, z.shape[0]
-        shares = torch.bincount(codes, minlength=K).to(z) / N
+        counts = _histogram(codes, K)[:, None]
+        sums = torch.zeros_like(self.ema_sums).index_add_(0, codes, z)
+        means = mean_over_ranks(torch.cat([counts, sums], 1)) / N
+        shares, sums = means[:, 0], means[:, 1:]
         self._set_usage(torch.lerp(shares, self.ema_usage, self.decay))
-        sums = torch.zeros_like(self.ema_sums).index_add_(0, codes, z) / N
         self.ema_sums.lerp_(sums, 1 - self.decay)
         if self.update == "ema":
             chosen = self.ema_usage > 1e-3 / K  # a usage that has all but vanished says nothing of the place
@@ -138,6 +148,7 @@ class VectorQuantizer(nn.Module):
             self.codebook.copy_(torch.where(chosen[:, None], means, self.codebook))
         self.ema_steps += 1
         self._revive(z)
+        return shares
 
     def _revive(self, z: Tensor) -> None:
         """Put dead entries onto random latents of the batch, with an average usage to begin with."""
@@ -145,7 +156,8 @@ class VectorQuantizer(nn.Module):
         if len(dead) == 0:
             return
         generator = torch.Generator().manual_seed(int(self.ema_steps))
-        places = z[torch.randint(len(z), (len(dead),), generator=generator).to(z.device)]
+        chosen = torch.randint(world_size() * len(z), (len(dead),), generator=generator)
+        places = chosen_rows(z, chosen.to(z.device))
         usage = self.ema_usage.index_fill(0, dead, 1 / self.codebook_size)
         self.codebook[dead] = places
         self._set_usage(usage)
@@ -155,6 +167,12 @@ class VectorQuantizer(nn.Module):
         self.ema_usage.copy_(usage)
         shares = usage.clamp(min=1e-4 / self.codebook_size)
         self.code_bits.copy_(-(shares / shares.sum()).log2())
+
+
+def _histogram(codes: Tensor, size: int) -> Tensor:
+    """How often each code occurs, float32 [K]. Unlike `torch.bincount`, does not make the CPU wait for a GPU."""
+    flat = codes.reshape(-1)
+    return torch.zeros(size, device=codes.device).scatter_add_(0, flat, torch.ones_like(flat, dtype=torch.float32))
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
-"""One resumable training loop for every model.
+"""One resumable training loop for every model, on one or several processes.
 
-A `Task` says what a batch, a loss and a validation are; the loop owns the optimizer, the schedule, the moving
+A `Task` says what a batch, a loss and a validation are; the loop owns the optimizers, the schedule, the moving
 average of the weights, the log and the run folder::
 
     runs/photo/state.safetensors   weights, averaged weights, optimizer moments (never pickled)
@@ -8,231 +8,281 @@ average of the weights, the log and the run folder::
     runs/photo/best.safetensors    averaged weights of the best validation so far
     runs/photo/metrics.jsonl       one line per log or validation
 
-Batches are a function of (seed, step), so that a resumed run sees what an uninterrupted one would have seen.
+Batches are a function of (seed, step), so that a resumed run sees what an uninterrupted one would have seen. A step::
+
+    batch ─ loss ─ backward ┐                        (× config.accumulate)
+          └ critic's loss ─ backward ┐
+                            clip, AdamW, average of the weights; then the same for the critic
 """
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from vqc.atomic import write_atomically
 from vqc.errors import TrainingError
+from vqc.nn.distributed import mean_over_ranks, own_rank
+from vqc.training.devices import seed_step, to_device, uses_bfloat16
+from vqc.training.distributed import Agreement, agree, number_of_rank_0
+from vqc.training.interruption import Interruption
+from vqc.training.optimization import Optimization
+from vqc.training.protocols import Losses, Observer, Outcome, RunPlan, Task
+from vqc.training.run_folder import Progress, RunFolder, with_prefix
+from vqc.training.schedule import LoopConfig, is_over, learning_rate_at
+from vqc.training.weight_average import WeightAverage
 
+__all__ = ["LoopConfig", "Losses", "Observer", "Outcome", "RunPlan", "Task", "Trainer", "learning_rate_at"]
 
-class Losses(NamedTuple):
-    """What a step minimises, and what it reports."""
-
-    total: Tensor  # scalar, differentiable
-    logged: Mapping[str, float | Tensor]  # scalars
-
-
-class Task(Protocol):
-    """What is trained: the loop knows nothing else of it."""
-
-    @property
-    def model(self) -> nn.Module:
-        """The network with all its parameters."""
-
-    def batch(self, step: int) -> Any:
-        """The batch of a step, drawn with a generator seeded by (seed, step)."""
-
-    def loss(self, batch: Any, step: int) -> Losses:
-        """Forward pass in training mode."""
-
-    def validate(self) -> Mapping[str, float]:
-        """Figures of `model` on validation data, in evaluation mode; "score" is what best means (lower is better)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoopConfig:
-    """Schedule and bookkeeping of a run. With `minutes`, time rather than the step count drives the schedule."""
-
-    steps: int = 1_000_000
-    minutes: float | None = None
-    learning_rate: float = 1e-3
-    warmup_steps: int = 100
-    final_learning_rate_ratio: float = 0.02
-    weight_decay: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.99)
-    gradient_clip: float = 1.0
-    ema_decay: float = 0.998
-    log_every: int = 50
-    validate_minutes: float = 8.0
-    checkpoint_minutes: float = 4.0
-
-
-class WeightAverage:
-    """Exponential moving average of the parameters; buffers (codebooks have their own) are taken as they are."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.average = {name: p.detach().clone() for name, p in model.named_parameters()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Move towards the current weights, faster in the first steps, so that the start is forgotten."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for name, p in model.named_parameters():
-            self.average[name].lerp_(p.detach(), 1 - decay)
-
-    @contextmanager
-    def applied(self, model: nn.Module) -> Iterator[None]:
-        """The model with averaged weights, for validation and export."""
-        own = {name: p.detach().clone() for name, p in model.named_parameters()}
-        with torch.no_grad():
-            for name, p in model.named_parameters():
-                p.copy_(self.average[name])
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for name, p in model.named_parameters():
-                    p.copy_(own[name])
-
-
-def learning_rate_at(config: LoopConfig, step: int, seconds: float) -> float:
-    """Linear warm-up, then a cosine from `learning_rate` to its final ratio, over steps or minutes."""
-    progress = step / config.steps if config.minutes is None else seconds / (60 * config.minutes)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    floor = config.final_learning_rate_ratio
-    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
-    return config.learning_rate * warmup * (floor + (1 - floor) * cosine)
+STEPS_UNCHECKED = 16  # on a GPU, reading a loss waits for all that was launched: so many are looked at together
 
 
 class Trainer:
-    """Runs a task in a run folder; `run` goes on from the last checkpoint found there."""
+    """Runs a task in a run folder; `run` goes on from the last checkpoint found there.
 
-    def __init__(self, task: Task, config: LoopConfig, run_dir: Path) -> None:
-        self.task, self.config, self.run_dir = task, config, run_dir
-        decay: list[nn.Parameter] = []
-        plain: list[nn.Parameter] = []
-        for p in task.model.parameters():
-            if p.requires_grad:
-                (decay if p.ndim > 1 else plain).append(p)
-        groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
+    Raises:
+        TrainingError: the folder holds a run of another model, or its state is damaged.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: LoopConfig,
+        run_dir: Path,
+        *,
+        observers: Sequence[Observer] = (),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.task, self.config, self.device = task, config, torch.device(device)
+        self.observers = tuple(observers) if own_rank() == 0 else ()
+        self.critic: nn.Module | None = getattr(task, "critic", None)
+        for module in (task.model, self.critic, *vars(task).values()):
+            if isinstance(module, nn.Module):
+                module.to(self.device)
+        if config.compile == "on" or (config.compile == "auto" and self.device.type == "cuda"):
+            for network in getattr(task, "networks", ()):
+                network.compile()
+        settings: dict[str, Any] = {
+            "device": self.device,
+            "bfloat16": uses_bfloat16(config.precision, self.device),
+        }
+        self.main = Optimization(task.model, task.loss, config, **settings)
+        self.second: Optimization | None = None
+        if self.critic is not None:
+            self.second = Optimization(self.critic, task.critic_loss, config, **settings)  # type: ignore[attr-defined]
         self.average = WeightAverage(task.model, config.ema_decay)
-        self.step, self.seconds, self.best = 0, 0.0, math.inf
-        run_dir.mkdir(parents=True, exist_ok=True)
-        if (run_dir / "state.safetensors").exists():
-            self._restore()
+        self.progress = Progress()
+        self.folder = RunFolder(run_dir)
+        self._restore()
+        self._interruption = Interruption()
+        self._unchecked: list[tuple[int, float, Tensor]] = []
+        self._meter = _Meter(self.progress)
+        self._validated_at = self._checkpointed_at = time.monotonic()
 
-    def run(self) -> None:
-        """Train until the steps or the minutes are used up; checkpoints, validates and logs on the way."""
-        config = self.config
-        checkpointed = validated = time.monotonic()
-        while not self._finished():
-            self.train_step()
-            now = time.monotonic()
-            if now - validated > 60 * config.validate_minutes:
+    @property
+    def step(self) -> int:
+        """Steps made."""
+        return self.progress.step
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in training steps; on several ranks, by the clock of rank 0 before the last step."""
+        return self.progress.seconds
+
+    @property
+    def best(self) -> float:
+        """Lowest score of a validation."""
+        return self.progress.best
+
+    def run(self) -> Outcome:
+        """Train until the steps or the minutes are used up; checkpoints, validates and logs on the way.
+
+        Ctrl-C or SIGTERM let the step end, write a checkpoint and return.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        interrupted = True  # unless the end below is reached
+        for observer in self.observers:
+            observer.started(RunPlan(self.config.steps, self.config.minutes, self.step, self.folder.path))
+        try:
+            with self._interruption.watched():
+                interrupted = self._run()
+        finally:
+            outcome = Outcome(self.step, self.seconds, self.best, interrupted)
+            for observer in self.observers:
+                observer.ended(outcome)
+        return outcome
+
+    def _run(self) -> bool:
+        self._validated_at = self._checkpointed_at = time.monotonic()
+        while True:
+            due = self._agree()
+            over = is_over(self.config, self.step, self.seconds)
+            if due.interrupted:
+                self.checkpoint()
+                return True
+            if due.validate or (over and self.progress.validated_step != self.step):
                 self.validate()
                 self.checkpoint()
-                validated = checkpointed = time.monotonic()
-            elif now - checkpointed > 60 * config.checkpoint_minutes:
-                self.checkpoint()
-                checkpointed = time.monotonic()
-        self.validate()
-        self.checkpoint()
+            elif over:
+                return False
+            else:
+                if due.checkpoint:
+                    self.checkpoint()
+                self.train_step()
+
+    def _agree(self) -> Agreement:
+        """What is due before the next step; on several ranks all hear the same."""
+        config, now = self.config, time.monotonic()
+        if config.validate_steps is None:
+            validate = now - self._validated_at > 60 * config.validate_minutes
+        else:
+            validate = self.step % config.validate_steps == 0 and self.progress.validated_step != self.step
+        checkpoint = now - self._checkpointed_at > 60 * config.checkpoint_minutes
+        agreed = agree(Agreement(self.seconds, validate, checkpoint, self._interruption.requested))
+        self.progress = self.progress._replace(seconds=agreed.seconds)
+        return agreed
 
     def train_step(self) -> None:
-        """One step of the optimizer, logged when it is due."""
-        start, config, model = time.monotonic(), self.config, self.task.model
-        rate = learning_rate_at(config, self.step, self.seconds)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        model.train()
-        losses = self.task.loss(self.task.batch(self.step), self.step)
-        if not bool(torch.isfinite(losses.total)):
-            raise TrainingError(
-                f"the loss is not finite at step {self.step} with learning rate {rate:.2e}; "
-                "resume from the last checkpoint with a lower learning rate"
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
-        self.optimizer.step()
-        self.average.update(model, self.step)
-        self.step += 1
-        self.seconds += time.monotonic() - start  # validation does not use up training time
-        if self.step % config.log_every == 0:
-            logged = {k: float(v) for k, v in losses.logged.items()}
-            self._log({"loss": float(losses.total.detach()), **logged, "gradient_norm": float(norm), "lr": rate})
+        """One step of the optimizers, logged when it is due."""
+        start, step = time.monotonic(), self.step
+        rate = learning_rate_at(self.config, step, self.seconds)
+        if not self.task.model.training:
+            self.task.model.train()
+        log = (step + 1) % self.config.log_every == 0
+        figures, norm = self._passes(step, log=log)
+        self._check_finite(step, rate, figures[0].total + norm, now=log)
+        self.main.move(rate)
+        self.average.update(step)
+        if self.second is not None:
+            critic_rate = self.config.critic_learning_rate
+            self.second.clip()
+            self.second.move(rate * (1.0 if critic_rate is None else critic_rate / self.config.learning_rate))
+        row: Mapping[str, float] = _means(figures, norm) if log else {}
+        spent = time.monotonic() - start  # validation does not use up training time
+        self.progress = self.progress._replace(step=step + 1, seconds=self.seconds + spent)
+        if log:
+            row = self._log({**row, "lr": rate, **self._meter.read(self.progress)})
+            for observer in self.observers:
+                observer.logged(row)
 
-    def _finished(self) -> bool:
-        minutes = self.config.minutes
-        return self.step >= self.config.steps or (minutes is not None and self.seconds >= 60 * minutes)
+    def _passes(self, step: int, *, log: bool) -> tuple[list[Losses], Tensor]:
+        """Forward and backward passes of all batches of a step: what they report, and the norm of the gradient."""
+        figures, count = [], self.config.accumulate
+        for i in range(count):
+            seed_step(self.device, self.config.seed, step * count + i, own_rank())
+            waiting = time.monotonic()
+            batch = to_device(self.task.batch(step * count + i), self.device)
+            self._meter.waited += time.monotonic() - waiting
+            if self.critic is not None:
+                self.critic.requires_grad_(False)
+            losses = self.main.accumulate(batch, step, last=i == count - 1)
+            if self.critic is not None and self.second is not None:
+                self.critic.requires_grad_(True)
+                critic = self.second.accumulate(batch, step, last=i == count - 1)
+                losses = Losses(losses.total, {**losses.logged, "critic_loss": critic.total, **critic.logged})
+            if log or i == count - 1:
+                figures.append(losses)
+        return figures, self.main.clip()
 
-    def _log(self, row: Mapping[str, float]) -> None:
-        line = {"step": self.step, "minutes": round(self.seconds / 60, 2), **{k: round(v, 6) for k, v in row.items()}}
-        with (self.run_dir / "metrics.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line) + "\n")
-        sys.stderr.write(" ".join(f"{k} {v:.5g}" for k, v in line.items()) + "\n")
+    def _check_finite(self, step: int, rate: float, number: Tensor, *, now: bool) -> None:
+        """Remember a number of this step; now and then (on a CPU always) see whether all of them are finite."""
+        self._unchecked.append((step, rate, number))
+        if now or self.device.type == "cpu" or len(self._unchecked) >= STEPS_UNCHECKED:
+            self._check_remembered()
+
+    def _check_remembered(self) -> None:
+        remembered, self._unchecked = self._unchecked, []
+        numbers = torch.stack([number for _, _, number in remembered]).tolist() if remembered else []
+        for (step, rate, _), number in zip(remembered, numbers, strict=True):
+            if not math.isfinite(number):
+                raise TrainingError(
+                    f"the loss or its gradient is not finite at step {step} with learning rate {rate:.2e}; "
+                    "resume from the last checkpoint with a lower learning rate"
+                )
+
+    def _log(self, figures: Mapping[str, float]) -> dict[str, float]:
+        row = {"step": self.step, "minutes": self.seconds / 60, **figures}
+        row = {name: float(f"{v:.7g}") if isinstance(v, float) else v for name, v in row.items()}  # as float32 knows
+        self.folder.log(row)
+        return row
 
     def validate(self) -> None:
-        """Figures of the averaged weights; the best so far are kept in best.safetensors."""
+        """Figures of the averaged weights, on rank 0; the best so far are kept in best.safetensors."""
+        self._check_remembered()
+        if own_rank() == 0:
+            self._validate()
+        else:
+            self.progress = self.progress._replace(validated_step=self.step)
+        self.progress = self.progress._replace(best=number_of_rank_0(self.best))
+        self._validated_at = time.monotonic()
+
+    def _validate(self) -> None:
         self.task.model.eval()
-        with self.average.applied(self.task.model):
-            figures = self.task.validate()
-            self._log({f"val_{k}": v for k, v in figures.items()})
-            if figures["score"] < self.best:
-                self.best = figures["score"]
-                _save(self.run_dir / "best.safetensors", dict(self.task.model.state_dict()))
+        with self.average.applied():
+            figures = self._interruption.unless(self.task.validate)
+            if figures is None:
+                return
+            best = figures["score"] < self.best
+            if best:
+                self.folder.save_best(self.task.model.state_dict())
+        self.progress = self.progress._replace(best=min(figures["score"], self.best), validated_step=self.step)
+        row = self._log({f"val_{k}": v for k, v in figures.items()})
+        for observer in self.observers:
+            observer.validated(row, best)
 
     def checkpoint(self) -> None:
         """Write all that a later `Trainer` on this folder needs to go on exactly here."""
-        tensors = {f"model.{k}": v for k, v in self.task.model.state_dict().items()}
+        self._check_remembered()
+        tensors = self.main.tensors("model", "optimizer")
         tensors |= {f"average.{k}": v for k, v in self.average.average.items()}
-        for i, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in state.items()}
-        state = {"step": self.step, "seconds": self.seconds, "best": self.best}
-        # In the same file as the weights, so that no moment of being killed can part them.
-        tensors |= {f"loop.{k}": torch.tensor(v, dtype=torch.float64) for k, v in state.items()}
-        _save(self.run_dir / "state.safetensors", tensors)
-        best = self.best if math.isfinite(self.best) else None
-        text = json.dumps({**state, "best": best, "config": asdict(self.config)}, indent=1)
-        write_atomically(self.run_dir / "state.json", text.encode(), overwrite=True)
+        if self.second is not None:
+            tensors |= self.second.tensors("critic", "critic_optimizer")
+        self.folder.save_state(tensors, self.progress, self.config)
+        self._checkpointed_at = time.monotonic()
 
     def _restore(self) -> None:
-        tensors = load_file(self.run_dir / "state.safetensors")
-        state = json.loads((self.run_dir / "state.json").read_text(encoding="utf-8"))
-        state |= {k: v.item() for k, v in _with_prefix(tensors, "loop.").items()}
-        self.step, self.seconds, self.best = int(state["step"]), state["seconds"], state["best"]
+        found = self.folder.load_state()
+        if found is None:
+            return
+        tensors, self.progress = found
         try:
-            self.task.model.load_state_dict(_with_prefix(tensors, "model."))
+            self.main.load(tensors, "model", "optimizer")
+            if self.second is not None and with_prefix(tensors, "critic."):
+                self.second.load(tensors, "critic", "critic_optimizer")
         except RuntimeError:
             raise TrainingError(
-                f"{self.run_dir} holds a run of another model; give another run folder, or remove this one"
+                f"{self.folder.path} holds a run of another model; give another run folder, or remove this one"
             ) from None
-        self.average.average = _with_prefix(tensors, "average.")
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _with_prefix(tensors, "optimizer.").items():
-            index, key = name.split(".", 1)
-            moments.setdefault(int(index), {})[key] = tensor
-        whole = self.optimizer.state_dict()
-        whole["state"] = moments
-        self.optimizer.load_state_dict(whole)
-        log = self.run_dir / "metrics.jsonl"  # what was logged after the checkpoint will be logged again
-        lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
-        kept = "".join(x for x in lines if x.endswith("\n") and json.loads(x)["step"] <= self.step)
-        write_atomically(log, kept.encode(), overwrite=True)
+        self.average.load(with_prefix(tensors, "average."))
+        self.folder.forget_after(self.step)  # what was logged after the checkpoint will be logged again
 
 
-def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+class _Meter:
+    """Speed since it was last read."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.waited, self._last = 0.0, progress
+
+    def read(self, progress: Progress) -> dict[str, float]:
+        steps, seconds = progress.step - self._last.step, max(1e-9, progress.seconds - self._last.seconds)
+        rates = {"steps_per_second": steps / seconds, "data_share": min(1.0, self.waited / seconds)}
+        self.waited, self._last = 0.0, progress
+        return rates
 
 
-def _save(path: Path, tensors: dict[str, Tensor]) -> None:
-    whole = save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()})
-    write_atomically(path, whole, overwrite=True)
+def _means(figures: Iterable[Losses], norm: Tensor) -> dict[str, float]:
+    """Each figure's mean over the batches of a step that have it, and over all ranks, in one transfer."""
+    gathered: dict[str, list[Tensor]] = {"gradient_norm": [norm]}
+    for losses in figures:
+        for name, value in {"loss": losses.total, **losses.logged}.items():
+            number = torch.as_tensor(value, dtype=torch.float32, device=norm.device).detach()
+            gathered.setdefault(name, []).append(number)
+    means = mean_over_ranks(torch.stack([torch.stack(numbers).mean() for numbers in gathered.values()]))
+    return dict(zip(gathered, means.tolist(), strict=True))

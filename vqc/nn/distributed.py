@@ -1,0 +1,54 @@
+"""Sums and rows over all processes of a training, in the order of their ranks.
+
+Without a process group (`torch.distributed` not initialised) there is one rank and everything is the identity. With
+one, all ranks must call these functions in the same order, with tensors of the same shape. Nothing here is
+differentiable.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def own_rank() -> int:
+    """Which of them this one is."""
+    return dist.get_rank() if world_size() > 1 else 0
+
+
+def sum_over_ranks(tensor: Tensor) -> Tensor:
+    """The sum of each rank's tensor: the same bits on every rank."""
+    if world_size() == 1:
+        return tensor
+    total = tensor.detach().clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total
+
+
+def mean_over_ranks(tensor: Tensor) -> Tensor:
+    """The mean of each rank's tensor: the same bits on every rank."""
+    return sum_over_ranks(tensor) / world_size() if world_size() > 1 else tensor
+
+
+def rows_of_all_ranks(rows: Tensor) -> Tensor:
+    """Rows [N, ...] of rank 0, then of rank 1, and so on: [world · N, ...]."""
+    if world_size() == 1:
+        return rows
+    parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(world_size())]
+    dist.all_gather(parts, rows.detach().contiguous())
+    return torch.cat(parts)
+
+
+def chosen_rows(rows: Tensor, indices: Tensor) -> Tensor:
+    """``rows_of_all_ranks(rows)[indices]``, without sending the other rows. The indices are the same on all ranks."""
+    local = indices - own_rank() * len(rows)
+    own = (local >= 0) & (local < len(rows))
+    chosen = rows[local.clamp(0, len(rows) - 1)]
+    shape = (-1, *[1] * (rows.ndim - 1))
+    return sum_over_ranks(torch.where(own.view(shape), chosen, torch.zeros_like(chosen)))  # one term is not zero

@@ -1,0 +1,44 @@
+"""Where a training computes, and in which precision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+
+def to_device(batch: Any, device: torch.device) -> Any:
+    """The same nest of tuples, lists and dicts with its tensors on the device."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, dict):
+        return {key: to_device(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        items = [to_device(value, device) for value in batch]
+        return type(batch)(*items) if hasattr(batch, "_fields") else type(batch)(items)
+    return batch
+
+
+def uses_bfloat16(precision: Literal["auto", "float32", "bfloat16"], device: torch.device) -> bool:
+    """What "auto" means: bfloat16 where the hardware multiplies it; elsewhere it is emulated, many times slower."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return device.type == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[None]:
+    """Forward passes within compute convolutions and products in bfloat16, if so wished."""
+    return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
+
+
+def seed_step(device: torch.device, seed: int, micro_step: int, rank: int) -> None:
+    """Make the random numbers of networks (dropout) a function of the step, so that a resumed run draws the same."""
+    mixed = (seed * 0x9E3779B1 + micro_step * 0x85EBCA6B + rank) & 0xFFFFFFFF
+    torch.default_generator.manual_seed(mixed)  # torch.manual_seed asks every kind of device: slow for each step
+    if device.type == "cuda":
+        torch.cuda.manual_seed(mixed)

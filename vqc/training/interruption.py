@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM ask a run to end at the next step rather than at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """Whether the user has asked for the end; a second signal ends the program as it would have without us.
+
+    Within `unless` the first signal raises KeyboardInterrupt already: a validation may take minutes.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._at_once = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Signals are taken as requests within. In a thread, where Python has no signals, nothing is changed."""
+        self.requested = False
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    def unless(self, work: Callable[[], Result]) -> Result | None:
+        """What `work` gives, or None when a signal came before or cut it short."""
+        if self.requested:
+            return None
+        self._at_once = True
+        try:
+            return work()
+        except KeyboardInterrupt:
+            if not self.requested:
+                raise
+            return None
+        finally:
+            self._at_once = False
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        self._give_back()
+        if self._at_once:
+            raise KeyboardInterrupt
+
+    def _give_back(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

@@ -1,0 +1,61 @@
+"""The numbers of a training run that do not depend on what is trained, and its learning rate over time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """Schedule and bookkeeping of a run. With `minutes`, time rather than the step count drives the schedule.
+
+    Raises:
+        ValueError: a number or a word that cannot be used.
+    """
+
+    steps: int = 1_000_000
+    minutes: float | None = None  # of training; validation does not count
+    learning_rate: float = 1e-3
+    critic_learning_rate: float | None = None  # of the second network; None: the same
+    warmup_steps: int = 100
+    final_learning_rate_ratio: float = 0.02
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.99)
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.998
+    accumulate: int = 1  # batches a step
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the device has it in hardware
+    compile: Literal["auto", "on", "off"] = "auto"  # auto: on a GPU
+    seed: int = 0  # of random numbers drawn by networks, such as dropout
+    log_every: int = 50
+    validate_minutes: float = 8.0
+    validate_steps: int | None = None  # validate by steps instead
+    checkpoint_minutes: float = 4.0
+
+    def __post_init__(self) -> None:
+        for name in ("accumulate", "log_every", "validate_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; it must be at least 1")
+        if self.steps < 0 or (self.minutes is not None and not self.minutes > 0):
+            raise ValueError(f"a run of {self.steps} steps and {self.minutes} minutes cannot be")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"precision is {self.precision!r}; it must be auto, float32 or bfloat16")
+        if self.compile not in ("auto", "on", "off"):
+            raise ValueError(f"compile is {self.compile!r}; it must be auto, on or off")
+
+
+def learning_rate_at(config: LoopConfig, step: int, seconds: float) -> float:
+    """Linear warm-up, then a cosine from `learning_rate` to its final ratio, over steps or minutes."""
+    progress = step / max(1, config.steps) if config.minutes is None else seconds / (60 * config.minutes)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    floor = config.final_learning_rate_ratio
+    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    return config.learning_rate * warmup * (floor + (1 - floor) * cosine)
+
+
+def is_over(config: LoopConfig, step: int, seconds: float) -> bool:
+    """Whether the steps or the minutes are used up."""
+    return step >= config.steps or (config.minutes is not None and seconds >= 60 * config.minutes)
