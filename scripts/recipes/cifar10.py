@@ -21,21 +21,21 @@ from torch import Tensor
 
 from vqc._version import __version__
 from vqc.data.batches import ImageBatches
-from vqc.data.splits import Cifar10, UInt8Array, read_cifar10
+from vqc.data.cifar10 import Cifar10, read_cifar10
+from vqc.data.packs import ImagePack, UInt8Array, open_images
 from vqc.models.checkpoint import load_checkpoint
 from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.loop import LoopConfig, Trainer
 from vqc.training.reconstruction import ReconstructionTask
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "vqc" / "weights" / "cifar10.safetensors"
-LOSSLESS_SHARE = 0.35  # of the images in a batch: fewer in number, but what the model is for
 SOURCE = "CIFAR-10 training images 0-2,699, lossless, and 16,000 others at JPEG quality 75"
 OFFICIAL_SOURCE = "CIFAR-10 training images 0-48,999"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of CIFAR-10 (see vqc/data/splits.py)")
+    parser.add_argument("--data", type=Path, required=True, help="folder of CIFAR-10 (see vqc/data/cifar10.py)")
     parser.add_argument("--run", type=Path, help="run folder; an existing one is resumed")
     parser.add_argument("--report", type=Path, metavar="MODEL", help="measure a model file on the test images")
     parser.add_argument("--minutes", type=float, default=45.0, help="training time, validation not counted")
@@ -59,7 +59,7 @@ def main() -> None:
 def train(arguments: argparse.Namespace, data: Cifar10) -> None:
     """Go on with the run until its time is used up, then export its best weights."""
     torch.manual_seed(arguments.seed)
-    task = make_task(data, arguments.batch_size, arguments.seed)
+    task = make_task(data, open_images([str(arguments.data)]), arguments.batch_size, arguments.seed)
     loop = LoopConfig(minutes=arguments.minutes, learning_rate=arguments.learning_rate, validate_minutes=4.0)
     trainer = Trainer(task, loop, arguments.run)
     trainer.run()
@@ -82,15 +82,12 @@ def train(arguments: argparse.Namespace, data: Cifar10) -> None:
     )
 
 
-def make_task(data: Cifar10, batch_size: int, seed: int) -> ReconstructionTask:
+def make_task(data: Cifar10, pack: ImagePack, batch_size: int, seed: int) -> ReconstructionTask:
     """The paper model on 32x32 images, lossless and compressed ones mixed."""
-    sets, shares = [data.train], [1.0]
-    if len(data.train_compressed):
-        sets, shares = [data.train, data.train_compressed], [LOSSLESS_SHARE, 1 - LOSSLESS_SHARE]
     model = ImageVQVAE(ImageVQVAEConfig()).to(memory_format=torch.channels_last)  # quicker on CPUs
     return ReconstructionTask(
         model,
-        ImageBatches(sets, shares, batch_size=batch_size, seed=seed, max_shift=2),
+        ImageBatches(pack, batch_size=batch_size, seed=seed, max_shift=2),
         as_batches(data.validation),
         variance=float((data.train / 255).var()),
     )

@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from vqc.data import splits
+from vqc.data import cifar10
 from vqc.models.checkpoint import load_checkpoint
 
 RECIPES = Path(__file__).parents[2] / "scripts" / "recipes"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Runs a recipe as its command line would, and returns what it printed."""
 
     def run(recipe: str, *arguments: object) -> str:
         monkeypatch.syspath_prepend(RECIPES)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         monkeypatch.setattr(sys, "argv", [recipe, *map(str, arguments)])
         capsys.readouterr()
         runpy.run_path(str(RECIPES / recipe), run_name="__main__")
@@ -33,8 +34,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_cifar10_recipe(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splits, "CIFAR10_TEST_ROW", 60)
-    monkeypatch.setattr(splits, "CIFAR10_VALIDATION_ROWS", 20)
+    monkeypatch.setattr(cifar10, "TEST_ROW", 60)
+    monkeypatch.setattr(cifar10, "VALIDATION_ROWS", 20)
     images = np.random.default_rng(0).integers(0, 256, (80, 2, 2, 3), dtype=np.uint8)
     images = images.repeat(16, 1).repeat(16, 2)
     np.savez(tmp_path / "lossless_4000.npz", images=images)
@@ -50,11 +51,10 @@ def test_cifar10_recipe(run: Callable[..., str], tmp_path: Path, monkeypatch: py
 
 
 def test_librispeech_recipe(run: Callable[..., str], tmp_path: Path) -> None:
-    data = tmp_path / "data" / "19" / "198"
-    data.mkdir(parents=True)
+    (tmp_path / "data").mkdir()
     for i in range(3):
         tone = 0.5 * np.sin(np.arange(10_000) * 0.05 * (i + 1))
-        soundfile.write(data / f"19-198-{i:04}.flac", tone, 16_000)
+        soundfile.write(tmp_path / "data" / f"{i}-198-0000.flac", tone, 16_000)
     model_file = tmp_path / "tiny.safetensors"
     options = ("--run", tmp_path / "run", "--steps", 2, "--batch-size", 1)
     run("librispeech.py", "--data", tmp_path / "data", "--output", model_file, *options)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_packs import audio_pack, image_pack
 
 from vqc.data.batches import ImageBatches, WaveformBatches
 from vqc.errors import TrainingError
@@ -31,7 +32,7 @@ def task() -> ReconstructionTask:
     images = smooth_images(200, 0)
     return ReconstructionTask(
         ImageVQVAE(config),
-        ImageBatches([images], [1.0], batch_size=16, seed=0),
+        ImageBatches(image_pack(list(images.transpose(0, 2, 3, 1))), batch_size=16, seed=0),
         [torch.from_numpy(smooth_images(50, 1)).float() / 255],
         variance=float((images / 255).var()),
         free_steps=40,
@@ -65,7 +66,7 @@ def test_a_waveform_model_learns_through_its_codebook(tmp_path: Path) -> None:
     )
     task = ReconstructionTask(
         AudioVQVAE(config),
-        WaveformBatches(waveforms, length=512, batch_size=8, seed=0),
+        WaveformBatches(audio_pack([*waveforms, waveforms[0]], held_out=[3]), length=512, batch_size=8, seed=0),
         [torch.from_numpy(np.stack(waveforms)[:, :4_096])],
         variance=0.125,
         free_steps=40,

@@ -1,69 +1,216 @@
-"""Training batches as functions of (seed, step), so that a resumed run sees what an uninterrupted one would have."""
+"""Training batches as functions of (seed, step), so that a resumed run sees what an uninterrupted one would have.
+
+A batch is drawn whole and each process of a distributed run reads its rows alone: together they see what one process
+with the whole batch would see.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.data.splits import Float32Array, UInt8Array
+from vqc.data.packs import AudioPack, ImagePack
+from vqc.errors import TrainingError
+
+UInt8Array = NDArray[np.uint8]
+Int64Array = NDArray[np.int64]
+Float64Array = NDArray[np.float64]
+
+
+class Shard(NamedTuple):
+    """The part of every batch that one of `ranks` processes reads."""
+
+    rank: int
+    ranks: int
+
+    def rows(self, batch_size: int) -> slice:
+        """The rows of this process; TrainingError when the processes cannot have equally many."""
+        if batch_size % self.ranks:
+            raise TrainingError(
+                f"a batch of {batch_size} cannot be divided evenly among {self.ranks} processes; choose a multiple"
+            )
+        each = batch_size // self.ranks
+        return slice(self.rank * each, (self.rank + 1) * each)
+
+
+WHOLE = Shard(0, 1)
+
+
+def random_for(seed: int, step: int) -> np.random.Generator:
+    """The random numbers of one step of one run."""
+    return np.random.default_rng((seed % 2**64, step))
 
 
 def generator_for(seed: int, step: int) -> torch.Generator:
-    """The random numbers of one step of one run."""
+    """The random numbers of one step of one run, for torch."""
     # Torch's generator on the CPU looks at 32 bits of a seed, so seed and step are mixed into those.
     return torch.Generator().manual_seed((seed * 0x9E3779B1 + step) & 0xFFFFFFFF)
 
 
-class ImageBatches:
-    """Images of one size drawn from several sets with given shares, flipped left-right and shifted a little.
+class Draws:
+    """Training items drawn for each row of a batch: with equal chances, or with those given."""
 
-    Calling with a step gives float32 [B, 3, H, W] in [0, 1].
+    def __init__(self, items: list[int], chances: Float64Array | None) -> None:
+        self.items = np.array(items, dtype=np.int64)
+        self.ends = None if chances is None else np.cumsum(chances) / chances.sum()
+
+    def __call__(self, count: int, generator: np.random.Generator) -> Int64Array:
+        """Numbers of items [count]."""
+        if self.ends is None:
+            return self.items[generator.integers(len(self.items), size=count)]
+        found = np.searchsorted(self.ends, generator.random(count), side="right")
+        return self.items[np.minimum(found, len(self.items) - 1)]  # rounding may leave the last end below 1
+
+
+class ImageBatches:
+    """Images, flipped left-right at random; calling with a step gives float32 [B, 3, H, W] in [0, 1], channels last.
+
+    Without `side`, whole images, which then need one size, each shifted by up to `max_shift` pixels (mirrored at the
+    border). With `side`, a random square of each image; smaller images are enlarged to it.
     """
 
     def __init__(
-        self, sets: Sequence[UInt8Array], shares: Sequence[float], *, batch_size: int, seed: int, max_shift: int = 0
+        self,
+        pack: ImagePack,
+        *,
+        batch_size: int,
+        seed: int,
+        side: int | None = None,
+        max_shift: int = 0,
+        shard: Shard = WHOLE,
     ) -> None:
-        self.sets = [torch.from_numpy(images) for images in sets]
-        self.shares = torch.tensor(shares)
-        self.batch_size, self.seed, self.max_shift = batch_size, seed, max_shift
+        """TrainingError: whole images are asked for and they have several sizes."""
+        self.pack, self.batch_size, self.seed, self.max_shift = pack, batch_size, seed, max_shift
+        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.chances)
+        sizes = np.unique(pack.sizes[pack.training], axis=0)
+        one_size = (int(sizes[0, 0]), int(sizes[0, 1]))
+        if side is None and len(sizes) > 1:
+            several = " and ".join(f"{width} × {height}" for height, width in sizes[:2])
+            raise TrainingError(f"{pack.title} has images of several sizes, such as {several}; set the side of crops")
+        self.side = None if len(sizes) == 1 and (side or one_size[0], side or one_size[1]) == one_size else side
+        self.size = one_size if self.side is None else (self.side, self.side)
 
     def __call__(self, step: int) -> Tensor:
-        generator = generator_for(self.seed, step)
-        which = torch.multinomial(self.shares, self.batch_size, replacement=True, generator=generator)
-        rows = torch.randint(2**62, (self.batch_size,), generator=generator)
-        flips = torch.rand(self.batch_size, generator=generator) < 0.5
-        images = torch.stack([self.sets[w][r % len(self.sets[w])] for w, r in zip(which.tolist(), rows, strict=True)])
-        images = torch.where(flips[:, None, None, None], images.flip(-1), images).float() / 255
-        if self.max_shift:
-            dy, dx = torch.randint(2 * self.max_shift + 1, (2,), generator=generator).tolist()
-            H, W = images.shape[-2:]
-            images = F.pad(images, [self.max_shift] * 4, mode="reflect")[..., dy : dy + H, dx : dx + W]
-        return images
+        generator = random_for(self.seed, step)
+        chosen = self.draws(self.batch_size, generator)
+        flips = generator.random(self.batch_size) < 0.5
+        places = generator.random((self.batch_size, 2))
+        chosen, flips, places = chosen[self.rows], flips[self.rows], places[self.rows]
+        images = np.stack([self._cut(i, *place) for i, place in zip(chosen, places, strict=True)])
+        return as_batch(self._moved(images, flips, places))
+
+    def _cut(self, i: int, down: float, right: float) -> UInt8Array:
+        image = self.pack.image(i)
+        return image if self.side is None else random_square(image, self.side, down, right)
+
+    def _moved(self, images: UInt8Array, flips: NDArray[np.bool_], places: Float64Array) -> UInt8Array:
+        """Each image [B, H, W, 3] mirrored where its flip says so, and, when it is whole, shifted."""
+        shift = self.max_shift if self.side is None else 0
+        offsets = np.floor(places * (2 * shift + 1)).astype(np.int64) - shift
+        y = reflected(np.arange(images.shape[1]) + offsets[:, :1], images.shape[1])
+        x = reflected(np.arange(images.shape[2]) + offsets[:, 1:], images.shape[2])
+        x = np.where(flips[:, None], images.shape[2] - 1 - x, x)
+        moved: UInt8Array = images[np.arange(len(images))[:, None, None], y[:, :, None], x[:, None, :]]
+        return moved
+
+
+class CropBatches:
+    """Squares of photos; calling with a step gives float32 [B, 3, side, side] in [0, 1], channels last.
+
+    Half of them are shrunk by up to two, which hides what JPEG did to the photo, and half are mirrored.
+    """
+
+    def __init__(
+        self, pack: ImagePack, *, side: int, batch_size: int, seed: int, shard: Shard = WHOLE, most_shrink: float = 2
+    ) -> None:
+        self.pack, self.side, self.batch_size, self.seed, self.most_shrink = pack, side, batch_size, seed, most_shrink
+        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.chances)
+
+    def __call__(self, step: int) -> Tensor:
+        generator = random_for(self.seed, step)
+        chosen = self.draws(self.batch_size, generator)
+        chances = generator.random((self.batch_size, 5))
+        rows = zip(chosen[self.rows], chances[self.rows], strict=True)
+        squares = [self._crop(self.pack.image(i), *numbers) for i, numbers in rows]
+        return as_batch(np.stack(squares))
+
+    def _crop(
+        self, photo: UInt8Array, shrunk: float, shrink: float, down: float, right: float, mirrored: float
+    ) -> UInt8Array:
+        room = min(photo.shape[:2]) / self.side
+        wanted = 1 + shrink * (self.most_shrink - 1) if shrunk < 0.5 else 1.0
+        source = max(1, round(self.side * min(wanted, max(1.0, room))))
+        square = resized(random_square(photo, source, down, right), self.side)
+        return square[:, ::-1] if mirrored < 0.5 else square
 
 
 class WaveformBatches:
-    """Random cuts of utterances; utterances are drawn in proportion to their length.
+    """Random cuts of recordings, drawn with the chances of the pack: in proportion to their length.
 
-    Calling with a step gives float32 [B, T] in [-1, 1]; an utterance shorter than the cut is padded with zeros.
+    Calling with a step gives float32 [B, T] in [-1, 1]; a recording shorter than the cut is padded with zeros.
     """
 
-    def __init__(self, waveforms: Sequence[Float32Array], *, length: int, batch_size: int, seed: int) -> None:
-        self.waveforms = waveforms
-        self.lengths = torch.tensor([len(w) for w in waveforms], dtype=torch.float64)
-        self.length, self.batch_size, self.seed = length, batch_size, seed
+    def __init__(self, pack: AudioPack, *, length: int, batch_size: int, seed: int, shard: Shard = WHOLE) -> None:
+        self.pack, self.length, self.batch_size, self.seed = pack, length, batch_size, seed
+        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.chances)
 
     def __call__(self, step: int) -> Tensor:
-        generator = generator_for(self.seed, step)
-        which = torch.multinomial(self.lengths, self.batch_size, replacement=True, generator=generator)
-        places = torch.rand(self.batch_size, generator=generator)
-        batch = np.zeros((self.batch_size, self.length), dtype=np.float32)
-        for row, index, place in zip(batch, which.tolist(), places.tolist(), strict=True):
-            waveform = self.waveforms[index]
-            start = int(place * max(0, len(waveform) - self.length + 1))
-            cut = waveform[start : start + self.length]
-            row[: len(cut)] = cut
-        return torch.from_numpy(batch)
+        generator = random_for(self.seed, step)
+        chosen = self.draws(self.batch_size, generator)
+        places = generator.random(self.batch_size)
+        free = np.maximum(0, self.pack.lengths[chosen] - self.length)
+        starts = np.floor(places * (free + 1)).astype(np.int64)
+        rows = zip(chosen[self.rows].tolist(), starts[self.rows].tolist(), strict=True)
+        cuts = [self.pack.cut(i, start, self.length) for i, start in rows]
+        return torch.from_numpy(np.stack(cuts))
+
+
+class Prefetched:
+    """The same batches, each prepared by a thread while the step before it computes."""
+
+    def __init__(self, batches: Callable[[int], Any]) -> None:
+        self.batches = batches
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._next: tuple[int, Future[Any]] | None = None
+
+    def __call__(self, step: int) -> Any:
+        ready = self._next if self._next is not None and self._next[0] == step else None
+        batch = ready[1].result() if ready else self.batches(step)
+        self._next = (step + 1, self._pool.submit(self.batches, step + 1))
+        return batch
+
+
+def as_batch(images: UInt8Array) -> Tensor:
+    """Pixels uint8 [B, H, W, 3] as float32 [B, 3, H, W] in [0, 1], channels last in memory as they are."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).to(torch.float32) / 255
+
+
+def random_square(image: UInt8Array, side: int, down: float, right: float) -> UInt8Array:
+    """A square at the place that two numbers in [0, 1) tell; of an image too small, its largest one, enlarged."""
+    source = min(side, *image.shape[:2])
+    top, left = (int(place * (n - source + 1)) for place, n in zip((down, right), image.shape[:2], strict=True))
+    return resized(image[top : top + source, left : left + source], side)
+
+
+def resized(square: UInt8Array, side: int) -> UInt8Array:
+    """The square in another size, by a bicubic filter that does not alias."""
+    if len(square) == side:
+        return square
+    planes = torch.from_numpy(np.ascontiguousarray(square)).permute(2, 0, 1)[None].float()
+    planes = F.interpolate(planes, (side, side), mode="bicubic", antialias=True)[0]
+    result: UInt8Array = planes.round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    return result
+
+
+def reflected(positions: Int64Array, n: int) -> Int64Array:
+    """Positions beyond 0 … n - 1 mirrored into it, as often as need be; the border itself is not repeated."""
+    period = max(1, 2 * (n - 1))
+    positions = positions % period
+    return np.minimum(positions, period - positions)

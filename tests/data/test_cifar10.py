@@ -1,0 +1,107 @@
+"""CIFAR-10 from files: what is for testing stays out of training, and what is wrong with a file is said."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vqc.data import cifar10
+from vqc.data.packs import open_images
+from vqc.errors import TrainingError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def png(value: int, side: int = 4) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), (value, 0, 0)).save(out, "png")
+    return out.getvalue()
+
+
+def numbered(count: int, side: int = 2) -> np.ndarray:
+    """Images [N, side, side, 3] that hold their number in red and green."""
+    images = np.zeros((count, side, side, 3), dtype=np.uint8)
+    images[..., 0], images[..., 1] = np.arange(count)[:, None, None] // 256, np.arange(count)[:, None, None] % 256
+    return images
+
+
+def number(image: np.ndarray) -> int:
+    return 256 * int(image[0, 0, 0]) + int(image[0, 0, 1])
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+
+
+def test_rows_for_testing_are_never_trained_on(tmp_path: Path) -> None:
+    np.savez(tmp_path / "lossless_4000.npz", images=numbered(4_000))
+    rows = [[number(image.transpose(1, 2, 0)) for image in part] for part in cifar10.read_cifar10(tmp_path)]
+    assert rows == [list(range(2_700)), [], list(range(2_700, 3_000)), list(range(3_000, 4_000))]
+    pack = open_images([str(tmp_path)])
+    assert [number(pack.image(i)) for i in pack.training] == list(range(2_700))
+    assert [number(pack.image(i)) for i in pack.validation] == list(range(2_700, 3_000))
+    assert len(pack.names) == 3_000
+
+
+def test_official_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar10, "BATCH_ROWS", 300)
+    image = np.arange(3 * 32 * 32, dtype=np.uint16).astype(np.uint8)
+    for i, name in enumerate(cifar10.OFFICIAL):
+        row = np.concatenate([[7], image + np.uint8(i)]).astype(np.uint8)
+        (tmp_path / name).write_bytes(np.tile(row, 300).tobytes())
+    data = cifar10.read_cifar10(tmp_path)
+    assert [len(part) for part in data] == [500, 0, 1_000, 300]
+    assert np.array_equal(data.test[0], (image + np.uint8(5)).reshape(3, 32, 32))
+    (tmp_path / "data_batch_3.bin").write_bytes(b"short")
+    with pytest.raises(TrainingError, match=r"data_batch_3\.bin has 5 bytes"):
+        cifar10.read_cifar10(tmp_path)
+    (tmp_path / "data_batch_3.bin").unlink()
+    with pytest.raises(TrainingError, match=r"data_batch_3\.bin cannot be read: No such file"):
+        cifar10.read_cifar10(tmp_path)
+
+
+def test_compressed_images_are_two_in_three_of_those_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar10, "TEST_ROW", 30)
+    monkeypatch.setattr(cifar10, "VALIDATION_ROWS", 10)
+    np.savez(tmp_path / "lossless_4000.npz", images=numbered(40, side=4))
+    zipped(tmp_path / "jpeg_train.zip", {"b/1.png": png(2), "a/1.png": png(1), "readme.txt": b"no image"})
+    assert cifar10.read_cifar10(tmp_path).train_compressed[:, 0, 0, 0].tolist() == [1, 2]
+    pack = open_images([str(tmp_path)])
+    assert pack.chances is not None
+    assert dict(zip(pack.training, pack.chances, strict=True)) == pytest.approx(
+        {**dict.fromkeys(range(20), 0.35 / 20), 20: 0.65 / 2, 21: 0.65 / 2}
+    )
+    assert [int(pack.image(i)[0, 0, 0]) for i in pack.training[20:]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("lossless_4000.npz", b"no archive"),
+        ("jpeg_train.zip", b"no archive"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path: Path, name: str, data: bytes) -> None:
+    np.savez(tmp_path / "lossless_4000.npz", images=numbered(4_000))
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(TrainingError, match=f"{name}.*get it again"):
+        cifar10.read_cifar10(tmp_path)
+
+
+def test_a_zip_with_one_damaged_image_names_it(tmp_path: Path) -> None:
+    np.savez(tmp_path / "lossless_4000.npz", images=numbered(4_000))
+    zipped(tmp_path / "jpeg_train.zip", {"a/1.png": png(1), "a/2.png": b"no image"})
+    with pytest.raises(TrainingError, match=r"a/2\.png"):
+        cifar10.read_cifar10(tmp_path)
+    with pytest.raises(TrainingError, match="CIFAR-10 folder"):
+        cifar10.read_cifar10(tmp_path / "elsewhere")

@@ -1,0 +1,38 @@
+"""Packs in memory for tests of what is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqc.data.packing import Shelf
+from vqc.data.packs import AudioPack, ImagePack
+from vqc.data.sources import Contents, Item, Source
+
+
+def image_pack(images: Sequence[NDArray[np.uint8]], *, held_out: Sequence[int] = (0,)) -> ImagePack:
+    """A pack of images uint8 [H, W, 3]; those held out are for validation."""
+    return ImagePack([_source()], [_shelf(images, [image.shape[:2] for image in images], held_out)])
+
+
+def audio_pack(
+    waveforms: Sequence[NDArray[np.float32]], sample_rate: int = 16_000, *, held_out: Sequence[int] = (0,)
+) -> AudioPack:
+    """A pack of waveforms [T] in [-1, 1), kept with 16 bits; those held out are for validation."""
+    samples = [np.rint(np.asarray(waveform) * 2**15).astype(np.int16) for waveform in waveforms]
+    return AudioPack([_source()], [_shelf(samples, [s.shape for s in samples], held_out)], sample_rate)
+
+
+def _source() -> Source:
+    return Source("tiny", "tiny", lambda: Contents([], lambda index: np.zeros(0)))
+
+
+def _shelf(arrays: Sequence[NDArray[Any]], shapes: list[tuple[int, ...]], held_out: Sequence[int]) -> Shelf:
+    names = [f"tiny/{i}" for i in range(len(arrays))]
+    items = [Item(name, name, "validation" if i in held_out else "training") for i, name in enumerate(names)]
+    data = np.concatenate([array.ravel() for array in arrays])
+    return Shelf(Path("tiny"), items, [], np.array(shapes, dtype=np.int64), data)

@@ -1,0 +1,126 @@
+"""The images or recordings below folders of any layout, and what the names of subfolders say about them.
+
+train*/ → training      val*/, dev*/ → validation      test*/ → never read
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from vqc.data.holdout import split_key
+from vqc.data.sources import WORDS, Item, Media, Part
+from vqc.errors import TrainingError
+
+SUFFIXES: dict[Media, tuple[str, ...]] = {
+    "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"),
+    "audio": (".flac", ".wav", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".caf", ".au"),
+}
+FEW = 0.02  # of the files may be of the other kind: covers beside music
+
+# "train-clean-100", "Training", "val", "dev_other", "test2007" are parts; "valley" and "testament" are not.
+_PART = re.compile(r"(train|val|dev|test)(?:ing|id|idation|s|elopment)?(?![a-z]).*", re.IGNORECASE | re.DOTALL)
+_PARTS: dict[str, Part] = {"train": "training", "val": "validation", "dev": "validation"}
+
+
+class Found(NamedTuple):
+    """Items and the path of each, sorted by name, and sentences about what was left out."""
+
+    items: list[Item]
+    paths: list[Path]
+    notes: tuple[str, ...]
+
+
+def find_media(folder: Path, media: Media) -> Found:
+    """Every image or recording below a folder; hidden files are passed over.
+
+    Raises:
+        TrainingError: the folder is missing, holds none, or holds images and audio.
+    """
+    if not folder.is_dir():
+        raise TrainingError(f"{folder} is {'a file' if folder.exists() else 'missing'}; give the folder of the data")
+    found: dict[Media, list[str]] = {"image": [], "audio": []}
+    left_out: Counter[str] = Counter()
+    others = 0
+    for name in _files(folder):
+        kind = _kind(name)
+        if kind is None:
+            others += 1
+        elif test := _test_folder(name):
+            left_out[test] += kind == media
+        else:
+            found[kind].append(name)
+    notes = tuple(
+        f"{folder / test}: its {count:,} {WORDS[media]} are not read, as test data is never trained on"
+        for test, count in sorted(left_out.items())
+        if count
+    )
+    _check_kinds(folder, media, found, others + left_out.total())
+    names = sorted(found[media])
+    items = [Item(f"{folder.resolve().name}/{name}", split_key(name), _part(name)) for name in names]
+    return Found(items, [folder / name for name in names], notes)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Paths of all files relative to a folder, in posix form. Links to folders are followed, each folder once."""
+    seen = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not _hidden(name))
+        below = Path(parent).relative_to(folder)
+        yield from ((below / name).as_posix() for name in files if not _hidden(name))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
+
+
+def _kind(name: str) -> Media | None:
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122, a Path for each of a million names is slow
+    return next((media for media, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+
+
+def _part_word(name: str) -> tuple[str, str] | None:
+    """The uppermost folder in a path that names a part, and which; the file's own name says nothing."""
+    parents = name.split("/")[:-1]
+    for depth, parent in enumerate(parents):
+        if match := _PART.fullmatch(parent):
+            return "/".join(parents[: depth + 1]), match[1].lower()
+    return None
+
+
+def _test_folder(name: str) -> str | None:
+    found = _part_word(name)
+    return found[0] if found and found[1] == "test" else None
+
+
+def _part(name: str) -> Part | None:
+    found = _part_word(name)
+    return _PARTS[found[1]] if found else None
+
+
+def _check_kinds(folder: Path, media: Media, found: dict[Media, list[str]], others: int) -> None:
+    other: Media = "audio" if media == "image" else "image"
+    wanted, unwanted = len(found[media]), len(found[other])
+    if not wanted and unwanted:
+        raise TrainingError(
+            f"{folder} holds {unwanted:,} {WORDS[other]} and no {WORDS[media]}; train on it with vqc train {other}"
+        )
+    if not wanted:
+        what = f"none of its {others:,} files is for this" if others else "it is empty"
+        raise TrainingError(
+            f"{folder} holds no {WORDS[media]} to train on, {what}; they end in {', '.join(SUFFIXES[media])}"
+        )
+    if unwanted >= FEW * (wanted + unwanted):
+        raise TrainingError(
+            f"{folder} mixes {len(found['image']):,} images and {len(found['audio']):,} audio files;"
+            f" give a folder of {WORDS[media]} alone"
+        )

@@ -1,0 +1,59 @@
+"""What a training set is before it is decoded: items with names, and a way to decode each.
+
+Folders, the files of CIFAR-10 and the sets of torchvision and torchaudio all become a `Source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from numpy.typing import NDArray
+
+Media = Literal["image", "audio"]
+Part = Literal["training", "validation"]
+
+WORDS: dict[Media, str] = {"image": "images", "audio": "audio files"}
+
+
+class Item(NamedTuple):
+    """One image or recording.
+
+    name: how messages and figures call it.
+    key: what decides by its hash about validation, where the set has no validation part of its own.
+    part: the set's own part, or None where that is left to the hash.
+    weight: how often it is drawn in training, relative to the other items of its set.
+    """
+
+    name: str
+    key: str
+    part: Part | None = None
+    weight: float = 1.0
+
+
+class Contents(NamedTuple):
+    """All items of a set; `read` decodes one by its index.
+
+    Images are uint8 [H, W, 3]; audio is int16 [T], mono at the sample rate that was asked for. MediaError from `read`
+    means that the item is skipped.
+    """
+
+    items: Sequence[Item]
+    read: Callable[[int], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set to decode.
+
+    title: how the set is called in captions.
+    identity: everything that decides about what is decoded; equal identities mean equal contents.
+    contents: looks into the set; not called when a decoded copy of this identity is at hand.
+    notes: sentences the user should see.
+    """
+
+    title: str
+    identity: str
+    contents: Callable[[], Contents]
+    notes: tuple[str, ...] = ()
