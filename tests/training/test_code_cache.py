@@ -1,0 +1,143 @@
+"""Cached codes: the streams that files would hold, encoded once for each model, set and quality."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vqc.codec.audio import AudioCodec
+from vqc.codec.container import read_container, split_streams
+from vqc.codec.image import ImageCodec
+from vqc.codec.streams import StreamCoder
+from vqc.data.images import Picture
+from vqc.models.base import AudioModel, ImageModel
+from vqc.training.code_cache import CodeStreams, open_codes
+
+MODEL, OTHER_MODEL = "a" * 64, "b" * 64
+
+
+class Images:
+    """Noise around a colour that grows with the number of the image."""
+
+    digest = "images"
+    training, validation = [0, 3, 1], [2]
+    shapes = ((20, 33), (9, 6), (1, 1), (20, 33))
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        noise = np.random.default_rng(i).integers(0, 120, (*self.shapes[i], 3))
+        return (40 * i + noise).clip(0, 255).astype(np.uint8)
+
+
+class Recordings:
+    digest = "recordings"
+    training, validation = [1], [0]
+
+    def waveform(self, i: int) -> NDArray[np.float32]:
+        noise = np.random.default_rng(i).standard_normal((70_003, 500)[i])
+        return (0.1 * noise).astype(np.float32).clip(-1, 1)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "vqc" / "codes"
+
+
+@pytest.fixture
+def calls(image_model: ImageModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The batch sizes the image model was given."""
+    sizes: list[int] = []
+    encode = image_model.encode
+
+    def counted(image: Any, quality: int) -> Any:
+        sizes.append(len(image))
+        return encode(image, quality)
+
+    monkeypatch.setattr(image_model, "encode", counted)
+    return sizes
+
+
+def as_written(model: ImageModel | AudioModel, quality: int, streams: CodeStreams) -> list[bytes]:
+    """What a file would hold of these streams."""
+    coder = StreamCoder(model, quality)
+    codes = [model.from_symbols(streams[i].astype(np.int64)) for i in range(len(streams))]
+    return [coder.write(c[None].astype(np.uint16), "static") for c in codes]
+
+
+@pytest.mark.parametrize("quality", [1, 2])
+def test_streams_are_those_of_image_files(image_model: ImageModel, quality: int) -> None:
+    data = Images()
+    data.shapes = ((9, 6), (9, 6), (1034, 15), (1, 1))  # the third has two tiles, the second of them mostly padding
+    codes = open_codes(image_model, MODEL, data, quality)
+    for part, items in ((codes.training, data.training), (codes.validation, data.validation)):
+        files = [
+            ImageCodec(image_model, b"digest").compress(Picture(data.image(i), None), quality=quality, entropy="static")
+            for i in items
+        ]
+        streams = [s for f in files for s in split_streams(read_container(f).body, 2 if items == [2] else 1)]
+        assert as_written(image_model, quality, part) == streams
+    assert codes.validation.values.tolist() == [3 * 1024 * 15, 3 * 10 * 15]  # padding is no pixel
+
+
+def test_streams_are_those_of_audio_files(audio_model: AudioModel) -> None:
+    data = Recordings()
+    codes = open_codes(audio_model, MODEL, data, 1)
+    for i, part in ((0, codes.validation), (1, codes.training)):
+        waveform = data.waveform(i)
+        file = AudioCodec(audio_model, b"digest").compress([waveform[:, None]], 8000, entropy="static")
+        assert as_written(audio_model, 1, part) == split_streams(read_container(file).body, len(part))
+        assert part.values.sum() == len(waveform)
+    assert len(codes.validation) == 2
+
+
+def test_parts_are_kept_apart_and_in_order(image_model: ImageModel) -> None:
+    codes = open_codes(image_model, MODEL, Images(), 1)
+    assert codes.training.items.tolist() == [0, 3, 1]
+    assert codes.validation.items.tolist() == [2]
+    assert codes.training.grids.tolist() == [[5, 9], [5, 9], [3, 2]]
+    assert codes.training[2].shape == (3, 3, 2)
+
+
+def test_codes_are_made_once_for_each_model_set_and_quality(image_model: ImageModel, calls: list[int]) -> None:
+    first = open_codes(image_model, MODEL, Images(), 1)
+    assert calls == [2, 1, 1]  # images of one size together
+    again = open_codes(image_model, MODEL, Images(), 1)
+    assert calls == [2, 1, 1]
+    assert all(np.array_equal(first.training[i], again.training[i]) for i in range(3))
+    open_codes(image_model, OTHER_MODEL, Images(), 1)
+    assert len(calls) == 6
+    open_codes(image_model, MODEL, Images(), 2)
+    assert len(calls) == 9
+    other = Images()
+    other.digest = "more images"
+    open_codes(image_model, MODEL, other, 1)
+    assert len(calls) == 12
+
+
+def test_codes_that_are_not_whole_are_made_again(image_model: ImageModel, calls: list[int], cache: Path) -> None:
+    whole = open_codes(image_model, MODEL, Images(), 1)
+    expected = np.array(whole.training[2])
+    del whole
+    (folder,) = cache.iterdir()
+    for damage in (lambda p: p.write_bytes(p.read_bytes()[:-2]), lambda p: p.unlink()):
+        damage(folder / "training.bin")
+        calls.clear()
+        assert np.array_equal(open_codes(image_model, MODEL, Images(), 1).training[2], expected)
+        assert calls
+    assert list(cache.iterdir()) == [folder]
+
+
+def test_an_encoder_that_fails_leaves_nothing(
+    image_model: ImageModel, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    def fail(image: Any, quality: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(image_model, "encode", fail)
+    with pytest.raises(KeyboardInterrupt):
+        open_codes(image_model, MODEL, Images(), 1)
+    assert list(cache.iterdir()) == []

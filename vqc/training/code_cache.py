@@ -1,0 +1,242 @@
+"""Codes of a whole training set, encoded once and kept on disk for the training of priors.
+
+    <cache>/vqc/codes/<model>-<data>-q<quality>/training.bin     uint16 symbols of all streams, end to end
+                                                training.npy     int64 [N, 2 + axes]: item, values, size of the grid
+                                                validation.bin, validation.npy
+
+A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
+encoded with its surroundings (see `vqc/codec/tiling.py` and `chunking.py`), in the symbols that the entropy coder sees.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqc.data.packing import Progress, user_cache
+from vqc.errors import OutputError
+from vqc.models.base import AudioModel, ImageModel
+
+PARTS = ("training", "validation")
+_TILE = 1024  # pixels of a tile's side, at most
+_CHUNK_FRAMES, _CHUNK_SAMPLES = 256, 65_536  # of a chunk, at least
+_BATCH_VALUES = 1 << 20  # samples or pixel values that the model is given at once, unless one stream has more
+
+Float32Array = NDArray[np.float32]
+Symbols = NDArray[np.uint16]
+
+
+class _Data(Protocol):
+    @property
+    def digest(self) -> str: ...
+    @property
+    def training(self) -> Sequence[int]: ...
+    @property
+    def validation(self) -> Sequence[int]: ...
+
+
+class ImageData(_Data, Protocol):
+    """Images by number, with their split; the digest stands for all of it."""
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3]."""
+
+
+class AudioData(_Data, Protocol):
+    """Recordings at the model's sample rate by number, with their split; the digest stands for all of it."""
+
+    def waveform(self, i: int) -> Float32Array:
+        """float32 [T] in [-1, 1]."""
+
+
+class CodeStreams:
+    """The streams of one part of a training set at one quality, mapped into memory.
+
+    items: of the data, which each stream belongs to, int64 [N].
+    values: how many samples or pixel values each stands for, int64 [N].
+    grids: their sizes, int64 [N, 1 or 2].
+    """
+
+    def __init__(self, folder: Path, part: str, groups: int) -> None:
+        index = np.load(folder / f"{part}.npy", allow_pickle=False)
+        self.items, self.values, self.grids = index[:, 0], index[:, 1], index[:, 2:]
+        self._data = np.memmap(folder / f"{part}.bin", dtype=np.uint16, mode="r")
+        self.groups, self.positions = groups, self.grids.prod(1)
+        self._ends = np.cumsum(self.positions) * groups
+        if self._data.size != self._ends[-1]:
+            raise ValueError("cut short")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, i: int) -> Symbols:
+        """Symbols uint16 [G, h, w] or [G, T] of a stream."""
+        end, size = int(self._ends[i]), int(self.positions[i]) * self.groups
+        return self._data[end - size : end].reshape(self.groups, *self.grids[i].tolist())
+
+
+class CachedCodes(NamedTuple):
+    """Both parts at one quality."""
+
+    training: CodeStreams
+    validation: CodeStreams
+
+
+def open_codes(
+    model: ImageModel | AudioModel,
+    digest: str,
+    data: ImageData | AudioData,
+    quality: int,
+    *,
+    progress: Progress | None = None,
+) -> CachedCodes:
+    """The codes of all items, encoded now unless that was done before.
+
+    Args:
+        model: images are encoded by an image model, recordings by an audio model; is put into evaluation mode.
+        digest: of the model (hex).
+        progress: called with how many items are encoded and how many there are.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    folder = user_cache() / "codes" / f"{digest[:12]}-{data.digest[:32]}-q{quality}"
+    groups = len(model.codebook_sizes(quality))
+    if (codes := _read(folder, groups)) is not None:
+        return codes
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _write(folder, model, data, quality, progress or (lambda done, total: None))
+    except OSError as error:
+        raise OutputError(
+            f"{folder.parent}: the codes cannot be written: {error.strerror or error};"
+            " make room or set XDG_CACHE_HOME to a folder on another disk"
+        ) from error
+    codes = _read(folder, groups)
+    assert codes is not None, "they were written just now"
+    return codes
+
+
+def _read(folder: Path, groups: int) -> CachedCodes | None:
+    """The codes, or None when they are not there or not whole."""
+    try:
+        return CachedCodes(*(CodeStreams(folder, part, groups) for part in PARTS))
+    except (OSError, ValueError):
+        return None
+
+
+def _write(
+    folder: Path, model: ImageModel | AudioModel, data: ImageData | AudioData, quality: int, progress: Progress
+) -> None:
+    """Encode beside the folder, then move it there."""
+    parts = (data.training, data.validation)
+    total, before = sum(map(len, parts)), 0
+    with tempfile.TemporaryDirectory(prefix=".encoding-", dir=folder.parent, ignore_cleanup_errors=True) as beside:
+        new = Path(beside) / "new"
+        new.mkdir()
+        for part, items in zip(PARTS, parts, strict=True):
+            index = []
+            with (new / f"{part}.bin").open("wb") as file:
+                for stream, symbols in _encoded(model, _streams(model, data, items), quality):
+                    file.write(np.ascontiguousarray(symbols, dtype=np.uint16).data)
+                    index.append((stream.item, stream.values, *symbols.shape[1:]))
+                    progress(before + stream.number + 1, total)
+            np.save(new / f"{part}.npy", np.array(index, dtype=np.int64))
+            before += len(items)
+        shutil.rmtree(folder, ignore_errors=True)  # one that is not whole
+        new.replace(folder)
+
+
+class _Stream(NamedTuple):
+    number: int  # of the item, in its part
+    item: int
+    window: Float32Array  # what the model encodes: [3, H, W] or [T]
+    core: tuple[slice, ...]  # the codes of the window that are this stream's
+    values: int
+
+
+@torch.inference_mode()
+def _encoded(
+    model: ImageModel | AudioModel, streams: Iterator[_Stream], quality: int
+) -> Iterator[tuple[_Stream, NDArray[np.int64]]]:
+    """Streams with their symbols [G, ...]."""
+    model.eval()
+    for batch in _batches(streams):
+        signals = torch.from_numpy(np.stack([stream.window for stream in batch])).to(model.static_table.device)
+        for stream, codes in zip(batch, model.encode(signals, quality).cpu().numpy(), strict=True):
+            yield stream, model.to_symbols(codes[:, *stream.core])
+
+
+def _batches(streams: Iterator[_Stream]) -> Iterator[list[_Stream]]:
+    """Neighbours of one size together."""
+    batch: list[_Stream] = []
+    for stream in streams:
+        full = (len(batch) + 1) * stream.window.size > _BATCH_VALUES
+        if batch and (full or stream.window.shape != batch[0].window.shape):
+            yield batch
+            batch = []
+        batch.append(stream)
+    if batch:
+        yield batch
+
+
+def _streams(model: ImageModel | AudioModel, data: ImageData | AudioData, items: Sequence[int]) -> Iterator[_Stream]:
+    for number, item in enumerate(items):
+        if isinstance(model, ImageModel):
+            cuts = _tiles(cast(ImageData, data).image(item), model.downsampling_factor, model.halo)
+        else:
+            cuts = _chunks(cast(AudioData, data).waveform(item), model.hop_length, model.halo)
+        for window, core, values in cuts:
+            yield _Stream(number, item, window, core, values)
+
+
+_Cut = tuple[Float32Array, tuple[slice, ...], int]
+
+
+def _tiles(image: NDArray[np.uint8], factor: int, halo: int) -> Iterator[_Cut]:
+    height, width = image.shape[:2]
+    padded = np.pad(image, [(0, -height % factor), (0, -width % factor), (0, 0)], mode="edge")
+    shape = (max(1, _TILE // factor), -(-halo // factor))
+    for rows in _spans(padded.shape[0] // factor, *shape):
+        for columns in _spans(padded.shape[1] // factor, *shape):
+            window = padded[rows.outer(factor), columns.outer(factor)].transpose(2, 0, 1)
+            values = 3 * rows.length(factor, height) * columns.length(factor, width)
+            yield window.astype(np.float32) / np.float32(255), (rows.core, columns.core), values
+
+
+def _chunks(waveform: Float32Array, hop: int, halo: int) -> Iterator[_Cut]:
+    padded = np.pad(waveform, (0, -len(waveform) % hop))
+    for span in _spans(len(padded) // hop, max(_CHUNK_FRAMES, -(-_CHUNK_SAMPLES // hop)), halo):
+        yield padded[span.outer(hop)], (span.core,), span.length(hop, len(waveform))
+
+
+class _Span(NamedTuple):
+    """A core and its context on a line of codes; `outer` and `length` are in units of the signal."""
+
+    start: int
+    stop: int
+    outer_start: int
+    outer_stop: int
+
+    @property
+    def core(self) -> slice:
+        return slice(self.start - self.outer_start, self.stop - self.outer_start)
+
+    def outer(self, factor: int) -> slice:
+        return slice(self.outer_start * factor, self.outer_stop * factor)
+
+    def length(self, factor: int, limit: int) -> int:
+        return min(self.stop * factor, limit) - self.start * factor
+
+
+def _spans(length: int, core: int, halo: int) -> Iterator[_Span]:
+    for start in range(0, length, core):
+        stop = min(start + core, length)
+        yield _Span(start, stop, max(0, start - halo), min(length, stop + halo))
