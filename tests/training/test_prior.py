@@ -1,0 +1,192 @@
+"""The task of priors: batches from the cache, figures that a hand computes the same."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from vqc.data.batches import Shard
+from vqc.models.base import AudioModel, ImageModel
+from vqc.models.prior import CodePrior, prior_config
+from vqc.training.code_cache import CachedCodes, open_codes
+from vqc.training.prior import PriorTask, PriorTaskConfig
+
+
+class Images:
+    """Diagonal waves in grey: neighbours and colours tell of each other."""
+
+    digest = "waves"
+    training, validation = list(range(10)), list(range(10, 16))
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        height, width = (24, 40) if i % 5 else (44, 36)
+        y, x = np.mgrid[:height, :width]
+        grey = 127 + 120 * np.sin((x + y) / 9 + i)
+        return np.repeat(grey[..., None], 3, 2).astype(np.uint8)
+
+
+class Recordings:
+    digest = "tones"
+    training, validation = [0, 1, 2], [3]
+
+    def waveform(self, i: int) -> NDArray[np.float32]:
+        return (0.5 * np.sin(np.arange(3000 + 100 * i) / 20)).astype(np.float32)
+
+
+@pytest.fixture
+def codes(image_model: ImageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[int, CachedCodes]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return {quality: open_codes(image_model, "a" * 64, Images(), quality) for quality in (1, 2)}
+
+
+def make_task(
+    model: ImageModel, codes: dict[int, CachedCodes], *, dropout: float = 0.0, seed: int = 0, **fields: int
+) -> PriorTask:
+    torch.manual_seed(0)
+    prior = CodePrior(prior_config(model, width=12, layers=3, head_width=12, code_dim=6, dropout=dropout))
+    prior.start_from(model)
+    return PriorTask(prior, model, codes, PriorTaskConfig(batch_size=4, crop=6, **fields), seed=seed)
+
+
+def test_batches_are_a_function_of_seed_and_step(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
+    task, same = make_task(image_model, codes), make_task(image_model, codes)
+    task.batch(5)
+    for step in (7, 8):
+        assert all(torch.equal(a, b) for a, b in zip(task.batch(step), same.batch(step), strict=True))
+    assert not torch.equal(task.batch(7).codes, task.batch(9).codes)
+    assert not torch.equal(task.batch(7).codes, make_task(image_model, codes, seed=1).batch(7).codes)
+    assert [int(task.batch(step).draw[0]) for step in range(4)] == [1, 2, 1, 2]
+
+
+def test_crops_are_cut_from_training_streams_of_their_quality(
+    image_model: ImageModel, codes: dict[int, CachedCodes]
+) -> None:
+    streams = codes[1].training
+    windows = {
+        streams[i][:, y : y + 6, x : x + 6].tobytes()
+        for i in range(len(streams))
+        for y in range(streams.grids[i, 0] - 5)
+        for x in range(streams.grids[i, 1] - 5)
+    }
+    drawn = make_task(image_model, codes).batch(0).codes
+    assert drawn.shape == (4, 3, 6, 6)
+    assert all(crop.numpy().astype(np.uint16).tobytes() in windows for crop in drawn)
+
+
+def test_streams_are_drawn_by_their_size_and_chances(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
+    streams = codes[1].training
+    chances = {item: 3.0 if item == 4 else 0.0 if item == 7 else 1.0 for item in streams.items.tolist()}
+    task = PriorTask(
+        make_task(image_model, codes).prior,
+        image_model,
+        {1: codes[1]},
+        PriorTaskConfig(batch_size=3000, crop=1),
+        chances=chances,
+    )
+    share = np.diff(task._ends[1], prepend=0) / task._ends[1][-1]
+    areas = np.array([11 * 9 if i % 5 == 0 else 6 * 10 for i in range(10)]) * [1, 1, 1, 1, 3, 1, 1, 0, 1, 1]
+    np.testing.assert_allclose(share, areas / areas.sum())
+    first = task.batch(0).codes[:, 0, 0, 0]
+    histograms = [np.bincount(streams[i][0].ravel(), minlength=16) / streams[i][0].size for i in range(10)]
+    np.testing.assert_allclose(np.bincount(first, minlength=16) / 3000, share @ histograms, atol=0.03)
+
+
+def test_a_crop_is_no_larger_than_the_smallest_stream(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
+    task = PriorTask(
+        make_task(image_model, codes).prior, image_model, {1: codes[1]}, PriorTaskConfig(batch_size=30, crop=99)
+    )
+    assert task.batch(0).codes.shape == (30, 3, 6, 9)  # of 6 x 10 and 11 x 9
+
+
+def test_processes_together_take_the_whole_batch(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
+    task = make_task(image_model, codes, codes_per_step=4 * 3 * 10)
+    prior, config = task.prior, task.config
+    whole = task.batch(6)
+    halves = [PriorTask(prior, image_model, codes, config, shard=Shard(r, 2)).batch(6) for r in (0, 1)]
+    assert torch.equal(torch.cat([half.codes for half in halves]), whole.codes)
+    assert torch.equal(torch.cat([halves[0].positions, halves[1].positions + 2 * 36]), whole.positions)
+    losses = [float(task.loss(half, 6).total.detach()) for half in halves]
+    assert float(task.loss(whole, 6).total.detach()) == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_few_positions_are_drawn_where_there_are_many_codes(
+    image_model: ImageModel, codes: dict[int, CachedCodes]
+) -> None:
+    batch = make_task(image_model, codes, codes_per_step=4 * 3 * 10 + 5).batch(0)
+    rows = batch.positions.view(4, 10)
+    assert all(len(set(row.tolist())) == 10 for row in rows)
+    assert torch.equal(rows // 36, torch.arange(4)[:, None].expand(-1, 10))
+
+
+def test_dropout_is_a_function_of_seed_and_step(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
+    task = make_task(image_model, codes, dropout=0.5)
+    torch.nn.init.normal_(task.prior.groups.choose, generator=torch.Generator().manual_seed(0))
+    batch = task.batch(4)
+    first = task.loss(batch, 4).total
+    torch.manual_seed(99)
+    assert torch.equal(task.loss(batch, 4).total, first)
+    assert torch.rand(1) == torch.rand(1, generator=torch.Generator().manual_seed(99))
+    batch.draw[1] += 1
+    assert not torch.equal(task.loss(batch, 4).total, first)
+
+
+def test_validation_is_the_cross_entropy_by_hand(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
+    task = make_task(image_model, codes)
+    torch.nn.init.normal_(task.prior.groups.choose, std=0.3, generator=torch.Generator().manual_seed(0))
+    task.prior.eval()
+    per_code, order0, per_dim = [], [], []
+    for quality in (1, 2):
+        streams, table = codes[quality].validation, image_model.static_frequencies(quality)
+        bits = zero = count = 0.0
+        for i in range(len(streams)):
+            symbols = torch.from_numpy(streams[i].astype(np.int64))[None]
+            with torch.no_grad():
+                probability = task.prior(symbols, quality).double().softmax(2)
+            for g, y, x in np.ndindex(*symbols.shape[1:]):
+                k = int(symbols[0, g, y, x])
+                bits -= math.log2(float(probability[0, g, k, y, x]))
+                zero -= math.log2(table[g, k] / 65536)
+                count += 1
+        per_code.append(bits / count)
+        order0.append(zero / count)
+        per_dim.append(bits / sum(Images().image(i).size for i in Images.validation))
+    figures = task.validate()
+    assert figures["score"] == figures["bits_per_code"] == pytest.approx(np.mean(per_code), rel=1e-5)
+    assert figures["bits_per_code_order0"] == pytest.approx(np.mean(order0), rel=1e-9)
+    assert figures["bits_per_dim"] == pytest.approx(np.mean(per_dim), rel=1e-5)
+    assert figures["saving_percent"] == pytest.approx(100 * (1 - np.mean(per_code) / np.mean(order0)), abs=1e-3)
+    assert figures["bits_per_code_2"] == pytest.approx(per_code[1], rel=1e-5)
+
+
+def test_validation_looks_at_as_many_codes_as_asked_for(
+    image_model: ImageModel, codes: dict[int, CachedCodes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task(image_model, codes, validation_codes=500)
+    seen = []
+    original = task.prior.bits
+    monkeypatch.setattr(task.prior, "bits", lambda c, q: seen.append(c.numel()) or original(c, q))
+    task.measure(1)
+    assert 250 < sum(seen) <= 500
+
+
+def test_sequences_are_learnt_below_their_tables(
+    audio_model: AudioModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    streams = {1: open_codes(audio_model, "a" * 64, Recordings(), 1)}
+    torch.manual_seed(0)
+    prior = CodePrior(prior_config(audio_model, width=16, skip_width=16, dilations=(1, 2), head_width=16, code_dim=4))
+    prior.start_from(audio_model)
+    task = PriorTask(prior, audio_model, streams, PriorTaskConfig(batch_size=4, frames=40))
+    optimizer = torch.optim.Adam(prior.parameters(), lr=0.02)
+    for step in range(40):
+        optimizer.zero_grad()
+        task.loss(task.batch(step), step).total.backward()
+        optimizer.step()
+    prior.eval()
+    assert task.validate()["saving_percent"] > 25
