@@ -48,7 +48,8 @@ OUTSIDE: dict[str, set[str]] = {
     "data": {"torch", "numpy", "PIL", "soundfile", "soxr"},
     "models": {"torch", "numpy", "safetensors"},
     "codec": {"torch", "numpy", "PIL"},
-    "training": {"torch", "numpy", "safetensors", "pesq", "pystoi"},
+    # pesq and pystoi score speech in validation, matplotlib draws a run: extra `eval`, imported inside functions.
+    "training": {"torch", "numpy", "safetensors", "pesq", "pystoi", "matplotlib"},
     "evaluation": {"torch", "numpy", "PIL", "pesq", "pystoi", "pytorch_msssim", "matplotlib"},
     "cli": {"typer", "rich"},
 }

@@ -1,0 +1,84 @@
+"""The history of a run is what it logged, however it was cut off or resumed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqc.errors import TrainingError
+from vqc.training.history import UNKNOWN_DATA, read_history
+
+
+def write(folder: Path, *rows: dict[str, Any], tail: str = "") -> Path:
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "metrics.jsonl").write_text(text + tail, encoding="utf-8")
+    return folder
+
+
+def test_training_and_validation_rows_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, {"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0}, {"step": 2, "val_score": 5.0})
+    history = read_history(tmp_path)
+    assert history.curve("loss") == ([1, 2], [3.0, 2.0])
+    assert history.curve("val_score") == ([2], [5.0])
+    assert history.steps == 2
+    assert history.name == tmp_path.name
+    assert history.trained_on == UNKNOWN_DATA
+
+
+@pytest.mark.parametrize("length", range(len('{"step": 3, "loss": 1.0}')))
+def test_a_last_line_cut_anywhere_is_left_out(tmp_path: Path, length: int) -> None:
+    write(tmp_path, {"step": 1, "loss": 3.0}, tail='{"step": 3, "loss": 1.0}'[:length])
+    assert read_history(tmp_path).curve("loss") == ([1], [3.0])
+
+
+def test_steps_that_were_logged_again_count_once(tmp_path: Path) -> None:
+    """Killed at step 3 and resumed from the checkpoint of step 1; the end was validated twice."""
+    rows = [{"step": i, "loss": float(i)} for i in (1, 2, 3)] + [{"step": i, "loss": 10.0 * i} for i in (2, 3)]
+    write(tmp_path, *rows, {"step": 3, "val_score": 1.0}, {"step": 3, "val_score": 2.0})
+    history = read_history(tmp_path)
+    assert history.curve("loss") == ([1, 2, 3], [1.0, 20.0, 30.0])
+    assert history.curve("val_score") == ([3], [2.0])
+
+
+def test_curves_hold_finite_figures_only(tmp_path: Path) -> None:
+    write(tmp_path, {"step": 1, "mel": 1.0}, {"step": 2}, {"step": 3, "mel": float("nan")}, {"step": 4, "mel": 2.0})
+    assert read_history(tmp_path).curve("mel") == ([1, 4], [1.0, 2.0])
+
+
+def test_epochs_follow_from_what_the_run_says_of_its_data(tmp_path: Path) -> None:
+    write(tmp_path, {"step": 50, "loss": 1.0})
+    assert read_history(tmp_path).epochs(50) is None
+    run: dict[str, Any] = {"name": "a", "trained_on": "b", "examples_per_epoch": 400, "batch_size": 16}
+    run["settings"] = {"model": {"codebook_size": 8}}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    history = read_history(tmp_path)
+    assert history.epochs(50) == 2.0
+    assert (history.name, history.trained_on, history.codebook_size) == ("a", "b", 8)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"name": null, "batch_size": "x", "settings": [1]}'])
+def test_a_strange_run_json_says_nothing(tmp_path: Path, text: str) -> None:
+    (write(tmp_path, {"step": 1, "loss": 1.0}) / "run.json").write_text(text)
+    history = read_history(tmp_path)
+    assert (history.name, history.epochs(1), history.codebook_size) == (tmp_path.name, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "there is no metrics.jsonl in it"),
+        ("", "nothing is logged yet"),
+        ('{"step": 1, "lo', "nothing is logged yet"),
+        ('{"step": 1, "lo\n{"step": 2}\n', "line 1 is damaged"),
+        ('{"loss": 1}\n', "line 1 is damaged"),
+        ("3\n", "line 1 is damaged"),
+    ],
+)
+def test_a_folder_without_a_history_says_so(tmp_path: Path, text: str | None, problem: str) -> None:
+    if text is not None:
+        (tmp_path / "metrics.jsonl").write_text(text)
+    with pytest.raises(TrainingError, match=problem):
+        read_history(tmp_path)
