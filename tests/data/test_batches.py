@@ -12,7 +12,7 @@ import torch
 from tiny_packs import audio_pack, image_pack
 from torch import Tensor
 
-from vqc.data.batches import CropBatches, Draws, ImageBatches, Prefetched, Shard, WaveformBatches, reflected
+from vqc.data.batches import CropBatches, Draws, ImageBatches, Prefetched, Shard, WaveformBatches
 from vqc.errors import TrainingError
 
 Maker = Callable[..., Callable[[int], Tensor]]
@@ -92,12 +92,6 @@ def test_whole_images_are_shifted_by_a_few_pixels_and_half_are_mirrored() -> Non
         seen[found[0]] = seen.get(found[0], 0) + 1
     assert len(seen) == 50
     assert sum(count for (_, _, mirrored), count in seen.items() if mirrored) == pytest.approx(150, abs=30)
-
-
-def test_positions_are_reflected_like_numpy_pads() -> None:
-    for n in (1, 2, 5):
-        expected = np.pad(np.arange(n), 12, mode="reflect")
-        assert np.array_equal(reflected(np.arange(-12, n + 12), n), expected)
 
 
 def test_squares_are_cut_from_anywhere_in_the_image() -> None:

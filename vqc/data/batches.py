@@ -6,7 +6,7 @@ with the whole batch would see.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -103,22 +103,19 @@ class ImageBatches:
         flips = generator.random(self.batch_size) < 0.5
         places = generator.random((self.batch_size, 2))
         chosen, flips, places = chosen[self.rows], flips[self.rows], places[self.rows]
-        images = np.stack([self._cut(i, *place) for i, place in zip(chosen, places, strict=True)])
-        return as_batch(self._moved(images, flips, places))
+        images = [self.pack.image(i) for i in chosen]
+        cuts = self._shifted(images, places) if self.side is None else self._squares(images, places)
+        return as_batch([mirrored(cut) if flip else cut for cut, flip in zip(cuts, flips, strict=True)])
 
-    def _cut(self, i: int, down: float, right: float) -> UInt8Array:
-        image = self.pack.image(i)
-        return image if self.side is None else random_square(image, self.side, down, right)
+    def _shifted(self, images: list[UInt8Array], places: Float64Array) -> Iterable[UInt8Array]:
+        shift, (H, W) = self.max_shift, self.size
+        padded = np.pad(np.stack(images), ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="reflect")
+        for image, (y, x) in zip(padded, (places * (2 * shift + 1)).astype(np.int64), strict=True):
+            yield image[y : y + H, x : x + W]
 
-    def _moved(self, images: UInt8Array, flips: NDArray[np.bool_], places: Float64Array) -> UInt8Array:
-        """Each image [B, H, W, 3] mirrored where its flip says so, and, when it is whole, shifted."""
-        shift = self.max_shift if self.side is None else 0
-        offsets = np.floor(places * (2 * shift + 1)).astype(np.int64) - shift
-        y = reflected(np.arange(images.shape[1]) + offsets[:, :1], images.shape[1])
-        x = reflected(np.arange(images.shape[2]) + offsets[:, 1:], images.shape[2])
-        x = np.where(flips[:, None], images.shape[2] - 1 - x, x)
-        moved: UInt8Array = images[np.arange(len(images))[:, None, None], y[:, :, None], x[:, None, :]]
-        return moved
+    def _squares(self, images: list[UInt8Array], places: Float64Array) -> Iterable[UInt8Array]:
+        assert self.side is not None, "whole images are shifted"
+        return [random_square(image, self.side, *place) for image, place in zip(images, places, strict=True)]
 
 
 class CropBatches:
@@ -138,17 +135,16 @@ class CropBatches:
         chosen = self.draws(self.batch_size, generator)
         chances = generator.random((self.batch_size, 5))
         rows = zip(chosen[self.rows], chances[self.rows], strict=True)
-        squares = [self._crop(self.pack.image(i), *numbers) for i, numbers in rows]
-        return as_batch(np.stack(squares))
+        return as_batch([self._crop(self.pack.image(i), *numbers) for i, numbers in rows])
 
     def _crop(
-        self, photo: UInt8Array, shrunk: float, shrink: float, down: float, right: float, mirrored: float
+        self, photo: UInt8Array, shrunk: float, shrink: float, down: float, right: float, flip: float
     ) -> UInt8Array:
         room = min(photo.shape[:2]) / self.side
         wanted = 1 + shrink * (self.most_shrink - 1) if shrunk < 0.5 else 1.0
         source = max(1, round(self.side * min(wanted, max(1.0, room))))
         square = resized(random_square(photo, source, down, right), self.side)
-        return square[:, ::-1] if mirrored < 0.5 else square
+        return mirrored(square) if flip < 0.5 else square
 
 
 class WaveformBatches:
@@ -187,9 +183,14 @@ class Prefetched:
         return batch
 
 
-def as_batch(images: UInt8Array) -> Tensor:
-    """Pixels uint8 [B, H, W, 3] as float32 [B, 3, H, W] in [0, 1], channels last in memory as they are."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).to(torch.float32) / 255
+def as_batch(images: Sequence[UInt8Array]) -> Tensor:
+    """Pixels uint8 [H, W, 3] as float32 [B, 3, H, W] in [0, 1], channels last in memory as they are."""
+    return torch.from_numpy(np.stack(images) / np.float32(255)).permute(0, 3, 1, 2)
+
+
+def mirrored(image: UInt8Array) -> UInt8Array:
+    """The image with left and right exchanged."""
+    return image[:, ::-1]
 
 
 def random_square(image: UInt8Array, side: int, down: float, right: float) -> UInt8Array:
@@ -207,10 +208,3 @@ def resized(square: UInt8Array, side: int) -> UInt8Array:
     planes = F.interpolate(planes, (side, side), mode="bicubic", antialias=True)[0]
     result: UInt8Array = planes.round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
     return result
-
-
-def reflected(positions: Int64Array, n: int) -> Int64Array:
-    """Positions beyond 0 … n - 1 mirrored into it, as often as need be; the border itself is not repeated."""
-    period = max(1, 2 * (n - 1))
-    positions = positions % period
-    return np.minimum(positions, period - positions)

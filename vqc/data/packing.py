@@ -71,8 +71,7 @@ def open_shelf(source: Source, media: Media, progress: Progress | None = None) -
     if (shelf := _read(folder, media)) is not None:
         return shelf
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _one_process(folder.with_suffix(".lock")):
+        with one_process(folder.parent, folder.name):
             if _read(folder, media) is None:
                 _decode(source, media, folder, progress or (lambda done, total: None))
     except OSError as error:
@@ -90,7 +89,8 @@ def _read(folder: Path, media: Media) -> Shelf | None:
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8", errors="surrogateescape"))
         shapes: NDArray[np.int64] = np.load(folder / "shapes.npy", allow_pickle=False)
-        data = np.memmap(folder / "data.bin", dtype=np.uint8 if media == "image" else np.int16, mode="r")
+        mapped = np.memmap(folder / "data.bin", dtype=np.uint8 if media == "image" else np.int16, mode="r")
+        data = np.asarray(mapped)  # still mapped, but its parts are plain arrays, which are quicker to make
     except (OSError, ValueError):
         return None
     if data.size != int(shapes.prod(1).sum()) * (3 if media == "image" else 1):
@@ -157,9 +157,10 @@ def _nothing(source: Source, media: Media, skipped: list[tuple[str, str]]) -> st
 
 
 @contextmanager
-def _one_process(path: Path) -> Iterator[None]:
-    """Of several processes that start at once, as torchrun does it, one decodes and the others wait."""
-    with path.open("w") as file:
+def one_process(folder: Path, task: str) -> Iterator[None]:
+    """Of several processes that start at once, as torchrun does it, one is in here and the others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{task}.lock").open("w") as file:
         if fcntl is not None:
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(file, fcntl.LOCK_EX)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.decoding import audio_source, image_source
 from vqc.data.holdout import split
+from vqc.data.named import audio_source, image_source
 from vqc.data.packing import Progress, Shelf, open_shelf, user_cache
 from vqc.data.sources import WORDS, Media, Source
 

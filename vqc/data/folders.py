@@ -1,4 +1,4 @@
-"""From the name or folder that the user gave to a source: whose files they are, and how one is decoded."""
+"""Folders of images or recordings as sources: which files they hold, and how one is decoded."""
 
 from __future__ import annotations
 
@@ -8,23 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqc.data.audio import AudioReader, resample
-from vqc.data.cifar10 import cifar10_source, is_cifar10
 from vqc.data.discovery import Found, find_media
 from vqc.data.images import Picture, read_image
 from vqc.data.sources import Contents, Source
 from vqc.errors import MediaError
-
-
-def image_source(name: str, *, download: bool, root: Path | None) -> Source:
-    """The images of a folder or of a set known by name; TrainingError when it is neither."""
-    if is_cifar10(Path(name)):
-        return cifar10_source(Path(name))
-    return image_folder(Path(name))
-
-
-def audio_source(name: str, sample_rate: int, *, download: bool, root: Path | None) -> Source:
-    """The recordings of a folder or of a set known by name; TrainingError when it is neither."""
-    return audio_folder(Path(name), sample_rate)
 
 
 def image_folder(folder: Path) -> Source:
@@ -34,11 +21,12 @@ def image_folder(folder: Path) -> Source:
     return Source(folder.resolve().name, _identity(found), lambda: contents, found.notes)
 
 
-def audio_folder(folder: Path, sample_rate: int) -> Source:
-    """All recordings below a folder."""
+def audio_folder(folder: Path, sample_rate: int, *, title: str | None = None) -> Source:
+    """All recordings below a folder, mono at `sample_rate` in Hz; captions have its name, or the title if given."""
     found = find_media(folder, "audio")
     contents = Contents(found.items, lambda index: read_mono(found.paths[index], sample_rate))
-    return Source(folder.resolve().name, f"{sample_rate} {_identity(found)}", lambda: contents, found.notes)
+    identity = f"{sample_rate} {_identity(found)}"
+    return Source(title or folder.resolve().name, identity, lambda: contents, found.notes)
 
 
 def rgb(picture: Picture) -> NDArray[np.uint8]:
