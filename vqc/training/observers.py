@@ -1,0 +1,89 @@
+"""Who watches a run without a terminal: plain lines on stderr, and TensorBoard."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TextIO
+
+from vqc.errors import TrainingError
+from vqc.training.protocols import Outcome, RunPlan
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+LOOP_FIGURES = {"lr", "gradient_norm", "steps_per_second", "data_share"}  # of the loop; the others are the task's
+
+
+class LineLog:
+    """One line for every row of figures; for logs that are read in a file or through a pipe."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream
+
+    def started(self, plan: RunPlan) -> None:
+        self._write(f"training in {plan.run_dir} from step {plan.start_step}")
+
+    def logged(self, row: Mapping[str, float]) -> None:
+        self._write(line(row))
+
+    def validated(self, row: Mapping[str, float], best: bool) -> None:
+        self._write(f"{line(row)}{' (best so far)' if best else ''}")
+
+    def ended(self, outcome: Outcome) -> None:
+        how = "interrupted" if outcome.interrupted else "finished"
+        self._write(f"{how} at step {outcome.step} after {outcome.seconds / 60:.1f} minutes of training")
+
+    def _write(self, text: str) -> None:
+        print(text, file=self.stream or sys.stderr, flush=True)
+
+
+def line(row: Mapping[str, float]) -> str:
+    """Names and values of a row, five digits each: "step 50 minutes 0.18 loss 0.34697"."""
+    return " ".join(f"{name} {int(value) if name == 'step' else f'{value:.5g}'}" for name, value in row.items())
+
+
+def tensorboard_is_installed() -> bool:
+    """Whether `TensorBoardLog` can be had; looks for the package without importing it."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+class TensorBoardLog:
+    """Writes all figures to RUN/tensorboard, for `tensorboard --logdir RUN`.
+
+    Raises:
+        TrainingError: tensorboard is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise TrainingError(
+                "TensorBoard logs need tensorboard, which is not installed; run: pip install 'vqc[tensorboard]'"
+            ) from None
+        self._make_writer = SummaryWriter
+        self._writer: SummaryWriter | None = None
+
+    def started(self, plan: RunPlan) -> None:
+        # Steps after the checkpoint at which a run goes on are logged again; TensorBoard is to forget the old ones.
+        again = plan.start_step + 1 if plan.start_step else None
+        self._writer = self._make_writer(str(plan.run_dir / "tensorboard"), purge_step=again)
+
+    def logged(self, row: Mapping[str, float]) -> None:
+        self._write({f"{'loop' if name in LOOP_FIGURES else 'training'}/{name}": row[name] for name in row}, row)
+
+    def validated(self, row: Mapping[str, float], best: bool) -> None:
+        self._write({f"validation/{name.removeprefix('val_')}": row[name] for name in row}, row)
+        if self._writer is not None:
+            self._writer.flush()
+
+    def ended(self, outcome: Outcome) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self, figures: Mapping[str, float], row: Mapping[str, float]) -> None:
+        for tag, value in figures.items():
+            if self._writer is not None and tag.split("/")[1] not in {"step", "minutes"}:
+                self._writer.add_scalar(tag, value, int(row["step"]))
