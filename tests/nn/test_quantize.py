@@ -184,3 +184,17 @@ def test_initialisation_lowers_the_distortion_and_survives_a_training_step(quant
     assert after < 0.7 * before
     quantizer.train()(z)
     torch.testing.assert_close(quantizer.codebook, placed, atol=0.02, rtol=0)
+
+
+def test_training_goes_on_from_the_exported_tensors(quantizer: VectorQuantizer) -> None:
+    """What a model file holds, entries and code lengths, is enough to follow on without a jump."""
+    for step in range(20):
+        quantizer(latents(step))
+    fresh = VectorQuantizer(K, D)
+    exported = {name: t for name, t in quantizer.state_dict().items() if not name.startswith("ema_")}
+    fresh.load_state_dict(exported, strict=False)
+    fresh.resume()
+    torch.testing.assert_close(fresh.ema_usage, quantizer.ema_usage / quantizer.ema_usage.sum(), atol=1e-4, rtol=0)
+    quantizer(latents(20))
+    fresh(latents(20))
+    torch.testing.assert_close(fresh.codebook, quantizer.codebook, atol=2e-3, rtol=0)

@@ -133,6 +133,13 @@ class VectorQuantizer(nn.Module):
         self.ema_sums.copy_(centres * self.ema_usage[:, None])
 
     @torch.no_grad()
+    def resume(self) -> None:
+        """Take the code lengths as usage of late: for training that goes on from a saved model."""
+        self._set_usage(torch.exp2(-self.code_bits))
+        self.ema_sums.copy_(self.codebook * self.ema_usage[:, None])
+        self.ema_steps.fill_(1)  # the codebook has its place
+
+    @torch.no_grad()
     def _follow(self, z: Tensor, codes: Tensor) -> Tensor:
         """One step of the moving averages for latents [N, D] with codes [N]; returns the share of each entry [K]."""
         K, N = self.codebook_size, z.shape[0]
