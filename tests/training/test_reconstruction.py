@@ -10,11 +10,11 @@ import torch
 from tiny_packs import audio_pack, image_pack
 
 from vqc.data.batches import ImageBatches, WaveformBatches
-from vqc.errors import TrainingError
+from vqc.errors import OptionError, TrainingError
 from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.loop import LoopConfig, Trainer
-from vqc.training.reconstruction import ReconstructionTask, evaluate
+from vqc.training.reconstruction import ReconstructionConfig, ReconstructionTask, evaluate
 
 
 def smooth_images(count: int, seed: int) -> np.ndarray:
@@ -34,13 +34,13 @@ def task() -> ReconstructionTask:
         ImageVQVAE(config),
         ImageBatches(image_pack(list(images.transpose(0, 2, 3, 1))), batch_size=16, seed=0),
         [torch.from_numpy(smooth_images(50, 1)).float() / 255],
+        ReconstructionConfig(batch_size=16, free_steps=40),
         variance=float((images / 255).var()),
-        free_steps=40,
     )
 
 
 def test_the_loss_is_equation_3_in_units_of_the_variance(task: ReconstructionTask) -> None:
-    task.free_steps = 0
+    task.config = ReconstructionConfig(free_steps=0)
     batch = task.batch(5)
     out = task.model.eval()(batch)
     losses = task.loss(batch, 5)
@@ -68,8 +68,8 @@ def test_a_waveform_model_learns_through_its_codebook(tmp_path: Path) -> None:
         AudioVQVAE(config),
         WaveformBatches(audio_pack([*waveforms, waveforms[0]], held_out=[3]), length=512, batch_size=8, seed=0),
         [torch.from_numpy(np.stack(waveforms)[:, :4_096])],
+        ReconstructionConfig(batch_size=8, free_steps=40),
         variance=0.125,
-        free_steps=40,
     )
     Trainer(task, LoopConfig(steps=160, learning_rate=5e-3, warmup_steps=5, ema_decay=0.9), tmp_path).run()
     assert evaluate(task.model, task.validation)["mse"] < 0.25 * task.variance
@@ -82,7 +82,79 @@ def test_figures_are_over_all_samples_of_clamped_reconstructions(task: Reconstru
     batches = [torch.full((1, 3, 8, 8), 0.5), torch.zeros(3, 3, 8, 8)]
     figures = evaluate(model, batches)
     assert figures["mse"] == pytest.approx((0.25 + 3) / 4)
-    assert 1 <= figures["perplexity"] <= 4 * 4
+    assert figures["psnr"] == pytest.approx(-10 * np.log10(3.25 / 4))
+    assert 1 <= figures["perplexity"] <= figures["codes_used"] <= 4 * 4
+    codes = torch.cat([model.encode(batch, 1).flatten() for batch in batches])
+    assert figures["codes_used"] == len(codes.unique())
+
+
+def test_waveforms_are_measured_against_their_power() -> None:
+    torch.manual_seed(0)
+    config = AudioVQVAEConfig(widths=(4, 4), strides=(4, 4), residual_width=4, codebook_size=4, codebook_dim=2)
+    model = AudioVQVAE(config).eval()
+    for parameter in model.decoder.parameters():
+        torch.nn.init.zeros_(parameter)  # silence, whatever the codes
+    loud, quiet = torch.full((1, 1_600), 0.5), torch.full((1, 800), 0.1)
+    figures = evaluate(model, [loud, quiet])
+    assert figures["mse"] == pytest.approx((2 * 0.25 + 0.01) / 3)
+    assert figures["relative_mse"] == pytest.approx(1)
+    assert figures["snr"] == pytest.approx(0, abs=1e-5)
+    assert figures["mel"] > 1
+
+
+def test_the_codebook_is_placed_once_and_on_enough_latents(task: ReconstructionTask) -> None:
+    task.config = ReconstructionConfig(free_steps=3)
+    drawn: list[int] = []
+    batches = task.batches
+    task.batches = lambda step: (drawn.append(step), batches(step)[:1, :, :4, :4])[1]  # one latent a batch
+    batch = torch.rand(16, 3, 16, 16)
+    task.loss(batch, 2)
+    assert not drawn
+    task.loss(batch, 3)
+    assert drawn == list(range(3, 3 + 4 * 32)), "four latents for each of 32 entries"
+    task.loss(batch, 3)  # another batch of the same step, when gradients are accumulated
+    assert len(drawn) == 4 * 32
+
+
+def test_the_score_is_the_squared_error_unless_there_are_other_losses(task: ReconstructionTask) -> None:
+    task.model.eval()
+    figures = task.validate()
+    assert figures["score"] == figures["mse"]
+    both = ReconstructionTask(
+        task.model, task.batches, task.validation, ReconstructionConfig(mse=0.5, l1=2.0), variance=0.25
+    )
+    (batch,) = task.validation
+    error = task.model(batch).signal - batch
+    expected = 0.5 * error.square().mean() / 0.25 + 2 * error.abs().mean() / 0.5
+    assert both.validate()["score"] == pytest.approx(expected.item(), rel=1e-5)
+    assert both.validate()["mse"] == figures["mse"]
+
+
+def test_the_decibels_of_a_step_are_those_of_its_squared_error(task: ReconstructionTask) -> None:
+    for step in (0, 50):
+        logged = task.loss(task.batch(0), step).logged
+        assert float(logged["psnr"]) == pytest.approx(-10 * np.log10(float(logged["mse"])), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"l1": -1.0}, "l1"),
+        ({"mse": float("nan")}, "mse"),
+        ({"mse": 0.0}, "nothing compares"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"free_steps": -1}, "free_steps"),
+    ],
+)
+def test_settings_without_sense_are_refused(values: dict[str, float], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        ReconstructionConfig(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["stft", "mel"])
+def test_images_are_not_compared_as_sounds(task: ReconstructionTask, name: str) -> None:
+    with pytest.raises(OptionError, match=f"'{name}' compares sounds"):
+        ReconstructionTask(task.model, task.batches, task.validation, ReconstructionConfig(**{name: 1.0}), variance=1.0)
 
 
 def test_constant_signals_are_refused(task: ReconstructionTask) -> None:

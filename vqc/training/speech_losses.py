@@ -1,9 +1,9 @@
 """What makes two spoken waveforms sound alike, as differentiable losses on [B, T] at 16 kHz.
 
-`LogMelLoss` compares spectra at several resolutions. `LoudnessLoss` follows the perceptual model of PESQ (ITU-T P.862:
-Bark bands, Zwicker loudness, masking, added sounds weigh more), as Martín-Doñas et al. 2018 did (PMSQE).
-`EnvelopeCorrelationLoss` follows STOI (Taal et al. 2011). A model trained with the last two has seen relatives of two
-metrics by which it will be measured: read PESQ and STOI together with a metric that was not trained on.
+`LogMelLoss` (of `vqc.training.losses`) compares spectra at several resolutions. `LoudnessLoss` follows the perceptual
+model of PESQ (ITU-T P.862: Bark bands, Zwicker loudness, masking, added sounds weigh more), as Martín-Doñas et al. 2018
+did (PMSQE). `EnvelopeCorrelationLoss` follows STOI (Taal et al. 2011). A model trained with the last two has seen
+relatives of two metrics by which it will be measured: read PESQ and STOI together with one that was not trained on.
 """
 
 from __future__ import annotations
@@ -11,31 +11,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vqc.nn.spectral import STFT, mel_matrix
+from vqc.nn.spectral import STFT
+from vqc.training.losses import LogMelLoss, power
+
+__all__ = ["ComplexSpectrumLoss", "EnvelopeCorrelationLoss", "LogMelLoss", "LoudnessLoss"]
 
 SAMPLE_RATE = 16_000
-
-
-def _power(stft: STFT, waveform: Tensor) -> Tensor:
-    spectrum: Tensor = stft(waveform)
-    return spectrum.real.square() + spectrum.imag.square()
-
-
-class LogMelLoss(nn.Module):
-    """Mean absolute difference of log-mel spectrograms (natural logarithm of amplitude) over several windows."""
-
-    def __init__(self, shapes: tuple[tuple[int, int], ...] = ((256, 32), (512, 56), (1024, 80), (2048, 96))) -> None:
-        super().__init__()
-        self.stfts = nn.ModuleList(STFT(window, window // 4) for window, _ in shapes)
-        self.mels = [mel_matrix(bands, window // 2 + 1, SAMPLE_RATE) / (window * 3 / 8) for window, bands in shapes]
-
-    def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
-        total = estimate.new_zeros(())
-        for stft, mel in zip(self.stfts, self.mels, strict=True):
-            assert isinstance(stft, STFT)
-            logs = [torch.log(_power(stft, x) @ mel.to(x) + 1e-8) for x in (estimate, target)]
-            total = total + 0.5 * (logs[0] - logs[1]).abs().mean()
-        return total / len(self.mels)
 
 
 class LoudnessLoss(nn.Module):
@@ -49,8 +30,8 @@ class LoudnessLoss(nn.Module):
 
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
         level = target.square().mean(1)[:, None, None].clamp_min(1e-7) * 192  # power of the speech in an average bin
-        wanted = _power(self.stft, target) @ self.bark / level
-        found = _power(self.stft, estimate) @ self.bark / level
+        wanted = power(self.stft, target) @ self.bark / level
+        found = power(self.stft, estimate) @ self.bark / level
         silent = 3e-5  # of the average: about the threshold of hearing at usual levels
         loudness = [((1 + p / silent) ** 0.23 - 1) for p in (wanted, found)]
         difference = (loudness[1] - loudness[0]).abs() - 0.25 * torch.minimum(loudness[0], loudness[1])
@@ -74,7 +55,7 @@ class EnvelopeCorrelationLoss(nn.Module):
         self.bands: Tensor
 
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
-        wanted, found = ((_power(self.stft, x) @ self.bands + 1e-7).sqrt() for x in (target, estimate))
+        wanted, found = ((power(self.stft, x) @ self.bands + 1e-7).sqrt() for x in (target, estimate))
         loud = wanted.square().sum(-1)
         active = (loud > loud.amax(1, keepdim=True) * 1e-4).unfold(1, self.frames, 8).float().mean(-1) > 0.5
         a, b = (x.unfold(1, self.frames, 8) for x in (wanted, found))  # [B, segments, bands, frames]

@@ -1,0 +1,61 @@
+"""A critic beside a decoder: which one, and what each of the two minimises."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from vqc.errors import OptionError
+from vqc.nn.discriminators import (
+    MultiResolutionDiscriminator,
+    PatchDiscriminator,
+    critic_hinge,
+    decoder_hinge,
+    feature_distance,
+)
+from vqc.training.protocols import Losses
+
+HEAD_START = 500  # steps that the critic learns before the decoder hears it
+PATCHES = {3: 70, 2: 34, 1: 16}  # strided layers → pixels a side that a score sees
+
+
+def make_critic(media: Literal["image", "audio"], side: int, width: int) -> nn.Module:
+    """A critic of images with sides of `side` pixels or more, or of waveforms; OptionError when these are too small."""
+    if media == "audio":
+        return MultiResolutionDiscriminator(width=width)
+    fitting = [layers for layers, seen in PATCHES.items() if seen <= side]
+    if not fitting:
+        raise OptionError(
+            f"a critic needs images of at least 16 pixels a side, these have {side}; leave adversarial at 0"
+        )
+    return PatchDiscriminator(width=width, strided_layers=fitting[0])
+
+
+class Adversary:
+    """What critic and decoder want of a reconstruction; the critic begins a little before step `start`.
+
+    The critic sees the reconstruction that the decoder was judged by, so that it is made once.
+    """
+
+    def __init__(self, critic: nn.Module, weight: float, feature_matching: float, start: int) -> None:
+        self.critic, self.weight, self.feature_matching, self.start = critic, weight, feature_matching, start
+        self._made: Tensor | None = None
+
+    def urge(self, made: Tensor, original: Tensor, step: int) -> Losses:
+        """What the decoder minimises besides; nothing before `start`."""
+        self._made = made.detach()
+        if step < self.start:
+            nothing = made.new_zeros(())
+            return Losses(nothing, {"adversarial": nothing, "features": nothing})
+        judged, wanted = self.critic(made), self.critic(original)
+        hinge, features = decoder_hinge(judged), feature_distance(wanted, judged)
+        total = self.weight * (hinge + self.feature_matching * features)
+        return Losses(total, {"adversarial": hinge.detach(), "features": features.detach()})
+
+    def critic_loss(self, original: Tensor, step: int) -> Losses:
+        """What the critic minimises; without a gradient before it begins."""
+        assert self._made is not None, "the decoder has its turn first"
+        if step < self.start - HEAD_START:
+            return Losses(original.new_zeros(()), {})
+        return Losses(critic_hinge(self.critic(original), self.critic(self._made)), {})
