@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from vqc.data.batches import Shard
+from vqc.data.packs import AudioPack, ImagePack
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.prior import CodePrior, prior_config
 from vqc.training.code_cache import CachedCodes, open_codes
-from vqc.training.prior import PriorTask, PriorTaskConfig
+from vqc.training.prior import PriorTask, PriorTaskConfig, relative_chances
 
 
 class Images:
@@ -172,6 +173,20 @@ def test_validation_looks_at_as_many_codes_as_asked_for(
     monkeypatch.setattr(task.prior, "bits", lambda c, q: seen.append(c.numel()) or original(c, q))
     task.measure(1)
     assert 250 < sum(seen) <= 500
+
+
+def test_chances_do_not_count_the_length_twice() -> None:
+    pack = object.__new__(AudioPack)
+    pack.training, pack.lengths = [0, 2], np.array([100, 7, 300])
+    pack.chances = np.array([0.25, 0.75])  # in proportion to the lengths
+    chances = relative_chances(pack)
+    assert chances is not None
+    assert chances[0] == pytest.approx(chances[2])
+    images = object.__new__(ImagePack)
+    images.training, images.chances = [1, 4], np.array([0.1, 0.9])
+    assert relative_chances(images) == {1: 0.1, 4: 0.9}
+    images.chances = None
+    assert relative_chances(images) is None
 
 
 def test_sequences_are_learnt_below_their_tables(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vqc.data.batches import WHOLE, Shard, random_for
+from vqc.data.packs import AudioPack, ImagePack
 from vqc.entropy.tables import ideal_bits
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
@@ -141,6 +142,14 @@ class PriorTask:
             codes += symbols.size
             values += int(streams.values[batch].sum())
         return PriorFigures(bits / codes, order0 / codes, bits / values)
+
+
+def relative_chances(pack: ImagePack | AudioPack) -> dict[int, float] | None:
+    """What `PriorTask` takes as chances: those of the pack, which favour long recordings, of items of one size."""
+    if pack.chances is None:
+        return None
+    sizes = pack.lengths[pack.training] if isinstance(pack, AudioPack) else 1
+    return dict(zip(pack.training, (pack.chances / sizes).tolist(), strict=True))
 
 
 def _cumulative_chances(streams: CodeStreams, chances: Mapping[int, float] | None) -> NDArray[np.float64]:
