@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from tiny_packs import image_pack
 
-from vqc.data.images import Picture, write_image
+from vqc.data.batches import Shard
+from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.photo import MEANS, PhotoConfig, PhotoModel
-from vqc.training.photo import PhotoData, PhotoTask, PhotoTaskConfig, initialise, prepare_photos, rate_distortion
+from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import refit, sample_images, without_idle_groups
 
 CONFIG = PhotoConfig(
@@ -23,15 +23,15 @@ CONFIG = PhotoConfig(
     prediction_width=8,
     default_quality=2,
 )
-TASK = PhotoTaskConfig(side=64, validation_side=64, crops=1)
+TASK = PhotoTaskConfig(side=64, validation_side=64, batch_size=2)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> PhotoData:
+def data() -> ImagePack:
     """21 pictures of overlapping rectangles with a little noise: two are held out."""
-    folder = tmp_path_factory.mktemp("photos")
+    images = []
     generator = np.random.default_rng(0)
-    for i in range(21):
+    for _i in range(21):
         pixels = np.full((80, 96, 3), generator.integers(0, 256, 3), np.float64)
         for _ in range(12):
             top, left = generator.integers(0, 70, 2)
@@ -39,32 +39,30 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PhotoData:
                 0, 256, 3
             )
         pixels += generator.normal(0, 4, pixels.shape)
-        write_image(folder / f"{i:02}.png", Picture(pixels.clip(0, 255).astype(np.uint8), None))
-    run = folder / "run"
-    prepare_photos(folder, run)
-    return PhotoData(run)
+        images.append(pixels.clip(0, 255).astype(np.uint8))
+    return image_pack(images, held_out=(0, 20))
 
 
 @pytest.fixture(scope="module")
-def started(data: PhotoData) -> PhotoModel:
+def started(data: ImagePack) -> PhotoModel:
     torch.manual_seed(0)
     model = PhotoModel(CONFIG).eval()
     initialise(model, data, crops=6)
     return model
 
 
-def test_every_twentieth_photo_is_held_out(data: PhotoData) -> None:
-    assert data.validation == [0, 20]
-    assert sorted(data.validation + data.training) == list(range(21))
-    assert data.photo(3).shape == (80, 96, 3)
+def test_processes_see_the_rows_of_the_whole_batch(data: ImagePack, started: PhotoModel) -> None:
+    config = PhotoTaskConfig(side=64, validation_side=64, batch_size=8)
+    images, levels = PhotoTask(started, data, config, seed=3).batch(5)
+    parts = [PhotoTask(started, data, config, seed=3, shard=Shard(rank, 2)).batch(5) for rank in range(2)]
+    assert torch.equal(torch.cat([part[0] for part in parts]), images)
+    assert torch.equal(torch.cat([part[1] for part in parts]), levels)
+    assert [len(set(part[1].tolist())) for part in parts] == [2, 2], "codebook statistics are added up level by level"
+    with pytest.raises(TrainingError, match="even part"):
+        PhotoTask(started, data, config, shard=Shard(0, 8))
 
 
-def test_too_few_photos_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="holds 0 photos"):
-        prepare_photos(tmp_path, tmp_path / "run")
-
-
-def test_batches_depend_on_step_alone_and_all_levels_come(data: PhotoData, started: PhotoModel) -> None:
+def test_batches_depend_on_step_alone_and_all_levels_come(data: ImagePack, started: PhotoModel) -> None:
     task, again = (PhotoTask(started, data, TASK) for _ in range(2))
     images, levels = task.batch(5)
     task.batch(6)
@@ -75,16 +73,16 @@ def test_batches_depend_on_step_alone_and_all_levels_come(data: PhotoData, start
     assert sorted(levels.tolist()) == [0, 1]
 
 
-def test_the_start_is_a_codec_already(data: PhotoData, started: PhotoModel) -> None:
+def test_the_start_is_a_codec_already(data: ImagePack, started: PhotoModel) -> None:
     """More bits at the higher quality buy a better picture, and a better one than the mean colours of the blocks."""
-    images = list(data.whole(data.validation))
+    images = list(centres(data, data.validation))
     low, high = rate_distortion(started, images)
     flat = np.mean([-10 * np.log10(float((x - mean_colours(x)).square().mean())) for x in images])
     assert high.bits_per_pixel_ideal > low.bits_per_pixel_ideal
     assert high.psnr > low.psnr > flat + 1
 
 
-def test_a_few_steps_lower_the_loss(data: PhotoData, started: PhotoModel) -> None:
+def test_a_few_steps_lower_the_loss(data: ImagePack, started: PhotoModel) -> None:
     torch.manual_seed(0)
     model = PhotoModel(CONFIG)
     model.load_state_dict(started.state_dict())
@@ -108,7 +106,7 @@ def mean_colours(image: torch.Tensor) -> torch.Tensor:
     return small.repeat_interleave(16, 2).repeat_interleave(16, 3)
 
 
-def test_idle_code_maps_are_dropped_without_a_change(data: PhotoData, started: PhotoModel) -> None:
+def test_idle_code_maps_are_dropped_without_a_change(data: ImagePack, started: PhotoModel) -> None:
     """A code map that always says the same thing is not sent; decoding without it gives the same picture."""
     model = PhotoModel(CONFIG)
     model.load_state_dict(started.state_dict())

@@ -18,12 +18,13 @@ from vqc.cli.decompress import decompress
 from vqc.cli.info import info
 from vqc.cli.models import models
 from vqc.cli.printing import sentence, warn
+from vqc.cli.train import train
 from vqc.cli.verify import verify
 from vqc.errors import VQCError
 
 app = typer.Typer(
     name="vqc",
-    help="Compress photos and speech with small neural networks, and restore them.",
+    help="Compress photos and speech with small neural networks, restore them, and train such networks.",
     epilog="Example: vqc compress photo.png",
     no_args_is_help=True,
     add_completion=False,
@@ -53,7 +54,8 @@ app.command(epilog="Example: vqc compress photo.png -q 6", no_args_is_help=True)
 app.command(epilog="Example: vqc decompress photo.vqc -o photo.jpg", no_args_is_help=True)(decompress)
 app.command(epilog="Example: vqc info photo.vqc", no_args_is_help=True)(info)
 app.command(epilog="Example: vqc verify backup/*.vqc", no_args_is_help=True)(verify)
-app.command(epilog="Example: vqc models --json")(models)
+app.add_typer(models, name="models", epilog="Example: vqc models --json")
+app.add_typer(train, name="train")
 
 
 def terminated(signal_number: int, _frame: object) -> None:

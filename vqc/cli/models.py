@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from vqc.cli.options import JsonOption
+import typer
+
+from vqc.cli.options import ForceOption, JsonOption
 from vqc.cli.printing import print_fields, print_json, size
 
 if TYPE_CHECKING:
@@ -14,10 +17,21 @@ if TYPE_CHECKING:
 SHORT_DIGEST = 12  # hex digits: what a .vqc file holds
 
 
-def models(json: JsonOption = False) -> None:
-    """List the models at hand with their figures."""
+models = typer.Typer(
+    help="List the models at hand with their figures, or add one.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@models.callback()
+def list_all(context: typer.Context, json: JsonOption = False) -> None:
+    """List the models at hand with their figures, or add one."""
     from vqc.models.library import default_for, list_models, user_folder
 
+    if context.invoked_subcommand:
+        return
     found = list_models()
     if json:
         print_json([model_as_dict(info) for info in found])
@@ -27,6 +41,23 @@ def models(json: JsonOption = False) -> None:
         print_model(info, info.name + use)
         print()
     print(f"Further models are looked for in {user_folder()}")
+
+
+@models.command(epilog="Example: vqc models add my.safetensors", no_args_is_help=True)
+def add(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Model files.")],
+    force: ForceOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Add model files to those that compress and decompress find."""
+    from vqc.models.library import add_model
+
+    added = [add_model(file, replace=force) for file in files]
+    if json:
+        print_json([model_as_dict(info) for info in added])
+        return
+    for info in added:
+        print_fields({"model": info.name, "digest": info.digest[:SHORT_DIGEST], "file": str(info.path)})
 
 
 def model_as_dict(info: ModelInfo) -> dict[str, Any]:

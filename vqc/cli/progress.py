@@ -58,6 +58,13 @@ class ProgressBar:
             if self.bar is not None and self.task is not None:
                 self.bar.update(self.task, completed=self.done + share)
 
+    def at(self, done: int, total: int) -> None:
+        """So many of all are done, where the total becomes known on the way."""
+        with self.lock:
+            self.done, self.total = float(done), total
+            if self.bar is not None and self.task is not None:
+                self.bar.update(self.task, completed=done, total=total)
+
     def warn(self, text: str) -> None:
         """Prints one line on stderr without tearing the bar."""
         with self.lock:

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from vqc.errors import CheckpointError, ModelNotFoundError
+from vqc.atomic import write_atomically
+from vqc.errors import CheckpointError, ModelNotFoundError, OutputError
 from vqc.models.info import ModelInfo, read_info
 
 if TYPE_CHECKING:
@@ -64,8 +65,33 @@ def find_by_digest(prefix: bytes) -> ModelInfo:
             return info
     raise ModelNotFoundError(
         f"the file was made with the model {prefix.hex()}, which is not here ({_known(models)}); "
-        f"put its {SUFFIX} file into {user_folder()}"
+        f"get its {SUFFIX} file and run: vqc models add FILE"
     )
+
+
+def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> ModelInfo:
+    """Copy a model file into the user's folder, as NAME.safetensors, once its weights are found to match its digest.
+
+    CheckpointError: the file is no model, or damaged. OutputError: another model of that name is there (a bundled one
+    is never replaced), or the folder cannot be written.
+    """
+    from vqc.models.checkpoint import load_checkpoint
+
+    info = load_checkpoint(source).info
+    target = user_folder() / f"{info.name}{SUFFIX}"
+    for other in list_models():
+        if other.name == info.name and other.digest == info.digest:
+            return other
+        if other.name == info.name and (other.path.parent == BUNDLED_FOLDER or not replace):
+            kind = "a bundled model" if other.path.parent == BUNDLED_FOLDER else "another model"
+            way = "" if other.path.parent == BUNDLED_FOLDER else " with --force to replace it, or"
+            raise OutputError(
+                f"{kind} is called {info.name!r} already ({other.digest[:12]}); add this one{way} under another name, "
+                "which --name gives in training"
+            )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, Path(source).read_bytes(), overwrite=True)
+    return read_info(target)
 
 
 def default_for(media: Literal["image", "audio"]) -> str:

@@ -107,12 +107,9 @@ class PhotoModel(ImageModel):
         return np.concatenate([from_residuals(symbols[:MEANS], MEAN_CODES), symbols[MEANS:]])
 
     def encode(self, image: Tensor, quality: int) -> Tensor:
-        levels = torch.tensor([quality - 1], device=image.device)
-        latents = self.latents(image, levels)
-        means = self.mean_codes(latents)
-        rest = latents[:, MEANS:] - self.predicted(self.mean_values(means), levels)
-        codes = self.quantizer.encode(_rows(rest), quality - 1, len(self.codebook_sizes(quality)) - MEANS)
-        return torch.cat([means, _maps(codes, rest)], 1)
+        means, rows = self.mean_codes_and_rest(image, quality)
+        codes = self.quantizer.encode(rows, quality - 1, len(self.codebook_sizes(quality)) - MEANS)
+        return torch.cat([means, _maps(codes, means)], 1)
 
     def decode(self, codes: Tensor, quality: int) -> Tensor:
         levels = torch.tensor([quality - 1], device=codes.device)
@@ -130,6 +127,13 @@ class PhotoModel(ImageModel):
         features = coefficients / self._scale()
         latents: Tensor = coefficients / self._steps(levels) + self.analysis(4 * centred, features, levels)
         return latents
+
+    def mean_codes_and_rest(self, image: Tensor, quality: int) -> tuple[Tensor, Tensor]:
+        """Image [B, 3, H, W] to mean codes int64 [B, 3, h, w] and the rest for the quantizer, rows [B·h·w, D - 3]."""
+        levels = torch.tensor([quality - 1], device=image.device)
+        latents = self.latents(image, levels)
+        means = self.mean_codes(latents)
+        return means, _rows(latents[:, MEANS:] - self.predicted(self.mean_values(means), levels))
 
     def mean_codes(self, latents: Tensor) -> Tensor:
         """Codes int64 [B, 3, h, w] of the first three latents."""

@@ -38,6 +38,7 @@ class VQVAEConfig:
     codebook_update: Literal["ema", "loss", "dynamic"] = "ema"
     codebook_decay: float = 0.99
     max_codebook_size: int = field(default=0, metadata=WRITTEN_WHEN_SET)  # of a dynamic codebook
+    revive_below: float = field(default=0.05, metadata=WRITTEN_WHEN_SET)  # of the average use: an entry is dead
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.strides) or not self.strides:
@@ -117,18 +118,19 @@ class VQVAE(CodecModel):
             self.config, codebook_size=quantizer.codebook_size, codebook_update="ema", max_codebook_size=0
         )
         model = type(self)(final)
-        model.encoder, model.quantizer, model.decoder = self.encoder, quantizer, self.decoder
+        for name, part in self.named_children():
+            setattr(model, name, quantizer if name == "quantizer" else part)
         return model.to(quantizer.codebook.device).train(self.training)
 
 
 def build_quantizer(config: VQVAEConfig) -> VectorQuantizer:
     """The codebook that a config asks for."""
-    size, dim, weight, decay = (
-        config.codebook_size,
-        config.codebook_dim,
-        config.commitment_weight,
-        config.codebook_decay,
-    )
+    size, dim = config.codebook_size, config.codebook_dim
+    rest = {
+        "commitment_weight": config.commitment_weight,
+        "decay": config.codebook_decay,
+        "revive_below": config.revive_below,
+    }
     if config.codebook_update == "dynamic":
-        return DynamicVectorQuantizer(size, dim, config.max_codebook_size, commitment_weight=weight, decay=decay)
-    return VectorQuantizer(size, dim, commitment_weight=weight, update=config.codebook_update, decay=decay)
+        return DynamicVectorQuantizer(size, dim, config.max_codebook_size, **rest)
+    return VectorQuantizer(size, dim, update=config.codebook_update, **rest)

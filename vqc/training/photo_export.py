@@ -8,49 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vqc.data.packs import ImagePack
 from vqc.models.photo import MEANS, PhotoModel
-from vqc.training.photo import PhotoData
+from vqc.training.photo import centres
 
 IDLE = 0.9998  # a code map in which one code is more frequent than this carries next to nothing
-
-
-@torch.no_grad()
-def dictionary_statistics(model: PhotoModel, images: list[Tensor]) -> list[list[tuple[Tensor, Tensor]]]:
-    """Hits [G, K] and sums [G, K, D] of each shape of the quantizer at each level on these images."""
-    gathered = []
-    for level in range(model.qualities):
-        levels = torch.tensor([level])
-        shapes = model.config.shapes
-        sums = [
-            (torch.zeros(g, k, dtype=torch.float64), torch.zeros(g, k, d, dtype=torch.float64)) for g, d, k in shapes
-        ]
-        for image in images:
-            latents = model.latents(image, levels)
-            means = model.mean_values(model.mean_codes(latents))
-            rest = latents[:, MEANS:] - model.predicted(means, levels)
-            rows = rest.permute(0, 2, 3, 1).flatten(0, 2)
-            codes = model.quantizer.encode(rows, level)
-            first_dim = first_group = 0
-            for (hits, total), (groups, dims, _) in zip(sums, shapes, strict=True):
-                z = (
-                    rows[:, first_dim : first_dim + groups * dims]
-                    .reshape(len(rows), groups, dims)
-                    .transpose(0, 1)
-                    .double()
-                )
-                k = codes[:, first_group : first_group + groups].T.contiguous()
-                hits.scatter_add_(1, k, torch.ones(k.shape, dtype=torch.float64))
-                total.scatter_add_(1, k[..., None].expand(-1, -1, dims), z.contiguous())
-                first_dim, first_group = first_dim + groups * dims, first_group + groups
-        gathered.append(sums)
-    return gathered
 
 
 @torch.no_grad()
 def refit(model: PhotoModel, images: list[Tensor]) -> list[list[Tensor]]:
     """One step of k-means on the dictionaries, probabilities included; returns the hits of each level and shape."""
     everything = []
-    for level, sums in enumerate(dictionary_statistics(model, images)):
+    for level in range(model.qualities):
+        rows = torch.cat([model.mean_codes_and_rest(image, level + 1)[1] for image in images])
+        sums = model.quantizer.statistics(rows, level)
         everything.append([hits for hits, _ in sums])
         for i, (hits, total) in enumerate(sums):
             used = hits >= 4  # too few to tell a mean
@@ -95,8 +66,8 @@ def _put_commonest_first(model: PhotoModel, level: int, hits: list[Tensor], from
             group += 1
 
 
-def sample_images(data: PhotoData, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:
+def sample_images(pack: ImagePack, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:
     """The centres of training photos, chosen at random."""
     generator = np.random.default_rng(seed)
-    chosen = generator.permutation(data.training)[:photos]
-    return list(data.whole([int(i) for i in chosen], side))
+    chosen = generator.permutation(pack.training)[:photos]
+    return list(centres(pack, [int(i) for i in chosen], side))

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from vqc.models.speech import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechModel
 from vqc.nn.grouped_ecvq import GroupedECVQ
-from vqc.training.speech import RateTargets, SpeechData
+from vqc.training.speech import SpeechData, SpeechTaskConfig
 
 _TOLERANCE = 0.01
 
 
 @torch.no_grad()
-def calibrate(model: SpeechModel, waveforms: list[Tensor], targets: RateTargets) -> None:
+def calibrate(model: SpeechModel, waveforms: list[Tensor], config: SpeechTaskConfig) -> None:
     """Set each quality to its rates on [1, T] waveforms: scale before the dictionary, and k-means of the dictionary.
 
     The networks stay as they are: they see the latents in their own units, whatever the scale at which these are coded.
@@ -24,7 +24,7 @@ def calibrate(model: SpeechModel, waveforms: list[Tensor], targets: RateTargets)
     for level in range(model.qualities):
         latents = [model.linear_latents(x) + model.encoder(x, level + 1) for x in log_mels]
         rows, gain = torch.cat(latents, 1)[0], model.envelope_gain[level]
-        _set_rate(model.envelope_vq, rows, gain, level, targets.envelope[level] * CODE_HOP / SAMPLE_RATE)
+        _set_rate(model.envelope_vq, rows, gain, level, config.envelope_bps[level] * CODE_HOP / SAMPLE_RATE)
         if not model.codes_waveform(level + 1):
             continue
         parts = []
@@ -33,7 +33,7 @@ def calibrate(model: SpeechModel, waveforms: list[Tensor], targets: RateTargets)
             envelope = (model.envelope_vq.decode(codes, level) / gain)[None]
             parts.append(model.mdct_latents(waveform, envelope, level + 1)[0])
         scale = model.waveform_gain[level]
-        target = targets.waveform[level] * CODE_HOP / SAMPLE_RATE / PITCHES
+        target = config.waveform_bps[level] * CODE_HOP / SAMPLE_RATE / PITCHES
         _set_rate(model.waveform_vq, torch.cat(parts) / scale, scale, level, target)
 
 
@@ -51,6 +51,7 @@ def _set_rate(vq: GroupedECVQ, rows: Tensor, scale: Tensor, level: int, target: 
 
 def spoken(data: SpeechData, count: int, *, seed: int = 1) -> list[Tensor]:
     """Training utterances [1, T], drawn like the crops of training, padded to whole code frames."""
-    chosen = np.random.default_rng(seed).choice(len(data.training), count, replace=False, p=data.chances)
-    waveforms = [data.utterance(data.training[int(i)]) for i in chosen]
+    training = data.pack.training
+    chosen = np.random.default_rng(seed).choice(training, min(count, len(training)), replace=False, p=data.chances)
+    waveforms = [data.utterance(int(i)) for i in chosen]
     return [torch.from_numpy(np.pad(w, (0, -len(w) % CODE_HOP)))[None] for w in waveforms]

@@ -1,0 +1,101 @@
+"""Presets and overrides: every bundled preset resolves, a mistake names what was meant."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from vqc.cli.training import toml
+from vqc.errors import OptionError
+from vqc.models.registry import model_classes
+from vqc.training.settings import PRESETS, parse_override, parse_time, preset_names, read_preset, resolve
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_resolves_and_says_only_what_differs_from_the_defaults(name: str) -> None:
+    tables = read_preset(name)
+    settings = resolve(tables)
+    plain = resolve({"kind": tables["kind"]})
+    for section in ("model", "task", "loop"):
+        for key in tables.get(section, {}):
+            assert getattr(getattr(settings, section), key) != getattr(getattr(plain, section), key), key
+    model_classes(settings.kind)[1](settings.model)
+
+
+def test_the_record_of_a_run_resolves_to_the_same_settings(tmp_path: Path) -> None:
+    settings = resolve(read_preset("librispeech"), ["task.crop=640", "loop.minutes=none", "loop.steps=7"])
+    record = json.loads(json.dumps(settings.as_dict()))
+    assert resolve(record) == settings
+    assert (settings.loop.minutes, settings.loop.steps) == (None, 7)
+
+
+def test_printed_settings_are_a_preset(tmp_path: Path) -> None:
+    settings = resolve(read_preset("photo"))
+    lines = [f"kind = {toml(settings.kind)}"]
+    for section, values in settings.as_dict().items():
+        if section != "kind":
+            lines += [f"[{section}]", *(f"{k} = {toml(v)}" for k, v in values.items() if v is not None)]
+    file = tmp_path / "mine.toml"
+    file.write_text("\n".join(lines))
+    assert resolve(read_preset(str(file))) == settings
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.codebok_size=4", "did you mean 'codebook_size'"),
+        ("modle.codebook_size=4", "did you mean 'model'"),
+        ("loop.learning_rate=fast", "type float is expected"),
+        ("task.batch_size=1.5", "type int is expected"),
+        ("model.strides=[3]", "strides"),
+        ("batch_size=3", "section.key=value"),
+        ("loop.steps", "section.key=value"),
+        ("loop.minutes=[3]", "a number is expected"),
+    ],
+)
+def test_a_wrong_override_is_one_sentence(override: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        resolve(read_preset("cifar10"), [override])
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(OptionError, match="did you mean 'librispeech'"):
+        read_preset("librispech")
+
+
+def test_damaged_and_missing_preset_files_are_one_sentence(tmp_path: Path) -> None:
+    broken = tmp_path / "mine.toml"
+    broken.write_text("kind = ")
+    for name in (str(broken), str(tmp_path / "no.json")):
+        with pytest.raises(OptionError, match="preset"):
+            read_preset(name)
+    broken.write_text("kind = 'vae'")
+    with pytest.raises(OptionError, match="one of image-vqvae"):
+        resolve(read_preset(str(broken)))
+
+
+def test_values_are_toml_and_words_are_strings() -> None:
+    assert parse_override("model.widths=[8, 16]") == ("model", "widths", [8, 16])
+    assert parse_override("loop.precision=bfloat16") == ("loop", "precision", "bfloat16")
+    assert parse_override(' loop.precision = "auto"') == ("loop", "precision", "auto")
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("90s", 1.5), ("30m", 30), ("2h", 120), ("1h30m", 90), ("45", 45)])
+def test_times(text: str, minutes: float) -> None:
+    assert parse_time(text) == pytest.approx(minutes)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-3m", "2d", "0", "nan", "1e9h"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="not one like 90s"):
+        parse_time(text)
+
+
+def test_presets_begin_with_a_comment_that_says_what_they_are() -> None:
+    for path in PRESETS.glob("*.toml"):
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# ")
+        assert tomllib.loads(text)

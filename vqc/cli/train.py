@@ -1,0 +1,175 @@
+"""`vqc train`: image, audio and prior begin or go on with a run, export and plot look at one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption
+from vqc.errors import OptionError, OutputError
+
+if TYPE_CHECKING:
+    from vqc.cli.training import Request
+
+train = typer.Typer(
+    help="Train your own codec.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DEFAULT_PRESETS = {"image": "photo", "audio": "speech"}
+
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option("--data", metavar="DATA", help="Folder, or a named set such as cifar10 or LibriSpeech; repeatable."),
+]
+DownloadOption = Annotated[bool, typer.Option("--download", help="Get named sets that are not here yet.")]
+PresetOption = Annotated[
+    str | None, typer.Option("--preset", metavar="NAME", help="Settings to begin with, or a TOML file of your own.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as model.codebook_size=1024; repeatable."),
+]
+RunOption = Annotated[Path | None, typer.Option("--run", metavar="DIR", help="Run folder. [default: runs/PRESET]")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")]
+StartOption = Annotated[
+    str | None, typer.Option("--start", metavar="MODEL", help="Begin with the weights of a model instead of nothing.")
+]
+StepsOption = Annotated[int | None, typer.Option("--steps", metavar="N", min=1, help="Stop after so many steps.")]
+TimeOption = Annotated[
+    str | None, typer.Option("--time", metavar="TIME", help="Training time, such as 30m or 2h; the schedule fits it.")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Model file. [default: RUN/model.safetensors]")
+]
+NameOption = Annotated[str | None, typer.Option("--name", help="Name of the model. [default: the output's, or PRESET]")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads to train with.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of all random choices.")]
+TensorBoardOption = Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard, in the run folder.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show size, cost, rates and time a step; train nothing.")]
+
+
+def command_for(media: Literal["image", "audio"], what: str) -> Callable[..., None]:
+    """The command that trains a codec of a medium."""
+
+    def command(
+        data: DataOption = None,
+        download: DownloadOption = False,
+        preset: PresetOption = None,
+        overrides: SetOption = None,
+        run: RunOption = None,
+        resume: ResumeOption = False,
+        start: StartOption = None,
+        steps: StepsOption = None,
+        time: TimeOption = None,
+        output: OutputOption = None,
+        name: NameOption = None,
+        device: DeviceOption = "auto",
+        threads: ThreadsOption = None,
+        seed: SeedOption = None,
+        tensorboard: TensorBoardOption = False,
+        dry_run: DryRunOption = False,
+        force: ForceOption = False,
+        json: JsonOption = False,
+        quiet: QuietOption = False,
+    ) -> None:
+        from vqc.cli.training import Request, run_training
+
+        request = Request(
+            media=media,
+            data=tuple(data or ()),
+            download=download,
+            preset=preset or ("" if resume else DEFAULT_PRESETS[media]),
+            overrides=_overrides(overrides, steps, time, seed),
+            folder=run,
+            resume=resume,
+            start=start or "",
+            output=output,
+            name=name,
+            device=device,
+            threads=threads,
+            tensorboard=tensorboard,
+            dry_run=dry_run,
+            force=force,
+            json=json,
+            quiet=quiet,
+        )
+        check(request)
+        run_training(request)
+
+    command.__doc__ = f"Train {what}."
+    return command
+
+
+def check(request: Request) -> None:
+    """Refuse what cannot be, before the slow work."""
+    if not request.data and not request.resume:
+        raise OptionError("--data is missing; give a folder, or the name of a data set")
+    if request.resume and request.folder is None:
+        raise OptionError("--resume needs --run with the folder of the run to go on with")
+    if request.resume and (request.preset or request.start):
+        raise OptionError("--resume goes on with the settings of the run; leave out --preset and --start")
+    if request.output is not None:
+        if request.output.suffix != ".safetensors":
+            raise OptionError(f"a model file ends in .safetensors, {request.output} does not")
+        if request.output.exists() and not request.force:
+            raise OutputError(f"{request.output} exists; give --force to replace it")
+        if not request.output.resolve().parent.is_dir():
+            raise OutputError(f"the folder of {request.output} does not exist; make it first")
+
+
+def _overrides(overrides: list[str] | None, steps: int | None, time: str | None, seed: int | None) -> tuple[str, ...]:
+    """--set and its short forms, in the notation of --set; what has a name of its own wins."""
+    extra = []
+    if steps is not None:
+        extra.append(f"loop.steps={steps}")
+        if time is None:  # the steps alone decide
+            extra.append("loop.minutes=none")
+    if time is not None:
+        from vqc.training.settings import parse_time
+
+        extra.append(f"loop.minutes={parse_time(time)}")
+    if seed is not None:
+        extra.append(f"loop.seed={seed}")
+    return (*(overrides or ()), *extra)
+
+
+train.command("image", epilog="Example: vqc train image --data PHOTOS --time 2h", no_args_is_help=True)(
+    command_for("image", "an image codec on a folder of images or a named set")
+)
+train.command("audio", epilog="Example: vqc train audio --data LibriSpeech --time 2h", no_args_is_help=True)(
+    command_for("audio", "an audio codec on a folder of recordings or a named set")
+)
+
+
+@train.command(epilog="Example: vqc train export runs/photo -o my.safetensors", no_args_is_help=True)
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    output: OutputOption = None,
+    force: ForceOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the best weights of a run so far as a model file."""
+    from vqc.cli.training import export_run
+
+    export_run(run, output, force=force, json=json, quiet=quiet)
+
+
+@train.command(epilog="Example: vqc train plot runs/a runs/b -o compared.png", no_args_is_help=True)
+def plot(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders; several are compared.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder. [default: RUN/figures]")
+    ] = None,
+) -> None:
+    """Draw loss, validation and perplexity of runs."""
+    from vqc.training.figures import plot as draw
+
+    for path in draw(runs, output):
+        print(path)

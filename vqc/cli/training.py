@@ -1,0 +1,303 @@
+"""What `vqc train` does once its options are read: prepare, show, train, and say what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vqc.cli.models import in_words
+from vqc.cli.printing import duration, number, print_fields, print_json, size, warn
+from vqc.cli.progress import ProgressBar
+from vqc.errors import OptionError, OutputError, TrainingError
+
+if TYPE_CHECKING:
+    from vqc.training.distributed import Ranks
+    from vqc.training.estimate import Estimate, StepTime
+    from vqc.training.protocols import Observer
+    from vqc.training.session import Run, Trained
+    from vqc.training.settings import Settings
+
+SHORT_DIGEST = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of `vqc train image` and `vqc train audio`."""
+
+    media: Literal["image", "audio"]
+    data: tuple[str, ...]
+    download: bool
+    preset: str  # "": that of the run that is gone on with
+    overrides: tuple[str, ...]
+    folder: Path | None
+    resume: bool
+    start: str
+    output: Path | None
+    name: str | None
+    device: str
+    threads: int | None
+    tensorboard: bool
+    dry_run: bool
+    force: bool
+    json: bool
+    quiet: bool
+
+
+def run_training(request: Request) -> None:
+    """Train as asked, and print what came of it."""
+    import torch
+
+    from vqc.training.distributed import join
+
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    run = resumed_run(request) if request.resume else new_run(request)
+    with join() as ranks:
+        show = ranks.rank == 0 and not request.quiet
+        pack = open_data(run, request, show=show)
+        run = with_caption(run, pack)
+        if request.dry_run:
+            dry_run(run, pack, request)
+            return
+        if show:
+            print_settings(run.settings)
+        trained = train_and_watch(run, pack, ranks, request)
+    if ranks.rank == 0:
+        finish(run, pack, trained, request)
+
+
+def new_run(request: Request) -> Run:
+    """A run that begins."""
+    from vqc.models.library import find_by_name
+    from vqc.training.session import Run, exists
+    from vqc.training.settings import read_preset, resolve
+
+    settings = resolve(read_preset(request.preset), request.overrides, where=f"the preset {request.preset}")
+    check_media(settings, request)
+    folder = request.folder or Path("runs") / Path(request.preset).stem
+    if exists(folder) and not request.dry_run:
+        raise OutputError(f"{folder} holds a run already; add --resume to go on with it, or choose another --run")
+    start = str(find_by_name(request.start).path) if request.start else ""
+    name = request.name or (request.output.stem if request.output else Path(request.preset).stem)
+    return Run(folder=folder, name=name, settings=settings, sources=request.data, start=start)
+
+
+def resumed_run(request: Request) -> Run:
+    """A run that goes on, with the settings that were changed for it."""
+    import dataclasses
+
+    from vqc.training.session import read_run
+
+    assert request.folder is not None
+    run = read_run(request.folder, request.overrides)
+    check_media(run.settings, request)
+    return dataclasses.replace(run, sources=request.data or run.sources, name=request.name or run.name)
+
+
+def check_media(settings: Settings, request: Request) -> None:
+    """OptionError when a preset is for the other medium."""
+    from vqc.models.registry import model_classes
+
+    media = model_classes(settings.kind)[1].media
+    if media != request.media:
+        raise OptionError(
+            f"{settings.kind} models are for {media}, not for {request.media}; use vqc train {media}, or another preset"
+        )
+
+
+def with_caption(run: Run, pack: Any) -> Run:
+    """The run with what captions say of its data."""
+    import dataclasses
+
+    return dataclasses.replace(run, trained_on=pack.description)
+
+
+def open_data(run: Run, request: Request, *, show: bool) -> Any:
+    """The decoded data; the first time with a progress bar, always with the notes on what was left out."""
+    with ProgressBar("decoding", 1, quiet=not show) as bar:
+        pack = run.open_data(download=request.download, progress=bar.at)
+    for note in pack.notes if show else ():
+        warn(note)
+    return pack
+
+
+def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trained:
+    """Run the loop with its observers."""
+    from vqc.codec.opening import find_device
+    from vqc.training.session import train
+
+    first = ranks.rank == 0
+    device = find_device(request.device)
+    return train(
+        run,
+        pack,
+        ranks=ranks,
+        device=f"cuda:{ranks.local_rank}" if device == "cuda" else device,
+        observers=observers(run, request) if first else (),
+        say=warn if first and not request.quiet else lambda text: None,
+    )
+
+
+def observers(run: Run, request: Request) -> list[Observer]:
+    """Who watches: a live display in a terminal, plain lines elsewhere, TensorBoard if asked for."""
+    watching: list[Observer] = []
+    if not request.quiet and sys.stderr.isatty():
+        from vqc.cli.train_display import TrainDisplay
+
+        watching.append(TrainDisplay())
+    elif not request.quiet:
+        from vqc.training.observers import LineLog
+
+        watching.append(LineLog())
+    if request.tensorboard:
+        from vqc.training.observers import TensorBoardLog
+
+        watching.append(TensorBoardLog())
+    return watching
+
+
+def finish(run: Run, pack: Any, trained: Trained, request: Request) -> None:
+    """Copy the model to where it is wanted, draw the figures, say what to do next."""
+    if trained.model_file is None:
+        again = f"vqc train {request.media} --resume --run {run.folder}"
+        warn(f"stopped at step {trained.outcome.step:,}; go on with: {again}")
+        raise SystemExit(130)
+    path = trained.model_file
+    if request.output is not None:
+        from vqc.atomic import write_atomically
+
+        write_atomically(request.output, path.read_bytes(), overwrite=True)
+        path = request.output
+    if not request.quiet:
+        draw_figures(run, pack, trained.model_file)
+    report(run, path, trained.digest, trained.figures, request.media, json=request.json, quiet=request.quiet)
+
+
+def draw_figures(run: Run, pack: Any, model_file: Path) -> None:
+    """Loss, perplexity and reconstructions as pictures in the run folder, if matplotlib is installed."""
+    from vqc.training.pictures import draw_pictures
+
+    try:
+        for path in draw_pictures(run, pack, model_file):
+            warn(f"drew {path}")
+    except TrainingError as error:
+        warn(f"no figures: {error}")
+
+
+def report(
+    run: Run, path: Path, digest: str, figures: Mapping[str, Any], media: str, *, json: bool, quiet: bool
+) -> None:
+    """What a finished model is, on stdout."""
+    if json:
+        print_json({"model": str(path), "name": run.name, "digest": digest, "figures": dict(figures)})
+        return
+    if quiet:
+        return
+    sample = "photo.png" if media == "image" else "speech.wav"
+    fields = {"model": str(path), "digest": digest[:SHORT_DIGEST]}
+    fields |= {name.replace("_", " "): in_words(row) for name, row in figures.items()}
+    fields |= {"use it": f"vqc compress {sample} -m {path}", "keep it": f"vqc models add {path}"}
+    print_fields(fields)
+
+
+def print_settings(settings: Settings) -> None:
+    """The resolved settings on stderr, in the notation of a preset file."""
+    values = settings.as_dict()
+    print(f"kind = {toml(values['kind'])}", file=sys.stderr)
+    for section in ("model", "task", "loop"):
+        print(f"[{section}]", file=sys.stderr)
+        for name, value in values[section].items():
+            text = "" if value is None else f"{name} = {toml(value)}"
+            print(text or f"# {name} is not set", file=sys.stderr)
+
+
+def toml(value: object) -> str:
+    """A number, word, truth value or list as TOML writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def dry_run(run: Run, pack: Any, request: Request) -> None:
+    """Print what the run would be, on stdout; the settings go to stderr."""
+    import tempfile
+
+    from vqc.codec.opening import find_device
+    from vqc.data.batches import Shard
+    from vqc.training.estimate import estimate, time_steps
+    from vqc.training.loop import Trainer
+
+    cost = estimate(run.build())
+    model = run.build()
+    task = run.recipe.make_task(model, pack, run.settings, Shard(0, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(task, run.settings.loop, Path(folder), device=find_device(request.device))
+        step = time_steps(trainer)
+    if request.json:
+        print_json(plan_as_dict(run, pack, cost, step))
+        return
+    if not request.quiet:
+        print_settings(run.settings)
+    print_fields(plan_in_words(run, pack, cost, step, request.media))
+
+
+def plan_as_dict(run: Run, pack: Any, cost: Estimate, step: StepTime) -> dict[str, Any]:
+    """A dry run for programs."""
+    return {
+        "settings": run.settings.as_dict(),
+        "data": {"description": pack.description, "bytes": pack.bytes, "skipped": len(pack.skipped)},
+        "parameters": cost.parameters,
+        "encoder_macs": cost.encoder_macs,
+        "decoder_macs": cost.decoder_macs,
+        "codes": list(cost.codes),
+        "bits": list(cost.bits),
+        "step_seconds": step.seconds,
+        "data_share": step.data_share,
+    }
+
+
+def plan_in_words(run: Run, pack: Any, cost: Estimate, step: StepTime, media: str) -> dict[str, str]:
+    """A dry run for people."""
+    unit = "pixel" if media == "image" else "second"
+    rates = [f"{bits:.3g} bpp" if media == "image" else f"{bits / 1000:.3g} kbps" for bits in cost.bits]
+    loop = run.settings.loop
+    steps = loop.steps if loop.minutes is None else min(loop.steps, int(60 * loop.minutes / step.seconds))
+    length = duration(steps * step.seconds)
+    return {
+        "model": f"{run.settings.kind}, {cost.parameters:,} parameters",
+        "work": f"{macs(cost.encoder_macs)} MAC a {unit} to encode, {macs(cost.decoder_macs)} to decode",
+        "codes": " ".join(f"{codes:.3g}" for codes in dict.fromkeys(cost.codes)) + f" a {unit}",
+        "rate": " ".join(dict.fromkeys(rates)) + " at most, before entropy coding",
+        "data": f"{pack.description}, {size(pack.bytes)} decoded"
+        + (f", {len(pack.skipped):,} skipped" if pack.skipped else ""),
+        "step": f"{step.seconds:.3g} s, {100 * step.data_share:.1f} % of it waiting for data",
+        "run": f"about {steps:,} steps in {length}, in {run.folder}",
+    }
+
+
+def macs(count: float) -> str:
+    """A number of operations for people: 950, 12.3 k, 4.5 M, 1.2 G."""
+    for power, letter in ((9, " G"), (6, " M"), (3, " k")):
+        if count >= 10**power:
+            return f"{number(count / 10**power)}{letter}"
+    return number(count)
+
+
+def export_run(folder: Path, output: Path | None, *, force: bool, json: bool, quiet: bool) -> None:
+    """The body of `vqc train export`."""
+    from vqc.models.registry import model_classes
+    from vqc.training.session import MODEL_FILE, export, read_run
+
+    path = output or folder / MODEL_FILE
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists; give --force to replace it")
+    run = read_run(folder)
+    pack = run.open_data()
+    path, digest, figures = export(run, pack, path)
+    media = model_classes(run.settings.kind)[1].media
+    report(run, path, digest, figures, media, json=json, quiet=quiet)

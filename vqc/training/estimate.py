@@ -1,0 +1,88 @@
+"""What a run will cost and what its codec will be like, before hours are spent on it."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.training.loop import Trainer
+
+PIXELS = 256  # side of the image on which operations are counted
+SECONDS = 2.0  # of audio on which operations are counted
+
+
+class Estimate(NamedTuple):
+    """Of a model: its size, its work and its rates. A unit is a pixel of an image or a second of audio."""
+
+    parameters: int
+    encoder_macs: float  # multiply-accumulates a unit, at the default quality; Fourier transforms are not counted
+    decoder_macs: float
+    codes: tuple[float, ...]  # a unit, at each quality
+    bits: tuple[float, ...]  # a unit at each quality, codes of fixed length: an upper bound of what files take
+
+
+class StepTime(NamedTuple):
+    """Of a training step: medians."""
+
+    seconds: float
+    data_share: float  # of it, spent waiting for the batch
+
+
+@torch.inference_mode()
+def estimate(model: CodecModel) -> Estimate:
+    """Count what there is to know without data."""
+    model.eval()
+    if isinstance(model, ImageModel):
+        side = -(-PIXELS // model.downsampling_factor) * model.downsampling_factor
+        signal, units = torch.zeros(1, 3, side, side), float(side * side)
+        per_map = units / model.downsampling_factor**2
+    else:
+        assert isinstance(model, AudioModel)
+        frames = math.ceil(SECONDS * model.sample_rate / model.hop_length)
+        signal, units = torch.zeros(1, frames * model.hop_length), frames * model.hop_length / model.sample_rate
+        per_map = float(frames)
+    quality = model.default_quality
+    with FlopCounterMode(display=False) as encoder:
+        codes = model.encode(signal, quality)
+    with FlopCounterMode(display=False) as decoder:
+        model.decode(codes, quality)
+    sizes = [model.codebook_sizes(q + 1) for q in range(model.qualities)]
+    return Estimate(
+        parameters=sum(p.numel() for p in model.parameters()),
+        encoder_macs=encoder.get_total_flops() / 2 / units,
+        decoder_macs=decoder.get_total_flops() / 2 / units,
+        codes=tuple(len(of) * per_map / units for of in sizes),
+        bits=tuple(sum(map(math.log2, of)) * per_map / units for of in sizes),
+    )
+
+
+def time_steps(trainer: Trainer, steps: int = 5) -> StepTime:
+    """Run a few steps, the first to warm up, and say how long the others took. The model is changed by it."""
+    waiting = 0.0
+    task: Any = trainer.task
+    own = task.batch
+
+    def timed(step: int) -> Any:
+        nonlocal waiting
+        begun = time.perf_counter()
+        try:
+            return own(step)
+        finally:
+            waiting += time.perf_counter() - begun
+
+    trainer.task.batch = timed  # type: ignore[method-assign]
+    shares, totals = [], []
+    for i in range(steps + 1):
+        waiting, begun = 0.0, time.perf_counter()
+        trainer.train_step()
+        seconds = time.perf_counter() - begun
+        if i:
+            totals.append(seconds)
+            shares.append(waiting / seconds)
+    middle = len(totals) // 2
+    return StepTime(sorted(totals)[middle], sorted(shares)[middle])

@@ -1,0 +1,59 @@
+"""How the `photo` model is trained: linear transform and dictionaries first, then the networks around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vqc.data.batches import Shard
+from vqc.data.packs import ImagePack, open_images
+from vqc.models.base import CodecModel
+from vqc.models.photo import PhotoModel
+from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
+from vqc.training.photo_export import refit, sample_images, without_idle_groups
+from vqc.training.recipe import Finished, Progress, round_to_stored
+from vqc.training.settings import Settings
+from vqc.training.tables import fill_static_tables
+
+
+class PhotoRecipe:
+    """See `vqc.training.recipe.Recipe`."""
+
+    task_config = PhotoTaskConfig
+    examples = "photos"
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> ImagePack:
+        return open_images(sources, download=download, progress=progress)
+
+    def start(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> None:
+        initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
+
+    def warm_start(self, model: PhotoModel, trained: CodecModel) -> None:
+        weights = trained.state_dict()
+        del weights["static_table"]  # of fewer code maps: idle ones were dropped
+        model.load_state_dict(weights, strict=False)
+        model.quantizer.resume()
+
+    def make_task(self, model: PhotoModel, pack: ImagePack, settings: Settings, shard: Shard) -> PhotoTask:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return PhotoTask(model, pack, settings.task, seed=settings.loop.seed, shard=shard)
+
+    def finish(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> Finished:
+        images = sample_images(pack, settings.task.table_photos)
+        round_to_stored(model.eval())
+        model = without_idle_groups(model, refit(model, images))
+        round_to_stored(model)
+        fill_static_tables(model, images)
+        points = rate_distortion(model, list(centres(pack, pack.validation[: settings.task.report_photos])))
+        figures = {
+            f"quality_{q}": {"bpp": round(p.bits_per_pixel_ideal, 4), "psnr": round(p.psnr, 3)}
+            for q, p in enumerate(points, start=1)
+        }
+        return Finished(model, figures)
+
+    def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
+        return list(centres(pack, pack.validation[:6], 256))

@@ -1,0 +1,187 @@
+"""A whole training run: data, model, loop, and the model file at the end.
+
+::
+
+    settings + data ──► start ──► loop ──► finish ──► RUN/model.safetensors
+                          ▲         │
+                          └ resume ─┘          RUN/run.json says how the run was begun, for `--resume` and captions
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+from safetensors.torch import load_file
+
+from vqc._version import __version__
+from vqc.atomic import write_atomically
+from vqc.data.batches import Shard
+from vqc.errors import TrainingError
+from vqc.models.base import CodecModel
+from vqc.models.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.registry import model_classes
+from vqc.training.distributed import Ranks
+from vqc.training.loop import Trainer
+from vqc.training.protocols import Observer, Outcome
+from vqc.training.recipe import Progress, Recipe, recipe_of
+from vqc.training.settings import SECTIONS, Settings, resolve
+
+RECORD = "run.json"
+MODEL_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run is made of; `run.json` in its folder is this."""
+
+    folder: Path
+    name: str  # of the model
+    settings: Settings
+    sources: tuple[str, ...]  # folders, or names of data sets
+    start: str = ""  # model file whose weights it began with
+    trained_on: str = ""  # for captions
+
+    @property
+    def recipe(self) -> Recipe:
+        """How models of this kind are trained."""
+        return recipe_of(self.settings.kind)
+
+    def build(self) -> CodecModel:
+        """The model, untrained."""
+        torch.manual_seed(self.settings.loop.seed)
+        return model_classes(self.settings.kind)[1](self.settings.model)
+
+    def open_data(self, *, download: bool = False, progress: Progress | None = None) -> Any:
+        """The data, decoded once."""
+        return self.recipe.open_data(self.sources, self.settings, download=download, progress=progress)
+
+
+class Trained(NamedTuple):
+    """What came of a run."""
+
+    outcome: Outcome
+    model_file: Path | None  # None when it was interrupted
+    digest: str
+    figures: Mapping[str, Any]
+
+
+def exists(folder: Path) -> bool:
+    """Whether a folder holds a run that can be gone on with."""
+    return (folder / RECORD).exists()
+
+
+def read_run(folder: Path, overrides: Sequence[str] = ()) -> Run:
+    """The run in a folder; TrainingError when there is none."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        tables = {key: record[key] for key in ("kind", *SECTIONS)}
+        fields = {key: record[key] for key in ("name", "start", "trained_on")}
+        sources = tuple(record["sources"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise TrainingError(f"{folder} holds no run to go on with; its {RECORD} is missing or damaged") from None
+    settings = resolve(tables, overrides, where=str(folder / RECORD))
+    return Run(folder=folder, settings=settings, sources=sources, **fields)
+
+
+def write_run(run: Run, pack: Any) -> None:
+    """Keep what the run is made of, for `--resume`, figures and the curious."""
+    batch = int(getattr(run.settings.task, "batch_size", 1)) * run.settings.loop.accumulate
+    record = {
+        "name": run.name,
+        **run.settings.as_dict(),
+        "sources": [_absolute(source) for source in run.sources],
+        "start": run.start,
+        "trained_on": run.trained_on,
+        "examples": run.recipe.examples,
+        "examples_per_epoch": len(pack.training),
+        "batch_size": batch,
+        "validation_examples": len(pack.validation),
+        "skipped": len(pack.skipped),
+        "vqc": __version__,
+        "torch": torch.__version__,
+    }
+    write_atomically(run.folder / RECORD, json.dumps(record, indent=1).encode(), overwrite=True)
+
+
+def train(
+    run: Run,
+    pack: Any,
+    *,
+    ranks: Ranks,
+    device: str,
+    observers: Sequence[Observer] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> Trained:
+    """Begin or go on with a run until its time is up or it is interrupted, and write the model file."""
+    model = run.build()
+    resumed = (run.folder / "state.safetensors").exists()
+    if not resumed:
+        _start(run, model, pack, say)
+    task = run.recipe.make_task(model, pack, run.settings, Shard(ranks.rank, ranks.world))
+    if ranks.first:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_run(run, pack)
+    trainer = Trainer(task, run.settings.loop, run.folder, observers=observers, device=device)
+    outcome = trainer.run()
+    if outcome.interrupted or not ranks.first:
+        return Trained(outcome, None, "", {})
+    say("counting tables and measuring the finished model")
+    path, digest, figures = export(run, pack)
+    return Trained(outcome, path, digest, figures)
+
+
+def export(run: Run, pack: Any, output: Path | None = None) -> tuple[Path, str, Mapping[str, Any]]:
+    """Write the best weights of a run as a model file; returns its path, its digest and its validation figures."""
+    best = run.folder / "best.safetensors"
+    if not best.exists():
+        raise TrainingError(f"{run.folder} has no validated weights yet; let it train until its first validation")
+    model = run.build()
+    model.load_state_dict(load_file(best))
+    finished = run.recipe.finish(model, pack, run.settings)
+    state = json.loads((run.folder / "state.json").read_text(encoding="utf-8"))
+    training = {
+        "data": run.trained_on,
+        "steps": state["step"],
+        "minutes": round(state["seconds"] / 60, 1),
+        "seed": run.settings.loop.seed,
+        "version": __version__,
+    }
+    if run.start:
+        training["start"] = run.start
+    path = output or run.folder / MODEL_FILE
+    digest = save_checkpoint(
+        path, finished.model, name=run.name, training=training, figures=finished.figures, weights="float16"
+    )
+    return path, digest, finished.figures
+
+
+def restored_samples(run: Run, pack: Any, model_file: Path) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Validation signals and what the finished model makes of them, at its default quality."""
+    model = cast(Any, load_checkpoint(model_file).model)
+    signals = run.recipe.samples(pack, run.settings)
+    with torch.inference_mode():
+        restored = [model.decode(model.encode(x, model.default_quality), model.default_quality) for x in signals]
+    return signals, restored
+
+
+def _start(run: Run, model: CodecModel, pack: Any, say: Callable[[str], None]) -> None:
+    if run.start:
+        say(f"starting from the weights of {run.start}")
+        trained = load_checkpoint(run.start).model
+        if trained.kind != model.kind:
+            raise TrainingError(f"{run.start} is a {trained.kind} model, this run trains a {model.kind} model")
+        run.recipe.warm_start(model, trained)
+    else:
+        say("placing the starting values")
+        run.recipe.start(model, pack, run.settings)
+    model.requires_grad_(True)
+
+
+def _absolute(source: str) -> str:
+    """A folder by its whole path, so that a run can be resumed from elsewhere; names stay names."""
+    return str(Path(source).resolve()) if Path(source).exists() else source
