@@ -7,9 +7,9 @@ Small decisions travel as CPU tensors (gloo), so that a GPU never waits for them
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -33,6 +33,11 @@ class Ranks(NamedTuple):
     rank: int
     world: int  # how many there are
     local_rank: int  # among those of this machine: the GPU to take
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the one that validates, writes and speaks."""
+        return self.rank == 0
 
 
 @contextmanager
@@ -113,32 +118,43 @@ def bytes_of_rank_0(data: bytes) -> bytes:
 
 
 class LossModule(nn.Module):
-    """A network whose forward pass is a loss: what DistributedDataParallel wants to be given."""
+    """A network whose forward pass is a loss: what DistributedDataParallel wants to be given.
+
+    Its reducer looks in every step for parameters that are not used. It warns where there are none, and is confused by
+    a step without gradients; `spare` is there for both.
+    """
 
     def __init__(self, network: nn.Module, loss: Callable[[Any, int], Losses]) -> None:
         super().__init__()
         self.network, self.loss = network, loss
+        self.spare = nn.Parameter(torch.zeros((), device=next(network.parameters()).device))
 
     def forward(self, batch: Any, step: int) -> Losses:
-        return self.loss(batch, step)
+        losses = self.loss(batch, step)
+        return losses if losses.total.requires_grad else losses._replace(total=losses.total + 0 * self.spare)
 
 
-def parallel(network: nn.Module, loss: Callable[[Any, int], Losses]) -> nn.Module:
-    """The loss of a network as a module; on several ranks its gradients are averaged in the backward pass.
+def parallel(network: nn.Module, loss: Callable[[Any, int], Losses]) -> Callable[[Any, int], Losses]:
+    """The loss of a network; on several ranks, its backward pass averages the gradients over them.
 
-    All ranks begin with the weights of rank 0. A parameter need not be used in every step, nor on every rank.
+    All ranks begin with the weights and codebooks of rank 0. A parameter need not be used in every step, nor on every
+    rank.
     """
-    module = LossModule(network, loss)
     if world_size() == 1:
-        return module
-    # Most tasks use all parameters in most steps; the reducer then doubts that it had to look.
-    warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified in DDP constructor")
-    return DistributedDataParallel(module, broadcast_buffers=False, find_unused_parameters=True)
+        return loss
+    with torch.no_grad():
+        for tensor in (*network.parameters(), *network.buffers()):
+            dist.broadcast(tensor, 0)
+    known = inspect.signature(DistributedDataParallel).parameters
+    sync_buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # torch < 2.13
+    options: dict[str, Any] = {sync_buffers: False, "find_unused_parameters": True}
+    module: Callable[[Any, int], Losses] = DistributedDataParallel(LossModule(network, loss), **options)
+    return module
 
 
-def gradients_stay_here(module: nn.Module) -> AbstractContextManager[None]:
+def gradients_stay_here(loss: Callable[[Any, int], Losses]) -> AbstractContextManager[None]:
     """For all but the last of the batches of a step: gradients add up before they travel."""
-    if isinstance(module, DistributedDataParallel):
-        context: AbstractContextManager[None] = module.no_sync()
+    if isinstance(loss, DistributedDataParallel):
+        context: AbstractContextManager[None] = loss.no_sync()
         return context
     return nullcontext()

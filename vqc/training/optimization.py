@@ -34,7 +34,6 @@ class Optimization:
         plain = [p for p in self.parameters if p.ndim <= 1]
         groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
-        self._moved = False
 
     def accumulate(self, batch: Any, step: int, *, last: bool) -> Losses:
         """Forward and backward pass of one of `config.accumulate` batches; the mean of their losses is minimised."""
@@ -47,7 +46,6 @@ class Optimization:
         with autocast(self.device, self.bfloat16):
             losses: Losses = self._loss(batch, step)
         if losses.total.requires_grad:
-            self._moved = True
             (losses.total / self.config.accumulate).backward()  # type: ignore[no-untyped-call]
         return Losses(losses.total.detach(), losses.logged)
 
@@ -56,13 +54,11 @@ class Optimization:
         return nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
 
     def move(self, learning_rate: float) -> None:
-        """One step of AdamW, unless no loss had a gradient; then forget the gradients."""
-        if self._moved:
-            for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-        self._moved = False
+        """One step of AdamW, then forget the gradients. Parameters without one stay where they are."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
 
     def tensors(self, network: str, optimizer: str) -> dict[str, Tensor]:
         """Weights and moments, with these words before their names."""

@@ -40,7 +40,7 @@ class LoopConfig:
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}; it must be at least 1")
         if self.steps < 0 or (self.minutes is not None and not self.minutes > 0):
-            raise ValueError(f"a run of {self.steps} steps and {self.minutes} minutes cannot be")
+            raise ValueError(f"a run of steps {self.steps} and minutes {self.minutes} cannot be")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"precision is {self.precision!r}; it must be auto, float32 or bfloat16")
         if self.compile not in ("auto", "on", "off"):
