@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vqc.data.holdout import split_key
-from vqc.data.sources import WORDS, Item, Media, Part
+from vqc.data.sources import WORDS, Item, Media, Part, counted
 from vqc.errors import TrainingError
 
 SUFFIXES: dict[Media, tuple[str, ...]] = {
@@ -22,8 +22,8 @@ SUFFIXES: dict[Media, tuple[str, ...]] = {
 }
 FEW = 0.02  # of the files may be of the other kind: covers beside music
 
-# "train-clean-100", "Training", "val", "dev_other", "test2007" are parts; "valley" and "testament" are not.
-_PART = re.compile(r"(train|val|dev|test)(?:ing|id|idation|s|elopment)?(?![a-z]).*", re.IGNORECASE | re.DOTALL)
+# "train-clean-100", "Training", "val", "dev_other", "testA" are parts; "valley" and "testament" are not.
+_PART = re.compile(r"(train|val|dev|test)(?:ing|id|idation|elopment)?(?![a-z]{2}).*", re.IGNORECASE | re.DOTALL)
 _PARTS: dict[str, Part] = {"train": "training", "val": "validation", "dev": "validation"}
 
 
@@ -55,7 +55,7 @@ def find_media(folder: Path, media: Media) -> Found:
         else:
             found[kind].append(name)
     notes = tuple(
-        f"{folder / test}: its {count:,} {WORDS[media]} are not read, as test data is never trained on"
+        f"{folder / test} is left out, as test data is never trained on ({counted(count, media)})"
         for test, count in sorted(left_out.items())
         if count
     )
@@ -112,7 +112,7 @@ def _check_kinds(folder: Path, media: Media, found: dict[Media, list[str]], othe
     wanted, unwanted = len(found[media]), len(found[other])
     if not wanted and unwanted:
         raise TrainingError(
-            f"{folder} holds {unwanted:,} {WORDS[other]} and no {WORDS[media]}; train on it with vqc train {other}"
+            f"{folder} holds {counted(unwanted, other)} and no {WORDS[media]}; train on it with vqc train {other}"
         )
     if not wanted:
         what = f"none of its {others:,} files is for this" if others else "it is empty"
@@ -121,6 +121,6 @@ def _check_kinds(folder: Path, media: Media, found: dict[Media, list[str]], othe
         )
     if unwanted >= FEW * (wanted + unwanted):
         raise TrainingError(
-            f"{folder} mixes {len(found['image']):,} images and {len(found['audio']):,} audio files;"
+            f"{folder} mixes {counted(len(found['image']), 'image')} and {counted(len(found['audio']), 'audio')};"
             f" give a folder of {WORDS[media]} alone"
         )

@@ -13,8 +13,12 @@ from vqc.errors import TrainingError
 
 SHARE = 0.05
 
-# SPEAKER-CHAPTER-NUMBER of LibriSpeech, SPEAKER_CHAPTER_PARAGRAPH_SENTENCE of LibriTTS, pSPEAKER_NUMBER of VCTK
-_SPEAKER = re.compile(r"(\d+)-\d+-\d+|(\d+)_\d+_\d{6}_\d{6}|([ps]\d+)_\d+(?:_mic\d)?")
+_SPEAKER = re.compile(
+    r"(\d+)-\d+-\d{4}"  # LibriSpeech: speaker, chapter, number
+    r"|(\d+)_\d+_\d{6}_\d{6}"  # LibriTTS: speaker, chapter, paragraph, sentence
+    r"|([ps]\d+)_\d+(?:_mic\d)?"  # VCTK
+    r"|([0-9a-f]{8})_nohash_\d+"  # SpeechCommands
+)
 
 
 def is_held_out(key: str, share: float = SHARE) -> bool:
@@ -23,7 +27,7 @@ def is_held_out(key: str, share: float = SHARE) -> bool:
 
 
 def split_key(name: str) -> str:
-    """What a file is split by: the speaker of LibriSpeech, LibriTTS and VCTK names, else its path in the data folder.
+    """What a file is split by: the speaker where the names of speech corpora tell it, else its path in the folder.
 
     A voice that is trained on would make validation look better than new voices sound.
     """

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.sources import WORDS, Contents, Item, Media, Source
+from vqc.data.sources import WORDS, Contents, Item, Media, Source, counted
 from vqc.errors import MediaError, OutputError, TrainingError
 
 try:
@@ -153,7 +153,7 @@ def _decoded(contents: Contents) -> Iterator[tuple[Item, NDArray[Any] | MediaErr
 def _nothing(source: Source, media: Media, skipped: list[tuple[str, str]]) -> str:
     if not skipped:
         return f"{source.title} holds no {WORDS[media]} to train on; check the data"
-    return f"{source.title}: none of the {len(skipped):,} {WORDS[media]} can be read; the first: {skipped[0][1]}"
+    return f"{source.title}: of {counted(len(skipped), media)} none can be read; the first: {skipped[0][1]}"
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vqc.data.holdout import split
 from vqc.data.named import audio_source, image_source
 from vqc.data.packing import Progress, Shelf, open_shelf, user_cache
-from vqc.data.sources import WORDS, Media, Source
+from vqc.data.sources import Media, Source, counted
 
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
@@ -71,7 +71,7 @@ class Pack:
     def description(self) -> str:
         """What a caption says of the data."""
         return (
-            f"{self.title} ({len(self.training):,} {WORDS[self.media]} for training,"
+            f"{self.title} ({counted(len(self.training), self.media)} for training,"
             f" {len(self.validation):,} for validation)"
         )
 
@@ -90,8 +90,8 @@ class Pack:
     def _skipped_note(self) -> tuple[str, ...]:
         if not self.skipped:
             return ()
-        count, (_, reason) = len(self.skipped), self.skipped[0]
-        return (f"{count:,} of {count + len(self.names):,} {WORDS[self.media]} are skipped; the first: {reason}",)
+        tried = counted(len(self.skipped) + len(self.names), self.media)
+        return (f"{len(self.skipped):,} of {tried} left out as unreadable; the first: {self.skipped[0][1]}",)
 
     def _place(self, i: int) -> tuple[Shelf, int, int, int]:
         """The shelf of an item, its row there, and where it starts and ends in the shelf's data."""

@@ -57,3 +57,8 @@ class Source:
     identity: str
     contents: Callable[[], Contents]
     notes: tuple[str, ...] = ()
+
+
+def counted(count: int, media: Media) -> str:
+    """Such as "1 image" and "2,000 audio files"."""
+    return f"{count:,} {WORDS[media][: -1 if count == 1 else None]}"
