@@ -12,7 +12,7 @@ from vqc.nn.dynamic import DynamicVectorQuantizer
 
 
 def clusters(count: int, *, noise: float = 0.05, dim: int = 4) -> Iterator[Tensor]:
-    """Endless batches [1, D, 512] from equally likely places of the plane-filling sort."""
+    """Endless batches [1, D, 512] from equally likely places."""
     generator = torch.Generator().manual_seed(count)
     places = 3 * torch.randn(count, dim, generator=generator)
     while True:
@@ -76,6 +76,17 @@ def test_two_entries_remain_of_a_constant() -> None:
         model(constant)
     assert model.codebook_size == 2
     assert distortion(model, constant) < 1e-6
+
+
+def test_the_last_two_entries_are_revived_rather_than_removed() -> None:
+    data = clusters(2, noise=0.0)
+    model = quantizer(2, 2)
+    model.codebook[1] = 1e3  # far from everything
+    model.ema_sums[1] = 1e3 / 2
+    trained(model, data, 60)
+    assert model.codebook_size == 2
+    assert model.perplexity_of_late > 1.5
+    assert distortion(model, next(data)) < 0.1, "one entry for both has 2.5"
 
 
 def test_sizes_change_in_training_alone_and_only_when_due() -> None:
