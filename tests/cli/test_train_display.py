@@ -113,8 +113,9 @@ def test_no_line_is_wider_than_the_terminal(terminal: Terminal) -> None:
     terminal.display.validated({"step": 1250, "val_score": 0.5, "val_psnr": 24.5}, best=True)
     assert max(map(cell_len, terminal.screen().splitlines())) <= terminal.console.width
     if terminal.console.width >= 20:  # names give way to values
-        for value in ("0.1003", "24.31 dB", "299", "98 % of 512", "4 steps/s"):
+        for value in ("0.1003", "24.31 dB", "299", "98 % of 512", "4 steps/s", "5:00 min left"):
             assert value in terminal.screen()
+        assert "step 1,250 of 2,450" in " ".join(terminal.screen().split())
 
 
 def test_without_colour_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

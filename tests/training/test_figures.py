@@ -25,10 +25,20 @@ CAPTION = r"lamps: trained on my $\frac{photos}$, 1,200 steps (3 epochs)."
 
 def make_run(folder: Path, name: str = "lamps", score: float = 0.1, **run: object) -> Path:
     rows: list[dict[str, float]] = [
-        {"step": i, "minutes": i / 100, "loss": 10 / i, "mse": 1 / i, "perplexity": 40.0} for i in range(400, 1201, 400)
+        {"step": i, "minutes": i / 100, "loss": 10 / i, "mse": 1 / i, "psnr": 9.0, "perplexity": 40.0}
+        for i in range(400, 1201, 400)
     ]
     for step, mse in ((600, 0.2), (1200, 0.1)):
-        rows.append({"step": step, "minutes": 12, "val_score": mse * score, "val_mse": mse, "val_perplexity": 50.0})
+        rows.append(
+            {
+                "step": step,
+                "minutes": 12,
+                "val_score": mse * score,
+                "val_mse": mse,
+                "val_psnr": 9.0,
+                "val_perplexity": 50.0,
+            }
+        )
     rows.sort(key=lambda row: row["step"])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
