@@ -1,6 +1,6 @@
 """`vqc train`: image, audio and prior begin or go on with a run, export and plot look at one."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: the options of `command_for` differ from command to command.
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +20,6 @@ train = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-DEFAULT_PRESETS = {"image": "photo", "audio": "speech"}
 
 DataOption = Annotated[
     list[str] | None,
@@ -50,14 +48,21 @@ OutputOption = Annotated[
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the model. [default: the output's, or PRESET]")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads to train with.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of all random choices.")]
+AddOption = Annotated[
+    bool, typer.Option("--add", help="Add the model to those that compress and decompress find by themselves.")
+]
 TensorBoardOption = Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard, in the run folder.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show size, cost, rates and time a step; train nothing.")]
 
 
-def command_for(media: Literal["image", "audio"], what: str) -> Callable[..., None]:
-    """The command that trains a codec of a medium."""
+def command_for(media: Literal["image", "audio", "prior"], what: str) -> Callable[..., None]:
+    """The command that trains a codec of a medium, or a prior."""
+    of_prior = typer.Option(
+        "--model", "-m", metavar="MODEL", hidden=media != "prior", help="Trained codec whose codes are modelled."
+    )
 
     def command(
+        model: Annotated[str | None, of_prior] = None,
         data: DataOption = None,
         download: DownloadOption = False,
         preset: PresetOption = None,
@@ -69,6 +74,7 @@ def command_for(media: Literal["image", "audio"], what: str) -> Callable[..., No
         time: TimeOption = None,
         output: OutputOption = None,
         name: NameOption = None,
+        add: AddOption = False,
         device: DeviceOption = "auto",
         threads: ThreadsOption = None,
         seed: SeedOption = None,
@@ -82,15 +88,17 @@ def command_for(media: Literal["image", "audio"], what: str) -> Callable[..., No
 
         request = Request(
             media=media,
+            model=model or "",
             data=tuple(data or ()),
             download=download,
-            preset=preset or ("" if resume else DEFAULT_PRESETS[media]),
+            preset=preset or "",
             overrides=_overrides(overrides, steps, time, seed),
             folder=run,
             resume=resume,
             start=start or "",
             output=output,
             name=name,
+            add=add,
             device=device,
             threads=threads,
             tensorboard=tensorboard,
@@ -106,14 +114,22 @@ def command_for(media: Literal["image", "audio"], what: str) -> Callable[..., No
     return command
 
 
-def check(request: Request) -> None:
+def check(request: "Request") -> None:
     """Refuse what cannot be, before the slow work."""
     if not request.data and not request.resume:
         raise OptionError("--data is missing; give a folder, or the name of a data set")
+    if (request.media == "prior" and not request.resume) != bool(request.model):
+        raise OptionError(
+            "--model is missing; give the trained codec whose codes the prior is for"
+            if not request.model
+            else "--model is for a new prior; leave it out, or give --start to begin with a model's weights"
+        )
     if request.resume and request.folder is None:
         raise OptionError("--resume needs --run with the folder of the run to go on with")
     if request.resume and (request.preset or request.start):
         raise OptionError("--resume goes on with the settings of the run; leave out --preset and --start")
+    if request.add and request.media == "prior":
+        raise OptionError("--add is for codecs; a prior is used from its run folder")
     if request.output is not None:
         if request.output.suffix != ".safetensors":
             raise OptionError(f"a model file ends in .safetensors, {request.output} does not")
@@ -144,6 +160,9 @@ train.command("image", epilog="Example: vqc train image --data PHOTOS --time 2h"
 )
 train.command("audio", epilog="Example: vqc train audio --data LibriSpeech --time 2h", no_args_is_help=True)(
     command_for("audio", "an audio codec on a folder of recordings or a named set")
+)
+train.command("prior", epilog="Example: vqc train prior -m photo --data PHOTOS --time 2h", no_args_is_help=True)(
+    command_for("prior", "a prior, which tells the likely codes of a trained codec from the unlikely")
 )
 
 

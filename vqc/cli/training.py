@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from vqc.training.settings import Settings
 
 SHORT_DIGEST = 12
+DEFAULT_PRESETS = {"image": "photo", "audio": "speech"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of `vqc train image` and `vqc train audio`."""
+    """The options of `vqc train image`, `audio` and `prior`."""
 
-    media: Literal["image", "audio"]
+    media: Literal["image", "audio", "prior"]
+    model: str  # whose codes a prior is for
     data: tuple[str, ...]
     download: bool
     preset: str  # "": that of the run that is gone on with
@@ -37,6 +39,7 @@ class Request:
     start: str
     output: Path | None
     name: str | None
+    add: bool
     device: str
     threads: int | None
     tensorboard: bool
@@ -71,17 +74,25 @@ def run_training(request: Request) -> None:
 
 def new_run(request: Request) -> Run:
     """A run that begins."""
-    from vqc.models.library import find_by_name
+    from vqc.models.library import find_by_name, refuse_taken
     from vqc.training.session import Run, exists
     from vqc.training.settings import read_preset, resolve
 
-    settings = resolve(read_preset(request.preset), request.overrides, where=f"the preset {request.preset}")
+    preset = request.preset or default_preset(request)
+    tables = read_preset(preset)
+    if request.media == "prior":
+        tables = for_codes_of(request.model, tables)
+    settings = resolve(tables, request.overrides, where=f"the preset {preset}")
     check_media(settings, request)
-    folder = request.folder or Path("runs") / Path(request.preset).stem
+    folder = request.folder or Path("runs") / Path(preset).stem
+    name = request.name or (request.output.stem if request.output else Path(preset).stem)
     if exists(folder) and not request.dry_run:
         raise OutputError(f"{folder} holds a run already; add --resume to go on with it, or choose another --run")
-    start = str(find_by_name(request.start).path) if request.start else ""
-    name = request.name or (request.output.stem if request.output else Path(request.preset).stem)
+    if request.add:
+        refuse_taken(name, replace=request.force)
+    start = request.start
+    if start and request.media != "prior":
+        start = str(find_by_name(start).path)
     return Run(folder=folder, name=name, settings=settings, sources=request.data, start=start)
 
 
@@ -97,15 +108,44 @@ def resumed_run(request: Request) -> Run:
     return dataclasses.replace(run, sources=request.data or run.sources, name=request.name or run.name)
 
 
-def check_media(settings: Settings, request: Request) -> None:
-    """OptionError when a preset is for the other medium."""
-    from vqc.models.registry import model_classes
+def default_preset(request: Request) -> str:
+    """The preset that is begun with when none is named."""
+    if request.media != "prior":
+        return DEFAULT_PRESETS[request.media]
+    from vqc.models.library import find_by_name
+    from vqc.models.prior import DEFAULT_PRIORS
 
-    media = model_classes(settings.kind)[1].media
+    return DEFAULT_PRIORS[find_by_name(request.model).media]
+
+
+def for_codes_of(name: str, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset of a prior, made out for the codes of a trained model."""
+    from vqc.models.library import load_model
+
+    codec, info = load_model(name)
+    sizes = [codec.codebook_sizes(q + 1) for q in range(codec.qualities)]
+    return {
+        **tables,
+        "model": {**tables.get("model", {}), "codebook_sizes": sizes},
+        "task": {**tables.get("task", {}), "codec": str(info.path.resolve())},
+    }
+
+
+def check_media(settings: Settings, request: Request) -> None:
+    """OptionError when a preset is for another medium."""
+    media = media_of(settings.kind)
     if media != request.media:
         raise OptionError(
             f"{settings.kind} models are for {media}, not for {request.media}; use vqc train {media}, or another preset"
         )
+
+
+def media_of(kind: str) -> str:
+    """image, audio or prior."""
+    from vqc.models.prior import PRIOR_KINDS
+    from vqc.models.registry import model_classes
+
+    return "prior" if kind in PRIOR_KINDS else model_classes(kind)[1].media
 
 
 def with_caption(run: Run, pack: Any) -> Run:
@@ -144,14 +184,10 @@ def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trai
 def observers(run: Run, request: Request) -> list[Observer]:
     """Who watches: a live display in a terminal, plain lines elsewhere, TensorBoard if asked for."""
     watching: list[Observer] = []
-    if not request.quiet and sys.stderr.isatty():
-        from vqc.cli.train_display import TrainDisplay
+    if not request.quiet:
+        from vqc.cli.train_display import watcher
 
-        watching.append(TrainDisplay())
-    elif not request.quiet:
-        from vqc.training.observers import LineLog
-
-        watching.append(LineLog())
+        watching.append(watcher())
     if request.tensorboard:
         from vqc.training.observers import TensorBoardLog
 
@@ -173,6 +209,10 @@ def finish(run: Run, pack: Any, trained: Trained, request: Request) -> None:
         path = request.output
     if not request.quiet:
         draw_figures(run, pack, trained.model_file)
+    if request.add:
+        from vqc.models.library import add_model
+
+        path = add_model(path, replace=request.force).path
     report(run, path, trained.digest, trained.figures, request.media, json=request.json, quiet=request.quiet)
 
 
@@ -196,10 +236,18 @@ def report(
         return
     if quiet:
         return
-    sample = "photo.png" if media == "image" else "speech.wav"
-    fields = {"model": str(path), "digest": digest[:SHORT_DIGEST]}
+    fields = {"model": str(path)}
+    if digest:
+        fields["digest"] = digest[:SHORT_DIGEST]
     fields |= {name.replace("_", " "): in_words(row) for name, row in figures.items()}
-    fields |= {"use it": f"vqc compress {sample} -m {path}", "keep it": f"vqc models add {path}"}
+    if media != "prior":
+        from vqc.models.library import user_folder
+
+        sample = "photo.png" if media == "image" else "speech.wav"
+        known = path.parent == user_folder()
+        fields["use it"] = f"vqc compress {sample} -m {run.name if known else path}"
+        if not known:
+            fields["keep it"] = f"vqc models add {path}"
     print_fields(fields)
 
 
@@ -232,51 +280,52 @@ def dry_run(run: Run, pack: Any, request: Request) -> None:
     from vqc.training.estimate import estimate, time_steps
     from vqc.training.loop import Trainer
 
-    cost = estimate(run.build())
     model = run.build()
+    cost = estimate(run.build()) if request.media != "prior" else None
     task = run.recipe.make_task(model, pack, run.settings, Shard(0, 1))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(task, run.settings.loop, Path(folder), device=find_device(request.device))
         step = time_steps(trainer)
+    parameters = sum(p.numel() for p in model.parameters())
     if request.json:
-        print_json(plan_as_dict(run, pack, cost, step))
+        print_json(plan_as_dict(run, pack, cost, step, parameters))
         return
     if not request.quiet:
         print_settings(run.settings)
-    print_fields(plan_in_words(run, pack, cost, step, request.media))
+    print_fields(plan_in_words(run, pack, cost, step, parameters, request.media))
 
 
-def plan_as_dict(run: Run, pack: Any, cost: Estimate, step: StepTime) -> dict[str, Any]:
+def plan_as_dict(run: Run, pack: Any, cost: Estimate | None, step: StepTime, parameters: int) -> dict[str, Any]:
     """A dry run for programs."""
     return {
         "settings": run.settings.as_dict(),
         "data": {"description": pack.description, "bytes": pack.bytes, "skipped": len(pack.skipped)},
-        "parameters": cost.parameters,
-        "encoder_macs": cost.encoder_macs,
-        "decoder_macs": cost.decoder_macs,
-        "codes": list(cost.codes),
-        "bits": list(cost.bits),
+        "parameters": parameters,
+        **({} if cost is None else cost._asdict()),
         "step_seconds": step.seconds,
         "data_share": step.data_share,
     }
 
 
-def plan_in_words(run: Run, pack: Any, cost: Estimate, step: StepTime, media: str) -> dict[str, str]:
+def plan_in_words(
+    run: Run, pack: Any, cost: Estimate | None, step: StepTime, parameters: int, media: str
+) -> dict[str, str]:
     """A dry run for people."""
-    unit = "pixel" if media == "image" else "second"
-    rates = [f"{bits:.3g} bpp" if media == "image" else f"{bits / 1000:.3g} kbps" for bits in cost.bits]
-    loop = run.settings.loop
+    loop, unit = run.settings.loop, "pixel" if media == "image" else "second"
     steps = loop.steps if loop.minutes is None else min(loop.steps, int(60 * loop.minutes / step.seconds))
-    length = duration(steps * step.seconds)
-    return {
-        "model": f"{run.settings.kind}, {cost.parameters:,} parameters",
-        "work": f"{macs(cost.encoder_macs)} MAC a {unit} to encode, {macs(cost.decoder_macs)} to decode",
-        "codes": " ".join(f"{codes:.3g}" for codes in dict.fromkeys(cost.codes)) + f" a {unit}",
-        "rate": " ".join(dict.fromkeys(rates)) + " at most, before entropy coding",
-        "data": f"{pack.description}, {size(pack.bytes)} decoded"
-        + (f", {len(pack.skipped):,} skipped" if pack.skipped else ""),
+    fields = {"model": f"{run.settings.kind}, {parameters:,} parameters"}
+    if cost is not None:
+        rates = [f"{bits:.3g} bpp" if media == "image" else f"{bits / 1000:.3g} kbps" for bits in cost.bits]
+        fields |= {
+            "work": f"{macs(cost.encoder_macs)} MAC a {unit} to encode, {macs(cost.decoder_macs)} to decode",
+            "codes": " ".join(f"{codes:.3g}" for codes in dict.fromkeys(cost.codes)) + f" a {unit}",
+            "rate": " ".join(dict.fromkeys(rates)) + " at most, before entropy coding",
+        }
+    skipped = f", {len(pack.skipped):,} skipped" if pack.skipped else ""
+    return fields | {
+        "data": f"{pack.description}, {size(pack.bytes)} decoded{skipped}",
         "step": f"{step.seconds:.3g} s, {100 * step.data_share:.1f} % of it waiting for data",
-        "run": f"about {steps:,} steps in {length}, in {run.folder}",
+        "run": f"about {steps:,} steps in {duration(steps * step.seconds)}, in {run.folder}",
     }
 
 
@@ -290,14 +339,11 @@ def macs(count: float) -> str:
 
 def export_run(folder: Path, output: Path | None, *, force: bool, json: bool, quiet: bool) -> None:
     """The body of `vqc train export`."""
-    from vqc.models.registry import model_classes
-    from vqc.training.session import MODEL_FILE, export, read_run
+    from vqc.training.session import export, read_run
 
-    path = output or folder / MODEL_FILE
+    run = read_run(folder)
+    path = output or folder / run.recipe.model_file
     if path.exists() and not force:
         raise OutputError(f"{path} exists; give --force to replace it")
-    run = read_run(folder)
-    pack = run.open_data()
-    path, digest, figures = export(run, pack, path)
-    media = model_classes(run.settings.kind)[1].media
-    report(run, path, digest, figures, media, json=json, quiet=quiet)
+    path, digest, figures = export(run, run.open_data(), path)
+    report(run, path, digest, figures, media_of(run.settings.kind), json=json, quiet=quiet)

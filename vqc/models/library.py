@@ -72,26 +72,33 @@ def find_by_digest(prefix: bytes) -> ModelInfo:
 def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> ModelInfo:
     """Copy a model file into the user's folder, as NAME.safetensors, once its weights are found to match its digest.
 
-    CheckpointError: the file is no model, or damaged. OutputError: another model of that name is there (a bundled one
-    is never replaced), or the folder cannot be written.
+    CheckpointError: the file is no model, or damaged. OutputError: another model has that name, or the folder cannot be
+    written.
     """
     from vqc.models.checkpoint import load_checkpoint
 
     info = load_checkpoint(source).info
-    target = user_folder() / f"{info.name}{SUFFIX}"
     for other in list_models():
-        if other.name == info.name and other.digest == info.digest:
+        if (other.name, other.digest) == (info.name, info.digest):
             return other
-        if other.name == info.name and (other.path.parent == BUNDLED_FOLDER or not replace):
-            kind = "a bundled model" if other.path.parent == BUNDLED_FOLDER else "another model"
-            way = "" if other.path.parent == BUNDLED_FOLDER else " with --force to replace it, or"
-            raise OutputError(
-                f"{kind} is called {info.name!r} already ({other.digest[:12]}); add this one{way} under another name, "
-                "which --name gives in training"
-            )
+    refuse_taken(info.name, replace=replace)
+    target = user_folder() / f"{info.name}{SUFFIX}"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, Path(source).read_bytes(), overwrite=True)
     return read_info(target)
+
+
+def refuse_taken(name: str, *, replace: bool = False) -> None:
+    """OutputError when a model has this name already; with `replace` only when it is a bundled one."""
+    if "/" in name or os.sep in name or name.startswith("."):
+        raise OutputError(f"the model's name {name!r} cannot be the name of a file; train with another --name")
+    for other in list_models():
+        if other.name == name and other.path.parent == BUNDLED_FOLDER:
+            raise OutputError(f"{name!r} is the name of a bundled model; train with another --name")
+        if other.name == name and not replace:
+            raise OutputError(
+                f"another model is called {name!r} already ({other.digest[:12]}); give --force to replace it"
+            )
 
 
 def default_for(media: Literal["image", "audio"]) -> str:

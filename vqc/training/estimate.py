@@ -17,9 +17,8 @@ SECONDS = 2.0  # of audio on which operations are counted
 
 
 class Estimate(NamedTuple):
-    """Of a model: its size, its work and its rates. A unit is a pixel of an image or a second of audio."""
+    """Of a model: its work and its rates. A unit is a pixel of an image or a second of audio."""
 
-    parameters: int
     encoder_macs: float  # multiply-accumulates a unit, at the default quality; Fourier transforms are not counted
     decoder_macs: float
     codes: tuple[float, ...]  # a unit, at each quality
@@ -53,7 +52,6 @@ def estimate(model: CodecModel) -> Estimate:
         model.decode(codes, quality)
     sizes = [model.codebook_sizes(q + 1) for q in range(model.qualities)]
     return Estimate(
-        parameters=sum(p.numel() for p in model.parameters()),
         encoder_macs=encoder.get_total_flops() / 2 / units,
         decoder_macs=decoder.get_total_flops() / 2 / units,
         codes=tuple(len(of) * per_map / units for of in sizes),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,9 +15,8 @@ from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
 from vqc.models.audio_vqvae import AudioVQVAE
-from vqc.models.base import CodecModel
 from vqc.models.image_vqvae import ImageVQVAE
-from vqc.training.recipe import Finished, Progress, round_to_stored
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.reconstruction import ReconstructionConfig, ReconstructionTask, evaluate
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -28,7 +27,7 @@ SECONDS = 10.0  # of a validation utterance, at most
 VARIANCE_ITEMS = 500  # training signals that tell the variance, at most
 
 
-class PaperRecipe(ABC):
+class PaperRecipe(Recipe):
     """What the recipes of images and of audio share; see `vqc.training.recipe.Recipe`."""
 
     task_config: ClassVar[type[Any]] = ReconstructionConfig
@@ -49,14 +48,12 @@ class PaperRecipe(ABC):
         """The task itself places the codebook, after `task.free_steps` steps."""
         assert not model.quantizer.ema_steps, "an untrained codebook"
 
-    def warm_start(self, model: Any, trained: CodecModel) -> None:
+    def warm_start(self, model: Any, path: str) -> None:
         """Weights and codebook of a model of the same shape; k-means then starts no codebook anew."""
-        if not isinstance(trained, type(model)) or trained.config != model.finalised().config:
-            raise TrainingError(
-                "a run goes on only from a model with the same [model] settings; "
-                f"that of the model file are {getattr(trained, 'config', None)}"
-            )
-        model.load_state_dict(trained.state_dict())
+        trained = trained_codec(path, type(model))
+        if trained.config != model.finalised().config:
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        model.load_state_dict(trained.state_dict(), strict=False)
         model.quantizer.resume()
 
     def make_task(self, model: Any, pack: Any, settings: Settings, shard: Shard) -> ReconstructionTask:
@@ -80,9 +77,6 @@ class PaperRecipe(ABC):
         figures = {**self.rates(model, held), **evaluate(model, held)}
         figures.pop("score")
         return Finished(model, {"quality_1": figures})
-
-    def samples(self, pack: Any, settings: Settings) -> list[Tensor]:
-        raise NotImplementedError
 
 
 class ImageRecipe(PaperRecipe):

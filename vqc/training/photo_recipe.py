@@ -9,16 +9,15 @@ from torch import Tensor
 
 from vqc.data.batches import Shard
 from vqc.data.packs import ImagePack, open_images
-from vqc.models.base import CodecModel
 from vqc.models.photo import PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import refit, sample_images, without_idle_groups
-from vqc.training.recipe import Finished, Progress, round_to_stored
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
 
-class PhotoRecipe:
+class PhotoRecipe(Recipe):
     """See `vqc.training.recipe.Recipe`."""
 
     task_config = PhotoTaskConfig
@@ -32,8 +31,8 @@ class PhotoRecipe:
     def start(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> None:
         initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
 
-    def warm_start(self, model: PhotoModel, trained: CodecModel) -> None:
-        weights = trained.state_dict()
+    def warm_start(self, model: PhotoModel, path: str) -> None:
+        weights = trained_codec(path, PhotoModel).state_dict()
         del weights["static_table"]  # of fewer code maps: idle ones were dropped
         model.load_state_dict(weights, strict=False)
         model.quantizer.resume()

@@ -16,6 +16,8 @@ def draw_pictures(run: Run, pack: Any, model_file: Path) -> list[Path]:
     drawn = draw_run(run.folder)
     caption = f"{describe(read_history(run.folder))} These were held out."
     originals, restored = restored_samples(run, pack, model_file)
+    if not originals:
+        return drawn
     folder = run.folder / "figures"
     if pack.media == "image":
         return [*drawn, draw_reconstructions(originals, restored, folder / "reconstructions.png", caption)]

@@ -3,55 +3,86 @@
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from vqc.data.batches import Shard
+from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
+from vqc.models.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.registry import model_classes
 from vqc.training.protocols import Task
 
 if TYPE_CHECKING:
     from vqc.training.settings import Settings
 
 Progress = Callable[[int, int], None]  # done, total
+M = TypeVar("M", bound=CodecModel)
 
 
 class Finished(NamedTuple):
     """A trained model as it is saved."""
 
-    model: CodecModel  # float weights are exactly what the file will hold
+    model: Any  # float weights are exactly what the file will hold
     figures: Mapping[str, Any]  # on validation data: quality_1: {rate, quality}, …
 
 
-class Recipe(Protocol):
+class Recipe(ABC):
     """How models of one kind come to their weights. `pack` is what `open_data` returned."""
 
-    task_config: type[Any]
-    examples: str  # what a training example is called: "images", "utterances"
+    task_config: ClassVar[type[Any]]
+    examples: ClassVar[str]  # what training examples are called, such as "images"
+    model_file: ClassVar[str] = "model.safetensors"  # in the run folder
 
+    def build(self, settings: Settings) -> Any:
+        """The model, untrained."""
+        return model_classes(settings.kind)[1](settings.model)
+
+    @abstractmethod
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> Any:
         """The training data, decoded once and kept on disk."""
 
+    @abstractmethod
     def start(self, model: Any, pack: Any, settings: Settings) -> None:
         """Starting values from the data, before the first step of a run from scratch."""
 
-    def warm_start(self, model: Any, trained: CodecModel) -> None:
-        """Take over weights and dictionaries of a trained model; TrainingError when it is of another shape."""
+    @abstractmethod
+    def warm_start(self, model: Any, path: str) -> None:
+        """Take over weights and dictionaries of a model file; TrainingError when it is of another shape."""
 
+    @abstractmethod
     def make_task(self, model: Any, pack: Any, settings: Settings, shard: Shard) -> Task:
         """The task for the loop."""
 
+    @abstractmethod
     def finish(self, model: Any, pack: Any, settings: Settings) -> Finished:
         """The shippable model: last dictionaries, integer tables from training data, figures from validation data."""
 
     def samples(self, pack: Any, settings: Settings) -> list[Tensor]:
         """A few validation signals for pictures of reconstructions: [1, 3, H, W] or [1, T]."""
+        return []
+
+    def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
+        """Write the model file; returns its digest."""
+        return save_checkpoint(
+            path, finished.model, name=name, training=training, figures=finished.figures, weights="float16"
+        )
+
+
+def trained_codec(path: str, kind: type[M]) -> M:
+    """The model in a file whose weights a run begins with; TrainingError when it is of another kind."""
+    model = load_checkpoint(path).model
+    if not isinstance(model, kind):
+        raise TrainingError(f"{path} is a {model.kind} model; this run trains a {kind.kind} model")
+    return model
 
 
 _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -60,6 +91,8 @@ _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "audio-vqvae": ("vqc.training.paper_recipes", "AudioRecipe"),
         "photo": ("vqc.training.photo_recipe", "PhotoRecipe"),
         "speech": ("vqc.training.speech_recipe", "SpeechRecipe"),
+        "pixelcnn": ("vqc.training.prior_recipe", "PriorRecipe"),
+        "wavenet": ("vqc.training.prior_recipe", "PriorRecipe"),
     }
 )
 

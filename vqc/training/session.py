@@ -22,9 +22,7 @@ from vqc._version import __version__
 from vqc.atomic import write_atomically
 from vqc.data.batches import Shard
 from vqc.errors import TrainingError
-from vqc.models.base import CodecModel
-from vqc.models.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.registry import model_classes
+from vqc.models.checkpoint import load_checkpoint
 from vqc.training.distributed import Ranks
 from vqc.training.loop import Trainer
 from vqc.training.protocols import Observer, Outcome
@@ -32,7 +30,6 @@ from vqc.training.recipe import Progress, Recipe, recipe_of
 from vqc.training.settings import SECTIONS, Settings, resolve
 
 RECORD = "run.json"
-MODEL_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +48,10 @@ class Run:
         """How models of this kind are trained."""
         return recipe_of(self.settings.kind)
 
-    def build(self) -> CodecModel:
+    def build(self) -> Any:
         """The model, untrained."""
         torch.manual_seed(self.settings.loop.seed)
-        return model_classes(self.settings.kind)[1](self.settings.model)
+        return self.recipe.build(self.settings)
 
     def open_data(self, *, download: bool = False, progress: Progress | None = None) -> Any:
         """The data, decoded once."""
@@ -153,29 +150,26 @@ def export(run: Run, pack: Any, output: Path | None = None) -> tuple[Path, str, 
     }
     if run.start:
         training["start"] = run.start
-    path = output or run.folder / MODEL_FILE
-    digest = save_checkpoint(
-        path, finished.model, name=run.name, training=training, figures=finished.figures, weights="float16"
-    )
+    path = output or run.folder / run.recipe.model_file
+    digest = run.recipe.save(path, finished, run.name, training)
     return path, digest, finished.figures
 
 
 def restored_samples(run: Run, pack: Any, model_file: Path) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Validation signals and what the finished model makes of them, at its default quality."""
-    model = cast(Any, load_checkpoint(model_file).model)
+    """Validation signals and what the finished model makes of them, at its default quality; none for a prior."""
     signals = run.recipe.samples(pack, run.settings)
+    if not signals:
+        return [], []
+    model = cast(Any, load_checkpoint(model_file).model)
     with torch.inference_mode():
         restored = [model.decode(model.encode(x, model.default_quality), model.default_quality) for x in signals]
     return signals, restored
 
 
-def _start(run: Run, model: CodecModel, pack: Any, say: Callable[[str], None]) -> None:
+def _start(run: Run, model: Any, pack: Any, say: Callable[[str], None]) -> None:
     if run.start:
         say(f"starting from the weights of {run.start}")
-        trained = load_checkpoint(run.start).model
-        if trained.kind != model.kind:
-            raise TrainingError(f"{run.start} is a {trained.kind} model, this run trains a {model.kind} model")
-        run.recipe.warm_start(model, trained)
+        run.recipe.warm_start(model, run.start)
     else:
         say("placing the starting values")
         run.recipe.start(model, pack, run.settings)

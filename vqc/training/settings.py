@@ -21,12 +21,14 @@ from typing import Any
 
 from vqc.errors import OptionError
 from vqc.models.config import config_to_dict
+from vqc.models.prior import PRIOR_KINDS
 from vqc.models.registry import MODEL_KINDS, model_classes
 from vqc.training.recipe import recipe_of
 from vqc.training.schedule import LoopConfig
 
 PRESETS = Path(__file__).parent / "presets"
 SECTIONS = ("model", "task", "loop")
+KINDS = (*MODEL_KINDS, *PRIOR_KINDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +74,16 @@ def resolve(tables: Mapping[str, Any], overrides: Iterable[str] = (), *, where: 
 
     OptionError: an unknown kind, table or key (the nearest known one is named), or a value of the wrong type.
     """
-    if not isinstance(tables, Mapping) or tables.get("kind") not in MODEL_KINDS:
-        raise OptionError(f"{where} must give a kind, one of {', '.join(MODEL_KINDS)}")
+    if not isinstance(tables, Mapping) or tables.get("kind") not in KINDS:
+        raise OptionError(f"{where} must give a kind, one of {', '.join(KINDS)}")
     _refuse_unknown(tables, ("kind", *SECTIONS), where)
     kind = str(tables["kind"])
     values = {section: dict(tables.get(section, {})) for section in SECTIONS}
     for override in overrides:
         section, key, value = parse_override(override)
         values[section][key] = value
-    classes = {"model": model_classes(kind)[0], "task": recipe_of(kind).task_config, "loop": LoopConfig}
+    model_config = PRIOR_KINDS[kind] if kind in PRIOR_KINDS else model_classes(kind)[0]
+    classes = {"model": model_config, "task": recipe_of(kind).task_config, "loop": LoopConfig}
     built = {s: _build(classes[s], values[s], s, where) for s in SECTIONS}
     return Settings(kind=kind, **built)
 
@@ -115,7 +118,9 @@ def _build(config_class: type[Any], values: Mapping[str, Any], section: str, whe
 def _check(name: str, value: Any, field: dataclasses.Field[Any]) -> None:
     """OptionError unless a value has the type of the field's default."""
     default = field.default
-    if default is None or default is dataclasses.MISSING or value is None:
+    if default is dataclasses.MISSING:
+        return
+    if default is None or value is None:
         if value is not None and isinstance(value, bool | str | list | dict):
             raise OptionError(f"{name} is {value!r} where a number is expected")
         return

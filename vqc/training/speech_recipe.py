@@ -10,16 +10,15 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, open_audio
 from vqc.errors import TrainingError
-from vqc.models.base import CodecModel
 from vqc.models.speech import SAMPLE_RATE, SpeechModel
-from vqc.training.recipe import Finished, Progress, round_to_stored
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.speech import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities, spread_out
 from vqc.training.speech_export import calibrate, spoken
 from vqc.training.tables import fill_static_tables
 
 
-class SpeechRecipe:
+class SpeechRecipe(Recipe):
     """See `vqc.training.recipe.Recipe`."""
 
     task_config = SpeechTaskConfig
@@ -34,8 +33,9 @@ class SpeechRecipe:
         data = SpeechData(pack, settings.task.source_shares)
         initialise(model, data, settings.task, seed=settings.loop.seed)
 
-    def warm_start(self, model: SpeechModel, trained: CodecModel) -> None:
-        if not isinstance(trained, SpeechModel) or trained.config != model.config:
+    def warm_start(self, model: SpeechModel, path: str) -> None:
+        trained = trained_codec(path, SpeechModel)
+        if trained.config != model.config:
             raise TrainingError("a speech model can only go on from a speech model of the same [model] settings")
         model.load_state_dict(trained.state_dict())
         model.envelope_vq.resume()

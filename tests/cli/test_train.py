@@ -1,0 +1,168 @@
+"""`vqc train` from folder to codec, on tiny data."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from vqc.models.info import read_info
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
+TINY = (
+    "--set=model.widths=[8,8]",
+    "--set=model.residual_layers=1",
+    "--set=model.residual_width=4",
+    "--set=model.codebook_size=8",
+    "--set=model.codebook_dim=4",
+    "--set=task.batch_size=2",
+    "--set=task.free_steps=2",
+    "--set=loop.log_every=1",
+    "--threads=1",
+)
+IMAGES = ("train", "image", "--data", "pictures", "--preset", "images", "--set=task.crop=16", *TINY)
+AUDIO = ("train", "audio", "--data", "talks", "--preset", "librispeech", "--set=task.crop=64", *TINY)
+SHORT = ("--set=model.strides=[2,2]", "--set=model.linear_path=false")
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder with `pictures` (one of them broken) and `talks`; models and caches lie below it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    generator = np.random.default_rng(0)
+    for folder in ("pictures", "talks"):
+        Path(folder).mkdir()
+    for i in range(8):
+        colours = generator.integers(0, 256, (3, 4, 3), dtype=np.uint8)
+        Image.fromarray(colours.repeat(8, 0).repeat(8, 1)).save(f"pictures/{i}.png")
+        soundfile.write(f"talks/{i}.wav", 0.3 * np.sin(np.arange(4000) * generator.uniform(0.02, 0.3)), 16_000)
+    Path("pictures/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    return tmp_path
+
+
+def test_a_folder_becomes_a_codec_in_three_commands(run: Run, data: Path) -> None:
+    trained = run(*IMAGES, "--steps", "4", "--name", "mine", "--add")
+    assert trained.code == 0, trained.err
+    assert "1 of 9" in trained.err, "the picture that cannot be read is counted"
+    assert "codebook_size = 8" in trained.err, "the resolved settings are printed"
+    assert run("compress", "pictures/1.png", "-m", "mine", "-o", "p.vqc").code == 0
+    assert run("decompress", "p.vqc").code == 0
+    with Image.open("p.png") as image:
+        assert image.size == (32, 24)
+    info = read_info(data / "share/vqc/models/mine.safetensors")
+    assert info.training["steps"] == 4
+    assert "pictures" in info.training["data"]
+    assert info.figures["quality_1"]["bpp"] < 8
+
+
+def test_audio_is_trained_too_and_figures_are_drawn(run: Run, data: Path) -> None:
+    pytest.importorskip("matplotlib")
+    trained = run(*AUDIO, *SHORT, "--steps", "4", "--run", "r", "-o", "talk.safetensors", "--json")
+    assert trained.code == 0, trained.err
+    report = json.loads(trained.out)
+    assert report["figures"]["quality_1"]["kbps"] > 0
+    assert report["digest"] == read_info("talk.safetensors").digest
+    assert {path.name for path in Path("r/figures").iterdir()} == {"losses.png", "perplexity.png", "waveforms.png"}
+    assert run("compress", "talks/1.wav", "-m", "talk.safetensors", "-o", "t.vqc").code == 0
+    assert run("decompress", "t.vqc").code == 1, "nobody has added the model"
+    assert run("models", "add", "talk.safetensors").code == 0
+    assert run("decompress", "t.vqc").code == 0
+    assert soundfile.info("t.wav").frames == 4000
+
+
+def test_ctrl_c_saves_and_resume_writes_the_model_of_an_uninterrupted_run(run: Run, data: Path) -> None:
+    steps = (*IMAGES, "--set=loop.validate_steps=1000", "--steps", "60")
+    assert run(*steps, "--run", "whole", "--quiet").code == 0
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "vqc", *steps, "--run", "parts"]
+    process = subprocess.Popen(command, cwd=data, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stderr is not None
+        err = ""
+        for line in process.stderr:  # one for each step
+            err += line
+            if line.startswith("step 3 "):
+                process.send_signal(signal.SIGINT)
+        process.wait(60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130, err
+    assert "go on with: vqc train image --resume --run parts" in err
+    assert "Traceback" not in err
+    assert 3 <= json.loads(Path("parts/state.json").read_text())["step"] < 60
+    assert run("train", "image", "--resume", "--run", "parts", "--quiet").code == 0
+    assert read_info("parts/model.safetensors").digest == read_info("whole/model.safetensors").digest
+
+
+def test_a_dry_run_says_what_is_to_come_and_leaves_nothing(run: Run, data: Path) -> None:
+    result = run(*IMAGES, "--dry-run", "--json")
+    assert result.code == 0, result.err
+    plan = json.loads(result.out)
+    assert plan["bits"] == [3 / 16], "8 entries for 4 x 4 pixels"
+    assert plan["codes"] == [1 / 16]
+    assert plan["settings"]["task"]["batch_size"] == 2
+    assert 0 <= plan["data_share"] < 1 < plan["parameters"]
+    assert not Path("runs").exists()
+    words = run(*AUDIO, *SHORT, "--dry-run")
+    assert "12 kbps at most" in words.out, "4,000 codes of 3 bits a second"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("train", "image", "--quiet"), 2, "--data is missing"),
+        (("train", "image", "--data", "nowhere"), 1, "nowhere"),
+        (("train", "audio", "--data", "pictures"), 1, "vqc train image"),
+        (("train", "image", "--data", "pictures", "--preset", "speech"), 2, "use vqc train audio"),
+        ((*IMAGES, "--set=model.codebok_size=3"), 2, "did you mean 'codebook_size'"),
+        ((*IMAGES, "--time", "soon"), 2, "not one like 90s"),
+        ((*IMAGES, "-o", "model.bin"), 2, "ends in .safetensors"),
+        ((*IMAGES, "-o", "no/model.safetensors"), 1, "does not exist"),
+        ((*IMAGES, "--name", "photo", "--add"), 1, "bundled model"),
+        ((*IMAGES, "--set=task.mel=1"), 2, "compares sounds"),
+        (("train", "image", "--resume"), 2, "needs --run"),
+        (("train", "image", "--resume", "--run", "pictures"), 1, "no run to go on with"),
+        (("train", "prior", "--data", "pictures"), 2, "--model is missing"),
+        (("train", "export", "pictures"), 1, "no run"),
+        (("train", "plot", "pictures"), 1, "metrics.jsonl"),
+        (("models", "add", "pictures/1.png"), 1, "1.png"),
+    ],
+)
+def test_a_mistake_is_one_sentence(run: Run, data: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+    result = run(*arguments)
+    assert result.code == code, result.err
+    assert message in result.err
+    assert "Traceback" not in result.err
+    assert not Path("runs").exists()
+
+
+def test_a_run_is_not_begun_over_another(run: Run, data: Path) -> None:
+    assert run(*IMAGES, "--steps", "1", "--run", "r", "--quiet").code == 0
+    result = run(*IMAGES, "--steps", "1", "--run", "r")
+    assert result.code == 1
+    assert "--resume" in result.err
+    assert run("train", "plot", "r").code == 0
+
+
+def test_a_prior_is_trained_on_the_codes_of_a_codec(run: Run, data: Path) -> None:
+    assert run(*IMAGES, "--steps", "3", "-o", "mine.safetensors", "--quiet").code == 0
+    small = ("--set=model.width=8", "--set=model.layers=2", "--set=task.batch_size=2", "--threads=1")
+    result = run("train", "prior", "-m", "mine.safetensors", "--data", "pictures", *small, "--steps", "3", "--json")
+    assert result.code == 0, result.err
+    figures = json.loads(result.out)["figures"]["quality_1"]
+    assert 0 < figures["bits_per_code"] < 8
+    assert Path("runs/pixelcnn/prior.safetensors").exists()
