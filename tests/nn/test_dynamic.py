@@ -63,7 +63,7 @@ def test_a_split_lowers_the_distortion_and_keeps_the_usage() -> None:
     batch = next(data)
     before, usage = distortion(model, batch), float(model.ema_usage.sum())
     model._split(batch[0].T)
-    assert model.codebook_size == 9
+    assert model.codebook_size == 10
     assert distortion(model, batch) < before
     assert float(model.ema_usage.sum()) == pytest.approx(usage)
     torch.testing.assert_close(model.ema_sums, model.codebook * model.ema_usage[:, None])

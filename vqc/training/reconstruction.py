@@ -44,7 +44,7 @@ class ReconstructionConfig:
     adversarial: float = 0.0
     feature_matching: float = 2.0
     adversarial_start: int = 5_000  # step
-    critic_width: int = 32
+    critic_width: int = 16
 
     def __post_init__(self) -> None:
         whole = ("batch_size", "crop", "max_shift", "validation_items", "free_steps", "adversarial_start")
