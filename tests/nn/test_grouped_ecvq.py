@@ -82,3 +82,14 @@ def test_fit_spends_bits_where_they_pay() -> None:
     assert used[0] > 8
     assert used[1] == 1
     torch.testing.assert_close(vq.probability_0.sum(-1), torch.ones(1, 2))
+
+
+def test_autocast_leaves_the_quantizer_in_float32() -> None:
+    plain, autocast = quantizer(), quantizer()
+    z = torch.randn(40, plain.dims, dtype=torch.bfloat16)
+    expected = plain(z.float(), 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = autocast(z, 1)
+    for a, b in (*zip(found, expected, strict=True), (autocast.codebook_1, plain.codebook_1)):
+        assert a.dtype == b.dtype
+        assert torch.equal(a, b)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -198,3 +199,24 @@ def test_training_goes_on_from_the_exported_tensors(quantizer: VectorQuantizer) 
     quantizer(latents(20))
     fresh(latents(20))
     torch.testing.assert_close(fresh.codebook, quantizer.codebook, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("update", ["ema", "loss"])
+def test_autocast_leaves_the_quantizer_in_float32(update: Literal["ema", "loss"]) -> None:
+    """Distances and moving averages in bfloat16 would choose other entries, and small changes would be lost."""
+    torch.manual_seed(1)
+    plain, autocast = (VectorQuantizer(K, D, update=update) for _ in range(2))
+    autocast.load_state_dict(plain.state_dict())
+    z = latents().bfloat16()
+    rows = z.movedim(1, -1).reshape(-1, D)
+    expected = plain(z.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        found = autocast(z)
+        autocast.initialise(rows, seed=1)
+    plain.initialise(rows.float(), seed=1)
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype
+        assert torch.equal(a, b)
+    assert all(
+        torch.equal(a, b) for a, b in zip(plain.state_dict().values(), autocast.state_dict().values(), strict=True)
+    )
