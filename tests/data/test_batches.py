@@ -144,3 +144,12 @@ def test_waveform_batches_are_cuts_of_the_recordings() -> None:
     assert 380 < len(cuts) < 400, "recordings count by their length"
     assert all(np.array_equal(row, np.arange(row[0], row[0] + 40)) for row in cuts)
     assert max(row[0] for row in cuts) > 900
+
+
+def test_shrinking_does_not_alias() -> None:
+    """A pattern of single pixels, shrunk by nearly two, is gray; every second pixel of it would still be a pattern."""
+    pattern = (np.indices((90, 90)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    crops = CropBatches(image_pack([pattern] * 2), side=32, batch_size=100, seed=0)(0)
+    spread = crops[:, 0, 4:-4, 4:-4].std((1, 2))
+    assert int((spread > 0.49).sum()) == pytest.approx(50, abs=15), "half keep their size"
+    assert int((spread < 0.05).sum()) > 10

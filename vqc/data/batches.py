@@ -48,12 +48,6 @@ def random_for(seed: int, step: int) -> np.random.Generator:
     return np.random.default_rng((seed % 2**64, step))
 
 
-def generator_for(seed: int, step: int) -> torch.Generator:
-    """The random numbers of one step of one run, for torch."""
-    # Torch's generator on the CPU looks at 32 bits of a seed, so seed and step are mixed into those.
-    return torch.Generator().manual_seed((seed * 0x9E3779B1 + step) & 0xFFFFFFFF)
-
-
 class Draws:
     """Training items drawn for each row of a batch: with equal chances, or with those given."""
 
