@@ -23,11 +23,15 @@ def images(step: int) -> Tensor:
     return torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(step))
 
 
-def make_task(*, adversarial: float = 0.5, start: int = START) -> ReconstructionTask:
+def make_task(*, adversarial: float = 0.5, start: int = START, free_steps: int = 0) -> ReconstructionTask:
     torch.manual_seed(0)
     config = ImageVQVAEConfig(widths=(4, 4), residual_width=4, codebook_size=8, codebook_dim=2)
     losses = ReconstructionConfig(
-        free_steps=0, adversarial=adversarial, feature_matching=3.0, adversarial_start=start, critic_width=4
+        free_steps=free_steps,
+        adversarial=adversarial,
+        feature_matching=3.0,
+        adversarial_start=start,
+        critic_width=4,
     )
     return ReconstructionTask(ImageVQVAE(config), images, [images(99)], losses, variance=0.1)
 
@@ -85,6 +89,17 @@ def test_both_learn_in_the_loop(tmp_path: Path) -> None:
             assert not any(torch.equal(a, b) for a, b in kernels)
     same = [all(map(torch.equal, weights[0.0, n], weights[0.5, n])) for n in (3, 5)]
     assert same == [True, False]
+
+
+def test_the_critic_waits_for_the_codebook(tmp_path: Path) -> None:
+    task = make_task(start=0, free_steps=2)
+    before = [p.clone() for p in _parameters(task.critic)]
+    trainer = Trainer(task, LoopConfig(steps=9, warmup_steps=1), tmp_path)
+    moved = []
+    for _ in range(3):
+        trainer.train_step()
+        moved.append(not all(map(torch.equal, before, _parameters(task.critic))))
+    assert moved == [False, False, True]
 
 
 def _parameters(critic: nn.Module | None) -> list[Tensor]:

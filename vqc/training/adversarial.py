@@ -54,8 +54,7 @@ class Adversary:
         return Losses(total, {"adversarial": hinge.detach(), "features": features.detach()})
 
     def critic_loss(self, original: Tensor, step: int) -> Losses:
-        """What the critic minimises; without a gradient before it begins."""
-        assert self._made is not None, "the decoder has its turn first"
-        if step < self.start - HEAD_START:
+        """What the critic minimises; without a gradient before it begins, or when no reconstruction was judged yet."""
+        if self._made is None or step < self.start - HEAD_START:
             return Losses(original.new_zeros(()), {})
         return Losses(critic_hinge(self.critic(original), self.critic(self._made)), {})
