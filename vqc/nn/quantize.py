@@ -179,7 +179,8 @@ class VectorQuantizer(nn.Module):
 def _histogram(codes: Tensor, size: int) -> Tensor:
     """How often each code occurs, float32 [K]. Unlike `torch.bincount`, does not make the CPU wait for a GPU."""
     flat = codes.reshape(-1)
-    return torch.zeros(size, device=codes.device).scatter_add_(0, flat, torch.ones_like(flat, dtype=torch.float32))
+    ones = torch.ones_like(flat, dtype=torch.float32)
+    return torch.zeros(size, dtype=torch.float32, device=codes.device).scatter_add_(0, flat, ones)
 
 
 @torch.no_grad()
