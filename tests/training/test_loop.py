@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -295,3 +295,32 @@ def test_the_learning_rate_warms_up_and_falls_to_its_floor() -> None:
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         LoopConfig(**wrong)  # type: ignore[arg-type]
+
+
+class ChannelsLast:
+    """A convolution whose weights lie channels last in memory, as image models have them."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+
+    def batch(self, step: int) -> Tensor:
+        return torch.rand(2, 3, 6, 6, generator=torch.Generator().manual_seed(step))
+
+    def loss(self, batch: Tensor, step: int) -> Losses:
+        return Losses((self.model(batch) - 1).square().mean(), {})
+
+    def validate(self) -> Mapping[str, float]:
+        return {"score": 0.0}
+
+
+def test_moments_are_restored_in_the_memory_format_of_the_weights(tmp_path: Path) -> None:
+    config = LoopConfig(steps=6, log_every=1, warmup_steps=0)
+    whole = Trainer(ChannelsLast(), config, tmp_path / "whole")
+    whole.run()
+    for stop in (3, 6):
+        parts = Trainer(ChannelsLast(), config, tmp_path / "parts")
+        while parts.step < stop:
+            parts.train_step()
+        parts.checkpoint()
+    assert torch.equal(parts.task.model.weight, whole.task.model.weight)

@@ -70,10 +70,18 @@ class Optimization:
     def load(self, tensors: Mapping[str, Tensor], network: str, optimizer: str) -> None:
         """The inverse of `tensors`. RuntimeError when they are those of another network."""
         self.network.load_state_dict(with_prefix(tensors, f"{network}."))
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in with_prefix(tensors, f"{optimizer}.").items():
             index, key = name.split(".", 1)
-            moments.setdefault(int(index), {})[key] = tensor
+            moments.setdefault(int(index), {})[key] = _laid_out_like(parameters[int(index)], tensor)
         whole = self.optimizer.state_dict()
         whole["state"] = moments
         self.optimizer.load_state_dict(whole)
+
+
+def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
+    """The moment in the parameter's memory format: the fused AdamW goes through the memory of both side by side."""
+    if moment.shape != parameter.shape:
+        return moment
+    return torch.empty_like(parameter, dtype=moment.dtype, device=moment.device).copy_(moment)
