@@ -51,7 +51,7 @@ def test_images(folder: Path) -> list[Tensor]:
 
 def recordings(folder: Path, model: AudioVQVAE) -> list[Tensor]:
     """Every recording of a folder [1, T], cut to whole codes."""
-    from vqc.data.decoding import read_mono
+    from vqc.data.folders import read_mono
 
     waveforms = [torch.from_numpy(read_mono(path, model.sample_rate)) for path in find_media(folder, "audio").paths]
     return [w[None, : len(w) // model.hop_length * model.hop_length].float() / 2**15 for w in waveforms]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def test_a_folder_becomes_a_codec_in_three_commands(run: Run, data: Path) -> Non
 
 def test_audio_is_trained_too_and_figures_are_drawn(run: Run, data: Path) -> None:
     pytest.importorskip("matplotlib")
-    trained = run(*AUDIO, *SHORT, "--steps", "4", "--run", "r", "-o", "talk.safetensors", "--json")
+    trained = run(*AUDIO, *SHORT, "--steps", "4", "--run-dir", "r", "-o", "talk.safetensors", "--json")
     assert trained.code == 0, trained.err
     report = json.loads(trained.out)
     assert report["figures"]["quality_1"]["kbps"] > 0
@@ -85,9 +86,9 @@ def test_audio_is_trained_too_and_figures_are_drawn(run: Run, data: Path) -> Non
 
 def test_ctrl_c_saves_and_resume_writes_the_model_of_an_uninterrupted_run(run: Run, data: Path) -> None:
     steps = (*IMAGES, "--set=loop.validate_steps=1000", "--steps", "60")
-    assert run(*steps, "--run", "whole", "--quiet").code == 0
+    assert run(*steps, "--run-dir", "whole", "--quiet").code == 0
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "vqc", *steps, "--run", "parts"]
+    command = [sys.executable, "-m", "vqc", *steps, "--run-dir", "parts"]
     process = subprocess.Popen(command, cwd=data, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stderr is not None
@@ -101,10 +102,10 @@ def test_ctrl_c_saves_and_resume_writes_the_model_of_an_uninterrupted_run(run: R
         process.kill()
         process.communicate()
     assert process.returncode == 130, err
-    assert "go on with: vqc train image --resume --run parts" in err
+    assert "go on with: vqc train image --resume --run-dir parts" in err
     assert "Traceback" not in err
     assert 3 <= json.loads(Path("parts/state.json").read_text())["step"] < 60
-    assert run("train", "image", "--resume", "--run", "parts", "--quiet").code == 0
+    assert run("train", "image", "--resume", "--run-dir", "parts", "--quiet").code == 0
     assert read_info("parts/model.safetensors").digest == read_info("whole/model.safetensors").digest
 
 
@@ -134,8 +135,8 @@ def test_a_dry_run_says_what_is_to_come_and_leaves_nothing(run: Run, data: Path)
         ((*IMAGES, "-o", "no/model.safetensors"), 1, "does not exist"),
         ((*IMAGES, "--name", "photo", "--add"), 1, "bundled model"),
         ((*IMAGES, "--set=task.mel=1"), 2, "compares sounds"),
-        (("train", "image", "--resume"), 2, "needs --run"),
-        (("train", "image", "--resume", "--run", "pictures"), 1, "no run to go on with"),
+        (("train", "image", "--resume"), 2, "needs --run-dir"),
+        (("train", "image", "--resume", "--run-dir", "pictures"), 1, "no run to go on with"),
         (("train", "prior", "--data", "pictures"), 2, "--model is missing"),
         (("train", "export", "pictures"), 1, "no run"),
         (("train", "plot", "pictures"), 1, "metrics.jsonl"),
@@ -151,8 +152,8 @@ def test_a_mistake_is_one_sentence(run: Run, data: Path, arguments: tuple[str, .
 
 
 def test_a_run_is_not_begun_over_another(run: Run, data: Path) -> None:
-    assert run(*IMAGES, "--steps", "1", "--run", "r", "--quiet").code == 0
-    result = run(*IMAGES, "--steps", "1", "--run", "r")
+    assert run(*IMAGES, "--steps", "1", "--run-dir", "r", "--quiet").code == 0
+    result = run(*IMAGES, "--steps", "1", "--run-dir", "r")
     assert result.code == 1
     assert "--resume" in result.err
     assert run("train", "plot", "r").code == 0
@@ -166,3 +167,14 @@ def test_a_prior_is_trained_on_the_codes_of_a_codec(run: Run, data: Path) -> Non
     figures = json.loads(result.out)["figures"]["quality_1"]
     assert 0 < figures["bits_per_code"] < 8
     assert Path("runs/pixelcnn/prior.safetensors").exists()
+
+
+def test_torchrun_passes_every_option_on(run: Run, data: Path) -> None:
+    """An abbreviation of several of its own options stops torchrun, even behind the name of the program."""
+    from torch.distributed.run import get_args_parser
+
+    options = set(re.findall(r"--[a-z-]+", run("train", "image", "--help").out))
+    assert "--run-dir" in options
+    for option in options:
+        parsed = get_args_parser().parse_args(["--nproc-per-node", "2", "-m", "vqc", "train", "image", option, "x"])
+        assert parsed.training_script_args[-2:] == [option, "x"]

@@ -89,3 +89,12 @@ def test_small_sets_hold_out_one() -> None:
 def test_what_cannot_be_split_is_refused(found: list[Item], words: str) -> None:
     with pytest.raises(TrainingError, match=words):
         split(found)
+
+
+def test_a_set_marked_as_training_stays_whole_beside_one_with_a_validation_part() -> None:
+    own = [Item(f"own/{i}", f"{i}", "validation" if i == 3 else "training") for i in range(9)]
+    extra = [Item(f"extra/{i}", f"extra {i}", "training") for i in range(200)]
+    assert split(own, extra)[1] == [3]
+    assert len(split(extra)[1]) > 1, "alone, the hash takes its share"
+    unmarked = [Item(f"more/{i}", f"more {i}") for i in range(200)]
+    assert len(split(own, unmarked)[1]) > 1

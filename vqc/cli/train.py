@@ -1,5 +1,6 @@
 """`vqc train`: image, audio and prior begin or go on with a run, export and plot look at one."""
 
+# No option may be the beginning of two options of torchrun (--run, --start): it would not be passed on.
 # No `from __future__ import annotations`: the options of `command_for` differ from command to command.
 
 from collections.abc import Callable
@@ -33,10 +34,11 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as model.codebook_size=1024; repeatable."),
 ]
-RunOption = Annotated[Path | None, typer.Option("--run", metavar="DIR", help="Run folder. [default: runs/PRESET]")]
+RunOption = Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="Run folder. [default: runs/PRESET]")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")]
 StartOption = Annotated[
-    str | None, typer.Option("--start", metavar="MODEL", help="Begin with the weights of a model instead of nothing.")
+    str | None,
+    typer.Option("--start-from", metavar="MODEL", help="Begin with the weights of a model instead of nothing."),
 ]
 StepsOption = Annotated[int | None, typer.Option("--steps", metavar="N", min=1, help="Stop after so many steps.")]
 TimeOption = Annotated[
@@ -122,12 +124,12 @@ def check(request: "Request") -> None:
         raise OptionError(
             "--model is missing; give the trained codec whose codes the prior is for"
             if not request.model
-            else "--model is for a new prior; leave it out, or give --start to begin with a model's weights"
+            else "--model is for a new prior; leave it out, or give --start-from to begin with a model's weights"
         )
     if request.resume and request.folder is None:
-        raise OptionError("--resume needs --run with the folder of the run to go on with")
+        raise OptionError("--resume needs --run-dir with the folder of the run to go on with")
     if request.resume and (request.preset or request.start):
-        raise OptionError("--resume goes on with the settings of the run; leave out --preset and --start")
+        raise OptionError("--resume goes on with the settings of the run; leave out --preset and --start-from")
     if request.add and request.media == "prior":
         raise OptionError("--add is for codecs; a prior is used from its run folder")
     if request.output is not None:

@@ -51,12 +51,11 @@ class Request:
 
 def run_training(request: Request) -> None:
     """Train as asked, and print what came of it."""
-    import torch
-
+    from vqc.training.devices import use_threads
     from vqc.training.distributed import join
 
     if request.threads:
-        torch.set_num_threads(request.threads)
+        use_threads(request.threads)
     run = resumed_run(request) if request.resume else new_run(request)
     with join() as ranks:
         show = ranks.rank == 0 and not request.quiet
@@ -87,7 +86,7 @@ def new_run(request: Request) -> Run:
     folder = request.folder or Path("runs") / Path(preset).stem
     name = request.name or (request.output.stem if request.output else Path(preset).stem)
     if exists(folder) and not request.dry_run:
-        raise OutputError(f"{folder} holds a run already; add --resume to go on with it, or choose another --run")
+        raise OutputError(f"{folder} holds a run already; add --resume to go on with it, or choose another --run-dir")
     if request.add:
         refuse_taken(name, replace=request.force)
     start = request.start
@@ -198,7 +197,7 @@ def observers(run: Run, request: Request) -> list[Observer]:
 def finish(run: Run, pack: Any, trained: Trained, request: Request) -> None:
     """Copy the model to where it is wanted, draw the figures, say what to do next."""
     if trained.model_file is None:
-        again = f"vqc train {request.media} --resume --run {run.folder}"
+        again = f"vqc train {request.media} --resume --run-dir {run.folder}"
         warn(f"stopped at step {trained.outcome.step:,}; go on with: {again}")
         raise SystemExit(130)
     path = trained.model_file

@@ -198,7 +198,7 @@ def resized(square: UInt8Array, side: int) -> UInt8Array:
     """The square in another size, by a bicubic filter that does not alias."""
     if len(square) == side:
         return square
-    planes = torch.from_numpy(np.ascontiguousarray(square)).permute(2, 0, 1)[None].float()
+    planes = torch.from_numpy(square.copy()).permute(2, 0, 1)[None].float()
     planes = F.interpolate(planes, (side, side), mode="bicubic", antialias=True)[0]
     result: UInt8Array = planes.round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
     return result

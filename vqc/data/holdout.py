@@ -40,14 +40,15 @@ def split_key(name: str) -> str:
 def split(*sets: Sequence[Item], share: float = SHARE) -> tuple[list[int], list[int]]:
     """Indices, in all sets one after the other, of the training and of the validation items; neither is empty.
 
-    A set with a validation part of its own keeps it; of any other the hash takes its share. Of a set so small that this
-    leaves nothing, the item with the lowest hash is held out.
+    A set with a validation part of its own keeps it; of any other the hash takes its share, unless all of it is marked
+    as training and another set has a validation part. Where nothing is left, the item with the lowest hash is held out.
 
     Raises:
         TrainingError: all items have one key, or all are marked as validation.
     """
     items = [item for one in sets for item in one]
-    held = [held for one in sets for held in _held_out(one, share)]
+    marked = any(item.part == "validation" for item in items)
+    held = [held for one in sets for held in _held_out(one, share, marked)]
     if not any(held):
         lowest = min((item.key for item in items), key=_fraction)
         held = [item.key == lowest for item in items]
@@ -59,8 +60,9 @@ def split(*sets: Sequence[Item], share: float = SHARE) -> tuple[list[int], list[
     return [i for i, is_held in enumerate(held) if not is_held], [i for i, is_held in enumerate(held) if is_held]
 
 
-def _held_out(items: Sequence[Item], share: float) -> list[bool]:
-    if any(item.part == "validation" for item in items):
+def _held_out(items: Sequence[Item], share: float, marked: bool) -> list[bool]:
+    parts = {item.part for item in items}
+    if "validation" in parts or (marked and parts == {"training"}):
         return [item.part == "validation" for item in items]
     return [is_held_out(item.key, share) for item in items]
 

@@ -9,6 +9,11 @@ import torch
 from torch import Tensor
 
 
+def use_threads(count: int) -> None:
+    """Compute on so many CPU threads."""
+    torch.set_num_threads(count)
+
+
 def to_device(batch: Any, device: torch.device) -> Any:
     """The same nest of tuples, lists and dicts with its tensors on the device."""
     if isinstance(batch, Tensor):

@@ -79,7 +79,10 @@ class PriorRecipe(Recipe):
         try:
             model.load_state_dict(load_file(path))
         except (OSError, SafetensorError, RuntimeError):
-            raise TrainingError(f"{path} is not a prior of the same [model] settings; leave out --start") from None
+            raise TrainingError(f"{path} is not a prior of the same [model] settings; leave out --start-from") from None
+
+    def describe(self, path: str) -> str:
+        return Path(path).name
 
     def make_task(self, model: CodePrior, pack: CodePack, settings: Settings, shard: Shard) -> PriorTask:
         return PriorTask(

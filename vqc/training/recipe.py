@@ -15,7 +15,7 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
-from vqc.models.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.checkpoint import load_checkpoint, read_info, save_checkpoint
 from vqc.models.registry import model_classes
 from vqc.training.protocols import Task
 
@@ -57,6 +57,11 @@ class Recipe(ABC):
     @abstractmethod
     def warm_start(self, model: Any, path: str) -> None:
         """Take over weights and dictionaries of a model file; TrainingError when it is of another shape."""
+
+    def describe(self, path: str) -> str:
+        """What a model file says of another that it began with: never where that lay."""
+        info = read_info(path)
+        return f"{info.name} {info.digest[:12]}"
 
     @abstractmethod
     def make_task(self, model: Any, pack: Any, settings: Settings, shard: Shard) -> Task:

@@ -149,7 +149,7 @@ def export(run: Run, pack: Any, output: Path | None = None) -> tuple[Path, str, 
         "version": __version__,
     }
     if run.start:
-        training["start"] = run.start
+        training["start"] = run.recipe.describe(run.start)
     path = output or run.folder / run.recipe.model_file
     digest = run.recipe.save(path, finished, run.name, training)
     return path, digest, finished.figures
