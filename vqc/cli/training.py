@@ -175,6 +175,7 @@ def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trai
         pack,
         ranks=ranks,
         device=f"cuda:{ranks.local_rank}" if device == "cuda" else device,
+        output=request.output,
         observers=observers(run, request) if first else (),
         say=warn if first and not request.quiet else lambda text: None,
     )
@@ -195,17 +196,12 @@ def observers(run: Run, request: Request) -> list[Observer]:
 
 
 def finish(run: Run, pack: Any, trained: Trained, request: Request) -> None:
-    """Copy the model to where it is wanted, draw the figures, say what to do next."""
+    """Draw the figures, add the model if asked to, say what to do next."""
     if trained.model_file is None:
         again = f"vqc train {request.media} --resume --run-dir {run.folder}"
         warn(f"stopped at step {trained.outcome.step:,}; go on with: {again}")
         raise SystemExit(130)
     path = trained.model_file
-    if request.output is not None:
-        from vqc.atomic import write_atomically
-
-        write_atomically(request.output, path.read_bytes(), overwrite=True)
-        path = request.output
     if not request.quiet:
         draw_figures(run, pack, trained.model_file)
     if request.add:

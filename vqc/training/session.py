@@ -111,6 +111,7 @@ def train(
     *,
     ranks: Ranks,
     device: str,
+    output: Path | None = None,
     observers: Sequence[Observer] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> Trained:
@@ -128,7 +129,7 @@ def train(
     if outcome.interrupted or not ranks.first:
         return Trained(outcome, None, "", {})
     say("counting tables and measuring the finished model")
-    path, digest, figures = export(run, pack)
+    path, digest, figures = export(run, pack, output)
     return Trained(outcome, path, digest, figures)
 
 
