@@ -219,7 +219,7 @@ def test_a_loss_that_is_not_finite_is_one_error(where: str, tmp_path: Path) -> N
 
     task.loss = loss  # type: ignore[method-assign]
     watcher = Watcher()
-    config = LoopConfig(steps=9, learning_rate=0.5, warmup_steps=8, final_learning_rate_ratio=1.0)
+    config = LoopConfig(steps=90, learning_rate=0.5, warmup_steps=8, final_learning_rate_ratio=1.0)
     with pytest.raises(TrainingError, match=r"not finite at step 3 with learning rate 2\.50e-01; .* lower"):
         Trainer(task, config, tmp_path, observers=[watcher]).run()
     assert watcher.told[-1] == ("ended", (3, pytest.approx(0, abs=60), math.inf, True))

@@ -22,7 +22,6 @@ from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
 BATCH = 100  # images of one size that are validated together
-TABLE_ITEMS = 2_000  # training signals from which the tables are counted, at most
 SECONDS = 10.0  # of a validation utterance, at most
 VARIANCE_ITEMS = 500  # training signals that tell the variance, at most
 
@@ -31,6 +30,7 @@ class PaperRecipe(Recipe):
     """What the recipes of images and of audio share; see `vqc.training.recipe.Recipe`."""
 
     task_config: ClassVar[type[Any]] = ReconstructionConfig
+    table_items: ClassVar[int]  # training signals from which the tables are counted, at most
 
     @abstractmethod
     def signals(self, pack: Any, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
@@ -72,7 +72,7 @@ class PaperRecipe(Recipe):
     def finish(self, model: Any, pack: Any, settings: Settings) -> Finished:
         model = model.eval().finalised()
         round_to_stored(model)
-        fill_static_tables(model, self.signals(pack, some(pack.training, TABLE_ITEMS), model, settings))
+        fill_static_tables(model, self.signals(pack, some(pack.training, self.table_items), model, settings))
         held = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
         figures = {**self.rates(model, held), **evaluate(model, held)}
         figures.pop("score")
@@ -83,6 +83,7 @@ class ImageRecipe(PaperRecipe):
     """Images: whole where all have one size and no crop is set, else crops."""
 
     examples = "images"
+    table_items = 2_000
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
@@ -117,6 +118,7 @@ class AudioRecipe(PaperRecipe):
     """Audio: random cuts in training, the first seconds of each utterance in validation."""
 
     examples = "utterances"
+    table_items = 150
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None

@@ -48,11 +48,15 @@ class LoopConfig:
 
 
 def learning_rate_at(config: LoopConfig, step: int, seconds: float) -> float:
-    """Linear warm-up, then a cosine from `learning_rate` to its final ratio, over steps or minutes."""
+    """Linear warm-up, then a cosine from `learning_rate` to its final ratio, over steps or minutes.
+
+    The warm-up takes a tenth of a run of few steps at most.
+    """
     progress = step / max(1, config.steps) if config.minutes is None else seconds / (60 * config.minutes)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     floor = config.final_learning_rate_ratio
-    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    warmup_steps = min(config.warmup_steps, config.steps // 10)
+    warmup = min(1.0, (step + 1) / max(1, warmup_steps))
     return config.learning_rate * warmup * (floor + (1 - floor) * cosine)
 
 
