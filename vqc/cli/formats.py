@@ -35,7 +35,8 @@ def suffix_for(media: str, wanted: str | None, name: str) -> str:
     """The suffix of a restored file; OptionError when an image is wanted of audio or the other way round."""
     fitting = IMAGE_SUFFIXES if media == "image" else AUDIO_SUFFIXES
     if wanted is not None and wanted not in fitting:
-        raise OptionError(f"{name}: this is {media}, which cannot be written as {wanted[1:]}; use {listed(fitting)}")
+        what = "an image" if media == "image" else "audio"
+        raise OptionError(f"{name}: this is {what}, which cannot be written as {wanted[1:]}; use {listed(fitting)}")
     return wanted or DEFAULT_SUFFIX[media]
 
 

@@ -7,7 +7,7 @@ photos/ + clip.wav  --(-o out)-->  photos/a/x.png -> out/a/x.vqc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -116,7 +116,8 @@ def make_plan(
             continue
         target = place(source, output, suffix, several=several)
         plan.jobs.append(Job(source, target, suffix))
-    refuse_collisions(plan.jobs)
+    plan.jobs = list(without_collisions(plan))
+    refuse_replaced_inputs(plan.jobs)
     plan.jobs = [job for job in plan.jobs if is_free(job, plan, force=force)]
     check_folders(plan.jobs, may_create=several or (output is not None and names_folder(output)))
     return plan
@@ -153,21 +154,27 @@ def names_folder(output: str) -> bool:
     return output.endswith(("/", os.sep))
 
 
-def refuse_collisions(jobs: Iterable[Job]) -> None:
-    """No two results may have one name, and no result the name of a source."""
+def without_collisions(plan: Plan) -> Iterator[Job]:
+    """The jobs, but of several with one result only the first; the others are failures of the plan."""
     owners = dict[Path, str]()
-    for job in jobs:
-        if job.target is None:
-            continue
-        target = job.target.resolve()
-        if target in owners:
-            raise OutputError(
-                f"{owners[target]} and {job.source.name} would both be written to {job.target}; "
-                "do them in two commands with different -o"
+    for job in plan.jobs:
+        target = None if job.target is None else job.target.resolve()
+        if target is None or target not in owners:
+            yield job
+        else:
+            error = OutputError(
+                f"{job.source.name}: {job.target} is the result of {owners[target]}; do this one with another -o"
             )
-        owners[target] = job.source.name
+            plan.failures.append((job.source.name, error))
+        if target is not None:
+            owners.setdefault(target, job.source.name)
+
+
+def refuse_replaced_inputs(jobs: Sequence[Job]) -> None:
+    """No result may have the name of a source."""
+    targets = {job.target.resolve() for job in jobs if job.target is not None}
     for job in jobs:
-        if job.source.path.resolve() in owners:
+        if job.source.path.resolve() in targets:
             raise OutputError(f"{job.source.name}: the result would replace this input; choose another -o")
 
 
