@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -162,6 +162,15 @@ def test_sigterm_saves_and_ends_the_run_and_handlers_are_given_back(tmp_path: Pa
     assert watcher.told[-1] == ("ended", outcome)
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Ctrl-C as a program in a terminal hears it; what runs in the background of a script is deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_a_second_interruption_is_obeyed_at_once(tmp_path: Path) -> None:
     task, loss = Toy(), Toy.loss
 
