@@ -130,6 +130,10 @@ def test_a_dry_run_says_what_is_to_come_and_leaves_nothing(run: Run, data: Path)
         (("train", "audio", "--data", "pictures"), 1, "vqc train image"),
         (("train", "image", "--data", "pictures", "--preset", "speech"), 2, "use vqc train audio"),
         ((*IMAGES, "--set=model.codebok_size=3"), 2, "did you mean 'codebook_size'"),
+        ((*IMAGES, "--set=loop.learning_rate=nan"), 2, "learning_rate is nan"),
+        ((*IMAGES, "--set=model.codebook_dim=0"), 2, "codebook_dim is 0"),
+        ((*IMAGES, "--set=model.widths=[0,8]"), 2, "each must be at least 1"),
+        ((*IMAGES, "--start-from", "photo"), 1, "of the kind photo"),
         ((*IMAGES, "--time", "soon"), 2, "not one like 90s"),
         ((*IMAGES, "-o", "model.bin"), 2, "ends in .safetensors"),
         ((*IMAGES, "-o", "no/model.safetensors"), 1, "does not exist"),
@@ -156,6 +160,9 @@ def test_a_run_is_not_begun_over_another(run: Run, data: Path) -> None:
     result = run(*IMAGES, "--steps", "1", "--run-dir", "r")
     assert result.code == 1
     assert "--resume" in result.err
+    record = Path("r/run.json").read_text()
+    other = run("train", "image", "--resume", "--run-dir", "r", "--set=model.codebook_size=4")
+    assert (other.code, Path("r/run.json").read_text()) == (1, record), "the record still fits the weights"
     assert run("train", "plot", "r").code == 0
 
 

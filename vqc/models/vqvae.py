@@ -47,6 +47,12 @@ class VQVAEConfig:
             raise ValueError(
                 f"strides are {self.strides}; each must be even, so that its kernel of twice its size is centred"
             )
+        if min(self.widths) < 1:
+            raise ValueError(f"widths are {self.widths}; each must be at least 1")
+        least = {"residual_layers": 0, "residual_width": 1, "codebook_dim": 1, "codebook_size": 2}
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {number}")
         if self.codebook_update not in ("ema", "loss", "dynamic"):
             raise ValueError(f"codebook_update is {self.codebook_update!r}, not 'ema', 'loss' or 'dynamic'")
         if self.codebook_update != "dynamic" and self.max_codebook_size:

@@ -57,8 +57,11 @@ class PaperRecipe(Recipe):
         model.quantizer.resume()
 
     def make_task(self, model: Any, pack: Any, settings: Settings, shard: Shard) -> ReconstructionTask:
-        held = pack.validation[: settings.task.validation_items]
-        validation = self.signals(pack, held, model, settings)
+        validation = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
+        if not validation:
+            raise TrainingError(
+                f"all validation {self.examples} of {pack.title} are smaller than one code; give others"
+            )
         variance = self.variance(pack, model, settings)
         batches = Prefetched(self.batches(pack, settings, shard))
         model = model.to(memory_format=torch.channels_last)
@@ -67,6 +70,8 @@ class PaperRecipe(Recipe):
     def variance(self, pack: Any, model: Any, settings: Settings) -> float:
         """Of the training signals: the unit of the squared error."""
         signals = self.signals(pack, some(pack.training, VARIANCE_ITEMS), model, settings)
+        if not signals:
+            raise TrainingError(f"all training {self.examples} of {pack.title} are smaller than one code; give others")
         return float(torch.cat([x.flatten() for x in signals]).double().var())
 
     def finish(self, model: Any, pack: Any, settings: Settings) -> Finished:

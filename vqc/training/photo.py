@@ -121,6 +121,8 @@ class PhotoTask:
         self.weight = (lambdas / 1000) ** config.level_balance
         photos = pack.validation[:: max(1, len(pack.validation) // config.validation_photos)]
         self.held_out = list(centres(pack, photos, config.validation_side))
+        if not self.held_out:
+            raise TrainingError(f"the validation photos of {pack.title} are smaller than {BLOCK} pixels; give others")
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Crops [B, 3, side, side] and their levels [B], the two levels taking turns."""

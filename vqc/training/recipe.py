@@ -86,7 +86,7 @@ def trained_codec(path: str, kind: type[M]) -> M:
     """The model in a file whose weights a run begins with; TrainingError when it is of another kind."""
     model = load_checkpoint(path).model
     if not isinstance(model, kind):
-        raise TrainingError(f"{path} is a {model.kind} model; this run trains a {kind.kind} model")
+        raise TrainingError(f"{path} is of the kind {model.kind}; this run trains the kind {kind.kind}")
     return model
 
 

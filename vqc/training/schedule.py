@@ -39,6 +39,16 @@ class LoopConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}; it must be at least 1")
+        for name, least in (
+            ("learning_rate", 0),
+            ("gradient_clip", 0),
+            ("checkpoint_minutes", -1),
+            ("validate_minutes", -1),
+        ):
+            if not least < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be a number above {least}")
+        if not (0 <= self.ema_decay < 1 and all(0 <= beta < 1 for beta in self.betas) and self.weight_decay >= 0):
+            raise ValueError("ema_decay and betas must be in [0, 1), and weight_decay not negative")
         if self.steps < 0 or (self.minutes is not None and not self.minutes > 0):
             raise ValueError(f"a run of steps {self.steps} and minutes {self.minutes} cannot be")
         if self.precision not in ("auto", "float32", "bfloat16"):

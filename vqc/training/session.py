@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from vqc._version import __version__
 from vqc.atomic import write_atomically
 from vqc.data.batches import Shard
-from vqc.errors import TrainingError
+from vqc.errors import OptionError, TrainingError
 from vqc.models.checkpoint import load_checkpoint
 from vqc.training.distributed import Ranks
 from vqc.training.loop import Trainer
@@ -49,9 +49,12 @@ class Run:
         return recipe_of(self.settings.kind)
 
     def build(self) -> Any:
-        """The model, untrained."""
+        """The model, untrained; OptionError when its settings make no network."""
         torch.manual_seed(self.settings.loop.seed)
-        return self.recipe.build(self.settings)
+        try:
+            return self.recipe.build(self.settings)
+        except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:  # networks check no configs
+            raise OptionError(f"no network can be made with these [model] settings: {error}") from error
 
     def open_data(self, *, download: bool = False, progress: Progress | None = None) -> Any:
         """The data, decoded once."""
@@ -121,10 +124,9 @@ def train(
     if not resumed:
         _start(run, model, pack, say)
     task = run.recipe.make_task(model, pack, run.settings, Shard(ranks.rank, ranks.world))
-    if ranks.first:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        write_run(run, pack)
     trainer = Trainer(task, run.settings.loop, run.folder, observers=observers, device=device)
+    if ranks.first:  # only now: a run whose state does not fit these settings keeps its record
+        write_run(run, pack)
     outcome = trainer.run()
     if outcome.interrupted or not ranks.first:
         return Trained(outcome, None, "", {})
@@ -139,7 +141,10 @@ def export(run: Run, pack: Any, output: Path | None = None) -> tuple[Path, str, 
     if not best.exists():
         raise TrainingError(f"{run.folder} has no validated weights yet; let it train until its first validation")
     model = run.build()
-    model.load_state_dict(load_file(best))
+    try:
+        model.load_state_dict(load_file(best))
+    except RuntimeError:
+        raise TrainingError(f"{best} does not fit the [model] settings in {run.folder / RECORD}") from None
     finished = run.recipe.finish(model, pack, run.settings)
     state = json.loads((run.folder / "state.json").read_text(encoding="utf-8"))
     training = {

@@ -10,7 +10,7 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, open_audio
 from vqc.errors import TrainingError
-from vqc.models.speech import SAMPLE_RATE, SpeechModel
+from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechModel
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.speech import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities, spread_out
@@ -54,4 +54,9 @@ class SpeechRecipe(Recipe):
         return Finished(model, score_qualities(model, pack, spread_out(pack, task.validation_utterances)))
 
     def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
-        return [torch.from_numpy(pack.waveform(i))[None, : 4 * SAMPLE_RATE] for i in spread_out(pack, 3)]
+        return [torch.from_numpy(pack.cut(i, 0, _whole_codes(pack.lengths[i])))[None] for i in spread_out(pack, 3)]
+
+
+def _whole_codes(length: int) -> int:
+    """Samples of at most four seconds of a recording, up to the end of its last code."""
+    return -(-min(int(length), 4 * SAMPLE_RATE) // CODE_HOP) * CODE_HOP
