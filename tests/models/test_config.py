@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from vqc.errors import CheckpointError, OptionError
+from vqc.errors import CheckpointError
 from vqc.models.audio_vqvae import AudioVQVAEConfig
 from vqc.models.config import canonical_json, config_from_dict, config_to_dict
 from vqc.models.image_vqvae import ImageVQVAEConfig
-from vqc.models.registry import MODEL_KINDS, PRESETS, WIRE_IDS, build_model, build_preset
+from vqc.models.registry import MODEL_KINDS, WIRE_IDS, build_model
 
 
 def test_a_config_survives_json() -> None:
@@ -57,19 +57,16 @@ def test_fields_of_later_versions_leave_the_json_of_older_configs_alone() -> Non
 def test_wire_ids_are_what_files_in_the_world_say() -> None:
     assert dict(WIRE_IDS) == {"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4}
     assert set(WIRE_IDS) == set(MODEL_KINDS)
-    assert {kind for kind, _ in PRESETS.values()} <= set(MODEL_KINDS)
 
 
-def test_unknown_kinds_and_presets_are_named() -> None:
+def test_unknown_kinds_are_named() -> None:
     with pytest.raises(CheckpointError, match="'hologram'"):
         build_model("hologram", {})
-    with pytest.raises(OptionError, match=r"'cifar11'.*cifar10"):
-        build_preset("cifar11")
 
 
-def test_paper_presets_are_those_of_the_paper() -> None:
-    image = build_preset("cifar10")
+def test_the_defaults_are_the_models_of_the_paper() -> None:
+    image = build_model("image-vqvae", {})
     assert image.codebook_sizes(1) == (512,)
     assert (image.downsampling_factor, image.quantizer.codebook.shape) == (4, (512, 64))
-    audio = build_preset("librispeech")
+    audio = build_model("audio-vqvae", {})
     assert (audio.codebook_sizes(1), audio.hop_length, audio.sample_rate) == ((512,), 64, 16_000)

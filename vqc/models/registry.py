@@ -1,4 +1,4 @@
-"""Which kinds of model there are, their numbers on the wire, and the presets.
+"""Which kinds of model there are, and their numbers on the wire.
 
 Importing this module imports no network: classes are looked up when asked for.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from vqc.errors import CheckpointError, OptionError
+from vqc.errors import CheckpointError
 from vqc.models.config import config_from_dict
 
 if TYPE_CHECKING:
@@ -29,16 +29,6 @@ MODEL_KINDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 # Written in every .vqc file: append, never change.
 WIRE_IDS: Mapping[str, int] = MappingProxyType({"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4})
 
-# preset → (kind, fields that differ from the config's defaults)
-PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
-    {
-        "cifar10": ("image-vqvae", {}),
-        "librispeech": ("audio-vqvae", {}),
-        "photo": ("photo", {}),
-        "speech": ("speech", {}),
-    }
-)
-
 
 def model_classes(kind: str) -> tuple[type[Any], type[CodecModel]]:
     """Config class and model class of a kind; CheckpointError for a kind that this version does not know."""
@@ -53,11 +43,3 @@ def build_model(kind: str, config: Mapping[str, Any], *, where: str = "this mode
     """An untrained model of a kind from its config as a mapping; every key is checked."""
     config_class, model_class = model_classes(kind)
     return model_class(config_from_dict(config_class, config, where=where))
-
-
-def build_preset(name: str) -> CodecModel:
-    """An untrained model of a preset."""
-    if name not in PRESETS:
-        raise OptionError(f"there is no preset {name!r}; presets are {', '.join(PRESETS)}")
-    kind, fields = PRESETS[name]
-    return build_model(kind, fields, where=f"preset {name}")

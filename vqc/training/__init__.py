@@ -1,1 +1,1 @@
-"""Losses and one resumable loop for autoencoders; tasks say what is trained."""
+"""Training: settings and presets, recipes of each kind of model, one resumable loop, figures of a run."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
@@ -42,11 +41,6 @@ class LineLog:
 def line(row: Mapping[str, float]) -> str:
     """Names and values of a row, five digits each: "step 50 minutes 0.18 loss 0.34697"."""
     return " ".join(f"{name} {int(value) if name == 'step' else f'{value:.5g}'}" for name, value in row.items())
-
-
-def tensorboard_is_installed() -> bool:
-    """Whether `TensorBoardLog` can be had; looks for the package without importing it."""
-    return importlib.util.find_spec("tensorboard") is not None
 
 
 class TensorBoardLog:
