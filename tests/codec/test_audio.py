@@ -26,7 +26,7 @@ def codec(audio_model: AudioModel) -> AudioCodec:
 @pytest.fixture
 def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 32 frames, 256 samples."""
-    monkeypatch.setattr(chunking, "chunk_frames", lambda hop: 32)
+    monkeypatch.setattr(chunking, "chunk_core", lambda hop: 32)
 
 
 def tones(samples: int, rate: int, channels: int = 1) -> np.ndarray:
@@ -102,7 +102,7 @@ def test_chunks_do_not_show(codec: AudioCodec, samples: int, channels: int, monk
     before = tones(samples, 8000, channels)
     whole = codec.compress([before], 8000, entropy="none")
     unchunked = restored(codec, whole)
-    monkeypatch.setattr(chunking, "chunk_frames", lambda hop: 32)
+    monkeypatch.setattr(chunking, "chunk_core", lambda hop: 32)
     data = codec.compress([before], 8000, entropy="none")
     count = -(-samples // 256)
     streams = split_streams(read_container(data).body, count)

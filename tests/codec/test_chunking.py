@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqc.codec import chunking
-from vqc.codec.chunking import Chunking, CrossFade, chunk_frames, cut, model_samples
+from vqc.codec.chunking import Chunking, CrossFade, cut, model_samples
+from vqc.data.spans import chunk_core
 
 
 def in_blocks(samples: np.ndarray, lengths: list[int]) -> list[np.ndarray]:
@@ -28,13 +29,13 @@ CHUNK = 1024
 @pytest.fixture(scope="module", autouse=True)
 def _chunks_of_one_length() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunking, "chunk_frames", lambda hop: CHUNK)
+        patch.setattr(chunking, "chunk_core", lambda hop: CHUNK)
         yield
 
 
 @pytest.mark.parametrize(("hop", "frames"), [(1280, 256), (256, 256), (255, 258), (64, 1024)])
 def test_chunks_have_enough_frames_and_samples(hop: int, frames: int) -> None:
-    assert chunk_frames(hop) == frames
+    assert chunk_core(hop) == frames
 
 
 @settings(max_examples=40, deadline=None)
@@ -100,7 +101,7 @@ def test_reconstructions_of_one_waveform_join_to_it(halo: int, frames: int, rng:
 
 
 def test_a_jump_is_spread_over_twenty_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunking, "chunk_frames", lambda hop: 32)
+    monkeypatch.setattr(chunking, "chunk_core", lambda hop: 32)
     cutting = Chunking(64 * 10, 8000, model_rate=8000, hop=10, halo=20)
     assert [cutting.reach(index) for index in range(2)] == [(0, 80), (80, 0)]
     fade = CrossFade()

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from vqc.codec import tiling
 from vqc.codec.image import ImageCodec, padded_window
-from vqc.codec.tiling import TILE, Tiling
+from vqc.codec.tiling import Tiling
+from vqc.data import spans
 from vqc.data.images import Picture
+from vqc.data.spans import TILE
 from vqc.models.base import ImageModel
 
 
@@ -50,7 +51,7 @@ def test_a_tiled_image_is_the_untiled_one(
     codec = ImageCodec(image_model, bytes(32))
     whole = codec.compress(picture)
     untiled = codec.decompress(whole)
-    monkeypatch.setattr(tiling, "TILE", 64)
+    monkeypatch.setattr(spans, "TILE", 64)
     tiled_data = codec.compress(picture)
     assert len(list(codec._tiling(*size))) > 1
     assert tiled_data != whole
@@ -67,7 +68,7 @@ def test_without_context_the_seam_shows(
     picture = Picture(rng.integers(0, 256, (70, 140, 3), dtype=np.uint8))
     codec = ImageCodec(image_model, bytes(32))
     untiled = codec.decompress(codec.compress(picture)).pixels.astype(int)
-    monkeypatch.setattr(tiling, "TILE", 64)
+    monkeypatch.setattr(spans, "TILE", 64)
     monkeypatch.setattr(type(image_model), "halo", 0)
     assert np.abs(codec.decompress(codec.compress(picture)).pixels - untiled)[:, 60:68].max() > 1
 

@@ -19,10 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.codec.spans import Span, span_at, span_count
+from vqc.data.spans import Span, chunk_core, span_at, span_count
 
-CHUNK_FRAMES = 256  # of a core, at least
-CHUNK_SAMPLES = 65_536  # of a core, at least
 FADE_SECONDS = 0.02
 
 Float32Array = NDArray[np.float32]
@@ -39,7 +37,7 @@ class Chunking:
     """The chunks of `samples` samples at `sample_rate` for a model with this rate, hop and halo (in frames)."""
 
     def __init__(self, samples: int, sample_rate: int, *, model_rate: int, hop: int, halo: int) -> None:
-        self.hop, self.halo, self.model_rate, self.core = hop, halo, model_rate, chunk_frames(hop)
+        self.hop, self.halo, self.model_rate, self.core = hop, halo, model_rate, chunk_core(hop)
         self.frames = -(-model_samples(samples, sample_rate, model_rate) // hop)
 
     def __len__(self) -> int:
@@ -61,11 +59,6 @@ class Chunking:
         return min(wanted, self.halo * self.hop, (self.frames - join * self.core) * self.hop, self.core * self.hop // 2)
 
 
-def chunk_frames(hop: int) -> int:
-    """Frames of a core. More would need more memory and be no faster: with these the features fit into caches."""
-    return max(CHUNK_FRAMES, -(-CHUNK_SAMPLES // hop))
-
-
 def model_samples(samples: int, sample_rate: int, model_rate: int) -> int:
     """How many samples at the model's rate are coded: enough to cover all of the source, so never none."""
     return -(-samples * model_rate // sample_rate)
@@ -76,7 +69,7 @@ def cut(blocks: Iterable[Float32Array], *, hop: int, halo: int) -> Iterator[Wind
 
     A waveform without samples gives no window.
     """
-    core, buffer = chunk_frames(hop), list[Float32Array]()
+    core, buffer = chunk_core(hop), list[Float32Array]()
     first = index = held = total = 0  # frame at the buffer's beginning, chunk, samples held, samples seen
     for block in blocks:
         buffer.append(block)

@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vqc.codec.spans import Span, span_at, span_count
-
-TILE = 1024  # pixels of a core's side; the largest multiple of the downsampling factor in it, to be exact
+from vqc.data.spans import Span, all_spans, span_count, tile_core
 
 
 class Tile(NamedTuple):
@@ -28,7 +26,7 @@ class Tiling:
     """The tiles of an image of `height` x `width` pixels for a model with this factor and halo (in pixels)."""
 
     def __init__(self, height: int, width: int, *, factor: int, halo: int) -> None:
-        self.core, self.halo = max(1, TILE // factor), -(-halo // factor)
+        self.core, self.halo = tile_core(factor), -(-halo // factor)
         self.grid = -(-height // factor), -(-width // factor)  # codes [h, w] of the whole image
         self.shape = span_count(self.grid[0], self.core), span_count(self.grid[1], self.core)  # tiles
 
@@ -37,6 +35,6 @@ class Tiling:
 
     def __iter__(self) -> Iterator[Tile]:
         height, width = self.grid
-        for row in range(self.shape[0]):
-            for column in range(self.shape[1]):
-                yield Tile(span_at(row, height, self.core, self.halo), span_at(column, width, self.core, self.halo))
+        for rows in all_spans(height, self.core, self.halo):
+            for columns in all_spans(width, self.core, self.halo):
+                yield Tile(rows, columns)

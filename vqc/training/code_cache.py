@@ -5,7 +5,7 @@
                                                 validation.bin, validation.npy
 
 A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
-encoded with its surroundings (see `vqc/codec/tiling.py` and `chunking.py`), in the symbols that the entropy coder sees.
+encoded with its surroundings (see `vqc/data/spans.py`), in the symbols that the entropy coder sees.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ import torch
 from numpy.typing import NDArray
 
 from vqc.data.packing import Progress, user_cache
+from vqc.data.spans import Span, all_spans, chunk_core, tile_core
 from vqc.errors import OutputError
 from vqc.models.base import AudioModel, ImageModel
 
 PARTS = ("training", "validation")
-_TILE = 1024  # pixels of a tile's side, at most
-_CHUNK_FRAMES, _CHUNK_SAMPLES = 256, 65_536  # of a chunk, at least
 _BATCH_VALUES = 1 << 20  # samples or pixel values that the model is given at once, unless one stream has more
 
 Float32Array = NDArray[np.float32]
@@ -203,40 +202,25 @@ _Cut = tuple[Float32Array, tuple[slice, ...], int]
 def _tiles(image: NDArray[np.uint8], factor: int, halo: int) -> Iterator[_Cut]:
     height, width = image.shape[:2]
     padded = np.pad(image, [(0, -height % factor), (0, -width % factor), (0, 0)], mode="edge")
-    shape = (max(1, _TILE // factor), -(-halo // factor))
-    for rows in _spans(padded.shape[0] // factor, *shape):
-        for columns in _spans(padded.shape[1] // factor, *shape):
-            window = padded[rows.outer(factor), columns.outer(factor)].transpose(2, 0, 1)
-            values = 3 * rows.length(factor, height) * columns.length(factor, width)
-            yield window.astype(np.float32) / np.float32(255), (rows.core, columns.core), values
+    cut = (tile_core(factor), -(-halo // factor))
+    for rows in all_spans(padded.shape[0] // factor, *cut):
+        for columns in all_spans(padded.shape[1] // factor, *cut):
+            window = padded[_outer(rows, factor), _outer(columns, factor)].transpose(2, 0, 1)
+            values = 3 * _length(rows, factor, height) * _length(columns, factor, width)
+            yield window.astype(np.float32) / np.float32(255), (rows.inner, columns.inner), values
 
 
 def _chunks(waveform: Float32Array, hop: int, halo: int) -> Iterator[_Cut]:
     padded = np.pad(waveform, (0, -len(waveform) % hop))
-    for span in _spans(len(padded) // hop, max(_CHUNK_FRAMES, -(-_CHUNK_SAMPLES // hop)), halo):
-        yield padded[span.outer(hop)], (span.core,), span.length(hop, len(waveform))
+    for span in all_spans(len(padded) // hop, chunk_core(hop), halo):
+        yield padded[_outer(span, hop)], (span.inner,), _length(span, hop, len(waveform))
 
 
-class _Span(NamedTuple):
-    """A core and its context on a line of codes; `outer` and `length` are in units of the signal."""
-
-    start: int
-    stop: int
-    outer_start: int
-    outer_stop: int
-
-    @property
-    def core(self) -> slice:
-        return slice(self.start - self.outer_start, self.stop - self.outer_start)
-
-    def outer(self, factor: int) -> slice:
-        return slice(self.outer_start * factor, self.outer_stop * factor)
-
-    def length(self, factor: int, limit: int) -> int:
-        return min(self.stop * factor, limit) - self.start * factor
+def _outer(span: Span, factor: int) -> slice:
+    """A core with its context, in units of the signal."""
+    return slice(span.outer_start * factor, span.outer_stop * factor)
 
 
-def _spans(length: int, core: int, halo: int) -> Iterator[_Span]:
-    for start in range(0, length, core):
-        stop = min(start + core, length)
-        yield _Span(start, stop, max(0, start - halo), min(length, stop + halo))
+def _length(span: Span, factor: int, limit: int) -> int:
+    """How much of the core is signal and not padding."""
+    return min(span.stop * factor, limit) - span.start * factor
