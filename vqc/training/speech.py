@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from vqc.atomic import write_atomically
 from vqc.data.batches import WHOLE, Prefetched, Shard
+from vqc.data.packing import one_process
 from vqc.data.packs import AudioPack
 from vqc.errors import TrainingError
 from vqc.models.speech import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
@@ -90,16 +92,21 @@ def pitch_of(pack: AudioPack) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Pitch states of all utterances end to end, and where each begins; tracked once and kept beside the pack."""
     ends = np.cumsum(pack.lengths // PITCH_HOP)
     path = pack.folder / "pitch.npy"
-    if not path.exists():
-        states = [np.zeros(0, np.uint8)]
-        for i, length in enumerate(pack.lengths.tolist()):
-            whole = torch.from_numpy(pack.cut(i, 0, length // PITCH_HOP * PITCH_HOP))[None]
-            if whole.shape[1]:
-                states.append(track_pitch(whole)[0].numpy().astype(np.uint8))
-        file = io.BytesIO()
-        np.save(file, np.concatenate(states))
-        write_atomically(path, file.getvalue(), overwrite=True)
+    with one_process(pack.folder, "pitch"):
+        if not path.exists():
+            _track_all(pack, path)
     return np.load(path, mmap_mode="r"), ends - pack.lengths // PITCH_HOP
+
+
+def _track_all(pack: AudioPack, path: Path) -> None:
+    states = [np.zeros(0, np.uint8)]
+    for i, length in enumerate(pack.lengths.tolist()):
+        whole = torch.from_numpy(pack.cut(i, 0, length // PITCH_HOP * PITCH_HOP))[None]
+        if whole.shape[1]:
+            states.append(track_pitch(whole)[0].numpy().astype(np.uint8))
+    file = io.BytesIO()
+    np.save(file, np.concatenate(states))
+    write_atomically(path, file.getvalue(), overwrite=True)
 
 
 def _chances(pack: AudioPack, source_shares: Sequence[float]) -> NDArray[np.float64]:
@@ -150,6 +157,9 @@ class SpeechTask:
     The straight-through gradient knows nothing of bits. The commitment loss does (‖z − e‖² falls with the spread of z),
     so its weight is raised where the envelope takes more bits than its target and lowered where it takes fewer; the
     waveform codes have no network before them and are held by the scale of the MDCT.
+
+    Everything is computed in float32, whatever the precision of the run: there is no complex bfloat16, and logarithms
+    of quiet bands want more digits than it has.
     """
 
     def __init__(
@@ -181,7 +191,10 @@ class SpeechTask:
         return waveform, pitch, quality
 
     def loss(self, batch: tuple[Tensor, Tensor, int], step: int) -> Losses:
-        waveform, pitch, quality = batch
+        with torch.autocast(batch[0].device.type, enabled=False):
+            return self._loss(*batch, step)
+
+    def _loss(self, waveform: Tensor, pitch: Tensor, quality: int, step: int) -> Losses:
         codes = self.model.quantize(waveform, pitch, quality)
         estimate = self.model.synthesize(codes, quality, first_sample=step * 1000)
         mel = self.log_mel(estimate, waveform)
