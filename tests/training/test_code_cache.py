@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -122,13 +124,25 @@ def test_codes_that_are_not_whole_are_made_again(image_model: ImageModel, calls:
     whole = open_codes(image_model, MODEL, Images(), 1)
     expected = np.array(whole.training[2])
     del whole
-    (folder,) = cache.iterdir()
+    (folder,) = cache.glob("[!.]*")
     for damage in (lambda p: p.write_bytes(p.read_bytes()[:-2]), lambda p: p.unlink()):
         damage(folder / "training.bin")
         calls.clear()
         assert np.array_equal(open_codes(image_model, MODEL, Images(), 1).training[2], expected)
         assert calls
-    assert list(cache.iterdir()) == [folder]
+    assert list(cache.glob("[!.]*")) == [folder]
+
+
+def test_of_several_that_begin_at_once_one_encodes(image_model: ImageModel, calls: list[int]) -> None:
+    together = Barrier(3)
+
+    def attempt(_: int) -> int:
+        together.wait(30)
+        return len(open_codes(image_model, MODEL, Images(), 1).training)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(attempt, range(3))) == [3, 3, 3]
+    assert calls == [2, 1, 1]
 
 
 def test_an_encoder_that_fails_leaves_nothing(
@@ -140,4 +154,4 @@ def test_an_encoder_that_fails_leaves_nothing(
     monkeypatch.setattr(image_model, "encode", fail)
     with pytest.raises(KeyboardInterrupt):
         open_codes(image_model, MODEL, Images(), 1)
-    assert list(cache.iterdir()) == []
+    assert [path.suffix for path in cache.iterdir()] == [".lock"]

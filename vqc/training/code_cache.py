@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqc.data.packing import Progress, user_cache
+from vqc.data.packing import Progress, one_process, user_cache
 from vqc.data.spans import Span, all_spans, chunk_core, tile_core
 from vqc.errors import OutputError
 from vqc.models.base import AudioModel, ImageModel
@@ -111,8 +111,9 @@ def open_codes(
     if (codes := _read(folder, groups)) is not None:
         return codes
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _write(folder, model, data, quality, progress or (lambda done, total: None))
+        with one_process(folder.parent, folder.name):
+            if _read(folder, groups) is None:
+                _write(folder, model, data, quality, progress or (lambda done, total: None))
     except OSError as error:
         raise OutputError(
             f"{folder.parent}: the codes cannot be written: {error.strerror or error};"
