@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -174,6 +175,36 @@ def test_a_prior_is_trained_on_the_codes_of_a_codec(run: Run, data: Path) -> Non
     figures = json.loads(result.out)["figures"]["quality_1"]
     assert 0 < figures["bits_per_code"] < 8
     assert Path("runs/pixelcnn/prior.safetensors").exists()
+
+
+def two_machines(data: Path, *arguments: str) -> list[str]:
+    """Run a command as two processes in folders of their own, as on machines without a common disk; their messages."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(one.getsockname()[1]), "WORLD_SIZE": "2"}
+    shared |= {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    processes = []
+    for rank in range(2):
+        (machine := data / f"machine-{rank}").mkdir(exist_ok=True)
+        own = os.environ | shared | {"RANK": str(rank), "XDG_CACHE_HOME": str(machine / "cache")}
+        command = [sys.executable, "-m", "vqc", *arguments, "--device", "cpu"]
+        processes.append(subprocess.Popen(command, cwd=machine, env=own, stderr=subprocess.PIPE, text=True))
+    try:
+        said = [process.communicate(timeout=120)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+    return said
+
+
+def test_two_machines_go_on_with_a_run_whose_folder_only_the_first_has(run: Run, data: Path) -> None:
+    assert run(*IMAGES, "--steps", "3", "--run-dir", "machine-0/r", "--quiet").code == 0
+    said = two_machines(data, "train", "image", "--resume", "--run-dir", "r", "--steps", "5")
+    assert "step 5 " in said[0]
+    assert said[1] == "", "one process speaks for all"
+    assert read_info(data / "machine-0/r/model.safetensors").training["steps"] == 5
+    assert not (data / "machine-1/r").exists()
 
 
 def test_torchrun_passes_every_option_on(run: Run, data: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -56,18 +57,18 @@ def run_training(request: Request) -> None:
 
     if request.threads:
         use_threads(request.threads)
-    run = resumed_run(request) if request.resume else new_run(request)
     with join() as ranks:
-        show = ranks.rank == 0 and not request.quiet
+        show = ranks.first and not request.quiet
+        run = resumed_run(request) if request.resume else new_run(request)
         pack = open_data(run, request, show=show)
-        run = with_caption(run, pack)
+        run = replace(run, trained_on=pack.description)
         if request.dry_run:
-            dry_run(run, pack, request)
+            dry_run(run, pack, ranks, request)
             return
         if show:
             print_settings(run.settings)
         trained = train_and_watch(run, pack, ranks, request)
-    if ranks.rank == 0:
+    if ranks.first:
         finish(run, pack, trained, request)
 
 
@@ -97,14 +98,12 @@ def new_run(request: Request) -> Run:
 
 def resumed_run(request: Request) -> Run:
     """A run that goes on, with the settings that were changed for it."""
-    import dataclasses
-
     from vqc.training.session import read_run
 
     assert request.folder is not None
     run = read_run(request.folder, request.overrides)
     check_media(run.settings, request)
-    return dataclasses.replace(run, sources=request.data or run.sources, name=request.name or run.name)
+    return replace(run, sources=request.data or run.sources, name=request.name or run.name)
 
 
 def default_preset(request: Request) -> str:
@@ -147,13 +146,6 @@ def media_of(kind: str) -> str:
     return "prior" if kind in PRIOR_KINDS else model_classes(kind)[1].media
 
 
-def with_caption(run: Run, pack: Any) -> Run:
-    """The run with what captions say of its data."""
-    import dataclasses
-
-    return dataclasses.replace(run, trained_on=pack.description)
-
-
 def open_data(run: Run, request: Request, *, show: bool) -> Any:
     """The decoded data; the first time with a progress bar, always with the notes on what was left out."""
     with ProgressBar("decoding", 1, quiet=not show) as bar:
@@ -165,23 +157,28 @@ def open_data(run: Run, request: Request, *, show: bool) -> Any:
 
 def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trained:
     """Run the loop with its observers."""
-    from vqc.codec.opening import find_device
     from vqc.training.session import train
 
-    first = ranks.rank == 0
-    device = find_device(request.device)
     return train(
         run,
         pack,
         ranks=ranks,
-        device=f"cuda:{ranks.local_rank}" if device == "cuda" else device,
+        device=device_of(ranks, request),
         output=request.output,
-        observers=observers(run, request) if first else (),
-        say=warn if first and not request.quiet else lambda text: None,
+        observers=observers(request) if ranks.first else (),
+        say=warn if ranks.first and not request.quiet else lambda text: None,
     )
 
 
-def observers(run: Run, request: Request) -> list[Observer]:
+def device_of(ranks: Ranks, request: Request) -> str:
+    """Where this process computes; OptionError when a machine has fewer GPUs than processes."""
+    from vqc.codec.opening import find_device
+
+    device = find_device(request.device)
+    return find_device(f"cuda:{ranks.local_rank}") if device == "cuda" else device
+
+
+def observers(request: Request) -> list[Observer]:
     """Who watches: a live display in a terminal, plain lines elsewhere, TensorBoard if asked for."""
     watching: list[Observer] = []
     if not request.quiet:
@@ -266,21 +263,20 @@ def toml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def dry_run(run: Run, pack: Any, request: Request) -> None:
-    """Print what the run would be, on stdout; the settings go to stderr."""
-    import tempfile
-
-    from vqc.codec.opening import find_device
+def dry_run(run: Run, pack: Any, ranks: Ranks, request: Request) -> None:
+    """Print what the run would be, on stdout; the settings go to stderr. All ranks make the steps that are timed."""
     from vqc.data.batches import Shard
     from vqc.training.estimate import estimate, time_steps
     from vqc.training.loop import Trainer
 
     model = run.build()
     cost = estimate(run.build()) if request.media != "prior" else None
-    task = run.recipe.make_task(model, pack, run.settings, Shard(0, 1))
+    task = run.recipe.make_task(model, pack, run.settings, Shard(ranks.rank, ranks.world))
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(task, run.settings.loop, Path(folder), device=find_device(request.device))
+        trainer = Trainer(task, run.settings.loop, Path(folder), device=device_of(ranks, request))
         step = time_steps(trainer)
+    if not ranks.first:
+        return
     parameters = sum(p.numel() for p in model.parameters())
     if request.json:
         print_json(plan_as_dict(run, pack, cost, step, parameters))

@@ -23,7 +23,8 @@ from vqc.atomic import write_atomically
 from vqc.data.batches import Shard
 from vqc.errors import OptionError, TrainingError
 from vqc.models.checkpoint import load_checkpoint
-from vqc.training.distributed import Ranks
+from vqc.nn.distributed import own_rank
+from vqc.training.distributed import Ranks, bytes_of_rank_0, number_of_rank_0
 from vqc.training.loop import Trainer
 from vqc.training.protocols import Observer, Outcome
 from vqc.training.recipe import Progress, Recipe, recipe_of
@@ -76,15 +77,17 @@ def exists(folder: Path) -> bool:
 
 
 def read_run(folder: Path, overrides: Sequence[str] = ()) -> Run:
-    """The run in a folder; TrainingError when there is none."""
+    """The run in a folder, on several ranks that of rank 0; TrainingError when there is none."""
+    file = folder / RECORD
+    data = bytes_of_rank_0(file.read_bytes() if own_rank() == 0 and file.is_file() else b"")
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = json.loads(data)
         tables = {key: record[key] for key in ("kind", *SECTIONS)}
         fields = {key: record[key] for key in ("name", "start", "trained_on")}
         sources = tuple(record["sources"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         raise TrainingError(f"{folder} holds no run to go on with; its {RECORD} is missing or damaged") from None
-    settings = resolve(tables, overrides, where=str(folder / RECORD))
+    settings = resolve(tables, overrides, where=str(file))
     return Run(folder=folder, settings=settings, sources=sources, **fields)
 
 
@@ -120,7 +123,7 @@ def train(
 ) -> Trained:
     """Begin or go on with a run until its time is up or it is interrupted, and write the model file."""
     model = run.build()
-    resumed = (run.folder / "state.safetensors").exists()
+    resumed = number_of_rank_0((run.folder / "state.safetensors").exists())
     if not resumed:
         _start(run, model, pack, say)
     task = run.recipe.make_task(model, pack, run.settings, Shard(ranks.rank, ranks.world))
