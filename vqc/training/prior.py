@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,7 +43,7 @@ class PriorBatch(NamedTuple):
 
     codes: Tensor  # int64 [B, G, h, w] or [B, G, T]
     positions: Tensor  # int64 [N] of the flattened [B, h, w] or [B, T]: those whose bits count
-    draw: Tensor  # int64 [2]: quality, micro-step
+    quality: int
 
 
 class PriorFigures(NamedTuple):
@@ -107,15 +106,11 @@ class PriorTask:
         own = zip(chosen[self.rows].tolist(), starts[self.rows], strict=True)
         crops = [_crop(streams[i], start, shape) for i, start in own]
         positions = positions[self.rows] + np.arange(len(crops))[:, None] * shape.prod()
-        draw = torch.tensor([quality, step])
-        return PriorBatch(torch.from_numpy(np.stack(crops)), torch.from_numpy(positions.flatten()), draw)
+        return PriorBatch(torch.from_numpy(np.stack(crops)), torch.from_numpy(positions.flatten()), quality)
 
     def loss(self, batch: PriorBatch, step: int) -> Losses:
         """Bits per code."""
-        codes, positions, draw = batch
-        quality, micro_step = draw.tolist()
-        with _seeded(self.seed, micro_step, codes.device):  # dropout, too, is a function of seed and step
-            bits = self.prior.bits(codes, quality, positions).mean()
+        bits = self.prior.bits(batch.codes, batch.quality, batch.positions).mean()
         return Losses(bits, {"bits_per_code": bits.detach()})
 
     def validate(self) -> Mapping[str, float]:
@@ -181,11 +176,3 @@ def _same_size(streams: CodeStreams, chosen: Sequence[int]) -> Iterator[list[int
         batch.append(i)
     if batch:
         yield batch
-
-
-@contextmanager
-def _seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
-    """Torch's own random numbers as a function of seed and step; those outside are not touched."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed((seed * 0x9E3779B1 + step) & 0xFFFFFFFF)
-        yield
