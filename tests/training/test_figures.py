@@ -25,7 +25,15 @@ CAPTION = r"lamps: trained on my $\frac{photos}$, 1,200 steps (3 epochs)."
 
 def make_run(folder: Path, name: str = "lamps", score: float = 0.1, **run: object) -> Path:
     rows: list[dict[str, float]] = [
-        {"step": i, "minutes": i / 100, "loss": 10 / i, "mse": 1 / i, "psnr": 9.0, "perplexity": 40.0}
+        {
+            "step": i,
+            "minutes": i / 100,
+            "loss": 10 / i,
+            "mse": 1 / i,
+            "psnr": 9.0,
+            "perplexity": 40.0,
+            "codebook_size": 64,
+        }
         for i in range(400, 1201, 400)
     ]
     for step, mse in ((600, 0.2), (1200, 0.1)):
@@ -97,7 +105,7 @@ def test_a_score_that_repeats_another_figure_is_not_drawn_again(tmp_path: Path) 
 
 
 def test_the_perplexity_stands_below_the_number_of_codes(tmp_path: Path) -> None:
-    (panel,) = perplexity_panels(read_history(make_run(tmp_path, settings={"model": {"codebook_size": 64}})))
+    (panel,) = perplexity_panels(read_history(make_run(tmp_path)))
     assert panel.level == (64, "K = 64 codes")
     assert len(panel.lines) == 2
     assert [line.y for line in panel.lines] == [[40.0] * 3, [50.0] * 2]

@@ -110,17 +110,16 @@ def loss_panels(history: History) -> list[Panel]:
 
 
 def perplexity_panels(history: History) -> list[Panel]:
-    """Perplexity in training and validation, below the size of the codebook, which a growing one logs itself."""
+    """Perplexity in training and validation, below the size of the codebook, a curve of its own if that changed."""
     keys = [key for key in ("perplexity", "val_perplexity") if history.curve(key).values]
     if not keys:
         return []
     panel = _panel(history, keys)._replace(from_zero=True)
-    size, sizes = history.codebook_size, history.curve("codebook_size").values
+    sizes = history.curve("codebook_size").values
     if len(set(sizes)) > 1:
         line = _line(history, "codebook_size", "K, codes", RUNS[2], [history])
         return [panel._replace(lines=[*panel.lines, line._replace(noisy=False)])]
-    size = int(sizes[-1]) if sizes else size
-    return [panel._replace(level=(float(size), f"K = {size:,} codes") if size else None)]
+    return [panel._replace(level=(sizes[-1], f"K = {sizes[-1]:,.0f} codes") if sizes else None)]
 
 
 def _panel(history: History, keys: Sequence[str]) -> Panel:

@@ -35,7 +35,6 @@ class History:
     validation: Sequence[Row]
     examples_per_step: float | None = None
     examples_per_epoch: float | None = None
-    codebook_size: int | None = None
 
     @property
     def steps(self) -> int:
@@ -80,7 +79,6 @@ def read_history(run_dir: Path) -> History:
         validation=[row for row in rows if is_validation(row)],
         examples_per_step=_positive(run.get("batch_size")),
         examples_per_epoch=_positive(run.get("examples_per_epoch")),
-        codebook_size=_codebook_size(run),
     )
 
 
@@ -136,12 +134,6 @@ def _read_run(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return run if isinstance(run, dict) else {}
-
-
-def _codebook_size(run: Any) -> int | None:
-    for name in ("settings", "model", "codebook_size"):
-        run = run.get(name) if isinstance(run, dict) else None
-    return run if isinstance(run, int) else None
 
 
 def _positive(value: object) -> float | None:
