@@ -65,7 +65,7 @@ class GroupedECVQ(nn.Module):
             left -= count
             if count:
                 codes.append(_search(z[:count], self._codebook(i)[level, :count], self.bits(i, level)[:count]).T)
-        return torch.cat(codes, 1) if codes else torch.empty(len(latents), 0, dtype=torch.int64)
+        return torch.cat(codes, 1) if codes else latents.new_empty(len(latents), 0, dtype=torch.int64)
 
     def decode(self, codes: Tensor, level: int) -> Tensor:
         """Codes [N, G] to quantized latents [N, dims]."""

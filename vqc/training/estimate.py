@@ -60,7 +60,7 @@ def estimate(model: CodecModel) -> Estimate:
 
 
 def time_steps(trainer: Trainer, steps: int = 5) -> StepTime:
-    """Run a few steps, the first to warm up, and say how long the others took. The model is changed by it."""
+    """Run a few steps, the first to warm up, and say how long the others took. Model and task are changed by it."""
     waiting = 0.0
     task: Any = trainer.task
     own = task.batch
@@ -73,11 +73,13 @@ def time_steps(trainer: Trainer, steps: int = 5) -> StepTime:
         finally:
             waiting += time.perf_counter() - begun
 
-    trainer.task.batch = timed  # type: ignore[method-assign]
+    task.batch = timed
     shares, totals = [], []
     for i in range(steps + 1):
         waiting, begun = 0.0, time.perf_counter()
         trainer.train_step()
+        if trainer.device.type == "cuda":
+            torch.cuda.synchronize(trainer.device)
         seconds = time.perf_counter() - begun
         if i:
             totals.append(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from vqc.data.batches import Shard
 from vqc.data.packs import ImagePack, open_images
+from vqc.errors import TrainingError
 from vqc.models.photo import PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import refit, sample_images, without_idle_groups
@@ -32,7 +34,10 @@ class PhotoRecipe(Recipe):
         initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
 
     def warm_start(self, model: PhotoModel, path: str) -> None:
-        weights = trained_codec(path, PhotoModel).state_dict()
+        trained = trained_codec(path, PhotoModel)
+        if dataclasses.replace(trained.config, groups=()) != dataclasses.replace(model.config, groups=()):
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        weights = trained.state_dict()
         del weights["static_table"]  # of fewer code maps: idle ones were dropped
         model.load_state_dict(weights, strict=False)
         model.quantizer.resume()

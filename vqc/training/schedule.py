@@ -28,7 +28,7 @@ class LoopConfig:
     accumulate: int = 1  # batches a step
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the device has it in hardware
     compile: Literal["auto", "on", "off"] = "auto"  # auto: on a GPU
-    seed: int = 0  # of random numbers drawn by networks, such as dropout
+    seed: int = 0  # of all random choices: starting values, batches, dropout
     log_every: int = 50
     validate_minutes: float = 8.0
     validate_steps: int | None = None  # validate by steps instead

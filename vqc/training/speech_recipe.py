@@ -36,7 +36,7 @@ class SpeechRecipe(Recipe):
     def warm_start(self, model: SpeechModel, path: str) -> None:
         trained = trained_codec(path, SpeechModel)
         if trained.config != model.config:
-            raise TrainingError("a speech model can only go on from a speech model of the same [model] settings")
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         model.load_state_dict(trained.state_dict())
         model.envelope_vq.resume()
         model.waveform_vq.resume()
