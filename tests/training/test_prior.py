@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, ImagePack
 from vqc.models.base import AudioModel, ImageModel
-from vqc.models.prior import CodePrior, prior_config
+from vqc.models.paper_priors import CodePrior, prior_config
 from vqc.training.code_cache import CachedCodes, open_codes
 from vqc.training.prior import PriorTask, PriorTaskConfig, relative_chances
 

@@ -10,7 +10,7 @@ import pytest
 
 from vqc.cli.training import toml
 from vqc.errors import OptionError
-from vqc.models.prior import PRIOR_KINDS
+from vqc.models.paper_priors import PRIOR_KINDS
 from vqc.training.recipe import recipe_of
 from vqc.training.settings import PRESETS, parse_override, parse_time, preset_names, read_preset, resolve
 

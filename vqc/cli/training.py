@@ -111,7 +111,7 @@ def default_preset(request: Request) -> str:
     if request.media != "prior":
         return DEFAULT_PRESETS[request.media]
     from vqc.models.library import find_by_name
-    from vqc.models.prior import DEFAULT_PRIORS
+    from vqc.models.paper_priors import DEFAULT_PRIORS
 
     return DEFAULT_PRIORS[find_by_name(request.model).media]
 
@@ -140,7 +140,7 @@ def check_media(settings: Settings, request: Request) -> None:
 
 def media_of(kind: str) -> str:
     """image, audio or prior."""
-    from vqc.models.prior import PRIOR_KINDS
+    from vqc.models.paper_priors import PRIOR_KINDS
     from vqc.models.registry import model_classes
 
     return "prior" if kind in PRIOR_KINDS else model_classes(kind)[1].media

@@ -20,7 +20,7 @@ from vqc.data.batches import WHOLE, Shard, random_for
 from vqc.data.packs import AudioPack, ImagePack
 from vqc.entropy.tables import ideal_bits
 from vqc.models.base import CodecModel
-from vqc.models.prior import CodePrior
+from vqc.models.paper_priors import CodePrior
 from vqc.training.code_cache import CachedCodes, CodeStreams
 from vqc.training.protocols import Losses
 

@@ -15,7 +15,7 @@ from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel
 from vqc.models.checkpoint import LoadedModel
 from vqc.models.library import load_model
-from vqc.models.prior import PRIOR_KINDS, CodePrior
+from vqc.models.paper_priors import PRIOR_KINDS, CodePrior
 from vqc.training.code_cache import CachedCodes, open_codes
 from vqc.training.prior import PriorTask, PriorTaskConfig, relative_chances
 from vqc.training.recipe import Finished, Progress, Recipe

@@ -21,7 +21,7 @@ from typing import Any
 
 from vqc.errors import OptionError
 from vqc.models.config import config_to_dict
-from vqc.models.prior import PRIOR_KINDS
+from vqc.models.paper_priors import PRIOR_KINDS
 from vqc.models.registry import MODEL_KINDS, model_classes
 from vqc.training.recipe import recipe_of
 from vqc.training.schedule import LoopConfig

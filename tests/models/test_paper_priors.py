@@ -12,7 +12,7 @@ from vqc.entropy.tables import ideal_bits
 from vqc.errors import CheckpointError
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.config import config_to_dict
-from vqc.models.prior import CodePrior, PixelCNNConfig, WaveNetConfig, build_prior, prior_config
+from vqc.models.paper_priors import CodePrior, PixelCNNConfig, WaveNetConfig, build_prior, prior_config
 
 SIZES = ((5, 3, 4), (4, 4))  # three groups at quality 1, two at quality 2
 
@@ -119,7 +119,7 @@ def test_many_logits_are_computed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
 
     whole = prior.bits(codes, 1)
     monkeypatch.setattr(prior.groups, "logits", spy)
-    monkeypatch.setattr("vqc.models.prior._LOGITS_AT_ONCE", 5 * 15)
+    monkeypatch.setattr("vqc.models.paper_priors._LOGITS_AT_ONCE", 5 * 15)
     with torch.no_grad():
         torch.testing.assert_close(prior.bits(codes, 1), whole)
     assert sizes == [5, 5, 2]

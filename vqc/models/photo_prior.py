@@ -1,0 +1,296 @@
+"""The prior of the `photo` model: what is known of a tile, refined slice after slice in a fixed number of passes.
+
+::
+
+    mean colours: a lattice of every 8th position, then the points between, at 4, 2, 1; each from 5×5 known neighbours
+    details:      slices of code maps, coarse to fine; of each slice first the black, then the white squares of a board
+                     context ─┬──────────────────────(+)─ network ─ coefficients ─► logits, black
+                              └─ (+) ◄─ black codes ──┘                         └─► logits, white
+                     context ◄─ 3×3 network ◄─ codes of the slice
+
+A code map is never asked one code at a time, so a tile takes 49 passes whatever its size. Logits of a code are its
+logarithm in a table of the quality plus coefficients times features of its codebook entry (its coordinates, their
+sizes and squares, its length): the network says how the distribution is shifted and stretched, and need not learn a
+codebook. Made of exact layers (`vqc.nn.integer`): after `fix` every machine computes the same integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqc.models.photo import MEAN_CODES, MEANS, PhotoModel
+from vqc.models.prior import CodePrior, Part
+from vqc.nn.entry_groups import EntryGroups
+from vqc.nn.integer import ONE, Exact, ExactConv, ExactLinear
+
+LATTICE = 8  # of the mean colours that are coded first
+_REACH = 2  # neighbours to each side
+_TAPS = (2 * _REACH + 1) ** 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoPriorConfig:
+    """Sizes of the networks, and how the code maps of each shape are cut into slices."""
+
+    slices: tuple[tuple[int, ...], ...] = ((13,), (12, 14, 14), (16, 24), (12,))
+    width: int = 128  # of the context
+    head_width: int = 128
+    neighbour_width: int = 48
+    means_width: int = 128
+
+
+class PhotoPrior(CodePrior):
+    """Logits of the codes of a `PhotoModel`; qualities count from 1, a batch is of one quality."""
+
+    kind = "photo"
+
+    def __init__(self, config: PhotoPriorConfig, codec: PhotoModel) -> None:
+        super().__init__(config, codec)
+        if not isinstance(codec, PhotoModel):
+            raise ValueError(f"it is for a model of kind photo, not {codec.kind}")
+        self.config = config
+        shapes, qualities = codec.config.shapes, codec.qualities
+        if [sum(cut) for cut in config.slices] != [count for count, _, _ in shapes]:
+            raise ValueError(f"slices {config.slices} do not add up to the code maps {shapes}")
+        self.means = _Means(config.means_width, qualities)
+        self.first = _Absorb(_Means.features, config.width, qualities)
+        self.slices, first = nn.ModuleList(), MEANS
+        for cut, (_, dims, size) in zip(config.slices, shapes, strict=True):
+            for count in cut:
+                groups = EntryGroups(count, dims, size, qualities=qualities, width=config.head_width)
+                self.slices.append(_Slice(groups, first, config, qualities))
+                first += count
+
+    def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+        """Every code of int64 [B, G, h, w] once, in the order of coding.
+
+        When a part is asked for, `codes` must hold the codes of all parts before it; others are not looked at.
+
+        Args:
+            chosen: bool [B, h, w]: only these positions are wanted (all codes must be there then).
+        """
+        yield from self.means.parts(codes, quality, chosen)
+        groups = codes.shape[1]
+        if groups <= MEANS:
+            return
+        context = self.first(self.means.described(codes), None, quality)
+        for part in self.slices:
+            if part.first >= groups:
+                return
+            yield from part.parts(codes, context, quality, chosen)
+            if part.first + part.count < groups:
+                context = part.absorb(part.described(codes, quality), context, quality)
+
+    @torch.no_grad()
+    def start_from(self, codec: PhotoModel) -> None:
+        """Begin at the order-0 tables of the codec."""
+        for part, entries, tables in self._codebooks(codec):
+            part.groups.start_from(entries, tables)
+
+    @torch.no_grad()
+    def prepare(self, codec: PhotoModel) -> None:
+        """Make what is derived from the codebooks of the codec; after loading."""
+        for part, entries, tables in self._codebooks(codec):
+            part.groups.prepare(entries, tables)
+
+    def _codebooks(self, codec: PhotoModel) -> Iterator[tuple[_Slice, Tensor, list[Tensor]]]:
+        """Entries [Q, n, K, D] and tables [n, K] of each quality, of every slice."""
+        parts = iter(self.slices)
+        for shape, cut in enumerate(self.config.slices):
+            codebook: Tensor = getattr(codec.quantizer, f"codebook_{shape}")
+            for entries in codebook.detach().split(cut, dim=1):
+                part = next(parts)
+                tables = [torch.from_numpy(codec.static_frequencies(q + 1)) for q in range(codec.qualities)]
+                yield part, entries, [table[part.first : part.first + part.count] for table in tables]
+
+
+class _Absorb(Exact):
+    """What has become known of each position is worked into the context of its neighbours."""
+
+    def __init__(self, inputs: int, width: int, qualities: int) -> None:
+        super().__init__()
+        self.enter = ExactLinear(inputs, width, qualities=qualities)
+        self.around = ExactConv(width, width, qualities=qualities)
+        self.leave = ExactLinear(width, width)
+
+    def forward(self, known: Tensor, context: Tensor | None, quality: int) -> Tensor:
+        """Known [B, h, w, inputs] and context [B, h, w, C] to the next context."""
+        x = self.enter(known, quality, inputs=slice(known.shape[-1]))
+        x = self.rectify(x if context is None else x + context)
+        y = self.leave(self.rectify(self.around(x, quality)))
+        return y if context is None else self.saturate(context + y)
+
+
+class _Means(Exact):
+    """The mean colours, from a coarse lattice to a fine one; logits are functions of the distance to a guess."""
+
+    features = 2 * MEANS * (_TAPS - 1) + _TAPS - 1 + MEANS
+    _steps = (8, 4, 2, 1)
+
+    def __init__(self, width: int, qualities: int) -> None:
+        super().__init__()
+        inputs = self.features - MEANS + 2 * MEANS + len(self._steps)
+        self.enter = nn.ModuleList(ExactLinear(inputs, width, qualities=qualities) for _ in range(MEANS))
+        self.middle = nn.ModuleList(ExactLinear(width, width, qualities=qualities) for _ in range(MEANS))
+        distance = torch.arange(1 - MEAN_CODES, MEAN_CODES).float()
+        shapes = _distance_shapes(distance)
+        self.coefficients = nn.ModuleList(ExactLinear(width, len(shapes), zero=True) for _ in range(MEANS))
+        self.shapes = nn.ModuleList(ExactLinear(len(shapes), len(distance)) for _ in range(MEANS))
+        with torch.no_grad():
+            for coefficients, layer in zip(self.coefficients, self.shapes, strict=True):
+                coefficients.bias[:, 0] = 1.0
+                layer.weight.copy_(shapes.T)
+
+    def parts(self, codes: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
+        """See `PhotoPrior.parts`."""
+        height, width = codes.shape[2:]
+        for step, known, wanted in _lattices(height, width, codes.device):
+            rows, columns = wanted.nonzero(as_tuple=True)
+            if not len(rows):
+                continue
+            picked = slice(None)
+            if chosen is not None:
+                picked = chosen[:, rows * step, columns * step].flatten().nonzero()[:, 0]
+            now = codes[:, :MEANS, ::step, ::step]
+            values, mask = _neighbours(now, known, rows, columns)
+            values, mask, guess = values[picked], mask[picked], _guess(values, mask)[picked]
+            around = self._described(values, mask, guess)
+            index = torch.arange(len(codes), device=codes.device)[:, None] * codes.shape[1] * height * width
+            index = (index + rows * step * width + columns * step).flatten()[picked]
+            scale = torch.zeros(len(index), len(self._steps), dtype=torch.int64, device=codes.device)
+            scale[:, self._steps.index(step)] = ONE
+            for group in range(MEANS):
+                here = now[:, :, rows, columns].permute(0, 2, 1).flatten(0, 1)[picked] - guess
+                here[:, group:] = 0
+                x = torch.cat([around, self.numbers(torch.cat([_companded(here), scale], 1))], 1)
+                h = self.rectify(self.enter[group](x, quality))
+                h = self.rectify(self.middle[group](h, quality))
+                by_distance = self.shapes[group](self.coefficients[group](h))
+                first = MEAN_CODES - 1 - guess[:, group, None]
+                logits = by_distance.gather(1, first + torch.arange(MEAN_CODES, device=codes.device))
+                yield Part(index + group * height * width, logits)
+
+    def described(self, codes: Tensor) -> Tensor:
+        """Features [B, h, w, ...] of every position and its neighbours, when all mean colours are known."""
+        height, width = codes.shape[2:]
+        everywhere = torch.ones(height, width, dtype=torch.bool, device=codes.device)
+        rows, columns = everywhere.nonzero(as_tuple=True)
+        now = codes[:, :MEANS]
+        values, mask = _neighbours(now, everywhere, rows, columns)
+        centre = now.permute(0, 2, 3, 1).flatten(0, 2)
+        absolute = self.numbers((centre - MEAN_CODES // 2) * (ONE // 32))
+        return torch.cat([self._described(values, mask, centre), absolute], 1).view(len(codes), height, width, -1)
+
+    def _described(self, values: Tensor, mask: Tensor, centre: Tensor) -> Tensor:
+        """Differences of neighbours [N, 24, 3] to centres [N, 3], where they are known [N, 24]."""
+        differences = (values - centre[:, None]) * mask[..., None]
+        return self.numbers(torch.cat([_companded(differences.flatten(1)), mask * ONE], 1))
+
+
+class _Slice(Exact):
+    """Some code maps of one shape, of the black squares first."""
+
+    def __init__(self, groups: EntryGroups, first: int, config: PhotoPriorConfig, qualities: int) -> None:
+        super().__init__()
+        self.groups, self.first, self.count = groups, first, groups.count
+        described = groups.count * groups.described_dims
+        self.absorb = _Absorb(described, config.width, qualities)
+        self.embed = ExactLinear(described, config.neighbour_width, qualities=qualities)
+        self.front = ExactLinear(config.width, config.head_width, qualities=qualities)
+        self.beside = ExactLinear(4 * config.neighbour_width, config.head_width, qualities=qualities)
+        self.back = ExactLinear(config.head_width, config.head_width, qualities=qualities)
+
+    def parts(self, codes: Tensor, context: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
+        """See `PhotoPrior.parts`."""
+        batch, maps, height, width = codes.shape
+        count = min(self.count, maps - self.first)
+        board = torch.arange(height, device=codes.device)[:, None] + torch.arange(width, device=codes.device) & 1
+        board = board.expand(batch, -1, -1)
+        for square in (0, 1):
+            wanted = board == square
+            if chosen is not None:
+                wanted = wanted & chosen
+            places = wanted.flatten().nonzero()[:, 0]
+            if not len(places):
+                continue
+            h = self.front(context.flatten(0, 2)[places], quality)
+            if square:
+                described = self.described(codes, quality)
+                known = self.rectify(self.embed(described, quality, inputs=slice(described.shape[-1])))
+                around = F.pad(known * (board == 0)[..., None], (0, 0, 1, 1, 1, 1))
+                sides = [around[:, 1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _SIDES]
+                h = self.saturate(h + self.beside(torch.cat(sides, -1).flatten(0, 2)[places], quality))
+            h = self.rectify(self.back(self.rectify(h), quality))
+            logits = self.groups.logits(h, count, quality)
+            image, position = places // (height * width), places % (height * width)
+            map_ = self.first + torch.arange(count, device=codes.device)[:, None]
+            index = (image * maps + map_) * (height * width) + position
+            yield Part(index.flatten(), logits.flatten(0, 1))
+
+    def described(self, codes: Tensor, quality: int) -> Tensor:
+        """Features [B, h, w, ...] of the slice's codes."""
+        return self.groups.described(codes[:, self.first : self.first + self.count].permute(0, 2, 3, 1), quality)
+
+
+_SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
+
+
+def _companded(x: Tensor) -> Tensor:
+    """Differences int64 [N, n] of mean codes to [N, 2n] in units of 1 / 2^10: x / 32, and a root with the sign of x."""
+    root = torch.floor(torch.sqrt(x.abs().double() * (ONE * ONE // 4))).long()
+    return torch.cat([x * (ONE // 32), x.sign() * root], 1)
+
+
+def _lattices(height: int, width: int, device: torch.device) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Step of a lattice, which of its points are known [h / step, w / step], and which are to be."""
+    for step in _Means._steps:
+        rows = torch.arange(-(-height // step), device=device)[:, None]
+        columns = torch.arange(-(-width // step), device=device)
+        if step == LATTICE:
+            everywhere = (rows >= 0) & (columns >= 0)
+            yield step, ~everywhere, everywhere
+            continue
+        coarse, middle = (rows % 2 == 0) & (columns % 2 == 0), (rows % 2 == 1) & (columns % 2 == 1)
+        yield step, coarse, middle
+        yield step, coarse | middle, ~(coarse | middle)
+
+
+def _neighbours(codes: Tensor, known: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """The 24 codes around positions n of maps [B, C, h, w], and which of them are known: [B·n, 24, C], [B·n, 24]."""
+    pad = [_REACH] * 4
+    offsets = torch.tensor(
+        [(y, x) for y in range(2 * _REACH + 1) for x in range(2 * _REACH + 1) if (y, x) != (_REACH, _REACH)],
+        device=codes.device,
+    )
+    y, x = rows[:, None] + offsets[:, 0], columns[:, None] + offsets[:, 1]
+    values = F.pad(codes, pad)[:, :, y, x].permute(0, 2, 3, 1).flatten(0, 1)
+    mask = F.pad(known, pad)[y, x].to(codes.dtype).repeat(len(codes), 1)
+    return values, mask
+
+
+_NEAR = torch.zeros(2 * _REACH + 1, 2 * _REACH + 1, dtype=torch.int64)
+_NEAR[1:4, 1:4] = torch.tensor([[1, 2, 1], [2, 0, 2], [1, 2, 1]])
+_NEAR = torch.cat([_NEAR.flatten()[: _TAPS // 2], _NEAR.flatten()[_TAPS // 2 + 1 :]])
+
+
+def _guess(values: Tensor, mask: Tensor) -> Tensor:
+    """The mean [N, C] of the nearest known neighbours [N, 24, C], rounded down; K/2 where there are none."""
+    weights = mask * _NEAR.to(mask.device)
+    total = weights.sum(1, keepdim=True)
+    mean = torch.div((values * weights[..., None]).sum(1), total.clamp_min(1), rounding_mode="floor")
+    return torch.where(total > 0, mean, MEAN_CODES // 2)
+
+
+def _distance_shapes(distance: Tensor) -> Tensor:
+    """Functions of a distance [D] that logits are made of at the start of training: [R, D]."""
+    size = distance.abs()
+    shapes = [-size / 8, -size.sqrt(), -torch.log1p(size), (size == 0).float()]
+    for width in (1, 2, 4, 8, 16, 32, 64):
+        bell = torch.exp(-((distance / width) ** 2))
+        shapes += [bell, 1.6 * distance / width * bell]
+    return torch.stack(shapes)

@@ -1,0 +1,296 @@
+"""The prior of the `speech` model: a chunk in a fixed number of passes, each with both past and future to go by.
+
+::
+
+    envelope, 80 ms:  slices of code maps; of each every 8th frame, then those between, at 4, 2, 1
+    pitch, 20 ms:     every 8th value, then those between, each from known ones on both sides and the whole envelope
+    waveform, 20 ms:  slices from low to high frequencies; of each the even frames, then the odd ones
+
+    context ─(+)─ network ─► logits of a slice's codes at some frames
+             └◄─ the slice's codes at known frames on both sides
+    context ◄─ network over 5 frames ◄─ codes of the slice
+
+Frames half-way between known ones say as much about each other as frames in a row would (the chain rule of entropy
+does not mind the order), and a chunk takes 40 passes whatever its length. Made of exact layers (`vqc.nn.integer`):
+after `fix` every machine computes the same integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqc.models.prior import CodePrior, Part
+from vqc.models.speech import PITCHES, SpeechModel
+from vqc.nn.entry_groups import EntryGroups
+from vqc.nn.integer import ONE, Exact, ExactLinear, ExactTable
+from vqc.nn.pitch import PITCH_STATES
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechPriorConfig:
+    """Sizes of the networks, and how the code maps of each shape are cut into slices."""
+
+    envelope_slices: tuple[tuple[int, ...], ...] = ((4, 4), (8, 8), (16,))
+    waveform_slices: tuple[tuple[int, ...], ...] = ((6, 10, 16, 28),)
+    width: int = 160  # of the context of a code frame
+    fine_width: int = 96  # of the context of a 20 ms frame
+    head_width: int = 128
+    neighbour_width: int = 48
+    pitch_width: int = 16
+    dropout: float = 0.0
+
+
+class SpeechPrior(CodePrior):
+    """Logits of the codes of a `SpeechModel`; qualities count from 1, a batch is of one quality."""
+
+    kind = "speech"
+
+    def __init__(self, config: SpeechPriorConfig, codec: SpeechModel) -> None:
+        super().__init__(config, codec)
+        if not isinstance(codec, SpeechModel):
+            raise ValueError(f"it is for a model of kind speech, not {codec.kind}")
+        self.config, qualities = config, codec.qualities
+        self.envelope, self.waveform = nn.ModuleList(), nn.ModuleList()
+        for kept, cuts, shapes, width, steps in (
+            (self.envelope, config.envelope_slices, codec.config.envelope_groups, config.width, (8, 4, 2, 1)),
+            (self.waveform, config.waveform_slices, codec.config.waveform_groups, config.fine_width, (2, 1)),
+        ):
+            if [sum(cut) for cut in cuts] != [count for count, _, _ in shapes]:
+                raise ValueError(f"slices {cuts} do not add up to the code maps {shapes}")
+            first = 0
+            for cut, (_, dims, size) in zip(cuts, shapes, strict=True):
+                for count in cut:
+                    groups = EntryGroups(count, dims, size, qualities=qualities, width=config.head_width)
+                    kept.append(_Slice(groups, first, width, steps, config, qualities))
+                    first += count
+        self.envelope_maps = sum(count for count, _, _ in codec.config.envelope_groups)
+        self.waveform_maps = sum(count for count, _, _ in codec.config.waveform_groups)
+        self.finer = ExactLinear(config.width, PITCHES * config.fine_width, qualities=qualities)
+        self.pitch = _Pitch(config, qualities)
+
+    def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+        """Every code of int64 [B, G, T] once, in the order of coding.
+
+        When a part is asked for, `codes` must hold the codes of all parts before it; others are not looked at.
+
+        Args:
+            chosen: bool [B, T]: only these frames are wanted (all codes must be there then).
+        """
+        batch, maps, frames = codes.shape
+        flat, device = codes.view(-1), codes.device
+        first = torch.arange(batch, device=device)[:, None, None] * maps  # map of each item
+        map_ = PITCHES + torch.arange(self.envelope_maps, device=device)
+        index = (first + map_) * frames + torch.arange(frames, device=device)[:, None]
+        context = torch.zeros(batch, frames, self.config.width, dtype=self.dtype, device=device)
+        for part in self.envelope:
+            yield from part.parts(flat, index, context, quality, chosen)
+            context = part.absorbed(flat, index, context, quality)
+
+        # from here on in frames of 20 ms: number 4t + j is the j-th of code frame t
+        time = torch.arange(frames * PITCHES, device=device)[:, None]
+        fine = self.rectify(self.finer(context, quality)).view(batch, len(time), -1)
+        index = (first + time % PITCHES) * frames + time // PITCHES
+        if chosen is not None:
+            chosen = chosen.repeat_interleave(PITCHES, 1)
+        yield from self.pitch.parts(flat, index[..., 0], fine, quality, chosen)
+        if maps == PITCHES + self.envelope_maps:
+            return
+        fine = self.pitch.absorbed(flat, index[..., 0], fine, quality)
+        map_ = PITCHES + self.envelope_maps + time % PITCHES * self.waveform_maps
+        map_ = map_ + torch.arange(self.waveform_maps, device=device)
+        index = (first + map_) * frames + time // PITCHES
+        for part in self.waveform:
+            yield from part.parts(flat, index, fine, quality, chosen)
+            fine = part.absorbed(flat, index, fine, quality)
+
+    @torch.no_grad()
+    def start_from(self, codec: SpeechModel) -> None:
+        """Begin at the order-0 tables of the codec."""
+        for part, entries, tables in self._codebooks(codec):
+            part.groups.start_from(entries, tables)
+
+    @torch.no_grad()
+    def prepare(self, codec: SpeechModel) -> None:
+        """Make what is derived from the codebooks of the codec; after loading."""
+        for part, entries, tables in self._codebooks(codec):
+            part.groups.prepare(entries, tables)
+
+    def _codebooks(self, codec: SpeechModel) -> Iterator[tuple[_Slice, Tensor, list[Tensor]]]:
+        """Entries [Q, n, K, D] and tables [n, K] of each quality, of every slice."""
+        for slices, cuts, quantizer in (
+            (self.envelope, self.config.envelope_slices, codec.envelope_vq),
+            (self.waveform, self.config.waveform_slices, codec.waveform_vq),
+        ):
+            parts = iter(slices)
+            for shape, cut in enumerate(cuts):
+                codebook: Tensor = getattr(quantizer, f"codebook_{shape}")
+                for entries in codebook.detach().split(cut, dim=1):
+                    part = next(parts)
+                    own = slice(part.first, part.first + part.groups.count)
+                    yield part, entries, [table[own] for table in self._tables(codec, slices is self.waveform)]
+
+    def _tables(self, codec: SpeechModel, waveform: bool) -> Iterator[Tensor]:
+        """Of each quality, the static tables [maps, K] of the envelope or the waveform, that of all four frames."""
+        for q in range(codec.qualities):
+            table = torch.from_numpy(codec.static_frequencies(q + 1))[PITCHES:]
+            envelope, coded = table[: self.envelope_maps], table[self.envelope_maps :]
+            if waveform and len(coded):
+                coded = coded.view(PITCHES, self.waveform_maps, -1).sum(0)
+            yield coded if waveform else envelope
+
+
+class _Absorb(Exact):
+    """What has become known of each frame is worked into the context of two frames to each side."""
+
+    def __init__(self, inputs: int, width: int, qualities: int) -> None:
+        super().__init__()
+        self.enter = ExactLinear(inputs, width, qualities=qualities)
+        self.around = ExactLinear(5 * width, width, qualities=qualities)
+        self.leave = ExactLinear(width, width)
+
+    def forward(self, known: Tensor, context: Tensor, quality: int) -> Tensor:
+        """Known [B, N, inputs] and context [B, N, C] to the next context."""
+        x = self.rectify(self.enter(known, quality) + context)
+        around = F.pad(x, (0, 0, 2, 2))
+        taps = torch.cat([around[:, i : i + x.shape[1]] for i in range(5)], -1)
+        return self.saturate(context + self.leave(self.rectify(self.around(taps, quality))))
+
+
+class _Neighbours(Exact):
+    """What codes at known frames on both sides say: those at ±1 and ±3 steps."""
+
+    _offsets = (-3, -1, 1, 3)
+
+    def __init__(self, inputs: int, outputs: int, steps: int, qualities: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            ExactLinear(len(self._offsets) * (inputs + 1), outputs, qualities=qualities) for _ in range(steps)
+        )
+
+    def forward(self, embedded: Tensor, wanted: Tensor, step: int, layer: int, quality: int) -> Tensor:
+        """Of embedded [B, N, inputs], for the frames wanted [n]: [B, n, outputs]."""
+        frames, taps = embedded.shape[1], []
+        for offset in self._offsets:
+            at = wanted + offset * step
+            there = ((at >= 0) & (at < frames))[None, :, None]
+            values = torch.where(there, embedded[:, at.clamp(0, frames - 1)], 0)
+            mark = self.numbers(there * ONE).expand(len(embedded), -1, -1)
+            taps += [values, mark]
+        result: Tensor = self.layers[layer](torch.cat(taps, -1), quality)
+        return result
+
+
+def _lattices(frames: int, steps: tuple[int, ...], device: torch.device) -> Iterator[tuple[int, int, Tensor]]:
+    """Number and step of a lattice, and its frames that are not in the one before."""
+    for number, step in enumerate(steps):
+        start, stride = (0, step) if number == 0 else (step, 2 * step)
+        if start < frames:
+            yield number, step, torch.arange(start, frames, stride, device=device)
+
+
+class _Slice(Exact):
+    """Some code maps of one shape."""
+
+    def __init__(
+        self,
+        groups: EntryGroups,
+        first: int,
+        width: int,
+        steps: tuple[int, ...],
+        config: SpeechPriorConfig,
+        qualities: int,
+    ) -> None:
+        super().__init__()
+        self.groups, self.first, self.steps = groups, first, steps
+        described, head = groups.count * groups.described_dims, config.head_width
+        self.embed = ExactLinear(described, config.neighbour_width, qualities=qualities)
+        self.front = ExactLinear(width, head, qualities=qualities)
+        self.beside = _Neighbours(config.neighbour_width, head, len(steps) - 1, qualities)
+        self.back = ExactLinear(head, head, qualities=qualities)
+        self.absorb = _Absorb(described, width, qualities)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def parts(
+        self, flat: Tensor, index: Tensor, context: Tensor, quality: int, chosen: Tensor | None
+    ) -> Iterator[Part]:
+        """Of codes whose places in the flattened codes are index [B, N, maps]; see `SpeechPrior.parts`."""
+        front = self.front(context, quality)
+        own = index[..., self.first : self.first + self.groups.count]
+        for number, step, wanted in _lattices(index.shape[1], self.steps, index.device):
+            h = front[:, wanted]
+            if number:
+                embedded = self.rectify(self.embed(self.groups.described(flat[own], quality), quality))
+                h = self.saturate(h + self.beside(embedded, wanted, step, number - 1, quality))
+            h = self.dropout(self.rectify(self.back(self.rectify(h), quality)))
+            places = own[:, wanted].flatten(0, 1)
+            h = h.flatten(0, 1)
+            if chosen is not None:
+                picked = chosen[:, wanted].flatten()
+                places, h = places[picked], h[picked]
+            logits = self.groups.logits(h, self.groups.count, quality)
+            yield Part(places.T.flatten(), logits.flatten(0, 1))
+
+    def absorbed(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tensor:
+        """The next context."""
+        own = index[..., self.first : self.first + self.groups.count]
+        result: Tensor = self.absorb(self.groups.described(flat[own], quality), context, quality)
+        return result
+
+
+class _Pitch(Exact):
+    """Pitch states: the logits of all states, and functions of the distance to the nearest known one on each side."""
+
+    _steps = (8, 4, 2, 1)
+
+    def __init__(self, config: SpeechPriorConfig, qualities: int) -> None:
+        super().__init__()
+        head, distances = config.head_width, 2 * PITCH_STATES - 1
+        self.embed = ExactTable(PITCH_STATES, config.pitch_width)
+        self.front = ExactLinear(config.fine_width, head, qualities=qualities)
+        self.beside = _Neighbours(config.pitch_width, head, len(self._steps) - 1, qualities)
+        self.back = ExactLinear(head, head, qualities=qualities)
+        self.states = ExactLinear(head, PITCH_STATES)
+        self.absorb = _Absorb(config.pitch_width, config.fine_width, qualities)
+        self.sides = nn.ModuleList()
+        self.dropout = nn.Dropout(config.dropout)
+        distance = torch.arange(distances).float() - PITCH_STATES + 1
+        shapes = torch.stack([torch.exp(-((distance / w) ** 2)) for w in (0.5, 1, 2, 4, 8, 16, 32)])
+        for _ in range(2):
+            side = nn.ModuleList([ExactLinear(head, len(shapes), zero=True), ExactLinear(len(shapes), distances)])
+            with torch.no_grad():
+                side[1].weight.copy_(shapes.T)
+            self.sides.append(side)
+
+    def parts(
+        self, flat: Tensor, index: Tensor, context: Tensor, quality: int, chosen: Tensor | None
+    ) -> Iterator[Part]:
+        """Of states whose places in the flattened codes are index [B, N]."""
+        front = self.front(context, quality)
+        frames = index.shape[1]
+        k = torch.arange(PITCH_STATES, device=index.device)
+        for number, step, wanted in _lattices(frames, self._steps, index.device):
+            h = front[:, wanted]
+            states = flat[index]
+            if number:
+                h = self.saturate(h + self.beside(self.embed(states), wanted, step, number - 1, quality))
+            h = self.dropout(self.rectify(self.back(self.rectify(h), quality)))
+            logits = self.states(h)
+            if number:
+                for side, offset in zip(self.sides, (-step, step), strict=True):
+                    at = (wanted + offset).clamp(max=frames - 1)
+                    known = torch.where((wanted + offset < frames), states[:, at], 0)[..., None]
+                    by_distance = side[1](side[0](h))
+                    shifted = by_distance.gather(2, PITCH_STATES - 1 - known + k)
+                    logits = logits + torch.where((known > 0) & (k > 0), shifted, 0)
+            picked = slice(None) if chosen is None else chosen[:, wanted].flatten()
+            yield Part(index[:, wanted].flatten()[picked], logits.flatten(0, 1)[picked])
+
+    def absorbed(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tensor:
+        """The next context."""
+        result: Tensor = self.absorb(self.embed(flat[index]), context, quality)
+        return result

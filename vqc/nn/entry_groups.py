@@ -1,0 +1,87 @@
+"""Codes that are entries of trained codebooks: how a prior reads them, and how it predicts them.
+
+Logits of a group's codes are their logarithms in a table of the quality plus coefficients times features of the entry a
+code stands for: its coordinates, their sizes and squares, its length. A network that gives coefficients says how a
+distribution is shifted and stretched from the usual one, and has no codebook to learn; zero coefficients are the table.
+Features are made from the codebooks by operations that are exact or correctly rounded by IEEE 754, so that they are
+the same integers everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear
+
+
+class EntryGroups(Exact):
+    """`count` groups with codebooks of `size` entries of `dims` coordinates at each quality; qualities count from 1.
+
+    `start_from` or loaded weights and then `prepare` must come before use.
+    """
+
+    def __init__(self, count: int, dims: int, size: int, *, qualities: int, width: int) -> None:
+        super().__init__()
+        self.count, self.dims = count, dims
+        self.described_dims = 2 * dims  # of a code
+        self.features = 5 if dims == 1 else 3 * dims + 3
+        self.coefficients = ExactLinear(width, count * self.features, zero=True)
+        self.table = nn.Parameter(torch.zeros(qualities, count, size))
+        self.register_buffer("exponents", torch.zeros(qualities, count))  # entries are divided by 2^exponent
+        self.register_buffer("inputs", torch.zeros(qualities, count, size, self.described_dims), persistent=False)
+        self.register_buffer("outputs", torch.zeros(qualities, count, size, self.features), persistent=False)
+        self.exponents: Tensor
+        self.inputs: Tensor
+        self.outputs: Tensor
+
+    def described(self, codes: Tensor, quality: int) -> Tensor:
+        """What codes int64 [..., n] of the first n groups stand for, [..., n · described_dims]."""
+        group = torch.arange(codes.shape[-1], device=codes.device)
+        return self.numbers(self.inputs[quality - 1][group, codes].flatten(-2))
+
+    def logits(self, hidden: Tensor, count: int, quality: int) -> Tensor:
+        """[N, width] to the logits [count, N, K] of the first `count` groups."""
+        c = self.coefficients(hidden, outputs=slice(count * self.features))
+        c = c.view(-1, count, self.features).transpose(0, 1)
+        shapes = self.numbers(self.outputs[quality - 1, :count]).transpose(1, 2)
+        table = self.table[quality - 1, :count, None]
+        if not self.fixed:
+            return torch.baddbmm(table, c, shapes)
+        return table + torch.floor(torch.bmm(c, shapes) * (1 / ONE))
+
+    @torch.no_grad()
+    def start_from(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
+        """Begin at tables (frequencies [n, K] of each quality, n <= count) of entries [Q, count, K, D]."""
+        for q, frequencies in enumerate(tables):
+            own = len(frequencies)
+            chances = frequencies.double() / frequencies.double().sum(-1, keepdim=True)
+            square = entries[q, :own].double().square().sum(-1) / self.dims
+            spread = (chances * square).sum(1).clamp_min(1e-2 * square.mean(1)).clamp_min(1e-6).sqrt()
+            self.table[q, :own] = chances.log()
+            self.exponents[q, :own] = spread.log2().round()
+        self.prepare(entries, tables)
+
+    @torch.no_grad()
+    def prepare(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
+        """Make the features of entries [Q, count, K, D]; the most frequent code of each table has one of its own."""
+        x = entries.double() * 2.0 ** -self.exponents.double()[..., None, None]
+        x = torch.floor(x * ONE + 0.5).clamp(-LARGEST, LARGEST)
+        size = x.abs()
+        root = torch.floor(torch.sqrt(size * ONE))
+        self.inputs.copy_(torch.cat([x, x.sign() * root], -1))
+        mode = torch.zeros(x.shape[:-1], dtype=torch.float64, device=x.device)
+        for q, frequencies in enumerate(tables):
+            mode[q, : len(frequencies)].scatter_(1, frequencies.argmax(1, keepdim=True), float(ONE))
+        features = [x, size, torch.floor(x.square() / (8 * ONE)), root, mode[..., None]]
+        if self.dims > 1:
+            length = torch.floor(torch.sqrt(x.square().sum(-1, keepdim=True)))
+            features[3:4] = [length, torch.floor(torch.sqrt(length * ONE))]
+        self.outputs.copy_(torch.cat(features, -1).clamp(-LARGEST, LARGEST))
+
+    def _fix(self) -> None:
+        table = torch.round(self.table.detach().double() * ONE).clamp(-LARGEST, LARGEST)
+        del self.table
+        self.register_buffer("table", table)

@@ -1,0 +1,193 @@
+"""Layers that compute the same integers on every machine, and train as ordinary float layers before.
+
+A layer begins in float. `fix` rounds its parameters to integers and from then on it works on integer-valued float64
+tensors: an activation a stands for a / 2^10 and is kept within ±(2^15 − 1), a weight has 16 bits and a power-of-two
+scale of its own. As long as no partial sum reaches 2^53, float64 adds and multiplies integers without rounding, in any
+order, on any processor, with any number of threads; `fix` proves that bound from the actual weights and refuses
+otherwise. Rescaling multiplies by a power of two and rounds down, which is exact too, and every non-linear function is
+a comparison or a table that was made with integer arithmetic alone. So nothing a machine does can change a result.
+
+The same `forward` of a network serves both: only the layers here know which numbers they are given.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+ONE = 1 << 10  # an activation of 1.0
+LARGEST = (1 << 15) - 1  # of an activation or weight
+RANGE = LARGEST / ONE
+TOTAL = 1 << 24  # what frequencies sum to
+_EXACT = 1 << 53  # integers up to here are float64 numbers
+_MOST_WEIGHT_BITS = 20  # of the fraction: weights below 2^-5 alone do not need more
+
+
+class Exact(nn.Module):
+    """A layer or network of them; `fix` turns all of it from float to integers."""
+
+    fixed: bool = False
+
+    def fix(self) -> None:
+        """Round the parameters to integers; for good; OverflowError when sums could be inexact."""
+        for module in self.modules():
+            if isinstance(module, Exact) and not module.fixed:
+                module.fixed = True
+                module._fix()
+
+    def _fix(self) -> None:
+        """What this module itself has to change."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of activations."""
+        return torch.float64 if self.fixed else torch.float32
+
+    def numbers(self, integers: Tensor) -> Tensor:
+        """Activations from integers in units of 1 / 2^10."""
+        return integers.to(torch.float64) if self.fixed else integers.to(torch.float32) / ONE
+
+    def rectify(self, x: Tensor) -> Tensor:
+        """ReLU, bounded above."""
+        return x.clamp(0, LARGEST if self.fixed else RANGE)
+
+    def saturate(self, x: Tensor) -> Tensor:
+        """The activation nearest to x: what sums of activations have to go through."""
+        limit = LARGEST if self.fixed else RANGE
+        return x.clamp(-limit, limit)
+
+
+class ExactLinear(Exact):
+    """x Wᵀ + b, with a bias for each quality; qualities count from 1.
+
+    Args:
+        largest: bound of the inputs in integer units, for the proof.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, qualities: int = 1, zero: bool = False, largest: int = LARGEST
+    ) -> None:
+        super().__init__()
+        self.largest = largest
+        weight = torch.zeros(outputs, inputs) if zero else torch.randn(outputs, inputs) * math.sqrt(1.5 / inputs)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(qualities, outputs))
+
+    def forward(
+        self, x: Tensor, quality: int = 1, *, inputs: slice = slice(None), outputs: slice = slice(None)
+    ) -> Tensor:
+        """[..., inputs] to [..., outputs], bounded; of a part of the inputs or outputs where slices are given."""
+        weight, bias = self.weight[outputs, inputs], self.bias[quality - 1, outputs]
+        if not self.fixed:
+            return self.saturate(F.linear(x, weight, bias))
+        sums = torch.addmm(bias, x.flatten(0, -2), weight.T).view(*x.shape[:-1], -1)
+        return self.saturate(torch.floor(sums * self.unit + 0.5))
+
+    def _fix(self) -> None:
+        weight, bias = self.weight.detach().double(), self.bias.detach().double()
+        shift = fraction_bits(weight)
+        self.register_buffer("unit", torch.tensor(2.0**-shift, dtype=torch.float64))
+        integers = torch.round(weight * 2.0**shift)
+        biases = torch.round(bias * ONE * 2.0**shift)
+        bound = float((integers.abs().sum(1) * self.largest + biases.abs().amax(0)).max())
+        check_bound(bound, f"a layer of {weight.shape[1]} inputs")
+        del self.weight, self.bias
+        self.register_buffer("weight", integers)
+        self.register_buffer("bias", biases)
+
+
+def fraction_bits(weight: Tensor) -> int:
+    """How many bits of fraction a tensor of 16-bit weights can have."""
+    check_weights(weight)
+    largest = float(weight.abs().max()) if weight.numel() else 0.0
+    bits = _MOST_WEIGHT_BITS if largest == 0 else min(_MOST_WEIGHT_BITS, math.floor(math.log2(LARGEST / largest)))
+    if bits < 0:
+        raise OverflowError(f"a weight of this prior is {largest:.3g}; integers of 16 bits cannot hold it")
+    return bits
+
+
+def check_weights(weight: Tensor) -> None:
+    """Refuse infinity and what is not a number."""
+    if not bool(weight.isfinite().all()):
+        raise OverflowError("a weight of this prior is not a number; it cannot be exported")
+
+
+def check_bound(bound: float, what: str) -> None:
+    """Refuse sums that could leave the integers float64 can hold."""
+    if not bound < _EXACT:
+        raise OverflowError(f"sums of {what} of this prior can reach {bound:.3g}, above 2^53; it would not be exact")
+
+
+class ExactConv(Exact):
+    """A 3×3 convolution over [B, h, w, C], zero around it, with a bias for each quality."""
+
+    def __init__(self, inputs: int, outputs: int, *, qualities: int = 1) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.linear = ExactLinear(9 * inputs, outputs, qualities=qualities)
+
+    def forward(self, x: Tensor, quality: int = 1) -> Tensor:
+        """[B, h, w, inputs] to [B, h, w, outputs], bounded."""
+        if self.fixed:  # gathered, because libraries may compute a convolution by Winograd's or Fourier's way
+            around = F.pad(x, (0, 0, 1, 1, 1, 1))
+            h, w = x.shape[1:3]
+            taps = torch.cat([around[:, i : i + h, j : j + w] for i in range(3) for j in range(3)], -1)
+            result: Tensor = self.linear(taps, quality)
+            return result
+        weight = self.linear.weight.view(-1, 3, 3, self.inputs).permute(0, 3, 1, 2)
+        y = F.conv2d(x.permute(0, 3, 1, 2), weight, self.linear.bias[quality - 1], padding=1)
+        return self.saturate(y.permute(0, 2, 3, 1))
+
+
+class ExactTable(Exact):
+    """A trained vector for each of `size` codes."""
+
+    def __init__(self, size: int, dims: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.randn(size, dims))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Codes int64 [...] to [..., dims], bounded."""
+        return self.saturate(F.embedding(codes, self.vectors))
+
+    def _fix(self) -> None:
+        vectors = torch.round(self.vectors.detach().double() * ONE)
+        check_weights(self.vectors)
+        del self.vectors
+        self.register_buffer("vectors", vectors.clamp(-LARGEST, LARGEST))
+
+
+@cache
+def exponentials() -> Tensor:
+    """round(2^24 · exp(−i / 2^10)) up to the first that is zero, as float64; made by integer arithmetic alone."""
+    # e^(-1/1024) to 128 bits by its series: each term is the one before, over −1024·n
+    fraction, term, n = 1 << 128, 1 << 128, 0
+    while term:
+        n += 1
+        term = -(-term // (ONE * n)) if term < 0 else -(term // (ONE * n))
+        fraction += term
+    values, value = [], 1 << 128
+    while rounded := (value >> 103) + 1 >> 1:
+        values.append(rounded)
+        value = value * fraction >> 128
+    return torch.tensor([*values, 0], dtype=torch.float64)
+
+
+def frequencies(logits: Tensor) -> Tensor:
+    """Softmax as integers: logits [N, K] in units of 1 / 2^10 nat to frequencies [N, K] that sum to 2^24.
+
+    Each is at least 1; what rounding leaves goes to the most probable code, the first of several.
+    """
+    table = exponentials().to(logits.device)
+    size = logits.shape[1]
+    largest, mode = logits.max(1, keepdim=True)
+    weights = table[(largest - logits).clamp_(max=len(table) - 1).to(torch.int64)]
+    # weights are at most 2^24 and their sum at least that, so the reciprocal is at most 2^28: products are exact
+    spare = TOTAL - size
+    reciprocal = torch.div(spare << 28, weights.sum(1, keepdim=True).to(torch.int64), rounding_mode="floor")
+    shares = weights.mul_(reciprocal).mul_(2.0**-28).floor_().add_(1)
+    return shares.scatter_add_(1, mode, TOTAL - shares.sum(1, keepdim=True))
