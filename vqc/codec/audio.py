@@ -16,7 +16,7 @@ from itertools import chain
 import numpy as np
 import torch
 
-from vqc.codec.checks import Progress, check_entropy, check_header, check_quality, tell
+from vqc.codec.checks import Progress, check_header, check_mode, check_quality, tell
 from vqc.codec.chunking import Chunking, CrossFade, Float32Array, Window, cut, model_samples
 from vqc.codec.chunks import ChunkReader, channel_batch, silence_bits
 from vqc.codec.container import (
@@ -72,10 +72,10 @@ class AudioCodec:
             samples: how many will come, if known; for `progress` only.
 
         Raises:
-            OptionError: the model does not have this quality, or there is no such entropy mode.
+            OptionError: the model does not have this quality or entropy mode.
             MediaError: there are no samples, too many channels, another sample rate, or values that are not numbers.
         """
-        mode, level = check_entropy(entropy), check_quality(self.model, quality, self.name)
+        mode, level = check_mode(self.model, entropy, self.name), check_quality(self.model, quality, self.name)
         if sample_rate not in SAMPLE_RATES:
             span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
             raise MediaError(f"the audio has {sample_rate:,} samples per second; {span} can be compressed")

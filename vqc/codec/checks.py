@@ -24,12 +24,17 @@ def tell(progress: Progress | None, share: float) -> None:
 
 
 def check_entropy(entropy: str) -> EntropyOption:
-    """The option, once it is known that it can be had; OptionError otherwise."""
-    if entropy == "prior":
-        raise OptionError("entropy prior: no model of this version has a learned prior yet; use auto, static or none")
-    if entropy not in ("auto", "static", "none"):
-        raise OptionError(f"entropy {entropy}: there is no such mode; use auto, static or none")
+    """The option; OptionError when there is no such mode."""
+    if entropy not in ("auto", "prior", "static", "none"):
+        raise OptionError(f"entropy {entropy}: there is no such mode; use auto, prior, static or none")
     return cast("EntropyOption", entropy)
+
+
+def check_mode(model: CodecModel, entropy: str, name: str) -> EntropyOption:
+    """The entropy option, once it is known that the model called `name` has it; OptionError otherwise."""
+    if entropy == "prior" and model.prior is None:
+        raise OptionError(f"entropy prior: the model {name} has no learned prior; use auto, static or none")
+    return check_entropy(entropy)
 
 
 def check_quality(model: CodecModel, quality: int | None, name: str) -> int:

@@ -5,14 +5,14 @@
     1      version   1
     1      codec     kind of model: 1 image-vqvae, 2 audio-vqvae, 3 photo, 4 speech (odd: image, even: audio)
     1      mode      low 4 bits: how the codes are written: 0 none (packed bits), 1 static (range coder with the
-                     model's order-0 tables); 2 is kept for a learned prior.
+                     model's order-0 tables), 2 prior (range coder with the model's learned prior)
                      high 4 bits, flags: image: 1 grayscale, 2 alpha; audio: 1 mid/side (of two channels)
     1      quality   1..255, as the model understands it
     6      digest    the model: first 6 bytes of the SHA-256 of its kind, config and tensors
     2..18  shape     image: width v, height v; audio: samples per channel v, sample rate v, channels v.
                      Sample rates 1..13 mean 8000 11025 12000 16000 22050 24000 32000 44100 48000 88200 96000
                      176400 192000 Hz; any other rate is written in Hz.
-    ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/codec/image.py says
+    ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/codec/alpha.py says
     ...    body      the codes, one stream for each image tile or audio chunk, as many as the shape and the model
                      determine: a single stream is the whole body, of several each has its length v before it
     4      checksum  CRC-32 (of zlib, PNG) of all bytes before it, little-endian
@@ -44,7 +44,8 @@ from vqc.errors import ContainerError
 MAGIC = b"VQC"
 VERSION = 1
 CODECS: Mapping[int, str] = MappingProxyType({1: "image-vqvae", 2: "audio-vqvae", 3: "photo", 4: "speech"})
-ENTROPIES: Mapping[int, Literal["none", "static"]] = MappingProxyType({0: "none", 1: "static"})
+Entropy = Literal["none", "static", "prior"]
+ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})
 DIGEST_BYTES = 6
 
 MAX_PIXELS = 2**28
@@ -90,7 +91,7 @@ class Header:
     """Everything before the sections: which model, how it was used, and what comes out."""
 
     codec: int  # a key of CODECS
-    entropy: Literal["none", "static"]
+    entropy: Entropy
     quality: int
     digest: bytes  # the first 6 bytes
     shape: ImageShape | AudioShape

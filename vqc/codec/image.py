@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.codec.alpha import decode_alpha, encode_alpha
-from vqc.codec.checks import Progress, check_entropy, check_header, check_quality, tell
+from vqc.codec.checks import Progress, check_header, check_mode, check_quality, tell
 from vqc.codec.container import (
     DIGEST_BYTES,
     MAX_PIXELS,
@@ -61,10 +61,10 @@ class ImageCodec:
         """The bytes of a complete file.
 
         Raises:
-            OptionError: the model does not have this quality, or there is no such entropy mode.
+            OptionError: the model does not have this quality or entropy mode.
             MediaError: the picture has no pixels, or more than a file may have.
         """
-        mode, level = check_entropy(entropy), check_quality(self.model, quality, self.name)
+        mode, level = check_mode(self.model, entropy, self.name), check_quality(self.model, quality, self.name)
         height, width = picture.height, picture.width
         if not 1 <= height * width <= MAX_PIXELS:
             raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")

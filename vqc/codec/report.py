@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.codec.container import AudioShape, ImageShape
+from vqc.codec.container import AudioShape, Entropy, ImageShape
 
 _ROWS = 256  # of an image compared at a time
 
@@ -21,7 +21,7 @@ class Report:
 
     model: str  # its name
     quality: int
-    entropy: Literal["none", "static"]  # how the codes are written
+    entropy: Entropy  # how the codes are written
     shape: ImageShape | AudioShape
     bytes_in: int
     bytes_out: int

@@ -1,6 +1,7 @@
-"""Codes of one tile or chunk to the bytes of one stream and back, for either entropy mode.
+"""Codes of one tile or chunk to the bytes of one stream and back, for each entropy mode.
 
-    codes [A, G, ...] ─ to_symbols (each of the A items) ─ [A·G, N] ─ range coder ─ bytes     "static"
+    codes [A, G, ...] ─ prior (see `prior_coding`) ─────────────────── range coder ─ bytes     "prior"
+                      ├ to_symbols (each of the A items) ─ [A·G, N] ─ range coder ─ bytes     "static"
                       └─────────────────────────────────── [A·G, N] ─ bit packing ─ bytes     "none"
 
 An image tile is one item; an audio chunk has an item for each channel that is coded.
@@ -16,13 +17,15 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.entropy.bitpack import pack, packed_length, unpack
+from vqc.codec.container import Entropy
+from vqc.codec.prior_coding import decode_with_prior, encode_with_prior
+from vqc.entropy.bitpack import pack, unpack
 from vqc.entropy.static import decode_symbols, encode_symbols
 from vqc.errors import ContainerError
 from vqc.models.base import CodecModel
+from vqc.models.prior import CodePrior
 
 Codes = NDArray[np.uint16]  # as they wait for their entropy mode; tables sum to 2^16, so codes fit
-Entropy = Literal["none", "static"]
 EntropyOption = Literal["auto", "prior", "static", "none"]
 
 
@@ -43,6 +46,8 @@ class StreamCoder:
         items = codes.shape[0]
         if items == 0:
             return b""
+        if entropy == "prior":
+            return encode_with_prior(self.prior, codes, self.quality)
         if entropy == "none":
             return pack(codes.reshape(items * len(self.sizes), -1), self.sizes * items)
         symbols = [self.model.to_symbols(item) for item in codes.astype(np.int64)]
@@ -56,6 +61,8 @@ class StreamCoder:
                 raise ContainerError("the .vqc file has codes where none belong; it is damaged, get it again")
             return np.zeros((0, groups, *grid), np.uint16)
         count = math.prod(grid)
+        if entropy == "prior":
+            return decode_with_prior(self.prior, stream, (items, groups, *grid), self.quality)
         if entropy == "none":
             codes = unpack(stream, self.sizes * items, count).reshape(items, groups, *grid)
         else:
@@ -64,10 +71,12 @@ class StreamCoder:
             self._check_range(codes)
         return codes.astype(np.uint16)
 
-    def packed_length(self, codes: Codes) -> int:
-        """Length of `write(codes, "none")`."""
-        items = codes.shape[0]
-        return packed_length(self.sizes * items, math.prod(codes.shape[2:]))
+    @property
+    def prior(self) -> CodePrior:
+        """That of the model; ContainerError when it has none."""
+        if self.model.prior is None:
+            raise ContainerError("the .vqc file needs a learned prior, which its model does not have; it is damaged")
+        return self.model.prior
 
     def _tables(self, items: int) -> NDArray[np.int64]:
         return np.tile(self.frequencies, (items, 1))
@@ -79,11 +88,11 @@ class StreamCoder:
 
 
 def write_streams(coder: StreamCoder, parts: Sequence[Codes], entropy: EntropyOption) -> tuple[Entropy, list[bytes]]:
-    """The streams of all tiles or chunks and the mode they are in: "auto" takes the one with fewer bytes in total."""
+    """The streams of all tiles or chunks and the mode they are in: "auto" takes the one with fewest bytes in total."""
     if entropy != "auto":
         mode = cast(Entropy, entropy)
         return mode, [coder.write(codes, mode) for codes in parts]
-    streams = [coder.write(codes, "static") for codes in parts]
-    if sum(map(len, streams)) <= sum(coder.packed_length(codes) for codes in parts):
-        return "static", streams
-    return "none", [coder.write(codes, "none") for codes in parts]
+    modes: tuple[Entropy, ...] = ("static", "none") if coder.model.prior is None else ("prior", "static", "none")
+    written = {mode: [coder.write(codes, mode) for codes in parts] for mode in modes}
+    smallest = min(modes, key=lambda mode: sum(map(len, written[mode])))
+    return smallest, written[smallest]

@@ -29,7 +29,7 @@ def encode_symbols(symbols: ArrayLike, frequencies: ArrayLike) -> bytes:
         assert row.size == 0 or (row.min() >= 0 and row.max() < size), "symbol outside its table"
         if size > 1 and row.size:
             encoder.encode(row.astype(np.int32), _model(table[:size]))
-    return _shortest_bytes(encoder)
+    return shortest_bytes(encoder)
 
 
 def decode_symbols(data: bytes, frequencies: ArrayLike, count: int) -> NDArray[np.int64]:
@@ -39,22 +39,22 @@ def decode_symbols(data: bytes, frequencies: ArrayLike, count: int) -> NDArray[n
         ContainerError: `data` is not what `encode_symbols` writes for any symbols (too long, or outside the tables).
     """
     frequencies = np.asarray(frequencies)
-    padded = data + bytes(-len(data) % _WORD.itemsize)
-    decoder = stream.queue.RangeDecoder(np.frombuffer(padded, _WORD).astype(np.uint32))
+    decoder = stream.queue.RangeDecoder(to_words(data))
     symbols = np.zeros((len(frequencies), count), dtype=np.int64)
     for row, table, size in zip(symbols, frequencies, table_sizes(frequencies), strict=True):
         if size > 1 and count:
             try:
                 row[:] = decoder.decode(_model(table[:size]), count)
             except AssertionError as error:  # constriction's way to say "invalid data"
-                raise _damaged() from error
+                raise damaged() from error
     # Each message has exactly one form; so this also finds bytes that trail. Encoding is the cheaper direction.
     if encode_symbols(symbols, frequencies) != data:
-        raise _damaged()
+        raise damaged()
     return symbols
 
 
-def _damaged() -> ContainerError:
+def damaged() -> ContainerError:
+    """The error for a stream that cannot be right."""
     return ContainerError("the codes in the .vqc file are damaged or of another model; get the file again")
 
 
@@ -63,7 +63,13 @@ def _model(table: NDArray[np.int64]) -> stream.model.Categorical:
     return stream.model.Categorical(table.astype(np.float64) / TOTAL, perfect=False)
 
 
-def _shortest_bytes(encoder: stream.queue.RangeEncoder) -> bytes:
+def to_words(data: bytes) -> NDArray[np.uint32]:
+    """A stream as constriction reads it."""
+    padded = data + bytes(-len(data) % _WORD.itemsize)
+    return np.frombuffer(padded, _WORD).astype(np.uint32)
+
+
+def shortest_bytes(encoder: stream.queue.RangeEncoder) -> bytes:
     """The number in the encoder's last interval that needs the fewest bytes."""
     words = encoder.get_compressed().astype(_WORD)
     emitted, (lower, width) = encoder.pos()

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from vqc.models.prior import CodePrior
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -35,6 +38,16 @@ class CodecModel(nn.Module, ABC):
 
     config: Any
     static_table: Tensor  # int32 [Q, G, K]
+    prior: CodePrior | None  # fixed to integers: entropy coding may use it
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_module("prior", None)
+
+    def attach_prior(self, prior: CodePrior) -> None:
+        """Give the model a prior of its codes, which is fixed to integers if it is not; OverflowError if that fails."""
+        prior.fix()
+        self.prior = prior.eval().requires_grad_(False)
 
     @property
     def qualities(self) -> int:

@@ -44,6 +44,9 @@ SAFETENSORS_NAMES = {
 }
 
 
+_PRIOR = "prior."  # what the names of its tensors begin with
+
+
 class LoadedModel(NamedTuple):
     """A model ready for use and the description of its file."""
 
@@ -59,13 +62,15 @@ def save_checkpoint(
     training: Mapping[str, Any],
     figures: Mapping[str, Any],
     weights: Literal["float32", "float16"] = "float32",
+    prior_training: Mapping[str, Any] | None = None,
+    prior_figures: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model file and return its digest (hex).
 
     With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
     `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
     compresses with the model must first load the file. The model is saved `finalised`, and state that only training
-    needs is left out.
+    needs is left out. A prior goes into the same file, as the smallest integers that hold it.
     The file appears whole or not at all. CheckpointError: a weight is not finite, or cannot be stored in float16.
     """
     from safetensors.torch import save
@@ -73,7 +78,7 @@ def save_checkpoint(
     model = model.finalised()
     tensors = {key: _stored(key, t, model, weights) for key, t in _exported(model).items()}
     config = config_to_dict(model.config)
-    info = {
+    info: dict[str, Any] = {
         "name": name,
         "kind": model.kind,
         "media": model.media,
@@ -84,7 +89,15 @@ def save_checkpoint(
         "training": dict(training),
         "figures": dict(figures),
     }
-    digest = digest_of(model.kind, config, map(_as_stored, tensors.items()))
+    if model.prior is not None:
+        info["prior"] = {
+            "kind": model.prior.kind,
+            "config": config_to_dict(model.prior.config),
+            "parameters": sum(t.numel() for key, t in tensors.items() if key.startswith(_PRIOR)),
+            "training": dict(prior_training or {}),
+            "figures": dict(prior_figures or {}),
+        }
+    digest = digest_of(model.kind, config, map(_as_stored, tensors.items()), info.get("prior"))
     metadata = {"format": FORMAT, "info": canonical_json(info), "digest": digest}
     write_atomically(path, save(tensors, metadata | {"check": checksum(metadata)}), overwrite=True)
     return digest
@@ -94,6 +107,7 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
     """Read a model file; CheckpointError when it is damaged, or its tensors do not belong to its config."""
     from safetensors.torch import load
 
+    from vqc.models.prior_registry import build_prior
     from vqc.models.registry import build_model
 
     path = Path(path)
@@ -105,9 +119,11 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
     info = info_from_header(header, len(data), path)
     body = memoryview(data)[header.data_start :]
     stored = (StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors)
-    if digest_of(info.kind, info.config, stored) != info.digest:
+    if digest_of(info.kind, info.config, stored, info.prior) != info.digest:
         raise CheckpointError(f"the weights in {path} do not match their digest; the file is damaged, get it again")
     model = build_model(info.kind, info.config, where=str(path))
+    if info.prior is not None:
+        model.attach_prior(build_prior(info.prior["kind"], info.prior["config"], model, where=f"the prior in {path}"))
     fill_model(model, load(data), str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
 
@@ -121,11 +137,17 @@ def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> 
         if tensors[name].shape != tensor.shape:
             found, wanted = list(tensors[name].shape), list(tensor.shape)
             raise CheckpointError(f"tensor {name!r} of {where} has shape {found}, its config asks for {wanted}")
-        if tensors[name].is_floating_point() != tensor.is_floating_point():
+        if tensors[name].is_floating_point() != (tensor.is_floating_point() and not name.startswith(_PRIOR)):
             raise CheckpointError(f"tensor {name!r} of {where} has type {tensors[name].dtype}, not {tensor.dtype}")
     if extra := sorted(set(tensors) - set(own)):
         raise CheckpointError(f"{where} holds the tensor {extra[0]!r}, which its config does not ask for")
     model.load_state_dict({name: t.to(own[name].dtype) for name, t in tensors.items()}, strict=False)
+    if model.prior is not None:
+        try:
+            model.prior.prove()
+        except OverflowError as error:
+            raise CheckpointError(f"the prior in {where} would not be exact: {error}") from None
+        model.prior.prepare(model)
 
 
 def _exported(model: CodecModel) -> dict[str, Tensor]:
@@ -138,12 +160,25 @@ def _exported(model: CodecModel) -> dict[str, Tensor]:
 
 def _stored(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tensor:
     tensor = tensor.detach().cpu()
+    if name.startswith(_PRIOR):
+        tensor = _smallest_integers(tensor)
     if tensor.is_floating_point():
         if weights == "float16" and not name.startswith(model.float32_tensors):
             tensor = tensor.half()
         if not bool(tensor.isfinite().all()):
             raise CheckpointError(f"tensor {name!r} is not finite as {tensor.dtype}; the model was not saved")
     return tensor.contiguous().clone()
+
+
+def _smallest_integers(tensor: Tensor) -> Tensor:
+    """Integers that a fixed prior holds as floats."""
+    import torch
+
+    largest = float(tensor.abs().max()) if tensor.numel() else 0.0
+    for dtype in (torch.int8, torch.int16, torch.int32):
+        if largest <= torch.iinfo(dtype).max:
+            return tensor.to(dtype)
+    return tensor.to(torch.int64)
 
 
 def _as_stored(item: tuple[str, Tensor]) -> StoredTensor:

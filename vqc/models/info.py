@@ -4,8 +4,9 @@ A model file is a safetensors file: an 8-byte little-endian length, that many by
 then the tensors. Its ``__metadata__`` holds strings, ours are::
 
     format   "vqc-model-1"
-    info     canonical JSON: name, kind, media, config, qualities, default_quality, parameters, training, figures
-    digest   SHA-256 over kind, config and tensors: what a .vqc file names its model by
+    info     canonical JSON: name, kind, media, config, qualities, default_quality, parameters, training, figures,
+             prior (if there is one: kind, config, parameters, training, figures; its tensors begin with "prior.")
+    digest   SHA-256 over kind, config and tensors, also those of the prior: what a .vqc file names its model by
     check    CRC-32 of format, info and digest, so that damage outside the tensors shows too
 """
 
@@ -71,6 +72,7 @@ class ModelInfo:
     bytes: int  # size of the file
     training: Mapping[str, Any] = field(default_factory=dict)  # data, steps, seed, version
     figures: Mapping[str, Any] = field(default_factory=dict)  # validation figures, rates
+    prior: Mapping[str, Any] | None = None  # kind, config, parameters, training, figures
     path: Path
 
 
@@ -132,9 +134,15 @@ def checksum(metadata: Mapping[str, str]) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
-def digest_of(kind: str, config: Mapping[str, Any], tensors: Iterable[StoredTensor]) -> str:
-    """SHA-256 over kind, canonical config and every tensor's name, dtype, shape and bytes, in order of name."""
-    digest = hashlib.sha256(canonical_json([kind, config]).encode())
+def digest_of(
+    kind: str, config: Mapping[str, Any], tensors: Iterable[StoredTensor], prior: Mapping[str, Any] | None = None
+) -> str:
+    """SHA-256 over kind, canonical config and every tensor's name, dtype, shape and bytes, in order of name.
+
+    Kind and config of a prior come after those of the model.
+    """
+    described = [kind, config] if prior is None else [kind, config, prior["kind"], prior["config"]]
+    digest = hashlib.sha256(canonical_json(described).encode())
     for name, dtype, shape, data in sorted(tensors, key=lambda t: t.name):
         digest.update(canonical_json([name, dtype, list(shape)]).encode())
         digest.update(data)

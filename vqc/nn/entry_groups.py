@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear
+from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear, check_size
 
 
 class EntryGroups(Exact):
@@ -85,3 +85,7 @@ class EntryGroups(Exact):
         table = torch.round(self.table.detach().double() * ONE).clamp(-LARGEST, LARGEST)
         del self.table
         self.register_buffer("table", table)
+
+    def _prove(self) -> None:  # a sum of products of coefficients and features is far below 2^53
+        check_size(self.table)
+        check_size(self.exponents)

@@ -33,14 +33,24 @@ class Exact(nn.Module):
     fixed: bool = False
 
     def fix(self) -> None:
-        """Round the parameters to integers; for good; OverflowError when sums could be inexact."""
+        """Round the parameters to integers, for good; OverflowError when sums could be inexact."""
         for module in self.modules():
             if isinstance(module, Exact) and not module.fixed:
                 module.fixed = True
                 module._fix()
+        self.prove()
+
+    def prove(self) -> None:
+        """OverflowError when some sum could leave the integers that float64 holds, or a number the bits it has."""
+        for module in self.modules():
+            if isinstance(module, Exact):
+                module._prove()
 
     def _fix(self) -> None:
         """What this module itself has to change."""
+
+    def _prove(self) -> None:
+        """What this module itself has to prove of its integers."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -90,36 +100,36 @@ class ExactLinear(Exact):
     def _fix(self) -> None:
         weight, bias = self.weight.detach().double(), self.bias.detach().double()
         shift = fraction_bits(weight)
-        self.register_buffer("unit", torch.tensor(2.0**-shift, dtype=torch.float64))
-        integers = torch.round(weight * 2.0**shift)
-        biases = torch.round(bias * ONE * 2.0**shift)
-        bound = float((integers.abs().sum(1) * self.largest + biases.abs().amax(0)).max())
-        check_bound(bound, f"a layer of {weight.shape[1]} inputs")
         del self.weight, self.bias
-        self.register_buffer("weight", integers)
-        self.register_buffer("bias", biases)
+        self.register_buffer("shift", torch.tensor(shift, dtype=torch.float64))
+        self.register_buffer("weight", torch.round(weight * 2.0**shift))
+        self.register_buffer("bias", torch.round(bias * ONE * 2.0**shift))
+
+    def _prove(self) -> None:
+        check_size(self.weight)
+        bound = float((self.weight.abs().sum(1) * self.largest + self.bias.abs().amax(0)).max())
+        if not bound < _EXACT or not 0 <= int(self.shift) <= _MOST_WEIGHT_BITS:
+            raise OverflowError(f"sums over {self.weight.shape[1]} inputs can reach {bound:.3g}: above 2^53 none is exact")
+
+    @property
+    def unit(self) -> float:
+        """One in a sum of products, in units of activations: a power of two."""
+        return 2.0 ** -int(self.shift)
 
 
 def fraction_bits(weight: Tensor) -> int:
     """How many bits of fraction a tensor of 16-bit weights can have."""
-    check_weights(weight)
-    largest = float(weight.abs().max()) if weight.numel() else 0.0
-    bits = _MOST_WEIGHT_BITS if largest == 0 else min(_MOST_WEIGHT_BITS, math.floor(math.log2(LARGEST / largest)))
-    if bits < 0:
-        raise OverflowError(f"a weight of this prior is {largest:.3g}; integers of 16 bits cannot hold it")
-    return bits
+    largest = float(weight.abs().max())
+    if not largest <= LARGEST:
+        raise OverflowError(f"a weight is {largest:.3g}, which 16 bits cannot hold")
+    return _MOST_WEIGHT_BITS if largest == 0 else min(_MOST_WEIGHT_BITS, math.floor(math.log2(LARGEST / largest)))
 
 
-def check_weights(weight: Tensor) -> None:
-    """Refuse infinity and what is not a number."""
-    if not bool(weight.isfinite().all()):
-        raise OverflowError("a weight of this prior is not a number; it cannot be exported")
-
-
-def check_bound(bound: float, what: str) -> None:
-    """Refuse sums that could leave the integers float64 can hold."""
-    if not bound < _EXACT:
-        raise OverflowError(f"sums of {what} of this prior can reach {bound:.3g}, above 2^53; it would not be exact")
+def check_size(integers: Tensor) -> None:
+    """Refuse what is not a whole number of 16 bits."""
+    largest = float(integers.abs().max())
+    if not largest <= LARGEST or not torch.equal(integers, integers.floor()):
+        raise OverflowError(f"numbers up to {largest:.3g} are not whole numbers of 16 bits")
 
 
 class ExactConv(Exact):
@@ -155,10 +165,12 @@ class ExactTable(Exact):
         return self.saturate(F.embedding(codes, self.vectors))
 
     def _fix(self) -> None:
-        vectors = torch.round(self.vectors.detach().double() * ONE)
-        check_weights(self.vectors)
+        vectors = torch.round(self.vectors.detach().double() * ONE).clamp(-LARGEST, LARGEST)
         del self.vectors
-        self.register_buffer("vectors", vectors.clamp(-LARGEST, LARGEST))
+        self.register_buffer("vectors", vectors)
+
+    def _prove(self) -> None:
+        check_size(self.vectors)
 
 
 @cache

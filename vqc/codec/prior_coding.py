@@ -1,0 +1,93 @@
+"""Codes to bytes and back under a prior: one loop for both directions.
+
+    prior ─ logits of a part ─ integer softmax ─► tables ─► coder ─► codes of the part ─┐
+      ▲                                                                                 │
+      └────────────────────────── codes so far ◄─────────────────────────────────────────┘
+
+Encoder and decoder differ only in where a part's codes come from: `step`. A stream is two bytes of a CRC-32 of its
+codes, low byte first, and then the range coder's bytes. The file's own checksum finds damaged files; this one finds
+builds of torch that do not compute what IEEE 754 and the integers say, and turns what would be noise into an error.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqc.entropy.adaptive import PRECISION, Frequencies, SymbolDecoder, SymbolEncoder
+from vqc.entropy.static import damaged
+from vqc.errors import ContainerError
+from vqc.models.prior import CodePrior
+from vqc.nn.integer import frequencies
+
+CHECK_BYTES = 2
+_ITEMS = 32  # channels or tiles coded together: bounds memory
+_ROWS = 2048  # tables made at a time: 4 MiB of 256 codes, to stay in the cache
+
+Codes = NDArray[np.uint16]
+Costs = NDArray[np.float32]  # bits of each code
+
+Step = Callable[[Tensor, Frequencies], NDArray[np.int32]]  # where codes are, their tables → codes
+
+
+@torch.inference_mode()
+def encode_with_prior(prior: CodePrior, codes: Codes, quality: int, costs: Costs | None = None) -> bytes:
+    """The stream of codes [B, G, ...]; `costs`, of the same shape, is filled with the bits that each code takes."""
+    encoder, flat_costs = SymbolEncoder(), None if costs is None else costs.reshape(-1)
+    for first in range(0, len(codes), _ITEMS):
+        items = np.ascontiguousarray(codes[first : first + _ITEMS])
+        source, start = items.reshape(-1), first * items[0].size
+
+        def step(index: Tensor, tables: Frequencies, source: Codes = source, start: int = start) -> NDArray[np.int32]:
+            places = index.cpu().numpy()
+            symbols = source[places].astype(np.int32)
+            encoder.encode(symbols, tables)
+            if flat_costs is not None:
+                flat_costs[start + places] = PRECISION - np.log2(tables[np.arange(len(tables)), symbols])
+            return symbols
+
+        _run(prior, items.shape, quality, step)
+    return _check(codes) + encoder.finish()
+
+
+@torch.inference_mode()
+def decode_with_prior(prior: CodePrior, data: bytes, shape: tuple[int, ...], quality: int) -> Codes:
+    """The codes [B, G, ...] of a stream; ContainerError when it is not exactly theirs."""
+    if len(data) < CHECK_BYTES:
+        raise damaged()
+    decoder = SymbolDecoder(data[CHECK_BYTES:])
+    parts = [
+        _run(prior, (min(_ITEMS, shape[0] - first), *shape[1:]), quality, lambda index, tables: decoder.decode(tables))
+        for first in range(0, shape[0], _ITEMS)
+    ]
+    decoder.finish()
+    codes = np.concatenate(parts)
+    if _check(codes) != data[:CHECK_BYTES]:
+        raise ContainerError(
+            "the codes in the .vqc file do not match their checksum, though the file is whole: this machine computes "
+            "integers differently; decompress on another, and please report it"
+        )
+    return codes
+
+
+def _run(prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step) -> Codes:
+    """All codes of a stream, in the prior's order, each part from `step`."""
+    device = next(prior.buffers()).device
+    codes = torch.zeros(shape, dtype=torch.int64, device=device)
+    flat = codes.view(-1)
+    for part in prior.parts(codes, quality):
+        for first in range(0, len(part.index), _ROWS):
+            index = part.index[first : first + _ROWS]
+            tables = frequencies(part.logits[first : first + _ROWS]).cpu().numpy()
+            flat[index] = torch.from_numpy(step(index, tables)).to(device, torch.int64)
+    return codes.cpu().numpy().astype(np.uint16)
+
+
+def _check(codes: Codes) -> bytes:
+    crc = zlib.crc32(np.ascontiguousarray(codes, dtype="<u2").tobytes())
+    return (crc & 0xFFFF).to_bytes(CHECK_BYTES, "little")

@@ -1,0 +1,62 @@
+"""Range coding with a table for every symbol: what a learned prior drives.
+
+The tables are frequencies f_k >= 1 that sum to 2^24, constriction's own precision; the bytes are those of one range
+coder stream, as short as `vqc.entropy.static` makes them. Whoever decodes must ask for the symbols in the same pieces,
+with the same tables.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from constriction import stream
+from numpy.typing import NDArray
+
+from vqc.entropy.static import damaged, shortest_bytes, to_words
+
+PRECISION = 24
+TOTAL = 1 << PRECISION
+
+Frequencies = NDArray[np.float64]  # [N, K] of whole numbers
+
+# Exact: f / 2^24 and its running sums have 24 bits, and constriction scales them by an integer below 2^24.
+_FAMILY = stream.model.Categorical(perfect=False)
+
+
+class SymbolEncoder:
+    """Writes symbols piece by piece."""
+
+    def __init__(self) -> None:
+        self._encoder = stream.queue.RangeEncoder()
+
+    def encode(self, symbols: NDArray[np.int32], frequencies: Frequencies) -> None:
+        """Symbols [N] under tables [N, K]; a table of a single symbol takes no bits."""
+        if len(symbols) and frequencies.shape[1] > 1:
+            self._encoder.encode(symbols, _FAMILY, frequencies / TOTAL)
+
+    def finish(self) -> bytes:
+        """The stream."""
+        return shortest_bytes(self._encoder)
+
+
+class SymbolDecoder:
+    """Reads what a `SymbolEncoder` wrote."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._decoder = data, stream.queue.RangeDecoder(to_words(data))
+        self._again = SymbolEncoder()
+
+    def decode(self, frequencies: Frequencies) -> NDArray[np.int32]:
+        """Symbols [N] under tables [N, K]; ContainerError when the stream cannot be one of these tables."""
+        symbols = np.zeros(len(frequencies), np.int32)
+        if len(symbols) and frequencies.shape[1] > 1:
+            try:
+                symbols = self._decoder.decode(_FAMILY, frequencies / TOTAL)
+            except AssertionError as error:  # constriction's way to say "invalid data"
+                raise damaged() from error
+            self._again.encode(symbols, frequencies)
+        return symbols
+
+    def finish(self) -> None:
+        """ContainerError unless these symbols, and no more, are what was written: a message has exactly one form."""
+        if self._again.finish() != self._data:
+            raise damaged()
