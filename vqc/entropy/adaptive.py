@@ -31,7 +31,7 @@ class SymbolEncoder:
     def encode(self, symbols: NDArray[np.int32], frequencies: Frequencies) -> None:
         """Symbols [N] under tables [N, K]; a table of a single symbol takes no bits."""
         if len(symbols) and frequencies.shape[1] > 1:
-            self._encoder.encode(symbols, _FAMILY, frequencies / TOTAL)
+            self._encoder.encode(symbols, _FAMILY, frequencies * (1 / TOTAL))
 
     def finish(self) -> bytes:
         """The stream."""
@@ -50,7 +50,7 @@ class SymbolDecoder:
         symbols = np.zeros(len(frequencies), np.int32)
         if len(symbols) and frequencies.shape[1] > 1:
             try:
-                symbols = self._decoder.decode(_FAMILY, frequencies / TOTAL)
+                symbols = self._decoder.decode(_FAMILY, frequencies * (1 / TOTAL))
             except AssertionError as error:  # constriction's way to say "invalid data"
                 raise damaged() from error
             self._again.encode(symbols, frequencies)

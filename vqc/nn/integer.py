@@ -165,7 +165,7 @@ class ExactTable(Exact):
         return self.saturate(F.embedding(codes, self.vectors))
 
     def _fix(self) -> None:
-        vectors = torch.round(self.vectors.detach().double() * ONE).clamp(-LARGEST, LARGEST)
+        vectors = torch.round(self.vectors.detach().double() * ONE)
         del self.vectors
         self.register_buffer("vectors", vectors)
 
@@ -176,12 +176,11 @@ class ExactTable(Exact):
 @cache
 def exponentials() -> Tensor:
     """round(2^24 · exp(−i / 2^10)) up to the first that is zero, as float64; made by integer arithmetic alone."""
-    # e^(-1/1024) to 128 bits by its series: each term is the one before, over −1024·n
-    fraction, term, n = 1 << 128, 1 << 128, 0
+    fraction, term, n = 1 << 128, 1 << 128, 0  # of e^(-1 / 1024), by its series, in units of 2^-128
     while term:
         n += 1
-        term = -(-term // (ONE * n)) if term < 0 else -(term // (ONE * n))
-        fraction += term
+        term //= ONE * n
+        fraction += -term if n % 2 else term
     values, value = [], 1 << 128
     while rounded := (value >> 103) + 1 >> 1:
         values.append(rounded)
@@ -190,16 +189,15 @@ def exponentials() -> Tensor:
 
 
 def frequencies(logits: Tensor) -> Tensor:
-    """Softmax as integers: logits [N, K] in units of 1 / 2^10 nat to frequencies [N, K] that sum to 2^24.
+    """Softmax as integers: logits [N, K] in units of 1 / 2^10 nat to frequencies float64 [N, K] that sum to 2^24.
 
-    Each is at least 1; what rounding leaves goes to the most probable code, the first of several.
+    Each is at least 1; what rounding leaves, less than K + 32 in 2^24, goes to the first code.
     """
     table = exponentials().to(logits.device)
-    size = logits.shape[1]
-    largest, mode = logits.max(1, keepdim=True)
-    weights = table[(largest - logits).clamp_(max=len(table) - 1).to(torch.int64)]
-    # weights are at most 2^24 and their sum at least that, so the reciprocal is at most 2^28: products are exact
-    spare = TOTAL - size
-    reciprocal = torch.div(spare << 28, weights.sum(1, keepdim=True).to(torch.int64), rounding_mode="floor")
-    shares = weights.mul_(reciprocal).mul_(2.0**-28).floor_().add_(1)
-    return shares.scatter_add_(1, mode, TOTAL - shares.sum(1, keepdim=True))
+    below = logits.amax(1, keepdim=True) - logits
+    weights = torch.take(table, below.clamp_(max=len(table) - 1).to(torch.int64))
+    # A weight is at most 2^24 and their sum at least that, so this is at most 2^28 and its product with a weight exact.
+    reciprocal = torch.div((TOTAL - logits.shape[1]) << 28, weights.sum(1).to(torch.int64), rounding_mode="floor")
+    shares = weights.mul_((reciprocal.to(torch.float64) * 2.0**-28)[:, None]).floor_().add_(1)
+    shares[:, 0] += TOTAL - shares.sum(1)
+    return shares
