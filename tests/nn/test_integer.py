@@ -152,7 +152,9 @@ def test_exponentials_are_rounded_exactly() -> None:
     getcontext().prec = 60
     table = exponentials()
     for i in (0, 1, 2, 100, 709, 1024, 9999, len(table) - 2, len(table) - 1):
-        assert int(table[i]) == int((TOTAL * (Decimal(-i) / ONE).exp() + Decimal("0.5")).to_integral_value("ROUND_FLOOR"))
+        assert int(table[i]) == int(
+            (TOTAL * (Decimal(-i) / ONE).exp() + Decimal("0.5")).to_integral_value("ROUND_FLOOR")
+        )
     assert table[-1] == 0 < table[-2]
 
 

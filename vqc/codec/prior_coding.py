@@ -5,8 +5,8 @@
       └────────────────────────── codes so far ◄─────────────────────────────────────────┘
 
 Encoder and decoder differ only in where a part's codes come from: `step`. A stream is two bytes of a CRC-32 of its
-codes, low byte first, and then the range coder's bytes. The file's own checksum finds damaged files; this one finds
-builds of torch that do not compute what IEEE 754 and the integers say, and turns what would be noise into an error.
+codes, low byte first, and then the range coder's bytes. The file's own checksum finds damaged files; this one would
+find a build of torch that gets sums of integers wrong, and turns what would be noise into an error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.entropy.adaptive import PRECISION, Frequencies, SymbolDecoder, SymbolEncoder
-from vqc.entropy.static import damaged
 from vqc.errors import ContainerError
 from vqc.models.prior import CodePrior
 from vqc.nn.integer import frequencies
@@ -58,25 +57,31 @@ def encode_with_prior(prior: CodePrior, codes: Codes, quality: int, costs: Costs
 @torch.inference_mode()
 def decode_with_prior(prior: CodePrior, data: bytes, shape: tuple[int, ...], quality: int) -> Codes:
     """The codes [B, G, ...] of a stream; ContainerError when it is not exactly theirs."""
-    if len(data) < CHECK_BYTES:
-        raise damaged()
     decoder = SymbolDecoder(data[CHECK_BYTES:])
-    parts = [
-        _run(prior, (min(_ITEMS, shape[0] - first), *shape[1:]), quality, lambda index, tables: decoder.decode(tables))
-        for first in range(0, shape[0], _ITEMS)
-    ]
-    decoder.finish()
+    try:
+        parts = [
+            _run(prior, (min(_ITEMS, shape[0] - first), *shape[1:]), quality, lambda _, tables: decoder.decode(tables))
+            for first in range(0, shape[0], _ITEMS)
+        ]
+        decoder.finish()
+    except ContainerError as error:
+        raise _mismatch() from error
     codes = np.concatenate(parts)
     if _check(codes) != data[:CHECK_BYTES]:
-        raise ContainerError(
-            "the codes in the .vqc file do not match their checksum, though the file is whole: this machine computes "
-            "integers differently; decompress on another, and please report it"
-        )
+        raise _mismatch()
     return codes
+
+
+def _mismatch() -> ContainerError:
+    return ContainerError(
+        "the codes in the .vqc file do not fit its model's prior: the file is damaged, get it again; if it is whole "
+        "(vqc verify --no-decode says so), this machine computes integers wrongly: please report it"
+    )
 
 
 def _run(prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step) -> Codes:
     """All codes of a stream, in the prior's order, each part from `step`."""
+    assert prior.fixed, "floats differ between machines"
     device = next(prior.buffers()).device
     codes = torch.zeros(shape, dtype=torch.int64, device=device)
     flat = codes.view(-1)

@@ -54,8 +54,8 @@ class EntryGroups(Exact):
 
     @torch.no_grad()
     def start_from(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
-        """Begin at tables (frequencies [n, K] of each quality, n <= count) of entries [Q, count, K, D]."""
-        for q, frequencies in enumerate(tables):
+        """Begin at tables (frequencies [n, K or more] of each quality, n <= count) of entries [Q, count, K, D]."""
+        for q, frequencies in enumerate(self._cut(tables)):
             own = len(frequencies)
             chances = frequencies.double() / frequencies.double().sum(-1, keepdim=True)
             square = entries[q, :own].double().square().sum(-1) / self.dims
@@ -73,13 +73,17 @@ class EntryGroups(Exact):
         root = torch.floor(torch.sqrt(size * ONE))
         self.inputs.copy_(torch.cat([x, x.sign() * root], -1))
         mode = torch.zeros(x.shape[:-1], dtype=torch.float64, device=x.device)
-        for q, frequencies in enumerate(tables):
+        for q, frequencies in enumerate(self._cut(tables)):
             mode[q, : len(frequencies)].scatter_(1, frequencies.argmax(1, keepdim=True), float(ONE))
         features = [x, size, torch.floor(x.square() / (8 * ONE)), root, mode[..., None]]
         if self.dims > 1:
             length = torch.floor(torch.sqrt(x.square().sum(-1, keepdim=True)))
             features[3:4] = [length, torch.floor(torch.sqrt(length * ONE))]
         self.outputs.copy_(torch.cat(features, -1).clamp(-LARGEST, LARGEST))
+
+    def _cut(self, tables: Sequence[Tensor]) -> list[Tensor]:
+        """Without the columns that are there for larger codebooks."""
+        return [table[:, : self.table.shape[-1]] for table in tables]
 
     def _fix(self) -> None:
         table = torch.round(self.table.detach().double() * ONE).clamp(-LARGEST, LARGEST)

@@ -109,7 +109,9 @@ class ExactLinear(Exact):
         check_size(self.weight)
         bound = float((self.weight.abs().sum(1) * self.largest + self.bias.abs().amax(0)).max())
         if not bound < _EXACT or not 0 <= int(self.shift) <= _MOST_WEIGHT_BITS:
-            raise OverflowError(f"sums over {self.weight.shape[1]} inputs can reach {bound:.3g}: above 2^53 none is exact")
+            raise OverflowError(
+                f"sums over {self.weight.shape[1]} inputs can reach {bound:.3g}: above 2^53 none is exact"
+            )
 
     @property
     def unit(self) -> float:

@@ -1,0 +1,134 @@
+"""Streams coded with a prior: they come back, cost what the prior says, and are refused when damaged."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_priors import draw_codes, draw_model, draw_prior
+
+from vqc.codec import prior_coding
+from vqc.codec.prior_coding import CHECK_BYTES, decode_with_prior, encode_with_prior
+from vqc.codec.streams import StreamCoder, write_streams
+from vqc.errors import ContainerError, OptionError
+from vqc.models.base import CodecModel
+from vqc.nn.integer import ExactLinear
+
+
+def model_with_prior(kind: str) -> CodecModel:
+    model = draw_model(kind)
+    model.attach_prior(draw_prior(model))
+    return model
+
+
+MODELS = {kind: model_with_prior(kind) for kind in ("photo", "speech")}
+each_kind = pytest.mark.parametrize("kind", MODELS)
+
+
+def codes_of(kind: str, quality: int, grid: tuple[int, ...], items: int = 1, seed: int = 0) -> np.ndarray:
+    return draw_codes(MODELS[kind], quality, grid, items, seed).numpy().astype(np.uint16)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from([*MODELS]), st.integers(1, 2), st.integers(1, 19), st.integers(1, 19), st.integers(1, 3))
+def test_random_codes_of_any_shape_come_back(kind: str, quality: int, height: int, width: int, items: int) -> None:
+    grid = (height, width) if kind == "photo" else (height,)
+    codes = codes_of(kind, quality, grid, items, seed=width)
+    data = encode_with_prior(MODELS[kind].prior, codes, quality)
+    assert np.array_equal(decode_with_prior(MODELS[kind].prior, data, codes.shape, quality), codes)
+
+
+@each_kind
+def test_bytes_are_what_the_prior_says(kind: str) -> None:
+    codes = codes_of(kind, 2, (40, 30) if kind == "photo" else (300,))
+    costs = np.full(codes.shape, np.nan, np.float32)
+    data = encode_with_prior(MODELS[kind].prior, codes, 2, costs)
+    signal = torch.from_numpy(codes.astype(np.int64))
+    places = torch.cat([index for index, _ in MODELS[kind].prior.parts(signal, 2)]).numpy()
+    bits = MODELS[kind].prior.bits(signal, 2).numpy()
+    usual = bits < 10  # far from 2^-24, the smallest probability
+    assert costs.reshape(-1)[places][usual] == pytest.approx(bits[usual], abs=2e-3)
+    ideal = float(costs.sum(dtype=np.float64))
+    assert ideal <= 8 * (len(data) - CHECK_BYTES) <= ideal * 1.001 + 8
+
+
+@each_kind
+def test_many_items_are_coded_in_turn(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = codes_of(kind, 1, (3, 2) if kind == "photo" else (4,), items=7)
+    monkeypatch.setattr(prior_coding, "_ITEMS", 3)
+    data = encode_with_prior(MODELS[kind].prior, codes, 1)
+    assert np.array_equal(decode_with_prior(MODELS[kind].prior, data, codes.shape, 1), codes)
+
+
+@each_kind
+def test_size_of_pieces_does_not_change_the_bytes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = codes_of(kind, 2, (9, 8) if kind == "photo" else (30,))
+    data = encode_with_prior(MODELS[kind].prior, codes, 2)
+    monkeypatch.setattr(prior_coding, "_ROWS", 5)
+    assert encode_with_prior(MODELS[kind].prior, codes, 2) == data
+
+
+@each_kind
+def test_damaged_streams_are_refused_soon(kind: str) -> None:
+    codes = codes_of(kind, 2, (9, 8) if kind == "photo" else (30,))
+    prior, rng = MODELS[kind].prior, np.random.default_rng(0)
+    data = encode_with_prior(prior, codes, 2)
+    damaged = [b"", data[:1], data[:2], data[: len(data) // 2], data[:-1], data + b"\1", data + b"\0", bytes(len(data))]
+    for _ in range(10):
+        flipped = bytearray(data)
+        flipped[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+        damaged.append(bytes(flipped))
+    damaged.append(rng.bytes(100_000))
+    tracemalloc.start()
+    begin = time.process_time()
+    for stream in damaged:
+        with pytest.raises(ContainerError, match="do not fit its model's prior"):
+            decode_with_prior(prior, stream, codes.shape, 2)
+    assert time.process_time() - begin < 20
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+def test_a_machine_that_computes_something_else_is_told() -> None:
+    """What would be noise without the checksum of the codes: one unit more in one bias of the reader's prior."""
+    codes = codes_of("photo", 2, (9, 8))
+    data = encode_with_prior(MODELS["photo"].prior, codes, 2)
+    other = model_with_prior("photo").prior
+    layer = next(module for module in other.modules() if isinstance(module, ExactLinear))
+    layer.bias += 2.0 ** int(layer.shift) * 50
+    with pytest.raises(ContainerError, match="do not fit its model's prior"):
+        decode_with_prior(other, data, codes.shape, 2)
+
+
+def test_a_float_prior_cannot_drive_the_coder() -> None:
+    with pytest.raises(AssertionError, match="floats differ"):
+        encode_with_prior(draw_prior(draw_model("photo")), codes_of("photo", 2, (3, 3)), 2)
+
+
+@each_kind
+def test_auto_takes_the_smallest(kind: str) -> None:
+    model, grid = MODELS[kind], (24, 20) if kind == "photo" else (80,)
+    coder = StreamCoder(model, 2)
+    parts = [codes_of(kind, 2, grid)]
+    lengths = {mode: len(coder.write(parts[0], mode)) for mode in ("prior", "static", "none")}
+    mode, streams = write_streams(coder, parts, "auto")
+    assert len(streams[0]) == lengths[mode] == min(lengths.values())
+
+
+def test_a_file_that_wants_a_prior_which_is_not_there() -> None:
+    coder = StreamCoder(draw_model("photo"), 2)
+    with pytest.raises(ContainerError, match="needs a learned prior"):
+        coder.read(b"\0\0\0", "prior", 1, (2, 2))
+
+
+def test_prior_can_only_be_asked_of_a_model_that_has_one() -> None:
+    from vqc.codec.checks import check_mode
+
+    assert check_mode(MODELS["photo"], "prior", "tiny") == "prior"
+    with pytest.raises(OptionError, match="tiny has no learned prior"):
+        check_mode(draw_model("photo"), "prior", "tiny")

@@ -1,0 +1,173 @@
+"""The priors of photos and speech: each code once, nothing of what is not known yet, integers near the floats."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tiny_priors import PHOTO_PRIOR, draw_codes, draw_model, draw_prior
+
+from vqc.entropy.tables import ideal_bits
+from vqc.errors import CheckpointError
+from vqc.models.base import CodecModel
+from vqc.models.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.config import config_to_dict
+from vqc.models.photo_prior import PhotoPrior
+from vqc.models.prior import CodePrior
+from vqc.models.prior_registry import build_prior, prior_classes
+from vqc.models.speech_prior import SpeechPrior
+
+GRIDS = {"photo": [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)], "speech": [(1,), (2,), (5,), (23,)]}
+CASES = [(kind, quality, grid) for kind, grids in GRIDS.items() for quality in (1, 2) for grid in grids]
+each_case = pytest.mark.parametrize(("kind", "quality", "grid"), CASES)
+each_kind = pytest.mark.parametrize("kind", GRIDS)
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, CodecModel]:
+    return {kind: draw_model(kind) for kind in GRIDS}
+
+
+@pytest.fixture(scope="module")
+def fixed(models: dict[str, CodecModel]) -> dict[str, CodePrior]:
+    priors = {kind: draw_prior(model) for kind, model in models.items()}
+    for prior in priors.values():
+        prior.fix()
+    return priors
+
+
+@each_case
+def test_every_code_comes_once(
+    kind: str, quality: int, grid: tuple[int, ...], models: dict[str, CodecModel], fixed: dict[str, CodePrior]
+) -> None:
+    codes = draw_codes(models[kind], quality, grid, items=2)
+    sizes = models[kind].codebook_sizes(quality)
+    places = []
+    for index, logits in fixed[kind].parts(codes, quality):
+        group = index // math.prod(grid) % len(sizes)
+        assert {sizes[g] for g in group.tolist()} == {logits.shape[1]}
+        assert torch.equal(logits, logits.floor())
+        places.append(index)
+    assert torch.equal(torch.cat(places).sort()[0], torch.arange(codes.numel()))
+
+
+@each_case
+def test_what_is_not_known_makes_no_difference(
+    kind: str, quality: int, grid: tuple[int, ...], models: dict[str, CodecModel], fixed: dict[str, CodePrior]
+) -> None:
+    codes = draw_codes(models[kind], quality, grid, items=2)
+    filling = draw_codes(models[kind], quality, grid, items=2, seed=1)
+    wanted = [(index.clone(), logits.clone()) for index, logits in fixed[kind].parts(codes, quality)]
+    for (index, logits), (same_index, same_logits) in zip(fixed[kind].parts(filling, quality), wanted, strict=True):
+        assert torch.equal(index, same_index)
+        assert torch.equal(logits, same_logits)
+        filling.view(-1)[index] = codes.view(-1)[index]
+
+
+@each_kind
+def test_items_do_not_see_each_other(kind: str, models: dict[str, CodecModel], fixed: dict[str, CodePrior]) -> None:
+    codes = draw_codes(models[kind], 2, GRIDS[kind][-1], items=3)
+    together = torch.zeros(codes.shape)
+    for index, logits in fixed[kind].parts(codes, 2):
+        together.view(-1)[index] = logits.logsumexp(1).float()
+    for item in range(3):
+        alone = torch.zeros(codes[:1].shape)
+        for index, logits in fixed[kind].parts(codes[item : item + 1].clone(), 2):
+            alone.view(-1)[index] = logits.logsumexp(1).float()
+        assert torch.equal(alone[0], together[item])
+
+
+@each_kind
+def test_what_is_known_does_make_a_difference(
+    kind: str, models: dict[str, CodecModel], fixed: dict[str, CodePrior]
+) -> None:
+    """Each slice of code maps changes something later, in its own map or another."""
+    codes = draw_codes(models[kind], 2, GRIDS[kind][-1])
+    before = fixed[kind].bits(codes, 2)
+    for group in range(codes.shape[1] - 1):
+        other = codes.clone()
+        other[:, group] = torch.where(codes[:, group] == 0, 1, 0)
+        assert int((fixed[kind].bits(other, 2) != before).sum()) > codes[:, group].numel() // 2, group
+
+
+@each_kind
+def test_integers_cost_what_floats_do(kind: str, models: dict[str, CodecModel], fixed: dict[str, CodePrior]) -> None:
+    codes = draw_codes(models[kind], 2, GRIDS[kind][-1], items=4)
+    floats = draw_prior(models[kind]).bits(codes, 2)
+    assert float(fixed[kind].bits(codes, 2).sum()) == pytest.approx(float(floats.sum().detach()), rel=0.01)
+
+
+@each_kind
+def test_chosen_positions_cost_what_they_do_among_all(kind: str, models: dict[str, CodecModel]) -> None:
+    prior, codes = draw_prior(models[kind]), draw_codes(models[kind], 2, GRIDS[kind][-1], items=2)
+    chosen = torch.rand(2, *GRIDS[kind][-1], generator=torch.Generator().manual_seed(0)) < 0.4
+    with torch.inference_mode():
+        places = torch.cat([index for index, _ in prior.parts(codes, 2)])
+        costs = torch.zeros(codes.numel()).index_put_((places,), prior.bits(codes, 2)).view(codes.shape)
+        picked = prior.bits(codes, 2, chosen)
+    assert len(picked) == int(chosen.sum()) * codes.shape[1]
+    assert float(picked.sum()) == pytest.approx(float((costs * chosen[:, None]).sum()), rel=1e-4)
+
+
+def test_untrained_details_cost_what_the_tables_say(models: dict[str, CodecModel]) -> None:
+    model = models["photo"]
+    torch.manual_seed(0)
+    prior = PhotoPrior(PHOTO_PRIOR, model)
+    prior.start_from(model)
+    codes = draw_codes(model, 2, (6, 7))
+    detail = sum(
+        float(torch.nn.functional.cross_entropy(logits.detach(), codes.view(-1)[index], reduction="sum"))
+        for index, logits in prior.parts(codes, 2)
+        if int(index[0]) >= 3 * 42
+    ) / math.log(2)
+    tables = model.static_frequencies(2)[3:]
+    assert detail == pytest.approx(ideal_bits(codes[0, 3:].flatten(1).numpy(), tables), rel=1e-3)
+
+
+@each_kind
+def test_a_prior_travels_in_the_file_of_its_model(kind: str, tmp_path, models: dict[str, CodecModel]) -> None:
+    plain = draw_model(kind)
+    described = {"name": "tiny", "training": {}, "figures": {}, "weights": "float16"}
+    first = save_checkpoint(tmp_path / "plain.safetensors", plain, **described)
+    stored = load_checkpoint(tmp_path / "plain.safetensors").model
+    stored.attach_prior(draw_prior(stored))
+    codes = draw_codes(stored, 2, GRIDS[kind][-1])
+    second = save_checkpoint(tmp_path / "both.safetensors", stored, **described, prior_figures={"saving": 7})
+    loaded = load_checkpoint(tmp_path / "both.safetensors")
+    assert first != second == loaded.info.digest
+    assert loaded.info.prior["kind"] == kind
+    assert loaded.info.prior["figures"] == {"saving": 7}
+    assert loaded.info.prior["parameters"] > 100
+    assert torch.equal(loaded.model.prior.bits(codes, 2), stored.prior.bits(codes, 2))
+    assert save_checkpoint(tmp_path / "again.safetensors", loaded.model, **described) == second
+
+
+def test_a_prior_of_another_kind_of_model_is_refused(models: dict[str, CodecModel]) -> None:
+    with pytest.raises(CheckpointError, match="model of kind photo, not speech"):
+        build_prior("photo", {}, models["speech"])
+    with pytest.raises(CheckpointError, match="do not add up"):
+        build_prior("photo", config_to_dict(PHOTO_PRIOR) | {"slices": [[13]]}, models["photo"])
+    with pytest.raises(CheckpointError, match="not known"):
+        prior_classes("oracle")
+
+
+def test_a_prior_that_would_not_be_exact_is_refused(tmp_path) -> None:
+    model = draw_model("photo")
+    model.attach_prior(draw_prior(model))
+    next(layer for name, layer in model.prior.named_buffers() if name.endswith("bias")).fill_(2.0**54)
+    save_checkpoint(tmp_path / "model.safetensors", model, name="tiny", training={}, figures={})
+    with pytest.raises(CheckpointError, match="would not be exact"):
+        load_checkpoint(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(("prior_class", "passes"), [(PhotoPrior, 27), (SpeechPrior, 20)])
+def test_the_number_of_passes_does_not_grow_with_the_grid(
+    prior_class: type[CodePrior], passes: int, fixed: dict[str, CodePrior], models: dict[str, CodecModel]
+) -> None:
+    kind = prior_class.kind
+    for grid in ((32,) * (len(GRIDS[kind][0])), (64,) * (len(GRIDS[kind][0]))):
+        codes = draw_codes(models[kind], 2, grid)
+        assert sum(1 for _ in fixed[kind].parts(codes, 2)) == passes
+    assert np.prod(grid) > 60

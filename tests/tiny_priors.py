@@ -1,0 +1,75 @@
+"""Tiny codec models with priors whose random weights all have an effect."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vqc.entropy.tables import frequencies_from_counts
+from vqc.models.base import CodecModel
+from vqc.models.photo import PhotoConfig, PhotoModel
+from vqc.models.photo_prior import PhotoPrior, PhotoPriorConfig
+from vqc.models.prior import CodePrior
+from vqc.models.speech import SpeechConfig, SpeechModel
+from vqc.models.speech_prior import SpeechPrior, SpeechPriorConfig
+
+PHOTO = PhotoConfig(
+    lambdas=(4000.0, 400.0, 100.0),
+    shapes=((3, 1, 12), (4, 2, 32)),
+    groups=(4, 8, 10),
+    widths=(4, 4, 4),
+    analysis_blocks=((4,), (4,), (4,)),
+    synthesis_blocks=((4,), (4,), (4,)),
+    prediction_width=4,
+    default_quality=2,
+)
+PHOTO_PRIOR = PhotoPriorConfig(slices=((1, 2), (3, 1)), width=8, head_width=6, neighbour_width=4, means_width=8)
+SPEECH = SpeechConfig(
+    mels=6,
+    width=4,
+    encoder_blocks=1,
+    decoder_blocks=1,
+    envelope_groups=((2, 1, 12), (2, 2, 16)),
+    waveform_groups=((4, 2, 16),),
+    qualities=2,
+    first_waveform_quality=2,
+    default_quality=1,
+)
+SPEECH_PRIOR = SpeechPriorConfig(
+    envelope_slices=((2,), (1, 1)), waveform_slices=((1, 3),), width=8, fine_width=6, head_width=6, neighbour_width=4
+)
+
+
+def draw_model(kind: str) -> CodecModel:
+    """A model of a kind of `vqc.models.prior_registry.DEFAULT_PRIORS` with random codebooks and skewed tables."""
+    torch.manual_seed(0)
+    model: CodecModel = {"photo": lambda: PhotoModel(PHOTO), "speech": lambda: SpeechModel(SPEECH)}[kind]()
+    for name, buffer in model.named_buffers():
+        if ".codebook_" in name:
+            buffer.normal_(std=3)
+    rng = np.random.default_rng(0)
+    table = np.zeros(tuple(model.static_table.shape), np.int64)
+    for quality, rows in enumerate(table):
+        for row, size in zip(rows, model.codebook_sizes(quality + 1), strict=False):
+            row[:size] = frequencies_from_counts(rng.integers(1, 1000, size) ** 2)
+    model.set_static_table(table)
+    return model.eval().requires_grad_(False)
+
+
+def draw_prior(model: CodecModel) -> CodePrior:
+    """A float prior for it, always the same."""
+    torch.manual_seed(0)
+    prior = PhotoPrior(PHOTO_PRIOR, model) if isinstance(model, PhotoModel) else SpeechPrior(SPEECH_PRIOR, model)
+    prior.start_from(model)
+    with torch.no_grad():
+        for name, parameter in prior.named_parameters():
+            if "table" not in name:
+                parameter.add_(0.15 * torch.randn(parameter.shape))
+    return prior.eval()
+
+
+def draw_codes(model: CodecModel, quality: int, grid: tuple[int, ...], items: int = 1, seed: int = 0) -> torch.Tensor:
+    """int64 [B, G, *grid], low codes more often than high ones."""
+    rng = np.random.default_rng(seed)
+    codes = [(rng.random((items, *grid)) ** 2 * size).astype(np.int64) for size in model.codebook_sizes(quality)]
+    return torch.from_numpy(np.stack(codes, 1))
