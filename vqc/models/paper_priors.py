@@ -1,50 +1,49 @@
-"""Autoregressive models of codes, in float: a PixelCNN over code maps, a WaveNet over code sequences.
+"""The autoregressive priors of the papers: a gated PixelCNN over code maps, a WaveNet over code sequences.
 
 ::
 
-    symbols [B, G, ...] ─ features ─ masked network ─ context of each position ─ groups in turn ─► logits [B, G, K, ...]
+    codes ─ cut into blocks ─ features ─ masked network ─ context of each position ─ groups in turn ─► logits
 
-They say how many bits a learned entropy coder would spend and can be sampled from. What they compute differs in its
-last bits from machine to machine, so no coder may use them as they are.
+Each code is given all codes before it in its block, in raster or time order, and at its position the groups before its
+own. Blocks do not see each other: a coder follows all of them at once, so that the number of steps is that of the
+positions of one block, whatever the size of the image. Made of exact layers (`vqc.nn.integer`): after `fix` every
+machine computes the same integers, position by position with what earlier positions said kept (`walk` of the networks).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.errors import CheckpointError
 from vqc.models.base import CodecModel
-from vqc.models.config import config_from_dict
+from vqc.models.prior import CodePrior, Part
 from vqc.nn.code_groups import CodeGroups
 from vqc.nn.pixelcnn import GatedPixelCNN
 from vqc.nn.wavenet import WaveNet
-
-_LOGITS_AT_ONCE = 1 << 24  # outside training: 64 MiB
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelCNNConfig:
     """A gated PixelCNN over code maps [B, G, h, w]."""
 
-    codebook_sizes: tuple[tuple[int, ...], ...]  # of each group, at each quality
+    block: int = 8  # positions a side that see each other; 32×32 pixels of the paper's image model
     width: int = 96
     layers: int = 10
     kernel_size: int = 3
     first_kernel_size: int = 7
     head_width: int = 128  # of each group's own layer
-    code_dim: int = 16  # of an embedded code where there are several groups
+    code_dim: int = 16  # of an embedded code
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_sizes(self.codebook_sizes)
+        _check(self.block, self.width, self.layers, self.head_width, self.code_dim, dropout=self.dropout)
         if any(size < 3 or size % 2 == 0 for size in (self.kernel_size, self.first_kernel_size)):
             raise ValueError(f"kernels are {self.first_kernel_size} and {self.kernel_size} wide, not odd and above 1")
 
@@ -53,7 +52,7 @@ class PixelCNNConfig:
 class WaveNetConfig:
     """A WaveNet over code sequences [B, G, T]."""
 
-    codebook_sizes: tuple[tuple[int, ...], ...]  # of each group, at each quality
+    block: int = 256  # frames that see each other
     width: int = 128
     skip_width: int = 256
     kernel_size: int = 2
@@ -63,104 +62,149 @@ class WaveNetConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_sizes(self.codebook_sizes)
+        _check(self.block, self.width, self.skip_width, self.head_width, self.code_dim, dropout=self.dropout)
         if self.kernel_size < 2 or not self.dilations or min(self.dilations) < 1:
             raise ValueError(f"kernel size {self.kernel_size} and dilations {self.dilations} see no past")
 
 
-PriorConfig = PixelCNNConfig | WaveNetConfig
+def _check(*sizes: int, dropout: float) -> None:
+    if min(sizes) < 1:
+        raise ValueError(f"a size is {min(sizes)}; each must be at least 1")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}; it must be at least 0 and below 1")
 
-PRIOR_KINDS: Mapping[str, type[PriorConfig]] = MappingProxyType({"pixelcnn": PixelCNNConfig, "wavenet": WaveNetConfig})
-DEFAULT_PRIORS: Mapping[str, str] = MappingProxyType({"image": "pixelcnn", "audio": "wavenet"})
 
+class BlockPrior(CodePrior):
+    """What both have in common: blocks, and the loop over their positions."""
 
-class CodePrior(nn.Module):
-    """Probabilities of the symbols of a codec model, each given those before it in raster or time order.
+    media: ClassVar[Literal["image", "audio"]]
+    together: ClassVar[int]  # blocks, at most: bounds memory, and is part of the order of coding
 
-    Within a position group g is given the groups before it. Qualities count from 1; a batch is of one quality.
-    """
-
-    def __init__(self, config: PriorConfig) -> None:
-        super().__init__()
+    def __init__(self, config: PixelCNNConfig | WaveNetConfig, codec: CodecModel) -> None:
+        super().__init__(config, codec)
+        if codec.media != self.media:
+            raise ValueError(f"it is for {self.media} models")
         self.config = config
-        qualities = len(config.codebook_sizes)
-        self.network: GatedPixelCNN | WaveNet
-        if isinstance(config, PixelCNNConfig):
-            context_width = config.width
-            self.network = GatedPixelCNN(
-                config.width,
-                layers=config.layers,
-                kernel_size=config.kernel_size,
-                first_kernel_size=config.first_kernel_size,
-                qualities=qualities,
-                dropout=config.dropout,
-            )
-        else:
-            context_width = config.skip_width
-            self.network = WaveNet(
-                config.width,
-                skip_width=config.skip_width,
-                kernel_size=config.kernel_size,
-                dilations=config.dilations,
-                qualities=qualities,
-                dropout=config.dropout,
-            )
+        sizes = tuple(codec.codebook_sizes(q + 1) for q in range(codec.qualities))
+        self.network, context_width = self._network(config, codec.qualities)
         self.groups = CodeGroups(
-            config.codebook_sizes,
+            sizes,
             width=config.width,
             context_width=context_width,
             head_width=config.head_width,
             code_dim=config.code_dim,
+            dropout=config.dropout,
         )
 
-    def forward(self, codes: Tensor, quality: int) -> Tensor:
-        """Logits [B, G, K, ...] of codes int64 [B, G, ...]; -inf beyond the size of a group."""
-        rows = codes.movedim(1, -1)
-        logits = self.groups.logits(self._context(codes, quality), rows.flatten(0, -2), quality)
-        maps: Tensor = logits.reshape(*rows.shape, -1).movedim((-2, -1), (1, 2))
-        return maps
+    @abstractmethod
+    def _network(self, config: Any, qualities: int) -> tuple[GatedPixelCNN | WaveNet, int]:
+        """The masked network and how wide its context is."""
 
-    def bits(self, codes: Tensor, quality: int, positions: Tensor | None = None) -> Tensor:
-        """-log2 P of each code [N, G] at these positions, int64 [N] of the flattened [B, ...]; at all if left out."""
-        context, rows = self._context(codes, quality), codes.movedim(1, -1).flatten(0, -2)
-        if positions is not None:
-            context, rows = context[positions], rows[positions]
-        size = len(rows)
-        if not torch.is_grad_enabled():
-            size = max(1, _LOGITS_AT_ONCE // self.groups.inputs.rows(quality).numel())
-        parts = zip(torch.split(context, size), torch.split(rows, size), strict=True)
-        return torch.cat([self._bits(h, k, quality) for h, k in parts])
+    def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+        """Every code of int64 [B, G, ...] once, in the order of coding; see `CodePrior.parts`.
 
-    def start_from(self, model: CodecModel) -> None:
-        """Begin at the order-0 tables of the codec model whose codes these are."""
-        for quality in range(1, len(self.config.codebook_sizes) + 1):
-            frequencies = torch.from_numpy(model.static_frequencies(quality)).double()
-            self.groups.start_from(frequencies / frequencies.sum(1, keepdim=True), quality)
+        In float all codes must be there, and a part holds a group at all positions. Once fixed it holds a group at one
+        position of every block.
+        """
+        at_once = self._parallel if not self.fixed else self._stepwise
+        return at_once(codes, quality, chosen)
 
-    def _context(self, codes: Tensor, quality: int) -> Tensor:
-        """What earlier positions say of each, [N, C]."""
-        context: Tensor = self.network(self.groups.features(codes, quality), quality)
-        return context.movedim(1, -1).flatten(0, -2)
+    def _parallel(self, codes: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
+        flat = codes.view(-1)
+        for blocks in _cut(codes, self.config.block, self.together, chosen):
+            features = self.groups.features(flat[blocks.groups.movedim(0, -1)], quality)
+            context = self.network(features, quality, blocks.inside)
+            yield from self._at(flat, blocks.groups[:, blocks.wanted], context[blocks.wanted], quality)
 
-    def _bits(self, context: Tensor, codes: Tensor, quality: int) -> Tensor:
-        logits = self.groups.logits(context, codes, quality)
-        nats = F.cross_entropy(logits.flatten(0, 1).float(), codes.flatten(), reduction="none")
-        return nats.view_as(codes) / math.log(2)
+    def _stepwise(self, codes: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
+        flat = codes.view(-1)
+        for blocks in _cut(codes, self.config.block, self.together, chosen):
+            count, *sides = blocks.wanted.shape
+            walk = self.network.walk(count, tuple(sides), quality, blocks.inside)
+            wanted = blocks.wanted.flatten(1)
+            features = None
+            for position, groups in enumerate(blocks.groups.flatten(2).unbind(2)):
+                context = walk.step(features)
+                rows = wanted[:, position].nonzero()[:, 0]
+                if len(rows):
+                    yield from self._at(flat, groups[:, rows], context[rows], quality)
+                features = self.groups.features(flat[groups.T], quality)
+
+    def _at(self, flat: Tensor, groups: Tensor, context: Tensor, quality: int) -> Iterator[Part]:
+        """Groups in turn, at positions whose codes are at int64 [G, N] of the flattened ones."""
+        yield from map(Part, groups, self.groups.logits(context, flat, groups, quality))
+
+    @torch.no_grad()
+    def start_from(self, codec: CodecModel) -> None:
+        """Begin at the order-0 tables of the codec, and with codes as alike as its codebook has them."""
+        for quality in range(1, codec.qualities + 1):
+            frequencies = torch.from_numpy(codec.static_frequencies(quality))
+            sizes = codec.codebook_sizes(quality)
+            self.groups.start_from([f[:size] for f, size in zip(frequencies, sizes, strict=True)], quality)
+            entries = getattr(getattr(codec, "quantizer", None), "codebook", None)
+            if isinstance(entries, Tensor) and (len(entries),) == sizes:
+                self.groups.resemble(entries, quality)
 
 
-def build_prior(kind: str, config: Mapping[str, Any], *, where: str = "this prior") -> CodePrior:
-    """An untrained prior of a kind of `PRIOR_KINDS` from its config as a mapping; every key is checked."""
-    if kind not in PRIOR_KINDS:
-        raise CheckpointError(f"priors of kind {kind!r} are not known to this version of vqc; update vqc to use it")
-    return CodePrior(config_from_dict(PRIOR_KINDS[kind], config, where=where))
+class PixelCNNPrior(BlockPrior):
+    """Logits of the codes of an image model."""
+
+    kind, media, together = "pixelcnn", "image", 1024
+
+    def _network(self, config: PixelCNNConfig, qualities: int) -> tuple[GatedPixelCNN, int]:
+        network = GatedPixelCNN(
+            config.width,
+            layers=config.layers,
+            kernel_size=config.kernel_size,
+            first_kernel_size=config.first_kernel_size,
+            qualities=qualities,
+            dropout=config.dropout,
+        )
+        return network, config.width
 
 
-def prior_config(model: CodecModel, **fields: Any) -> PriorConfig:
-    """The config of a prior for a codec model's codes: defaults of its medium, and fields that differ."""
-    sizes = tuple(model.codebook_sizes(q + 1) for q in range(model.qualities))
-    return PRIOR_KINDS[DEFAULT_PRIORS[model.media]](codebook_sizes=sizes, **fields)
+class WaveNetPrior(BlockPrior):
+    """Logits of the codes of an audio model."""
+
+    kind, media, together = "wavenet", "audio", 256
+
+    def _network(self, config: WaveNetConfig, qualities: int) -> tuple[WaveNet, int]:
+        network = WaveNet(
+            config.width,
+            skip_width=config.skip_width,
+            kernel_size=config.kernel_size,
+            dilations=config.dilations,
+            qualities=qualities,
+            dropout=config.dropout,
+        )
+        return network, config.skip_width
 
 
-def _check_sizes(sizes: tuple[tuple[int, ...], ...]) -> None:
-    if not sizes or not all(sizes) or min(map(min, sizes)) < 1:
-        raise ValueError("codebook_sizes gives no size, or one below 1, for some quality")
+@dataclass(frozen=True)
+class _Blocks:
+    """Blocks of one size; those at the right and bottom may reach beyond the grid."""
+
+    groups: Tensor  # int64 [G, N, ...]: where each code is in the flattened ones; beyond the grid anywhere
+    wanted: Tensor  # bool [N, ...]
+    inside: Tensor | None  # bool [N, ...], of the grid; None when all are
+
+
+def _cut(codes: Tensor, block: int, together: int, chosen: Tensor | None) -> Iterator[_Blocks]:
+    """The blocks of codes [B, G, ...], so many at a time."""
+    batch, groups, *grid = codes.shape
+    positions = math.prod(grid)
+    places = torch.arange(batch * positions, device=codes.device).view(batch, *grid)
+    sides = [min(block, size) for size in grid]
+    counts = [-(-size // side) for size, side in zip(grid, sides, strict=True)]
+    beyond = [count * side - size for size, side, count in zip(grid, sides, counts, strict=True)]
+    places = F.pad(places, [n for extra in reversed(beyond) for n in (0, extra)], value=-1)
+    places = places.view(batch, *(n for pair in zip(counts, sides, strict=True) for n in pair))  # [B, ny, h, nx, w]
+    if len(sides) == 2:
+        places = places.transpose(2, 3)
+    for own in torch.split(places.reshape(-1, *sides), together):
+        inside = own >= 0
+        own = own.clamp_min(0)
+        wanted = inside if chosen is None else inside & chosen.flatten()[own]
+        group = torch.arange(groups, device=codes.device).view(-1, *[1] * own.dim())
+        index = (own // positions * groups + group) * positions + own % positions
+        yield _Blocks(index, wanted, inside if any(beyond) else None)

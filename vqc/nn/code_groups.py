@@ -6,98 +6,114 @@
     context h (earlier positions) ─► u_g = ReLU(A_g h + Σ_(j<g) B_j e_j) ─► logits_g = E_g (W_g u_g) + bias_g
 
 e_j is the table's vector of code c_j and E_g holds those of all codes of group g: one small table serves input, running
-sum and output, so that a hundred groups stay affordable. With a single group nothing is shared or mixed, and this is
-the input embedding and the two-layer output of the PixelCNN and WaveNet papers. W (or E, of a single group) begins at
-zero, so that the untrained logits are the biases.
+sum and output, so that a hundred groups stay affordable, and what is learnt of a code as a neighbour serves where it is
+predicted. W begins at zero, so that the untrained logits are the biases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear, ExactTable
+
 Sizes = Sequence[Sequence[int]]  # of the codebook of each group, at each quality
 
 
-class CodeTable(nn.Module):
-    """A trained vector for each code of each group at each quality; qualities count from 1."""
+class CodeGroups(Exact):
+    """Both ends of a prior over codes of `sizes`: features for its network, logits from the network's output.
 
-    def __init__(self, sizes: Sizes, dim: int, *, std: float = 1.0) -> None:
+    Qualities count from 1; each has codes of its own.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        width: int,
+        context_width: int,
+        head_width: int,
+        code_dim: int,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.vectors = nn.Parameter(std * torch.randn(sum(map(sum, sizes)), dim))
+        groups, qualities = max(map(len, sizes)), len(sizes)
+        self.sizes, self.head_width, self.code_dim = sizes, head_width, code_dim
+        self.codes = ExactTable(sum(map(sum, sizes)), code_dim)
+        self.bias = ExactTable(sum(map(sum, sizes)), 1)
+        nn.init.zeros_(self.bias.vectors)
+        self.mix = ExactLinear(groups * code_dim, width, qualities=qualities)
+        self.context = ExactLinear(context_width, groups * head_width, qualities=qualities)
+        self.earlier = ExactLinear(code_dim, (groups - 1) * head_width) if groups > 1 else None
+        self.choose = ExactLinear(head_width, groups * code_dim, zero=True)
+        self.dropout: nn.Module = nn.Dropout(dropout)
         first = 0
         for q, of_groups in enumerate(sizes):
-            alphabet = torch.full((len(of_groups), max(of_groups)), -1)
-            for row, size in zip(alphabet, of_groups, strict=True):
-                row[:size] = torch.arange(first, first + size)
-                first += size
-            self.register_buffer(f"rows_{q + 1}", alphabet, persistent=False)
-
-    def rows(self, quality: int) -> Tensor:
-        """Where the codes of a quality are in `vectors`, int64 [G, K]; -1 beyond a group's size."""
-        rows: Tensor = getattr(self, f"rows_{quality}")
-        return rows
-
-    def forward(self, codes: Tensor, quality: int) -> Tensor:
-        """Vectors [..., G, dim] of codes int64 [..., G]."""
-        return F.embedding(codes + self.rows(quality)[:, 0], self.vectors)
-
-    def alphabet(self, quality: int) -> Tensor:
-        """Vectors [G, K, dim] of all codes; those beyond a group's size mean nothing."""
-        return F.embedding(self.rows(quality).clamp_min(0), self.vectors)
-
-
-class CodeGroups(nn.Module):
-    """Both ends of a prior over codes of `sizes`: features for its network, logits from the network's output."""
-
-    def __init__(self, sizes: Sizes, *, width: int, context_width: int, head_width: int, code_dim: int) -> None:
-        super().__init__()
-        groups = max(map(len, sizes))
-        self.single, self.head_width, self.code_dim = groups == 1, head_width, code_dim
-        self.inputs = CodeTable(sizes, width if self.single else code_dim)
-        self.context = nn.Linear(context_width, groups * head_width)
-        self.bias = CodeTable(sizes, 1, std=0.0)
-        if self.single:
-            self.outputs = CodeTable(sizes, head_width, std=0.0)
-        else:
-            self.mix = nn.Linear(groups * code_dim, width)
-            self.earlier = nn.Parameter(torch.randn(groups - 1, code_dim, head_width) * (groups * code_dim) ** -0.5)
-            self.choose = nn.Parameter(torch.zeros(groups, head_width, code_dim))
+            ends = first + torch.tensor(of_groups).cumsum(0)
+            self.register_buffer(f"first_{q + 1}", F.pad(ends, (1, 0), value=first)[:-1], persistent=False)
+            first = int(ends[-1])
 
     def features(self, codes: Tensor, quality: int) -> Tensor:
-        """Codes int64 [B, G, ...] to features [B, width, ...] of the same positions, channels last in memory."""
-        vectors = self.inputs(codes.movedim(1, -1), quality).flatten(-2)
-        if not self.single:
-            vectors = F.linear(vectors, self.mix.weight[:, : vectors.shape[-1]], self.mix.bias)
-        features: Tensor = vectors.movedim(-1, 1)
-        return features
+        """Codes int64 [..., G] of positions to their features [..., width]."""
+        vectors = self.codes(codes + getattr(self, f"first_{quality}")).flatten(-2)
+        result: Tensor = self.mix(vectors, quality, inputs=slice(vectors.shape[-1]))
+        return result
 
-    def logits(self, context: Tensor, codes: Tensor, quality: int) -> Tensor:
-        """Logits [N, G, K] of codes int64 [N, G] given the network's output [N, C] and the groups before each.
+    def logits(self, context: Tensor, codes: Tensor, places: Tensor, quality: int) -> Iterator[Tensor]:
+        """Logits [N, K_g] of one group after the other at positions of context [N, C].
 
-        K is the largest size; logits beyond a group's size are -inf.
+        Codes are read one group after the other too: those of group g at `places[g]`, int64 [G, N], of the flattened
+        codes must be there when group g + 1 is asked for.
         """
-        groups = codes.shape[1]
-        cut = groups * self.head_width
-        hidden = F.linear(context, self.context.weight[:cut], self.context.bias[:cut])
-        hidden = hidden.view(-1, groups, self.head_width).transpose(0, 1)
-        if groups > 1:
-            vectors = self.inputs(codes, quality)[:, :-1].transpose(0, 1)
-            sums = torch.bmm(vectors, self.earlier[: groups - 1]).cumsum(0)
-            hidden = hidden + F.pad(sums, (0, 0, 0, 0, 1, 0))
-        hidden = F.relu(hidden)
-        if not self.single:
-            hidden = torch.bmm(hidden, self.choose[:groups])
-        alphabet = (self.outputs if self.single else self.inputs).alphabet(quality)
-        logits = torch.baddbmm(self.bias.alphabet(quality).transpose(1, 2), hidden, alphabet.transpose(1, 2))
-        return logits.masked_fill(self.bias.rows(quality)[:, None] < 0, -torch.inf).transpose(0, 1)
+        sizes, width, dims = self.sizes[quality - 1], self.head_width, self.code_dim
+        own = self.context(context, quality, outputs=slice(len(sizes) * width)).split(width, -1)
+        sums: Tensor | int = 0
+        first = sum(map(sum, self.sizes[: quality - 1]))
+        for g, size in enumerate(sizes):
+            hidden = self.dropout(self.rectify(own[g] + sums))
+            chosen = self.choose(hidden, outputs=slice(g * dims, (g + 1) * dims))
+            yield self._logits(chosen, slice(first, first + size))
+            if g + 1 < len(sizes) and self.earlier is not None:
+                vectors = self.codes(codes[places[g]] + first)
+                sums = sums + self.earlier(vectors, outputs=slice(g * width, (g + 1) * width))
+            first += size
+
+    def _logits(self, chosen: Tensor, rows: slice) -> Tensor:
+        vectors, bias = self.saturate(self.codes.vectors[rows]), self.bias.vectors[rows, 0]
+        if not self.fixed:
+            return torch.addmm(bias, chosen, vectors.T)
+        return bias + torch.floor((chosen @ vectors.T) * (1 / ONE) + 0.5)
 
     @torch.no_grad()
-    def start_from(self, probabilities: Tensor, quality: int) -> None:
-        """Begin at these order-0 probabilities [G, K] (0 beyond a group's size), so that training starts there."""
-        rows = self.bias.rows(quality)
-        valid = rows >= 0
-        self.bias.vectors[rows[valid], 0] = probabilities[valid].log().to(self.bias.vectors)
+    def start_from(self, tables: Sequence[Tensor], quality: int) -> None:
+        """Begin at these order-0 frequencies of each group's codes."""
+        first = sum(map(sum, self.sizes[: quality - 1]))
+        for frequencies in tables:
+            chances = frequencies.double() / frequencies.sum()
+            self.bias.vectors[first : first + len(chances), 0] = chances.log().to(self.bias.vectors)
+            first += len(chances)
+
+    @torch.no_grad()
+    def resemble(self, entries: Tensor, quality: int) -> None:
+        """Begin with codes of a single group that are as alike as the entries [K, D] of their codebook.
+
+        The table begins with the principal components of the entries, normalised; what dimensions are left keep what
+        tells every code from every other.
+        """
+        first, dims = sum(map(sum, self.sizes[: quality - 1])), min(self.code_dim, *entries.shape)
+        centred = entries.detach().cpu().double() - entries.detach().cpu().double().mean(0)
+        components = torch.linalg.svd(centred, full_matrices=False).Vh[:dims]
+        projected = centred @ components.T
+        projected /= projected.square().mean().sqrt().clamp_min(1e-12)
+        self.codes.vectors[first : first + len(entries), :dims] = projected.to(self.codes.vectors)
+
+    def _fix(self) -> None:
+        self.dropout = nn.Identity()
+
+    def _prove(self) -> None:
+        bound = LARGEST * float(self.codes.vectors.abs().sum(1).max())
+        if not bound < 1 << 53:
+            raise OverflowError(f"logits of {self.code_dim} components can reach {bound:.3g}: above 2^53 none is exact")

@@ -1,26 +1,50 @@
-"""The gated unit of PixelCNN and WaveNet, and what tells it the quality."""
+"""The gated unit of PixelCNN and WaveNet, tanh(x_f) · σ(x_g) of the two halves of the channels, exact when fixed."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from vqc.nn.integer import ONE, TOTAL, Exact, exponentials
+
+_REACH = 16 * ONE  # beyond it both functions are constant
+_UNIT = 20  # bits of fraction in the tables
 
 
-def gated(x: Tensor) -> Tensor:
-    """tanh(x_f) · σ(x_g) of the two halves of the channels, [B, 2C, ...] to [B, C, ...]."""
-    values, gates = x.chunk(2, dim=1)
-    return torch.tanh(values) * torch.sigmoid(gates)
+class Gate(Exact):
+    """[..., 2C] to [..., C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values in the first half of the channels, gates in the second; results are within ±1."""
+        values, gates = x.chunk(2, -1)
+        if not self.fixed:
+            return torch.tanh(values) * torch.sigmoid(gates)
+        tanh, sigmoid = gate_tables(x.device)
+        index = (x.clamp(-_REACH, _REACH) + _REACH).to(torch.int64)
+        values, gates = index.chunk(2, -1)
+        # products are below 2^40 and the scale is a power of two: exact
+        return torch.floor(tanh[values] * sigmoid[gates] * (ONE / (1 << 2 * _UNIT)) + 0.5)
 
 
-class QualityBias(nn.Module):
-    """x + V q with q one-hot (equation 4 of arXiv 1606.05328): [B, C, ...] to the same shape.
+@cache
+def gate_tables(device: torch.device) -> tuple[Tensor, Tensor]:
+    """round(2^20 · tanh(x)) and round(2^20 · σ(x)) of x from −16 to 16 in steps of 1 / 2^10, as float64.
 
-    With one quality it is an ordinary bias; the convolution before needs none. Qualities count from 1.
+    Made by integer arithmetic alone, from integer exponentials: tanh(x) = (1 − e^(−2x)) / (1 + e^(−2x)) and
+    σ(x) = 1 / (1 + e^(−x)) of x >= 0, and their symmetry below.
     """
+    exponential = exponentials().to(torch.int64)
+    x, last = torch.arange(_REACH + 1), len(exponential) - 1
+    once, twice = exponential[x.clamp(max=last)], exponential[(2 * x).clamp(max=last)]
+    tanh = _ratio(TOTAL - twice, TOTAL + twice)
+    sigmoid = _ratio(torch.full_like(once, TOTAL), TOTAL + once)
+    tanh = torch.cat([-tanh[1:].flip(0), tanh])
+    sigmoid = torch.cat([(1 << _UNIT) - sigmoid[1:].flip(0), sigmoid])
+    return tanh.to(device, torch.float64), sigmoid.to(device, torch.float64)
 
-    def __init__(self, channels: int, qualities: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(qualities, channels))
 
-    def forward(self, x: Tensor, quality: int) -> Tensor:
-        return x + self.bias[quality - 1].view(-1, *[1] * (x.dim() - 2))
+def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """Quotients of integers in units of 1 / 2^20, to the nearest."""
+    return torch.div((numerator << _UNIT + 1) + denominator, 2 * denominator, rounding_mode="floor")

@@ -10,18 +10,23 @@
 The input of the vertical stack is moved down by one row and that of the horizontal one to the right by one column.
 From then on every kernel may include its own row or column, and the masks are nothing but padding on one side. The
 vertical stack sees whole rows, so there is no blind spot.
+
+Convolutions are taps side by side and an exact linear layer, so that the same layers compute a whole map at once
+(`forward`) or follow a coder from position to position (`PixelWalk`), to the same integers once they are fixed.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.nn.gating import QualityBias, gated
+from vqc.nn.gating import Gate
+from vqc.nn.integer import Exact, ExactLinear
 
 
-class GatedPixelCNN(nn.Module):
-    """Features [B, C, h, w] of codes to a context [B, C, h, w] that depends only on earlier positions.
+class GatedPixelCNN(Exact):
+    """Features [N, h, w, C] of codes to a context [N, h, w, C] that depends only on earlier positions.
 
     The first layer has kernels of its own size and no residual connection, as in the paper.
     """
@@ -37,37 +42,111 @@ class GatedPixelCNN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.width = width
         reaches = [first_kernel_size // 2] + [kernel_size // 2] * (layers - 1)
         self.layers = nn.ModuleList(
             GatedPixelLayer(width, reach, qualities, first=i == 0, dropout=dropout) for i, reach in enumerate(reaches)
         )
 
-    def forward(self, features: Tensor, quality: int) -> Tensor:
-        vertical = F.pad(features, (0, 0, 1, 0))[:, :, :-1]
-        horizontal = F.pad(features, (1, 0))[..., :-1]
+    def forward(self, features: Tensor, quality: int, inside: Tensor | None = None) -> Tensor:
+        """A whole map; positions that are not `inside`, bool [N, h, w], are as good as beyond the edge."""
+        shown = features if inside is None else features * inside[..., None]
+        vertical = F.pad(shown, (0, 0, 0, 0, 1, 0))[:, :-1]
+        horizontal = F.pad(shown, (0, 0, 1, 0))[:, :, :-1]
         for layer in self.layers:
             vertical, horizontal = layer(vertical, horizontal, quality)
-        return F.relu(horizontal)
+            if inside is not None:
+                vertical = vertical * inside[..., None]
+        return self.rectify(horizontal)
+
+    def walk(self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None = None) -> PixelWalk:
+        """The same for `count` maps of these sides, a position at a time."""
+        return PixelWalk(self, count, sides, quality, inside)
 
 
-class GatedPixelLayer(nn.Module):
+class PixelWalk:
+    """Contexts of a position of every map, from position to position in raster order; remembers what it needs."""
+
+    def __init__(
+        self, network: GatedPixelCNN, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None
+    ) -> None:
+        self.network, self.quality = network, quality
+        self.inside = None if inside is None else inside[..., None]
+        self.layers: list[GatedPixelLayer] = list(network.layers)  # type: ignore[arg-type]
+        _, self.columns = sides
+        self.position = 0
+        device = self.layers[0].point.weight.device
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(count, *shape, network.width, dtype=network.dtype, device=device)
+
+        self.shown = zeros(self.columns)  # features of this row so far, and of the one above from there on
+        self.rows = [zeros(layer.size, self.columns) for layer in self.layers]  # input of the vertical stack
+        self.left = [zeros(layer.size - 1 + self.columns) for layer in self.layers]  # of the horizontal stack, padded
+        self.across: list[Tensor] = []  # what the vertical stack says of this row
+
+    def step(self, features: Tensor | None) -> Tensor:
+        """The context [N, C] of the next position, given features [N, C] of the one before; None at the first."""
+        row, column = divmod(self.position, self.columns)
+        self.position += 1
+        if features is not None:
+            before = (row, column - 1) if column else (row - 1, self.columns - 1)
+            self.shown[:, before[1]] = features if self.inside is None else features * self.inside[:, *before]
+        if column == 0:
+            self._enter(row)
+        h = self.shown[:, column - 1] if column else torch.zeros_like(self.shown[:, 0])
+        for layer, left, across in zip(self.layers, self.left, self.across, strict=True):
+            left[:, column + layer.size - 1] = h
+            taps = left[:, column : column + layer.size].flatten(1)
+            h = layer.at(taps, across[:, column], h, self.quality)
+        return self.network.rectify(h)
+
+    def _enter(self, row: int) -> None:
+        """The vertical stack of a whole row."""
+        vertical, self.across = self.shown[:, None], []
+        for i, layer in enumerate(self.layers):
+            self.rows[i] = torch.cat([self.rows[i][:, 1:], vertical], 1)
+            above = layer.above(self.rows[i], self.quality)
+            self.across.append(layer.across(above)[:, 0])
+            vertical = layer.gate(above)
+            if self.inside is not None:
+                vertical = vertical * self.inside[:, row, None]
+
+
+class GatedPixelLayer(Exact):
     """One layer of both stacks; `reach` positions to each side, with the input's own shift in the first layer."""
 
     def __init__(self, width: int, reach: int, qualities: int, *, first: bool, dropout: float) -> None:
         super().__init__()
-        size = reach if first else reach + 1  # the first layer's own row and column are shifted out
-        self.above, self.left = (reach, reach, size - 1, 0), (size - 1, 0)
-        self.vertical = nn.Conv2d(width, 2 * width, (size, 2 * reach + 1), bias=False)
-        self.horizontal = nn.Conv2d(width, 2 * width, (1, size), bias=False)
-        self.across = nn.Conv2d(2 * width, 2 * width, 1, bias=False)
-        self.vertical_bias = QualityBias(2 * width, qualities)
-        self.horizontal_bias = QualityBias(2 * width, qualities)
-        self.dropout = nn.Dropout(dropout)
-        self.point = nn.Conv2d(width, width, 1)
-        self.first = first
+        self.reach, self.first = reach, first
+        self.size = size = reach if first else reach + 1  # the first layer's own row and column are shifted out
+        self.vertical = ExactLinear(size * (2 * reach + 1) * width, 2 * width, qualities=qualities)
+        self.horizontal = ExactLinear(size * width, 2 * width, qualities=qualities)
+        self.across = ExactLinear(2 * width, 2 * width)
+        self.gate = Gate()
+        self.dropout: nn.Module = nn.Dropout(dropout)
+        self.point = ExactLinear(width, width)
 
     def forward(self, vertical: Tensor, horizontal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
-        above = self.vertical_bias(self.vertical(F.pad(vertical, self.above)), quality)
-        beside = self.horizontal_bias(self.horizontal(F.pad(horizontal, self.left)), quality)
-        out = self.point(self.dropout(gated(beside + self.across(above))))
-        return gated(above), out if self.first else horizontal + out
+        """Both stacks [N, h, w, C] of the next layer."""
+        above = self.above(F.pad(vertical, (0, 0, 0, 0, self.size - 1, 0)), quality)
+        left, columns = F.pad(horizontal, (0, 0, self.size - 1, 0)), horizontal.shape[2]
+        taps = torch.cat([left[:, :, i : i + columns] for i in range(self.size)], -1)
+        return self.gate(above), self.at(taps, self.across(above), horizontal, quality)
+
+    def above(self, rows: Tensor, quality: int) -> Tensor:
+        """What rows [N, size − 1 + h, w, C] say of the last h of them, [N, h, w, 2C]."""
+        h, w = rows.shape[1] - self.size + 1, rows.shape[2]
+        around = F.pad(rows, (0, 0, self.reach, self.reach))
+        taps = [around[:, i : i + h, j : j + w] for i in range(self.size) for j in range(2 * self.reach + 1)]
+        result: Tensor = self.vertical(torch.cat(taps, -1), quality)
+        return result
+
+    def at(self, taps: Tensor, across: Tensor, horizontal: Tensor, quality: int) -> Tensor:
+        """The horizontal stack [..., C] of the next layer, of its taps [..., size · C] and what is above [..., 2C]."""
+        x = self.saturate(self.horizontal(taps, quality) + across)
+        out: Tensor = self.point(self.dropout(self.gate(x)))
+        return out if self.first else self.saturate(horizontal + out)
+
+    def _fix(self) -> None:
+        self.dropout = nn.Identity()

@@ -4,20 +4,25 @@
 
     x ─► dilated causal convolution ─ tanh·σ ─┬─ 1×1 ─(+ x)─► next layer
                                               └─ 1×1 ─► sum of skips ─ ReLU ─► context
+
+Convolutions are taps side by side and an exact linear layer, so that the same layers compute a whole sequence at once
+(`forward`) or follow a coder from frame to frame (`WaveWalk`), to the same integers once they are fixed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.nn.gating import QualityBias, gated
+from vqc.nn.gating import Gate
+from vqc.nn.integer import Exact, ExactLinear
 
 
-class WaveNet(nn.Module):
-    """Features [B, C, T] of codes to a context [B, skip_width, T] that depends only on earlier frames."""
+class WaveNet(Exact):
+    """Features [N, T, C] of codes to a context [N, T, skip_width] that depends only on earlier frames."""
 
     def __init__(
         self,
@@ -30,47 +35,86 @@ class WaveNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.kernel_size = kernel_size
-        self.causal = nn.Conv1d(width, width, kernel_size)
+        self.width, self.kernel_size, self.dilations = width, kernel_size, tuple(dilations)
+        self.causal = ExactLinear(kernel_size * width, width, qualities=qualities)
         last = len(dilations) - 1
         self.layers = nn.ModuleList(
-            WaveNetLayer(width, skip_width, kernel_size, dilation, qualities, last=i == last, dropout=dropout)
-            for i, dilation in enumerate(dilations)
+            WaveNetLayer(width, skip_width, kernel_size, qualities, last=i == last, dropout=dropout)
+            for i in range(len(dilations))
         )
 
-    def forward(self, features: Tensor, quality: int) -> Tensor:
-        h = self.causal(F.pad(features, (self.kernel_size, 0))[..., :-1])  # moved by one: its own frame is not seen
-        total: Tensor | None = None
-        for layer in self.layers:
-            h, skip = layer(h, quality)
-            total = skip if total is None else total + skip
-        assert total is not None, "there is at least one layer"
-        return F.relu(total)
+    def forward(self, features: Tensor, quality: int, inside: Tensor | None = None) -> Tensor:
+        """A whole sequence. Frames that are not `inside` come last and are in nobody's past."""
+        moved = F.pad(features, (0, 0, 1, 0))[:, :-1]  # its own frame is not seen
+        h, skips = self.causal(_taps(moved, self.kernel_size, 1), quality), []
+        for layer, dilation in zip(self.layers, self.dilations, strict=True):
+            h, skip = layer(_taps(h, self.kernel_size, dilation), h, quality)
+            skips.append(skip)
+        return self.rectify(sum(skips[1:], skips[0]))
+
+    def walk(self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None = None) -> WaveWalk:
+        """The same for `count` sequences, a frame at a time."""
+        return WaveWalk(self, count, quality)
 
 
-class WaveNetLayer(nn.Module):
-    """[B, C, T] to what the next layer sees and what the output sees."""
+class WaveWalk:
+    """Contexts of a frame of every sequence, from frame to frame; remembers what the convolutions reach."""
+
+    def __init__(self, network: WaveNet, count: int, quality: int) -> None:
+        self.network, self.quality, self.frame = network, quality, 0
+        self.dilations = [1, *network.dilations]
+        sizes = [dilation * (network.kernel_size - 1) + 1 for dilation in self.dilations]
+        device = network.causal.weight.device
+        self.rings = [torch.zeros(count, n, network.width, dtype=network.dtype, device=device) for n in sizes]
+
+    def step(self, features: Tensor | None) -> Tensor:
+        """The context [N, skip_width] of the next frame, given features [N, C] of the one before; None at the first."""
+        moved = torch.zeros_like(self.rings[0][:, 0]) if features is None else features
+        h, skips = self.network.causal(self._taps(0, moved), self.quality), []
+        for i, layer in enumerate(self.network.layers, 1):
+            h, skip = layer(self._taps(i, h), h, self.quality)
+            skips.append(skip)
+        self.frame += 1
+        return self.network.rectify(sum(skips[1:], skips[0]))
+
+    def _taps(self, number: int, h: Tensor) -> Tensor:
+        """Inputs of a convolution [N, size · C], of which h is the last. Slots of frames before the first are zero."""
+        ring, dilation = self.rings[number], self.dilations[number]
+        ring[:, self.frame % ring.shape[1]] = h
+        pasts = range(dilation * (self.network.kernel_size - 1), -1, -dilation)
+        return torch.cat([ring[:, (self.frame - past) % ring.shape[1]] for past in pasts], -1)
+
+
+class WaveNetLayer(Exact):
+    """The taps of a convolution to what the next layer sees and what the output sees."""
 
     def __init__(
         self,
         width: int,
         skip_width: int,
         kernel_size: int,
-        dilation: int,
         qualities: int,
         *,
         last: bool,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.past = dilation * (kernel_size - 1)
-        self.dilated = nn.Conv1d(width, 2 * width, kernel_size, dilation=dilation, bias=False)
-        self.bias = QualityBias(2 * width, qualities)
-        self.dropout = nn.Dropout(dropout)
-        self.residual = None if last else nn.Conv1d(width, width, 1)  # after the last nobody would see it
-        self.skip = nn.Conv1d(width, skip_width, 1)
+        self.dilated = ExactLinear(kernel_size * width, 2 * width, qualities=qualities)
+        self.gate = Gate()
+        self.dropout: nn.Module = nn.Dropout(dropout)
+        self.residual = None if last else ExactLinear(width, width)  # after the last nobody would see it
+        self.skip = ExactLinear(width, skip_width)
 
-    def forward(self, h: Tensor, quality: int) -> tuple[Tensor, Tensor]:
-        heard = self.bias(self.dilated(F.pad(h, (self.past, 0))), quality)
-        out = self.dropout(gated(heard))
-        return h if self.residual is None else h + self.residual(out), self.skip(out)
+    def forward(self, taps: Tensor, h: Tensor, quality: int) -> tuple[Tensor, Tensor]:
+        """Taps [..., size · C] and their last [..., C]."""
+        out = self.dropout(self.gate(self.dilated(taps, quality)))
+        return h if self.residual is None else self.saturate(h + self.residual(out)), self.skip(out)
+
+    def _fix(self) -> None:
+        self.dropout = nn.Identity()
+
+
+def _taps(h: Tensor, size: int, dilation: int) -> Tensor:
+    """Frames [N, T, C] with those `dilation` apart before them, the oldest first: [N, T, size · C]."""
+    past = F.pad(h, (0, 0, dilation * (size - 1), 0))
+    return torch.cat([past[:, i * dilation : i * dilation + h.shape[1]] for i in range(size)], -1)
