@@ -64,7 +64,7 @@ def draw_prior(model: CodecModel) -> CodePrior:
     with torch.no_grad():
         for name, parameter in prior.named_parameters():
             if "table" not in name:
-                parameter.add_(0.15 * torch.randn(parameter.shape))
+                parameter.add_(0.07 * torch.randn(parameter.shape))
     return prior.eval()
 
 

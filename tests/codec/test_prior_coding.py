@@ -54,7 +54,8 @@ def test_bytes_are_what_the_prior_says(kind: str) -> None:
     usual = bits < 8  # far from 2^-24, the smallest probability
     assert costs.reshape(-1)[places][usual] == pytest.approx(bits[usual], abs=0.02)
     ideal = float(costs.sum(dtype=np.float64))
-    assert ideal <= 8 * (len(data) - CHECK_BYTES) <= ideal * 1.001 + 8
+    # the coder adds 1 to each frequency, which makes the many rare codes of this prior a little cheaper
+    assert 0.95 * ideal <= 8 * (len(data) - CHECK_BYTES) <= ideal * 1.001 + 8
 
 
 @each_kind
