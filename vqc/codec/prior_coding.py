@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.entropy.adaptive import PRECISION, Frequencies, SymbolDecoder, SymbolEncoder
+from vqc.entropy.adaptive import Frequencies, SymbolDecoder, SymbolEncoder, symbol_bits
 from vqc.errors import ContainerError
 from vqc.models.prior import CodePrior
 from vqc.nn.integer import frequencies
@@ -37,32 +37,33 @@ Step = Callable[[Tensor, Frequencies], NDArray[np.int32]]  # where codes are, th
 @torch.inference_mode()
 def encode_with_prior(prior: CodePrior, codes: Codes, quality: int, costs: Costs | None = None) -> bytes:
     """The stream of codes [B, G, ...]; `costs`, of the same shape, is filled with the bits that each code takes."""
-    encoder, flat_costs = SymbolEncoder(), None if costs is None else costs.reshape(-1)
+    encoder = SymbolEncoder()
     for first in range(0, len(codes), _ITEMS):
         items = np.ascontiguousarray(codes[first : first + _ITEMS])
-        source, start = items.reshape(-1), first * items[0].size
 
-        def step(index: Tensor, tables: Frequencies, source: Codes = source, start: int = start) -> NDArray[np.int32]:
-            places = index.cpu().numpy()
-            symbols = source[places].astype(np.int32)
+        def step(index: Tensor, tables: Frequencies, source: Codes = items) -> NDArray[np.int32]:
+            symbols = source.reshape(-1)[index.cpu().numpy()].astype(np.int32)
             encoder.encode(symbols, tables)
-            if flat_costs is not None:
-                flat_costs[start + places] = PRECISION - np.log2(tables[np.arange(len(tables)), symbols])
             return symbols
 
-        _run(prior, items.shape, quality, step)
+        _run(prior, items.shape, quality, step, None if costs is None else costs[first : first + _ITEMS])
     return _check(codes) + encoder.finish()
 
 
 @torch.inference_mode()
-def decode_with_prior(prior: CodePrior, data: bytes, shape: tuple[int, ...], quality: int) -> Codes:
-    """The codes [B, G, ...] of a stream; ContainerError when it is not exactly theirs."""
-    decoder = SymbolDecoder(data[CHECK_BYTES:])
+def decode_with_prior(
+    prior: CodePrior, data: bytes, shape: tuple[int, ...], quality: int, costs: Costs | None = None
+) -> Codes:
+    """The codes [B, G, ...] of a stream; `costs`, of this shape, is filled with the bits that each code takes.
+
+    ContainerError when it is not exactly theirs.
+    """
+    decoder, parts = SymbolDecoder(data[CHECK_BYTES:]), list[Codes]()
     try:
-        parts = [
-            _run(prior, (min(_ITEMS, shape[0] - first), *shape[1:]), quality, lambda _, tables: decoder.decode(tables))
-            for first in range(0, shape[0], _ITEMS)
-        ]
+        for first in range(0, shape[0], _ITEMS):
+            items = min(_ITEMS, shape[0] - first), *shape[1:]
+            some = None if costs is None else costs[first : first + _ITEMS]
+            parts.append(_run(prior, items, quality, lambda _, tables: decoder.decode(tables), some))
         decoder.finish()
     except ContainerError as error:
         raise _mismatch() from error
@@ -79,9 +80,10 @@ def _mismatch() -> ContainerError:
     )
 
 
-def _run(prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step) -> Codes:
+def _run(prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step, costs: Costs | None) -> Codes:
     """All codes of a stream, in the prior's order, each part from `step`."""
     assert prior.fixed, "floats differ between machines"
+    assert costs is None or costs.flags.c_contiguous, "costs are written into a view"
     device = next(prior.buffers()).device
     codes = torch.zeros(shape, dtype=torch.int64, device=device)
     flat = codes.view(-1)
@@ -89,7 +91,10 @@ def _run(prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step) -> 
         for first in range(0, len(part.index), _ROWS):
             index = part.index[first : first + _ROWS]
             tables = frequencies(part.logits[first : first + _ROWS]).cpu().numpy()
-            flat[index] = torch.from_numpy(step(index, tables)).to(device, torch.int64)
+            symbols = step(index, tables)
+            flat[index] = torch.from_numpy(symbols).to(device, torch.int64)
+            if costs is not None:
+                costs.reshape(-1)[index.cpu().numpy()] = symbol_bits(symbols, tables)
     return codes.cpu().numpy().astype(np.uint16)
 
 
