@@ -1,24 +1,72 @@
-"""Priors: each code is given all that comes before it, and nothing else; they start at the order-0 tables."""
+"""Priors of the papers: each code is given all that comes before it in its block, and nothing else, as integers.
+
+What is compared between fixed priors is compared without any tolerance.
+"""
 
 from __future__ import annotations
 
+import copy
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from vqc.entropy.tables import ideal_bits
+from vqc.codec.prior_coding import decode_with_prior, encode_with_prior
+from vqc.entropy.tables import frequencies_from_counts, ideal_bits
 from vqc.errors import CheckpointError
-from vqc.models.base import AudioModel, ImageModel
+from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.config import config_to_dict
-from vqc.models.paper_priors import CodePrior, PixelCNNConfig, WaveNetConfig, build_prior, prior_config
+from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.paper_priors import BlockPrior, PixelCNNPrior, WaveNetPrior
+from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
 
 SIZES = ((5, 3, 4), (4, 4))  # three groups at quality 1, two at quality 2
+CONFIGS = {
+    "pixelcnn": {"width": 8, "layers": 3, "head_width": 24, "code_dim": 3},
+    "wavenet": {"width": 8, "skip_width": 12, "dilations": [1, 2, 4], "head_width": 24, "code_dim": 3},
+}
+CASES = [
+    *[("pixelcnn", block, grid) for block, grid in [(8, (1, 1)), (3, (4, 5)), (4, (8, 4)), (3, (1, 7)), (8, (3, 2))]],
+    *[("wavenet", block, grid) for block, grid in [(256, (1,)), (5, (12,)), (6, (12,)), (256, (30,))]],
+]
+each_kind = pytest.mark.parametrize("kind", CONFIGS)
+each_case = pytest.mark.parametrize(("kind", "block", "grid"), CASES)
+each_quality = pytest.mark.parametrize("quality", [1, 2])
 
 
-def randomised(prior: CodePrior) -> CodePrior:
-    """Every weight matters."""
+class Codec(CodecModel):
+    """Codebook sizes and tables, and no network."""
+
+    def __init__(self, sizes: tuple[tuple[int, ...], ...], media: Any) -> None:
+        super().__init__()
+        self.sizes, self.media, self.kind = sizes, media, f"{media}-vqvae"
+        self.register_static_table()
+        counts = np.arange(1, self.static_table.numel() + 1).reshape(self.static_table.shape) % 17
+        table = np.zeros(counts.shape, np.int64)
+        for q, own in enumerate(sizes):
+            for g, size in enumerate(own):
+                table[q, g, :size] = frequencies_from_counts(counts[q, g, :size])
+        self.set_static_table(table)
+
+    @property
+    def qualities(self) -> int:
+        return len(self.sizes)
+
+    def codebook_sizes(self, quality: int) -> tuple[int, ...]:
+        return self.sizes[quality - 1]
+
+
+def codec(kind: str, sizes: tuple[tuple[int, ...], ...] = SIZES) -> Codec:
+    return Codec(sizes, "image" if kind == "pixelcnn" else "audio")
+
+
+def draw(kind: str, sizes: tuple[tuple[int, ...], ...] = SIZES, **config: Any) -> BlockPrior:
+    """A float prior of which every weight matters."""
+    prior = build_prior(kind, CONFIGS[kind] | config, codec(kind, sizes))
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for p in prior.parameters():
@@ -26,115 +74,189 @@ def randomised(prior: CodePrior) -> CodePrior:
     return prior.eval()
 
 
-def pixelcnn(sizes: tuple[tuple[int, ...], ...] = SIZES) -> CodePrior:
-    config = PixelCNNConfig(codebook_sizes=sizes, width=8, layers=3, head_width=24, code_dim=3)
-    return randomised(CodePrior(config))
+def fixed(prior: BlockPrior) -> BlockPrior:
+    prior.fix()
+    return prior
 
 
-def wavenet(sizes: tuple[tuple[int, ...], ...] = SIZES) -> CodePrior:
-    config = WaveNetConfig(codebook_sizes=sizes, width=8, skip_width=12, dilations=(1, 2, 4), head_width=24, code_dim=3)
-    return randomised(CodePrior(config))
+def random_codes(sizes: tuple[int, ...], *grid: int, items: int = 1, seed: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randint(k, (items, *grid), generator=generator) for k in sizes], 1)
 
 
-def random_codes(sizes: tuple[int, ...], *grid: int) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.stack([torch.randint(k, grid, generator=generator) for k in sizes])[None]
+def by_place(parts: Any, codes: Tensor) -> Tensor:
+    """Logits [M, K] of all codes in the order in which they are stored, not that of coding; -1 beyond a codebook."""
+    result = torch.full((codes.numel(), 8), -1, dtype=torch.float64)
+    for index, logits in parts:
+        result[index, : logits.shape[1]] = logits
+    return result
 
 
-def influence(prior: CodePrior, codes: Tensor, quality: int) -> Tensor:
-    """[M, M], codes counted position by position and group by group: does changing i change the logits of j at all?"""
-    sizes = prior.config.codebook_sizes[quality - 1]
-
-    def logits(k: Tensor) -> Tensor:
-        return prior(k, quality)[0].movedim(1, -1).movedim(0, -2).flatten(0, -2)  # [M, K]
-
-    with torch.inference_mode():
-        before = logits(codes)
-        rows = []
-        for index in range(codes[0].numel()):
-            position, group = divmod(index, len(sizes))
-            changed = codes.clone()
-            value = changed[0, group].view(-1)[position]
-            changed[0, group].view(-1)[position] = (value + 1) % sizes[group]
-            rows.append((logits(changed) != before).any(1))
-    return torch.stack(rows)
-
-
-@pytest.mark.parametrize("quality", [1, 2])
-def test_each_code_of_a_map_is_given_all_before_it_and_none_after(quality: int) -> None:
-    prior = pixelcnn().double()  # so that no influence is lost in rounding
-    codes = random_codes(SIZES[quality - 1], 4, 5)
-    count = codes[0].numel()
-    assert torch.equal(influence(prior, codes, quality), torch.ones(count, count).triu(1).bool())
-
-
-@pytest.mark.parametrize("quality", [1, 2])
-def test_each_code_of_a_sequence_is_given_all_in_reach_and_none_after(quality: int) -> None:
-    prior = wavenet().double()
+def influence(prior: BlockPrior, quality: int, *grid: int) -> Tensor:
+    """[M, M] in the order of storage: does changing code i ever change the logits of code j at all?"""
     sizes = SIZES[quality - 1]
-    seen = influence(prior, random_codes(sizes, 12), quality)
-    frame, group = torch.meshgrid(torch.arange(12), torch.arange(len(sizes)), indexing="ij")
-    frame, group = frame.flatten(), group.flatten()
-    distance = frame[None] - frame[:, None]
-    reach = 2 + (1 + 2 + 4)  # frames: the first convolution's kernel, then the dilations
-    expected = (distance > 0) & (distance <= reach) | (distance == 0) & (group[None] > group[:, None])
+    seen = torch.zeros(len(sizes) * math.prod(grid), len(sizes) * math.prod(grid), dtype=torch.bool)
+    for seed in range(3):  # integers are coarse: not every change shows everywhere
+        codes = random_codes(sizes, *grid, seed=seed)
+        before = by_place(prior.parts(codes, quality), codes)
+        for i in range(len(seen)):
+            changed = codes.clone()
+            changed.view(-1)[i] = (changed.view(-1)[i] + 1) % sizes[i // math.prod(grid)]
+            seen[i] |= (by_place(prior.parts(changed, quality), codes) != before).any(1)
+    return seen
+
+
+def axes(count: int, *grid: int) -> list[Tensor]:
+    """Group and coordinates of every code, in the order of storage."""
+    return [n.flatten() for n in torch.meshgrid(*map(torch.arange, (count, *grid)), indexing="ij")]
+
+
+@each_quality
+@pytest.mark.parametrize("grid", [(4, 5), (1, 6), (5, 1)])
+def test_each_code_of_a_map_is_given_all_before_it_in_its_block_and_none_after(
+    quality: int, grid: tuple[int, int]
+) -> None:
+    seen = influence(fixed(draw("pixelcnn", block=3)), quality, *grid)
+    group, y, x = axes(len(SIZES[quality - 1]), *grid)
+    block = y // 3 * 100 + x // 3
+    order = (y * grid[1] + x) * 10 + group
+    expected = (block[:, None] == block) & (order[:, None] < order)
     assert torch.equal(seen, expected)
 
 
-@pytest.mark.parametrize("make", [pixelcnn, wavenet])
-def test_one_codebook_is_causal_in_single_precision(make: type[CodePrior]) -> None:
-    prior = make(((16,),))
-    grid = (6, 6) if make is pixelcnn else (20,)
-    seen = influence(prior, random_codes((16,), *grid), 1)
-    assert not seen.tril().any()
-    assert seen.any(0)[1:].all()
+@each_quality
+def test_each_code_of_a_sequence_is_given_all_in_reach_and_none_after(quality: int) -> None:
+    seen = influence(fixed(draw("wavenet", block=11)), quality, 14)
+    group, frame = axes(len(SIZES[quality - 1]), 14)
+    distance = frame - frame[:, None]
+    reach = 2 + (1 + 2 + 4)  # frames: the first convolution's kernel, then the dilations
+    expected = (distance > 0) & (distance <= reach) | (distance == 0) & (group > group[:, None])
+    assert torch.equal(seen, expected & (frame // 11 == frame[:, None] // 11))
 
 
-def test_codes_beyond_a_group_are_impossible_and_the_rest_sums_to_one() -> None:
-    logits = pixelcnn()(random_codes(SIZES[0], 3, 3), 1)
-    assert logits.shape == (1, 3, 5, 3, 3)
-    for group, size in enumerate(SIZES[0]):
-        assert (logits[:, group, size:] == -math.inf).all()
-    torch.testing.assert_close(logits.softmax(2).sum(2), torch.ones(1, 3, 3, 3))
+@each_case
+@each_quality
+def test_step_by_step_the_integers_are_those_of_all_at_once(
+    kind: str, block: int, grid: tuple[int, ...], quality: int
+) -> None:
+    prior, codes = fixed(draw(kind, block=block)), random_codes(SIZES[quality - 1], *grid, items=2)
+    at_once, stepwise = (by_place(f(codes, quality), codes) for f in (prior.parallel, prior.stepwise))
+    assert torch.equal(at_once, stepwise)
+    assert torch.equal(at_once, at_once.floor())
+    assert at_once.std() > 100
 
 
-def test_bits_are_those_of_the_logits_at_the_positions_asked_for() -> None:
-    prior, codes = pixelcnn(), random_codes(SIZES[0], 3, 4).expand(2, -1, -1, -1)
+@each_case
+@each_quality
+def test_every_code_comes_once_and_what_is_not_known_makes_no_difference(
+    kind: str, block: int, grid: tuple[int, ...], quality: int
+) -> None:
+    prior, sizes = fixed(draw(kind, block=block)), SIZES[quality - 1]
+    codes, filling = (random_codes(sizes, *grid, items=2, seed=seed) for seed in (1, 2))
+    wanted, places = by_place(prior.parts(codes, quality), codes), []
+    for index, logits in prior.parts(filling, quality):
+        group = index // math.prod(grid) % len(sizes)
+        assert {sizes[g] for g in group.tolist()} == {logits.shape[1]}
+        assert torch.equal(logits, wanted[index, : logits.shape[1]])
+        filling.view(-1)[index] = codes.view(-1)[index]
+        places.append(index)
+    assert torch.equal(torch.cat(places).sort()[0], torch.arange(codes.numel()))
+    assert len(places) == len(sizes) * math.prod(min(block, side) for side in grid)
+
+
+@each_case
+def test_integers_cost_what_floats_do(kind: str, block: int, grid: tuple[int, ...]) -> None:
+    prior, codes = draw(kind, block=block), random_codes(SIZES[0], *grid, items=20)
     with torch.no_grad():
-        probability = prior(codes, 1).softmax(2).gather(2, codes[:, :, None])[:, :, 0]
-        expected = -probability.log2().movedim(1, -1).flatten(0, -2)
-        torch.testing.assert_close(prior.bits(codes, 1), expected)
-        chosen = torch.tensor([3, 17, 4])
-        torch.testing.assert_close(prior.bits(codes, 1, chosen), expected[chosen])
+        floats = float(prior.bits(codes, 1).double().sum())
+    assert float(fixed(prior).bits(codes, 1).sum()) == pytest.approx(floats, rel=0.01)
 
 
-def test_many_logits_are_computed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    prior, codes = pixelcnn(), random_codes(SIZES[0], 3, 4)
-    sizes = []
-    original = prior.groups.logits
+@each_kind
+def test_blocks_are_signals_of_their_own_even_where_they_are_cut(kind: str) -> None:
+    prior = fixed(draw(kind, block=4))
+    for pick in (prior.parallel, prior.stepwise):
+        codes = random_codes(SIZES[0], *((7, 10) if kind == "pixelcnn" else (10,)))
+        together = by_place(pick(codes, 1), codes)
+        storage = torch.arange(codes.numel()).view(codes.shape)
+        for top in range(0, codes.shape[2], 4):
+            for left in range(0, codes.shape[-1], 4) if kind == "pixelcnn" else (0,):
+                cut = (..., slice(top, top + 4), slice(left, left + 4))[: codes.dim() - 1]
+                alone = codes[cut].contiguous()
+                assert torch.equal(by_place(pick(alone, 1), alone), together[storage[cut].flatten()])
 
-    def spy(context: Tensor, *rest: object) -> Tensor:
-        sizes.append(len(context))
-        return original(context, *rest)  # type: ignore[arg-type]
 
-    whole = prior.bits(codes, 1)
-    monkeypatch.setattr(prior.groups, "logits", spy)
-    monkeypatch.setattr("vqc.models.paper_priors._LOGITS_AT_ONCE", 5 * 15)
+@each_kind
+def test_the_order_is_that_of_so_many_blocks_at_a_time_and_the_integers_are_the_same(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prior, codes = fixed(draw(kind, block=3)), random_codes(SIZES[0], *((7, 7) if kind == "pixelcnn" else (20,)))
+    whole, passes = by_place(prior.parts(codes, 1), codes), sum(1 for _ in prior.parts(codes, 1))
+    monkeypatch.setattr(type(prior), "together", 2)
+    assert torch.equal(by_place(prior.parts(codes, 1), codes), whole)
+    assert sum(1 for _ in prior.parts(codes, 1)) > 2 * passes
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@each_kind
+def test_chosen_positions_cost_what_they_do_among_all(kind: str, exact: bool) -> None:
+    prior, grid = draw(kind, block=4), (5, 6) if kind == "pixelcnn" else (13,)
+    if exact:
+        prior.fix()
+    codes = random_codes(SIZES[0], *grid, items=2)
+    chosen = torch.rand(2, *grid, generator=torch.Generator().manual_seed(0)) < 0.4
     with torch.no_grad():
-        torch.testing.assert_close(prior.bits(codes, 1), whole)
-    assert sizes == [5, 5, 2]
+        places = torch.cat([index for index, _ in prior.parts(codes, 1)])
+        costs = torch.zeros(codes.numel(), dtype=torch.float64)
+        costs[places] = prior.bits(codes, 1).double()
+        picked = prior.bits(codes, 1, chosen)
+    assert len(picked) == 3 * int(chosen.sum())
+    assert float(picked.sum()) == pytest.approx(float((costs.view(codes.shape) * chosen[:, None]).sum()), rel=1e-5)
 
 
-def test_untrained_priors_say_what_the_static_tables_say(image_model: ImageModel, audio_model: AudioModel) -> None:
-    for model, grid in ((image_model, (4, 4)), (audio_model, (9,))):
-        prior = CodePrior(prior_config(model, width=8, head_width=8)).eval()
+@each_kind
+def test_random_codes_go_through_the_coder_and_come_back(kind: str) -> None:
+    prior = fixed(draw(kind, block=3))
+    for grid in [(1,), (7,), (20,)] if kind == "wavenet" else [(1, 1), (4, 5), (9, 2)]:
+        for quality in (1, 2):
+            codes = random_codes(SIZES[quality - 1], *grid, items=2).numpy().astype(np.uint16)
+            data = encode_with_prior(prior, codes, quality)
+            assert np.array_equal(decode_with_prior(prior, data, codes.shape, quality), codes)
+
+
+def test_dropout_is_for_training_alone() -> None:
+    for kind, grid in (("pixelcnn", (4, 4)), ("wavenet", (9,))):
+        prior, codes = draw(kind, dropout=0.5).train(), random_codes(SIZES[0], *grid)
+        assert not torch.equal(prior.bits(codes, 1), prior.bits(codes, 1))
+        quiet = fixed(copy.deepcopy(prior)).eval().bits(codes, 1)
+        assert torch.equal(fixed(prior).train().bits(codes, 1), quiet)
+
+
+def test_untrained_priors_say_what_the_static_tables_say() -> None:
+    for kind, grid in (("pixelcnn", (4, 4)), ("wavenet", (9,))):
+        model = codec(kind)
+        prior = build_prior(kind, CONFIGS[kind], model)
         prior.start_from(model)
-        for quality in range(1, model.qualities + 1):
-            codes = random_codes(model.codebook_sizes(quality), *grid)
-            symbols = codes[0].flatten(1).numpy()
+        for quality, sizes in enumerate(SIZES, 1):
+            codes = random_codes(sizes, *grid)
             with torch.no_grad():
                 bits = float(prior.bits(codes, quality).double().sum())
-            assert bits == pytest.approx(ideal_bits(symbols, model.static_frequencies(quality)), rel=1e-5)
+            assert bits == pytest.approx(
+                ideal_bits(codes[0].flatten(1).numpy(), model.static_frequencies(quality)), rel=1e-5
+            )
+
+
+@pytest.mark.parametrize("code_dim", [2, 4, 6])
+def test_codes_begin_as_alike_as_the_entries_of_their_codebook(code_dim: int) -> None:
+    model = small_model()
+    entries = torch.randn(16, 1, generator=torch.Generator().manual_seed(0)) * torch.tensor([[3.0, 4.0, 0.0, 1.0]])
+    model.quantizer.codebook.copy_(entries + 7)  # on a line
+    prior = build_prior("pixelcnn", CONFIGS["pixelcnn"] | {"code_dim": code_dim}, model)
+    prior.start_from(model)
+    vectors = prior.groups.codes.vectors.detach()[:, : min(4, code_dim)]
+    wanted, found = torch.cdist(entries, entries), torch.cdist(vectors, vectors)
+    torch.testing.assert_close(found / found.mean(), wanted / wanted.mean(), rtol=1e-3, atol=1e-3)
+    assert float(vectors.square().mean()) == pytest.approx(1, rel=1e-4)
 
 
 def test_a_pattern_is_learnt_to_the_last_bit() -> None:
@@ -142,19 +264,21 @@ def test_a_pattern_is_learnt_to_the_last_bit() -> None:
     row, column = torch.meshgrid(torch.arange(6), torch.arange(6), indexing="ij")
     first = (3 * row + column * column + row // 3) % 7
     codes = torch.stack([first, (5 * first + 2 * row) % 4])[None]
-    prior = CodePrior(PixelCNNConfig(codebook_sizes=((7, 4),), width=16, layers=3, head_width=16, code_dim=8))
-    optimizer = torch.optim.Adam(prior.parameters(), lr=0.03)
-    for _ in range(45):
+    config = {"width": 16, "layers": 3, "head_width": 16, "code_dim": 8}
+    prior = build_prior("pixelcnn", config, codec("pixelcnn", ((7, 4),)))
+    optimizer = torch.optim.Adam(prior.parameters(), lr=0.02)
+    for _ in range(60):
         optimizer.zero_grad()
         prior.bits(codes, 1).mean().backward()
         optimizer.step()
     with torch.no_grad():
         assert float(prior.bits(codes, 1).mean()) < 0.01
+    assert float(fixed(prior).bits(codes, 1).mean()) < 0.01
 
 
 def test_every_weight_is_trained_whatever_the_step() -> None:
     """As processes that train together need it."""
-    for prior, grid in ((pixelcnn(), (4, 4)), (wavenet(), (12,))):
+    for prior, grid in ((draw("pixelcnn"), (4, 4)), (draw("wavenet"), (12,))):
         for quality in (1, 2):
             prior.zero_grad()
             prior.bits(random_codes(SIZES[quality - 1], *grid), quality).mean().backward()
@@ -163,17 +287,51 @@ def test_every_weight_is_trained_whatever_the_step() -> None:
 
 def test_a_hundred_groups_of_eight_qualities_stay_affordable() -> None:
     sizes = tuple((256,) * groups for groups in (60, 65, 81, 98, 104, 108, 108, 108))
-    with torch.device("meta"):
-        prior = CodePrior(PixelCNNConfig(codebook_sizes=sizes))
+    prior = build_prior("pixelcnn", {}, codec("pixelcnn", sizes))
     assert sum(p.numel() for p in prior.parameters()) < 8e6
 
 
-def test_equal_configs_are_interchangeable_and_others_are_refused() -> None:
-    prior = pixelcnn()
-    copy = build_prior("pixelcnn", config_to_dict(prior.config))
-    assert copy.config == prior.config
-    copy.load_state_dict(prior.state_dict())
-    with pytest.raises(CheckpointError, match="odd"):
-        build_prior("pixelcnn", {"codebook_sizes": [[4]], "kernel_size": 4})
-    with pytest.raises(CheckpointError, match="'tree'"):
-        build_prior("tree", {})
+def small_model() -> ImageVQVAE:
+    torch.manual_seed(1)
+    config = ImageVQVAEConfig(widths=(8, 8), residual_layers=1, residual_width=4, codebook_size=16, codebook_dim=4)
+    return ImageVQVAE(config).eval()
+
+
+def test_a_prior_travels_in_the_file_of_its_model(tmp_path: Any) -> None:
+    model = small_model()
+    prior = build_prior("pixelcnn", CONFIGS["pixelcnn"], model)
+    prior.start_from(model)
+    torch.nn.init.normal_(prior.groups.choose.weight)
+    model.attach_prior(prior)
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, model, name="tiny", training={}, figures={}, weights="float16")
+    loaded = load_checkpoint(path).model
+    codes = random_codes((16,), 9, 9)
+    assert loaded.prior is not None
+    assert config_to_dict(loaded.prior.config) == config_to_dict(prior.config)
+    assert torch.equal(loaded.prior.bits(codes, 1), prior.bits(codes, 1))
+
+
+def test_priors_are_for_models_of_their_medium(image_model: ImageModel, audio_model: AudioModel) -> None:
+    assert isinstance(build_prior(DEFAULT_PRIORS[image_model.kind], {}, image_model), PixelCNNPrior)
+    assert isinstance(build_prior(DEFAULT_PRIORS[audio_model.kind], {}, audio_model), WaveNetPrior)
+    with pytest.raises(CheckpointError, match="audio-vqvae: it is for image models"):
+        build_prior("pixelcnn", {}, audio_model)
+    with pytest.raises(CheckpointError, match="image-vqvae: it is for audio models"):
+        build_prior("wavenet", {}, image_model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "said"),
+    [
+        ("pixelcnn", {"kernel_size": 4}, "odd"),
+        ("pixelcnn", {"block": 0}, "block is 0"),
+        ("pixelcnn", {"layers": 0}, "layers is 0"),
+        ("wavenet", {"dilations": []}, "no past"),
+        ("wavenet", {"skip_width": 0}, "skip_width is 0"),
+        ("wavenet", {"dropout": 1.0}, "dropout is 1"),
+    ],
+)
+def test_configs_that_make_no_network_are_refused(kind: str, config: dict[str, Any], said: str) -> None:
+    with pytest.raises(CheckpointError, match=said):
+        build_prior(kind, config, codec(kind))

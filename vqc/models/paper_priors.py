@@ -43,7 +43,7 @@ class PixelCNNConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self.block, self.width, self.layers, self.head_width, self.code_dim, dropout=self.dropout)
+        _check(self, "block", "width", "layers", "head_width", "code_dim")
         if any(size < 3 or size % 2 == 0 for size in (self.kernel_size, self.first_kernel_size)):
             raise ValueError(f"kernels are {self.first_kernel_size} and {self.kernel_size} wide, not odd and above 1")
 
@@ -62,16 +62,17 @@ class WaveNetConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self.block, self.width, self.skip_width, self.head_width, self.code_dim, dropout=self.dropout)
+        _check(self, "block", "width", "skip_width", "head_width", "code_dim")
         if self.kernel_size < 2 or not self.dilations or min(self.dilations) < 1:
             raise ValueError(f"kernel size {self.kernel_size} and dilations {self.dilations} see no past")
 
 
-def _check(*sizes: int, dropout: float) -> None:
-    if min(sizes) < 1:
-        raise ValueError(f"a size is {min(sizes)}; each must be at least 1")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; it must be at least 0 and below 1")
+def _check(config: PixelCNNConfig | WaveNetConfig, *sizes: str) -> None:
+    for name in sizes:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} is {getattr(config, name)}; it must be at least 1")
+    if not 0 <= config.dropout < 1:
+        raise ValueError(f"dropout is {config.dropout}; it must be at least 0 and below 1")
 
 
 class BlockPrior(CodePrior):
@@ -101,22 +102,19 @@ class BlockPrior(CodePrior):
         """The masked network and how wide its context is."""
 
     def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
-        """Every code of int64 [B, G, ...] once, in the order of coding; see `CodePrior.parts`.
+        """See `CodePrior.parts`. A prior that trains must be given all codes, and has another order: `parallel`."""
+        return (self.stepwise if self.fixed else self.parallel)(codes, quality, chosen)
 
-        In float all codes must be there, and a part holds a group at all positions. Once fixed it holds a group at one
-        position of every block.
-        """
-        at_once = self._parallel if not self.fixed else self._stepwise
-        return at_once(codes, quality, chosen)
-
-    def _parallel(self, codes: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
+    def parallel(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+        """When all codes are there: one group after the other, each at all positions of the blocks."""
         flat = codes.view(-1)
         for blocks in _cut(codes, self.config.block, self.together, chosen):
             features = self.groups.features(flat[blocks.groups.movedim(0, -1)], quality)
             context = self.network(features, quality, blocks.inside)
             yield from self._at(flat, blocks.groups[:, blocks.wanted], context[blocks.wanted], quality)
 
-    def _stepwise(self, codes: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
+    def stepwise(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+        """One position after the other, and its groups in turn, each in all blocks."""
         flat = codes.view(-1)
         for blocks in _cut(codes, self.config.block, self.together, chosen):
             count, *sides = blocks.wanted.shape
