@@ -1,11 +1,12 @@
 """Codes of a whole training set, encoded once and kept on disk for the training of priors.
 
-    <cache>/vqc/codes/<model>-<data>-q<quality>/training.bin     uint16 symbols of all streams, end to end
-                                                training.npy     int64 [N, 2 + axes]: item, values, size of the grid
-                                                validation.bin, validation.npy
+    <cache>/vqc/codes-2/<model>-<data>-q<quality>/training.bin     uint16 codes of all streams, end to end
+                                                  training.npy     int64 [N, 2 + axes]: item, values, size of the grid
+                                                  validation.bin, validation.npy
 
 A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
-encoded with its surroundings (see `vqc/data/spans.py`), in the symbols that the entropy coder sees.
+encoded with its surroundings (see `vqc/data/spans.py`). Codes are as `model.encode` gives them, which is what priors
+predict; symbols for the static tables are made of whole streams.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from vqc.data.spans import Span, all_spans, chunk_core, tile_core
 from vqc.errors import OutputError
 from vqc.models.base import AudioModel, ImageModel
 
+FOLDER = "codes-2"  # in the cache; the first layout held symbols
 PARTS = ("training", "validation")
 _BATCH_VALUES = 1 << 20  # samples or pixel values that the model is given at once, unless one stream has more
 
 Float32Array = NDArray[np.float32]
-Symbols = NDArray[np.uint16]
+Codes = NDArray[np.uint16]
 
 
 class _Data(Protocol):
@@ -75,8 +77,8 @@ class CodeStreams:
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, i: int) -> Symbols:
-        """Symbols uint16 [G, h, w] or [G, T] of a stream."""
+    def __getitem__(self, i: int) -> Codes:
+        """Codes uint16 [G, h, w] or [G, T] of a stream."""
         end, size = int(self._ends[i]), int(self.positions[i]) * self.groups
         return self._data[end - size : end].reshape(self.groups, *self.grids[i].tolist())
 
@@ -100,13 +102,13 @@ def open_codes(
 
     Args:
         model: images are encoded by an image model, recordings by an audio model; is put into evaluation mode.
-        digest: of the model (hex).
+        digest: of the model (hex), without its prior: that makes no difference to its codes.
         progress: called with how many items are encoded and how many there are.
 
     Raises:
         OutputError: the cache cannot be written.
     """
-    folder = user_cache() / "codes" / f"{digest[:12]}-{data.digest[:32]}-q{quality}"
+    folder = user_cache() / FOLDER / f"{digest[:12]}-{data.digest[:32]}-q{quality}"
     groups = len(model.codebook_sizes(quality))
     if (codes := _read(folder, groups)) is not None:
         return codes
@@ -144,9 +146,9 @@ def _write(
         for part, items in zip(PARTS, parts, strict=True):
             index = []
             with (new / f"{part}.bin").open("wb") as file:
-                for stream, symbols in _encoded(model, _streams(model, data, items), quality):
-                    file.write(np.ascontiguousarray(symbols, dtype=np.uint16).data)
-                    index.append((stream.item, stream.values, *symbols.shape[1:]))
+                for stream, codes in _encoded(model, _streams(model, data, items), quality):
+                    file.write(np.ascontiguousarray(codes, dtype=np.uint16).data)
+                    index.append((stream.item, stream.values, *codes.shape[1:]))
                     progress(before + stream.number + 1, total)
             np.save(new / f"{part}.npy", np.array(index, dtype=np.int64))
             before += len(items)
@@ -166,12 +168,12 @@ class _Stream(NamedTuple):
 def _encoded(
     model: ImageModel | AudioModel, streams: Iterator[_Stream], quality: int
 ) -> Iterator[tuple[_Stream, NDArray[np.int64]]]:
-    """Streams with their symbols [G, ...]."""
+    """Streams with their codes [G, ...]."""
     model.eval()
     for batch in _batches(streams):
         signals = torch.from_numpy(np.stack([stream.window for stream in batch])).to(model.static_table.device)
         for stream, codes in zip(batch, model.encode(signals, quality).cpu().numpy(), strict=True):
-            yield stream, model.to_symbols(codes[:, *stream.core])
+            yield stream, codes[:, *stream.core]
 
 
 def _batches(streams: Iterator[_Stream]) -> Iterator[list[_Stream]]:

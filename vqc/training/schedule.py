@@ -21,6 +21,8 @@ class LoopConfig:
     critic_learning_rate: float | None = None  # of the second network; None: the same
     warmup_steps: int = 100
     final_learning_rate_ratio: float = 0.02
+    decay: Literal["cosine", "linear"] = "cosine"  # of the learning rate
+    decay_from: float = 0.0  # share of the run at which it begins
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.99)
     gradient_clip: float = 1.0
@@ -51,6 +53,10 @@ class LoopConfig:
             raise ValueError("ema_decay and betas must be in [0, 1), and weight_decay not negative")
         if self.steps < 0 or (self.minutes is not None and not self.minutes > 0):
             raise ValueError(f"a run of steps {self.steps} and minutes {self.minutes} cannot be")
+        if not 0 <= self.decay_from < 1:
+            raise ValueError(f"decay_from is {self.decay_from}; it must be at least 0 and below 1")
+        if self.decay not in ("cosine", "linear"):
+            raise ValueError(f"decay is {self.decay!r}; it must be cosine or linear")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"precision is {self.precision!r}; it must be auto, float32 or bfloat16")
         if self.compile not in ("auto", "on", "off"):
@@ -58,16 +64,17 @@ class LoopConfig:
 
 
 def learning_rate_at(config: LoopConfig, step: int, seconds: float) -> float:
-    """Linear warm-up, then a cosine from `learning_rate` to its final ratio, over steps or minutes.
+    """Linear warm-up, then from `learning_rate` by a cosine or a line to its final ratio, over steps or minutes.
 
     The warm-up takes a tenth of a run of few steps at most.
     """
     progress = step / max(1, config.steps) if config.minutes is None else seconds / (60 * config.minutes)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    decayed = min(1.0, max(0.0, progress - config.decay_from) / (1 - config.decay_from))
+    left = 1 - decayed if config.decay == "linear" else 0.5 * (1 + math.cos(math.pi * decayed))
     floor = config.final_learning_rate_ratio
     warmup_steps = min(config.warmup_steps, config.steps // 10)
     warmup = min(1.0, (step + 1) / max(1, warmup_steps))
-    return config.learning_rate * warmup * (floor + (1 - floor) * cosine)
+    return config.learning_rate * warmup * (floor + (1 - floor) * left)
 
 
 def is_over(config: LoopConfig, step: int, seconds: float) -> bool:
