@@ -1,0 +1,200 @@
+"""Whether files coded with a learned prior are the same bytes, and decode to the same codes, however they are computed.
+
+    python scripts/portability.py                     every instruction set and number of threads of this machine
+    python scripts/portability.py --python PYTHON     in another environment too, for example one with torch 2.11
+    python scripts/portability.py --float             the counter-example: the same networks in float32
+
+Streams are written once, in this process. Then each setting, in a process of its own, writes the same codes again and
+reads the streams. A mismatch is a stream with other bytes, or one that gives other codes or an error. A GPU is one more
+setting where there is one. The exit code is 1 when there is a mismatch (with --float: when there is none).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vqc.codec.prior_coding import Codes, decode_with_prior, encode_with_prior
+from vqc.data.images import read_image
+from vqc.errors import ContainerError
+from vqc.models.base import CodecModel
+from vqc.models.config import config_to_dict
+from vqc.models.library import load_model
+from vqc.models.prior import CodePrior, Part
+from vqc.models.prior_registry import build_prior
+from vqc.nn.integer import ONE, unfixed
+
+SAMPLES = Path(__file__).parents[1] / "examples"
+# what oneDNN, torch's own kernels and MKL may use
+ISAS = {
+    "SSE 4.1": ("SSE41", "default", "SSE4_2"),
+    "AVX2": ("AVX2", "avx2", "AVX2"),
+    "AVX-512": ("AVX512_CORE", "avx512", "AVX512"),
+}
+QUALITIES = {"photo": (1, 5, 8), "speech": (1, 5, 8), "cifar10": (1,)}
+
+
+class Setting(NamedTuple):
+    """One way to compute."""
+
+    python: str
+    isa: str
+    threads: int
+    device: str = "cpu"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        onednn, aten, mkl = ISAS[self.isa]
+        return {
+            "ONEDNN_MAX_CPU_ISA": onednn,
+            "ATEN_CPU_CAPABILITY": aten,
+            "MKL_ENABLE_INSTRUCTIONS": mkl,
+            "OMP_NUM_THREADS": str(self.threads),
+        }
+
+
+class Outcome(NamedTuple):
+    """What one setting gave."""
+
+    torch: str
+    capability: str  # what torch's kernels really used
+    mismatches: dict[str, int]  # by model
+    streams: dict[str, int]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", action="append", default=[], help="another interpreter to try as well")
+    parser.add_argument("--float", action="store_true", help="use float priors, which break")
+    parser.add_argument("--models", default=",".join(QUALITIES))
+    parser.add_argument("--work", help=argparse.SUPPRESS)
+    parser.add_argument("--device", default="cpu", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.work:
+        print(json.dumps(try_streams(Path(arguments.work), arguments.float, arguments.device)))
+        return 0
+    models = arguments.models.split(",")
+    with tempfile.TemporaryDirectory() as folder:
+        write_streams(Path(folder), models, arguments.float)
+        failures = 0
+        print(
+            f"{'torch':14}{'kernels':10}{'asked for':10}{'threads':8}{'device':8}" + "".join(f"{m:>13}" for m in models)
+        )
+        for setting in settings(arguments.python):
+            outcome = run(setting, Path(folder), arguments.float)
+            if outcome is None:
+                print(
+                    f"{'':24}{setting.isa:10}{setting.threads:<8}{setting.device:8}   this processor has no such instructions"
+                )
+                continue
+            failures += sum(outcome.mismatches.values())
+            cells = (f"{outcome.mismatches[m]:>5} of {outcome.streams[m]:>3}" for m in models)
+            shown = f"{outcome.torch:14}{outcome.capability:10}{setting.isa:10}{setting.threads:<8}{setting.device:8}"
+            print(shown + "".join(f"{cell:>13}" for cell in cells), flush=True)
+    print(f"{failures} mismatches{' (float priors, the counter-example)' if arguments.float else ''}")
+    return int((failures == 0) == arguments.float)
+
+
+def settings(others: Sequence[str]) -> Iterator[Setting]:
+    """All ways to compute that this machine may have."""
+    for python in (sys.executable, *others):
+        for isa in ISAS:
+            for threads in (1, 2):
+                yield Setting(python, isa, threads)
+    if torch.cuda.is_available():
+        yield Setting(sys.executable, "AVX2", 2, "cuda")
+
+
+def run(setting: Setting, folder: Path, floats: bool) -> Outcome | None:
+    """Try all streams in a process of its own; None when the processor refuses its instructions."""
+    command = [setting.python, __file__, "--work", str(folder), "--device", setting.device, *["--float"] * floats]
+    done = subprocess.run(command, env=os.environ | setting.variables, stdout=subprocess.PIPE, text=True)
+    if done.returncode == -signal.SIGILL:
+        return None
+    done.check_returncode()
+    return Outcome(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def write_streams(folder: Path, models: Sequence[str], floats: bool) -> None:
+    """The reference: codes and streams of the samples, at several qualities, alone and several in one batch."""
+    for name in models:
+        model = load_model(name).model
+        for quality in QUALITIES.get(name.removesuffix("-test"), (1,)):
+            codes = sample_codes(model, quality)
+            for items in (1, 2):
+                batch = np.concatenate([np.roll(codes, i, -1) for i in range(items)])
+                stream = encode_with_prior(prior_of(name, floats, "cpu"), batch, quality)
+                np.savez(folder / f"{name}-{quality}-{items}.npz", codes=batch, stream=np.frombuffer(stream, np.uint8))
+
+
+def try_streams(folder: Path, floats: bool, device: str) -> dict[str, object]:
+    """Write and read every stream of a folder; see `Outcome`."""
+    mismatches, streams = dict[str, int](), dict[str, int]()
+    for path in sorted(folder.glob("*.npz")):
+        name, quality, _ = path.stem.rsplit("-", 2)
+        reference = np.load(path)
+        prior = prior_of(name, floats, device)
+        codes, stream = reference["codes"], reference["stream"].tobytes()
+        same = encode_with_prior(prior, codes, int(quality)) == stream
+        try:
+            same = same and np.array_equal(decode_with_prior(prior, stream, codes.shape, int(quality)), codes)
+        except ContainerError:
+            same = False
+        streams[name] = streams.get(name, 0) + 1
+        mismatches[name] = mismatches.get(name, 0) + (not same)
+    capability = torch.backends.cpu.get_cpu_capability()
+    return Outcome(torch.__version__, capability, mismatches, streams)._asdict()
+
+
+@torch.inference_mode()
+def sample_codes(model: CodecModel, quality: int) -> Codes:
+    """Codes [1, G, ...] of the sample photo or recording, cut to some seconds of work."""
+    if model.media == "image":
+        pixels = read_image(SAMPLES / "photo.jpg").pixels[:160, :240]
+        signal = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
+    else:
+        import soundfile
+
+        waveform = soundfile.read(SAMPLES / "speech.flac", dtype="float32")[0][: 24 * model.hop_length]
+        signal = torch.from_numpy(waveform)[None]
+    return model.encode(signal, quality).numpy().astype(np.uint16)
+
+
+@cache
+def prior_of(name: str, floats: bool, device: str) -> CodePrior | FloatPrior:
+    """The prior of a model, or a float32 network with the same weights in its place."""
+    model = load_model(name, device).model
+    assert model.prior is not None, f"{name} has no prior"
+    return FloatPrior(model, model.prior) if floats else model.prior
+
+
+class FloatPrior:
+    """What every other codec does: float32 logits, rounded at the very end."""
+
+    fixed = True
+
+    def __init__(self, model: CodecModel, fixed: CodePrior) -> None:
+        self.prior = build_prior(fixed.kind, config_to_dict(fixed.config), model).eval()
+        self.prior.load_state_dict(unfixed(fixed, self.prior))
+        self.prior.prepare(model)
+        self.buffers = fixed.buffers
+
+    def parts(self, codes: torch.Tensor, quality: int) -> Iterator[Part]:
+        for index, logits in self.prior.parts(codes, quality):
+            yield Part(index, torch.round(logits.double() * ONE))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
