@@ -32,6 +32,7 @@ from vqc.errors import ContainerError
 from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.library import load_model
+from vqc.models.paper_priors import BlockPrior
 from vqc.models.prior import CodePrior, Part
 from vqc.models.prior_registry import build_prior
 from vqc.nn.integer import ONE, unfixed
@@ -95,9 +96,8 @@ def main() -> int:
         for setting in settings(arguments.python):
             outcome = run(setting, Path(folder), arguments.float)
             if outcome is None:
-                print(
-                    f"{'':24}{setting.isa:10}{setting.threads:<8}{setting.device:8}   this processor has no such instructions"
-                )
+                shown = f"{'':24}{setting.isa:10}{setting.threads:<8}{setting.device:8}"
+                print(f"{shown}   not on this processor", flush=True)
                 continue
             failures += sum(outcome.mismatches.values())
             cells = (f"{outcome.mismatches[m]:>5} of {outcome.streams[m]:>3}" for m in models)
@@ -192,7 +192,8 @@ class FloatPrior:
         self.buffers = fixed.buffers
 
     def parts(self, codes: torch.Tensor, quality: int) -> Iterator[Part]:
-        for index, logits in self.prior.parts(codes, quality):
+        parts = self.prior.stepwise if isinstance(self.prior, BlockPrior) else self.prior.parts
+        for index, logits in parts(codes, quality):
             yield Part(index, torch.round(logits.double() * ONE))
 
 

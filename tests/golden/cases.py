@@ -1,8 +1,8 @@
 """What the golden files hold, and how fixed codes go through the real codecs.
 
 For each model there is NAME.safetensors. For each case there is CASE.npz with what goes in (a picture, or a waveform of
-which only the silences matter), the codes that the encoder is made to give, and what comes out; and the two files
-CASE.none.vqc and CASE.static.vqc. Codes are fixed and not computed, because float networks may differ between CPUs.
+which only the silences matter), the codes that the encoder is made to give, and what comes out; and a file for each
+entropy mode, CASE.MODE.vqc. Codes are fixed and not computed, because float networks may differ between CPUs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from vqc.models.base import AudioModel
 from vqc.models.checkpoint import load_checkpoint
 
 FOLDER = Path(__file__).parent
-ENTROPIES = ("none", "static")
 Codec = ImageCodec | AudioCodec
 Array = np.ndarray
 
@@ -46,6 +45,11 @@ class Case(NamedTuple):
     silent: int | None = None  # a channel without sound
     mid_side: bool = False
 
+    @property
+    def entropies(self) -> tuple[str, ...]:
+        """The modes in which there are files."""
+        return ("prior",) if self.model.endswith("-prior") else ("none", "static")
+
 
 CASES = {
     "image-colour": Case("image", height=21, width=34),
@@ -62,6 +66,12 @@ CASES = {
     "audio-two-chunks": Case("audio", samples=4150, sample_rate=1000, channels=1),
     "speech-low": Case("speech", quality=1, samples=6000, sample_rate=16_000, channels=1),
     "speech-high": Case("speech", quality=2, samples=6000, sample_rate=16_000, channels=1),
+    "image-prior": Case("image-prior", height=45, width=70),
+    "photo-prior-low": Case("photo-prior", quality=1, height=200, width=300),
+    "photo-prior-high": Case("photo-prior", quality=2, height=200, width=300),
+    "audio-prior": Case("audio-prior", samples=3000, sample_rate=8000, channels=2),
+    "speech-prior-low": Case("speech-prior", quality=1, samples=30_000, sample_rate=16_000, channels=1),
+    "speech-prior-high": Case("speech-prior", quality=2, samples=20_000, sample_rate=16_000, channels=1),
 }
 
 

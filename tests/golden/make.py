@@ -2,16 +2,18 @@
 
     cd tests && python -m golden.make
 
-Running this again replaces history. A change of the format needs a new format version, and new files beside these.
+Makes what is missing; what is there is history. A change of the format needs a new format version, and new files
+beside these.
 """
 
 from __future__ import annotations
+
+import copy
 
 import numpy as np
 import torch
 from golden.cases import (
     CASES,
-    ENTROPIES,
     FOLDER,
     Array,
     Case,
@@ -30,6 +32,8 @@ from vqc.models.base import CodecModel
 from vqc.models.checkpoint import save_checkpoint
 from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
 from vqc.models.photo import PhotoConfig, PhotoModel
+from vqc.models.prior import CodePrior
+from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
 from vqc.models.speech import SpeechConfig, SpeechModel
 
 VQVAE = {"widths": (6, 6), "residual_layers": 1, "residual_width": 4, "codebook_size": 24, "codebook_dim": 4}
@@ -54,6 +58,19 @@ SPEECH = SpeechConfig(
     first_waveform_quality=2,
     default_quality=1,
 )
+PRIORS = {
+    "photo": {"slices": [[1, 2], [2]], "width": 8, "head_width": 6, "neighbour_width": 4, "means_width": 8},
+    "speech": {
+        "envelope_slices": [[2], [1, 1]],
+        "waveform_slices": [[1, 3]],
+        "width": 8,
+        "fine_width": 6,
+        "head_width": 6,
+        "neighbour_width": 4,
+    },
+    "pixelcnn": {"width": 6, "layers": 2, "head_width": 6, "code_dim": 4},
+    "wavenet": {"width": 6, "skip_width": 6, "dilations": [1, 2], "head_width": 6, "code_dim": 4, "block": 64},
+}
 # Random numbers of this size take the place of what is zero or regular in an untrained model.
 DISTURBANCE = {"codebook": 1.0, "basis": 0.002, "klt": 0.1, "klt_mean": 0.5}
 
@@ -66,13 +83,19 @@ def main() -> None:
         "photo": draw_photo_model(),
         "speech": SpeechModel(SPEECH),
     }
+    models |= {f"{name}-prior": copy.deepcopy(model) for name, model in models.items()}
     for name, model in models.items():
         disturb(model)
         model.set_static_table(draw_table(model))
+        if name.endswith("-prior"):
+            model.attach_prior(draw_prior(model))
+        if FOLDER.joinpath(f"{name}.safetensors").exists():
+            continue
         described = {"name": f"golden-{name}", "training": {}, "figures": {}}
         save_checkpoint(FOLDER / f"{name}.safetensors", model, **described, weights="float16")
     for name, case in CASES.items():
-        make_case(name, case)
+        if not FOLDER.joinpath(f"{name}.npz").exists():
+            make_case(name, case)
 
 
 def draw_photo_model() -> PhotoModel:
@@ -90,6 +113,18 @@ def disturb(model: CodecModel) -> None:
             tensor.copy_(torch.randn(tensor.shape) * DISTURBANCE.get(word, 0.1))
 
 
+@torch.no_grad()
+def draw_prior(model: CodecModel) -> CodePrior:
+    """A small prior with random weights, which are not so large that all codes but one would be all but impossible."""
+    kind = DEFAULT_PRIORS[model.kind]
+    prior = build_prior(kind, PRIORS[kind], model)
+    prior.start_from(model)
+    for name, parameter in prior.named_parameters():
+        if "table" not in name:
+            parameter.add_(0.05 * torch.randn(parameter.shape))
+    return prior
+
+
 def draw_table(model: CodecModel) -> Array:
     """Skewed tables, another one for each quality and group."""
     rng = np.random.default_rng(7)
@@ -105,7 +140,7 @@ def make_case(name: str, case: Case) -> None:
     codec, rng = codec_of(case.model), np.random.default_rng(len(name))
     source = draw_picture(case, rng) if case.height else draw_waveform(case)
     codes = draw_codes(codec, case, rng)
-    for entropy in ENTROPIES:
+    for entropy in case.entropies:
         data = compress(codec, case, source, codes, entropy)
         FOLDER.joinpath(f"{name}.{entropy}.vqc").write_bytes(data)
     restored = decompress(codec, data)
