@@ -287,6 +287,9 @@ def test_the_learning_rate_warms_up_and_falls_to_its_floor() -> None:
     assert rates[-1] == pytest.approx(0.1)
     timed = LoopConfig(minutes=2, learning_rate=1.0, warmup_steps=0, final_learning_rate_ratio=0.0)
     assert learning_rate_at(timed, 5, 60.0) == pytest.approx(0.5)
+    late = LoopConfig(minutes=2, learning_rate=1.0, final_learning_rate_ratio=0.2, decay="linear", decay_from=0.4)
+    rates = [learning_rate_at(late, 1000, 120 * share) for share in (0, 0.4, 0.7, 1, 1.2)]
+    assert rates == pytest.approx([1, 1, 0.6, 0.2, 0.2])
 
 
 @pytest.mark.parametrize(
@@ -297,6 +300,8 @@ def test_the_learning_rate_warms_up_and_falls_to_its_floor() -> None:
         {"validate_steps": 0},
         {"minutes": 0.0},
         {"steps": -1},
+        {"decay": "exponential"},
+        {"decay_from": 1.0},
         {"precision": "float16"},
         {"compile": "yes"},
     ],

@@ -10,23 +10,24 @@ import pytest
 
 from vqc.cli.training import toml
 from vqc.errors import OptionError
-from vqc.models.paper_priors import PRIOR_KINDS
 from vqc.training.recipe import recipe_of
-from vqc.training.settings import PRESETS, parse_override, parse_time, preset_names, read_preset, resolve
-
-SIZES = [[4, 4], [8]]  # of the codes that a prior is for: which no preset can know
+from vqc.training.settings import PRESETS, PRIORS, parse_override, parse_time, preset_names, read_preset, resolve
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_resolves_and_says_only_what_differs_from_the_defaults(name: str) -> None:
     tables = read_preset(name)
-    of_codec = [f"model.codebook_sizes={SIZES}"] if tables["kind"] in PRIOR_KINDS else []
-    settings = resolve(tables, of_codec)
-    plain = resolve({"kind": tables["kind"]}, of_codec)
+    settings, plain = resolve(tables), resolve({"kind": tables["kind"]})
     for section in ("model", "task", "loop"):
         for key in tables.get(section, {}):
             assert getattr(getattr(settings, section), key) != getattr(getattr(plain, section), key), key
-    recipe_of(settings.kind).build(settings)
+    recipe = recipe_of(settings.kind)
+    if settings.kind not in PRIORS:  # which need the codec that they are for
+        recipe.build(settings)
+
+
+def test_there_is_a_preset_for_every_kind_of_prior() -> None:
+    assert {read_preset(kind)["kind"] for kind in PRIORS} == set(PRIORS)
 
 
 def test_the_record_of_a_run_resolves_to_the_same_settings(tmp_path: Path) -> None:

@@ -36,10 +36,7 @@ SetOption = Annotated[
 ]
 RunOption = Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="Run folder. [default: runs/PRESET]")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")]
-StartOption = Annotated[
-    str | None,
-    typer.Option("--start-from", metavar="MODEL", help="Begin with the weights of a model instead of nothing."),
-]
+WARM_START = "Begin with the weights of a model instead of nothing."
 StepsOption = Annotated[int | None, typer.Option("--steps", metavar="N", min=1, help="Stop after so many steps.")]
 TimeOption = Annotated[
     str | None, typer.Option("--time", metavar="TIME", help="Training time, such as 30m or 2h; the schedule fits it.")
@@ -47,7 +44,6 @@ TimeOption = Annotated[
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Model file. [default: RUN/model.safetensors]")
 ]
-NameOption = Annotated[str | None, typer.Option("--name", help="Name of the model. [default: the output's, or PRESET]")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads to train with.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of all random choices.")]
 AddOption = Annotated[
@@ -59,9 +55,12 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show size, cost, 
 
 def command_for(media: Literal["image", "audio", "prior"], what: str) -> Callable[..., None]:
     """The command that trains a codec of a medium, or a prior."""
+    prior = media == "prior"
     of_prior = typer.Option(
-        "--model", "-m", metavar="MODEL", hidden=media != "prior", help="Trained codec whose codes are modelled."
+        "--model", "-m", metavar="MODEL", hidden=not prior, help="Trained codec whose codes are modelled."
     )
+    own_name = "that of MODEL" if prior else "the output's, or PRESET"
+    other = "Begin with the prior of a model, or of a run folder." if prior else WARM_START
 
     def command(
         model: Annotated[str | None, of_prior] = None,
@@ -71,11 +70,11 @@ def command_for(media: Literal["image", "audio", "prior"], what: str) -> Callabl
         overrides: SetOption = None,
         run: RunOption = None,
         resume: ResumeOption = False,
-        start: StartOption = None,
+        start: Annotated[str | None, typer.Option("--start-from", metavar="MODEL", help=other)] = None,
         steps: StepsOption = None,
         time: TimeOption = None,
         output: OutputOption = None,
-        name: NameOption = None,
+        name: Annotated[str | None, typer.Option("--name", help=f"Name of the model. [default: {own_name}]")] = None,
         add: AddOption = False,
         device: DeviceOption = "auto",
         threads: ThreadsOption = None,
@@ -130,8 +129,6 @@ def check(request: "Request") -> None:
         raise OptionError("--resume needs --run-dir with the folder of the run to go on with")
     if request.resume and (request.preset or request.start):
         raise OptionError("--resume goes on with the settings of the run; leave out --preset and --start-from")
-    if request.add and request.media == "prior":
-        raise OptionError("--add is for codecs; a prior is used from its run folder")
     if request.output is not None:
         if request.output.suffix != ".safetensors":
             raise OptionError(f"a model file ends in .safetensors, {request.output} does not")
@@ -164,7 +161,7 @@ train.command("audio", epilog="Example: vqc train audio --data LibriSpeech --tim
     command_for("audio", "an audio codec on a folder of recordings or a named set")
 )
 train.command("prior", epilog="Example: vqc train prior -m photo --data PHOTOS --time 2h", no_args_is_help=True)(
-    command_for("prior", "a prior, which tells the likely codes of a trained codec from the unlikely")
+    command_for("prior", "a prior for a trained codec: it tells likely codes, so that files become smaller")
 )
 
 

@@ -54,6 +54,7 @@ FIGURES: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "snr": ("SNR", "{:.2f} dB".format),
     "mel": ("mel distance", short),
     "bits_per_code": ("bits per code", "{:.3f}".format),
+    "saving_percent": ("saved", "{:.1f} %".format),
     "perplexity": ("perplexity", "{:,.0f}".format),
     "used": ("codes in use", lambda share: f"{100 * share:.0f} %"),
     "lr": ("learning rate", "{:.2g}".format),

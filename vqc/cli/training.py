@@ -15,6 +15,7 @@ from vqc.cli.progress import ProgressBar
 from vqc.errors import OptionError, OutputError, TrainingError
 
 if TYPE_CHECKING:
+    from vqc.models.info import ModelInfo
     from vqc.training.distributed import Ranks
     from vqc.training.estimate import Estimate, StepTime
     from vqc.training.protocols import Observer
@@ -80,20 +81,19 @@ def new_run(request: Request) -> Run:
 
     preset = request.preset or default_preset(request)
     tables = read_preset(preset)
+    name = request.name or (request.output.stem if request.output else Path(preset).stem)
     if request.media == "prior":
-        tables = for_codes_of(request.model, tables)
+        codec = find_by_name(request.model)
+        tables = for_codes_of(codec, tables)
+        name = request.name or codec.name
     settings = resolve(tables, request.overrides, where=f"the preset {preset}")
     check_media(settings, request)
     folder = request.folder or Path("runs") / Path(preset).stem
-    name = request.name or (request.output.stem if request.output else Path(preset).stem)
     if exists(folder) and not request.dry_run:
         raise OutputError(f"{folder} holds a run already; add --resume to go on with it, or choose another --run-dir")
     if request.add:
         refuse_taken(name, replace=request.force)
-    start = request.start
-    if start and request.media != "prior":
-        start = str(find_by_name(start).path)
-    return Run(folder=folder, name=name, settings=settings, sources=request.data, start=start)
+    return Run(folder=folder, name=name, settings=settings, sources=request.data, start=start_of(request))
 
 
 def resumed_run(request: Request) -> Run:
@@ -111,22 +111,31 @@ def default_preset(request: Request) -> str:
     if request.media != "prior":
         return DEFAULT_PRESETS[request.media]
     from vqc.models.library import find_by_name
-    from vqc.models.paper_priors import DEFAULT_PRIORS
+    from vqc.models.prior_registry import DEFAULT_PRIORS
+    from vqc.training.settings import PRIORS
 
-    return DEFAULT_PRIORS[find_by_name(request.model).media]
+    kind = DEFAULT_PRIORS[find_by_name(request.model).kind]
+    return next(preset for preset, of_prior in PRIORS.items() if of_prior == kind)
 
 
-def for_codes_of(name: str, tables: Mapping[str, Any]) -> dict[str, Any]:
+def for_codes_of(codec: ModelInfo, tables: Mapping[str, Any]) -> dict[str, Any]:
     """A preset of a prior, made out for the codes of a trained model."""
-    from vqc.models.library import load_model
+    from vqc.training.prior_export import codec_digest
+    from vqc.training.settings import PRIORS
 
-    codec, info = load_model(name)
-    sizes = [codec.codebook_sizes(q + 1) for q in range(codec.qualities)]
-    return {
-        **tables,
-        "model": {**tables.get("model", {}), "codebook_sizes": sizes},
-        "task": {**tables.get("task", {}), "codec": str(info.path.resolve())},
-    }
+    if tables.get("kind") not in PRIORS:
+        return dict(tables)  # which `check_media` refuses
+    of_codec = {"codec": str(codec.path.resolve()), "codec_digest": codec_digest(codec.path)}
+    return {**tables, "task": {**tables.get("task", {}), **of_codec}}
+
+
+def start_of(request: Request) -> str:
+    """The model file, or for a prior also the run folder, whose weights a run begins with; empty for none."""
+    from vqc.models.library import find_by_name
+
+    if not request.start or (request.media == "prior" and Path(request.start).is_dir()):
+        return request.start and str(Path(request.start).resolve())
+    return str(find_by_name(request.start).path)
 
 
 def check_media(settings: Settings, request: Request) -> None:
@@ -140,10 +149,10 @@ def check_media(settings: Settings, request: Request) -> None:
 
 def media_of(kind: str) -> str:
     """image, audio or prior."""
-    from vqc.models.paper_priors import PRIOR_KINDS
     from vqc.models.registry import model_classes
+    from vqc.training.settings import PRIORS
 
-    return "prior" if kind in PRIOR_KINDS else model_classes(kind)[1].media
+    return "prior" if kind in PRIORS else model_classes(kind)[1].media
 
 
 def open_data(run: Run, request: Request, *, show: bool) -> Any:
@@ -205,7 +214,7 @@ def finish(run: Run, pack: Any, trained: Trained, request: Request) -> None:
         from vqc.models.library import add_model
 
         path = add_model(path, replace=request.force).path
-    report(run, path, trained.digest, trained.figures, request.media, json=request.json, quiet=request.quiet)
+    report(run, path, trained.digest, trained.figures, pack.media, json=request.json, quiet=request.quiet)
 
 
 def draw_figures(run: Run, pack: Any, model_file: Path) -> None:
@@ -223,23 +232,20 @@ def report(
     run: Run, path: Path, digest: str, figures: Mapping[str, Any], media: str, *, json: bool, quiet: bool
 ) -> None:
     """What a finished model is, on stdout."""
+    from vqc.models.library import user_folder
+
     if json:
         print_json({"model": str(path), "name": run.name, "digest": digest, "figures": dict(figures)})
         return
     if quiet:
         return
-    fields = {"model": str(path)}
-    if digest:
-        fields["digest"] = digest[:SHORT_DIGEST]
+    fields = {"model": str(path), "digest": digest[:SHORT_DIGEST]}
     fields |= {name.replace("_", " "): in_words(row) for name, row in figures.items()}
-    if media != "prior":
-        from vqc.models.library import user_folder
-
-        sample = "photo.png" if media == "image" else "speech.wav"
-        known = path.parent == user_folder()
-        fields["use it"] = f"vqc compress {sample} -m {run.name if known else path}"
-        if not known:
-            fields["keep it"] = f"vqc models add {path}"
+    sample = "photo.png" if media == "image" else "speech.wav"
+    known = path.parent == user_folder()
+    fields["use it"] = f"vqc compress {sample} -m {run.name if known else path}"
+    if not known:
+        fields["keep it"] = f"vqc models add {path}"
     print_fields(fields)
 
 
@@ -330,11 +336,12 @@ def macs(count: float) -> str:
 
 def export_run(folder: Path, output: Path | None, *, force: bool, json: bool, quiet: bool) -> None:
     """The body of `vqc train export`."""
-    from vqc.training.session import export, read_run
+    from vqc.training.session import MODEL_FILE, export, read_run
 
     run = read_run(folder)
-    path = output or folder / run.recipe.model_file
+    path = output or folder / MODEL_FILE
     if path.exists() and not force:
         raise OutputError(f"{path} exists; give --force to replace it")
-    path, digest, figures = export(run, run.open_data(), path)
-    report(run, path, digest, figures, media_of(run.settings.kind), json=json, quiet=quiet)
+    pack = run.open_data()
+    path, digest, figures = export(run, pack, path)
+    report(run, path, digest, figures, pack.media, json=json, quiet=quiet)

@@ -52,6 +52,10 @@ class Exact(nn.Module):
     def _prove(self) -> None:
         """What this module itself has to prove of its integers."""
 
+    def _unit_of(self, name: str) -> float:
+        """What one stands for in a number that was a parameter before `fix`."""
+        return 1 / ONE
+
     @property
     def dtype(self) -> torch.dtype:
         """Of activations."""
@@ -94,8 +98,8 @@ class ExactLinear(Exact):
         weight, bias = self.weight[outputs, inputs], self.bias[quality - 1, outputs]
         if not self.fixed:
             return self.saturate(F.linear(x, weight, bias))
-        sums = torch.addmm(bias, x.flatten(0, -2), weight.T).view(*x.shape[:-1], -1)
-        return self.saturate(torch.floor(sums * self.unit + 0.5))
+        sums = torch.addmm(bias + 0.5 / self.unit, x.flatten(0, -2), weight.T)
+        return sums.mul_(self.unit).floor_().clamp_(-LARGEST, LARGEST).view(*x.shape[:-1], -1)
 
     def _fix(self) -> None:
         weight, bias = self.weight.detach().double(), self.bias.detach().double()
@@ -117,6 +121,20 @@ class ExactLinear(Exact):
     def unit(self) -> float:
         """One in a sum of products, in units of activations: a power of two."""
         return 2.0 ** -int(self.shift)
+
+    def _unit_of(self, name: str) -> float:
+        return self.unit / ONE if name == "bias" else self.unit
+
+
+def unfixed(network: Exact, like: nn.Module) -> dict[str, Tensor]:
+    """State of a float network, of the same shape as `like`, that says what a fixed one does: to go on training."""
+    state = network.state_dict()
+    for name in dict(like.named_parameters()):
+        owner, _, own = name.rpartition(".")
+        module = network.get_submodule(owner)
+        assert isinstance(module, Exact)
+        state[name] = state[name] * module._unit_of(own)
+    return {name: state[name].to(tensor.dtype) for name, tensor in like.state_dict().items()}
 
 
 def fraction_bits(weight: Tensor) -> int:

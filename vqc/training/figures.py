@@ -23,6 +23,7 @@ TITLES = {
     "snr": "Signal-to-noise ratio in dB",
     "bits_per_code": "Bits per code",
     "bits_per_dim": "Bits per dimension",
+    "saving_percent": "Percent below the static tables",
     "perplexity": "Perplexity of the codes",
     "score": "Validation score (lower is better)",
 }

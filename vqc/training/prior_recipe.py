@@ -1,25 +1,36 @@
-"""How priors are trained: on the codes that a trained codec makes of the data, encoded once and kept on disk."""
+"""How priors are trained: on the codes that a trained codec makes of the data, encoded once and kept on disk.
+
+What comes of it is the codec's file with the prior inside: the same weights and codes, and smaller files.
+"""
 
 from __future__ import annotations
 
-import json
+import copy
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqc.atomic import write_atomically
+from safetensors.torch import load_file
+from torch import Tensor
+
 from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
-from vqc.models.base import AudioModel
-from vqc.models.checkpoint import LoadedModel
+from vqc.models.base import AudioModel, CodecModel
+from vqc.models.checkpoint import LoadedModel, load_checkpoint, save_checkpoint
+from vqc.models.config import config_to_dict
 from vqc.models.library import load_model
-from vqc.models.paper_priors import PRIOR_KINDS, CodePrior
+from vqc.models.prior import CodePrior
+from vqc.models.prior_registry import build_prior
+from vqc.nn.integer import unfixed
 from vqc.training.code_cache import CachedCodes, open_codes
 from vqc.training.prior import PriorTask, PriorTaskConfig, relative_chances
+from vqc.training.prior_export import codec_digest, figures_of, stored_weights
 from vqc.training.recipe import Finished, Progress, Recipe
-from vqc.training.settings import Settings
+from vqc.training.session import read_run
+from vqc.training.settings import PRIORS, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +38,7 @@ class PriorRunConfig(PriorTaskConfig):
     """Which codes, beside how they are drawn."""
 
     codec: str = ""  # model file whose codes these are
+    codec_digest: str = ""  # of that without its prior; empty: any
     qualities: tuple[int, ...] = ()  # empty: all
 
 
@@ -35,7 +47,7 @@ class CodePack:
     """The codes of a pack of images or recordings, by quality."""
 
     data: ImagePack | AudioPack
-    codec: LoadedModel
+    codec: CodecModel
     codes: Mapping[int, CachedCodes]
 
     def __getattr__(self, name: str) -> Any:
@@ -48,46 +60,49 @@ class PriorRecipe(Recipe):
 
     task_config = PriorRunConfig
     examples = "streams of codes"
-    model_file = "prior.safetensors"
 
     def build(self, settings: Settings) -> CodePrior:
-        return CodePrior(settings.model)
+        codec: CodecModel = load_model(settings.task.codec).model
+        config = config_to_dict(settings.model)
+        prior = build_prior(PRIORS[settings.kind], config, codec, where="the prior of these [model] settings")
+        prior.register_load_state_dict_post_hook(lambda loaded, _: _prepare(loaded, codec))  # type: ignore[no-untyped-call]
+        return prior
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> CodePack:
-        codec = load_model(settings.task.codec)
-        model: Any = codec.model
+        model, info = load_model(settings.task.codec)
+        digest, wanted = codec_digest(info.path), settings.task.codec_digest
+        if wanted not in ("", digest):
+            raise TrainingError(f"{info.path} is no longer the codec {wanted[:12]} whose codes this run is for")
         chosen = settings.task.qualities or range(1, model.qualities + 1)
         if not set(chosen) <= set(range(1, model.qualities + 1)):
-            raise OptionError(f"task.qualities is {list(chosen)}; {codec.info.name} has 1 to {model.qualities}")
+            raise OptionError(f"task.qualities is {list(chosen)}; {info.name} has 1 to {model.qualities}")
         data: ImagePack | AudioPack
+        codec: Any = model
         if isinstance(model, AudioModel):
             data = open_audio(sources, model.sample_rate, download=download, progress=progress)
         else:
             data = open_images(sources, download=download, progress=progress)
-        codes = {q: open_codes(model, codec.info.digest, data, q, progress=progress) for q in chosen}
-        return CodePack(data, codec, codes)
+        return CodePack(data, model, {q: open_codes(codec, digest, data, q, progress=progress) for q in chosen})
 
     def start(self, model: CodePrior, pack: CodePack, settings: Settings) -> None:
-        model.start_from(pack.codec.model)
+        model.start_from(pack.codec)
 
     def warm_start(self, model: CodePrior, path: str) -> None:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
+        """The prior in a model file, or the best weights in a run folder."""
         try:
-            model.load_state_dict(load_file(path))
-        except (OSError, SafetensorError, RuntimeError):
-            raise TrainingError(f"{path} is not a prior of the same [model] settings; leave out --start-from") from None
+            model.load_state_dict(_trained_prior(Path(path), model))
+        except (AttributeError, KeyError, RuntimeError):
+            raise TrainingError(f"the prior in {path} is for other codebooks; leave out --start-from") from None
 
     def describe(self, path: str) -> str:
-        return Path(path).name
+        return f"run {Path(path).name}" if Path(path).is_dir() else super().describe(path)
 
     def make_task(self, model: CodePrior, pack: CodePack, settings: Settings, shard: Shard) -> PriorTask:
         return PriorTask(
             model,
-            pack.codec.model,
+            pack.codec,
             pack.codes,
             settings.task,
             chances=relative_chances(pack.data),
@@ -96,25 +111,62 @@ class PriorRecipe(Recipe):
         )
 
     def finish(self, model: CodePrior, pack: CodePack, settings: Settings) -> Finished:
-        task = PriorTask(model.eval(), pack.codec.model, pack.codes, settings.task)
-        figures = {f"quality_{q}": task.measure(q)._asdict() for q in pack.codes}
-        return Finished(model, figures)
+        """The codec as its file has it, with this prior in integers."""
+        loaded = load_checkpoint(settings.task.codec)
+        task = PriorTask(model.eval(), pack.codec, pack.codes, settings.task)
+        floats = {q: task.measure(q) for q in task.codes}
+        try:
+            loaded.model.attach_prior(model)
+        except OverflowError as error:
+            raise TrainingError(
+                f"the prior cannot be turned into integers: {error}; "
+                "train it with a lower learning rate or more loop.weight_decay"
+            ) from None
+        figures = {f"quality_{q}": figures_of(floats[q], task.measure(q)) for q in task.codes}
+        return Finished(loaded, figures)
 
     def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
-        """Weights in safetensors; the metadata holds config and figures. A prior has no digest of its own."""
-        from safetensors.torch import save
+        """The codec's file with the prior inside; what it says of the codec stays."""
+        loaded: LoadedModel = finished.model
+        return save_checkpoint(
+            path,
+            loaded.model,
+            name=name,
+            training=loaded.info.training,
+            figures=loaded.info.figures,
+            weights=stored_weights(loaded.info.path),
+            prior_training=training,
+            prior_figures=finished.figures,
+        )
 
-        from vqc.models.config import config_to_dict
 
-        prior: CodePrior = finished.model
-        kind = next(kind for kind, config in PRIOR_KINDS.items() if isinstance(prior.config, config))
-        info = {
-            "name": name,
-            "kind": kind,
-            "config": config_to_dict(prior.config),
-            "training": dict(training),
-            "figures": dict(finished.figures),
-        }
-        tensors = {key: t.detach().cpu().contiguous() for key, t in prior.state_dict().items()}
-        write_atomically(path, save(tensors, {"format": "vqc-prior", "info": json.dumps(info)}), overwrite=True)
-        return ""
+def _prepare(prior: Any, codec: CodecModel) -> None:
+    """Make what a prior derives from the codec, which is on the CPU, after weights have been loaded."""
+    twin = copy.deepcopy(prior).cpu()  # the prior itself stays where it is: others hold views of its parameters
+    twin.prepare(codec)
+    for own, made in zip(prior.buffers(), twin.buffers(), strict=True):
+        own.copy_(made)
+
+
+def _trained_prior(path: Path, like: CodePrior) -> dict[str, Tensor]:
+    """The float weights of a prior of the same [model] settings."""
+    if path.is_dir():
+        best, settings = path / "best.safetensors", read_run(path).settings
+        if PRIORS.get(settings.kind) != like.kind or not best.exists():
+            raise TrainingError(f"{path} is not the folder of a run that has trained a prior of the kind {like.kind}")
+        _refuse_others(path, settings.model, like.config)
+        return load_file(best)
+    found = load_checkpoint(path).model.prior
+    if found is None or found.kind != like.kind:
+        raise TrainingError(f"{path} holds no prior of the kind {like.kind}; leave out --start-from")
+    _refuse_others(path, found.config, like.config)
+    return unfixed(found, like)
+
+
+def _refuse_others(path: Path, config: Any, own: Any) -> None:
+    if _without_dropout(config) != _without_dropout(own):
+        raise TrainingError(f"a run goes on only from a prior of the same [model] settings; {path} has others")
+
+
+def _without_dropout(config: Any) -> Any:
+    return dataclasses.replace(config, dropout=0.0) if hasattr(config, "dropout") else config

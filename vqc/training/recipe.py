@@ -38,11 +38,11 @@ class Recipe(ABC):
 
     task_config: ClassVar[type[Any]]
     examples: ClassVar[str]  # what training examples are called, such as "images"
-    model_file: ClassVar[str] = "model.safetensors"  # in the run folder
 
     def build(self, settings: Settings) -> Any:
         """The model, untrained."""
-        return model_classes(settings.kind)[1](settings.model)
+        model_class: Any = model_classes(settings.kind)[1]
+        return model_class(settings.model)
 
     @abstractmethod
     def open_data(
@@ -83,10 +83,14 @@ class Recipe(ABC):
 
 
 def trained_codec(path: str, kind: type[M]) -> M:
-    """The model in a file whose weights a run begins with; TrainingError when it is of another kind."""
+    """The model in a file whose weights a run begins with, without a prior: codes will come to mean something else.
+
+    TrainingError: it is of another kind.
+    """
     model = load_checkpoint(path).model
     if not isinstance(model, kind):
         raise TrainingError(f"{path} is of the kind {model.kind}; this run trains the kind {kind.kind}")
+    model.prior = None
     return model
 
 
@@ -98,6 +102,8 @@ _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "speech": ("vqc.training.speech_recipe", "SpeechRecipe"),
         "pixelcnn": ("vqc.training.prior_recipe", "PriorRecipe"),
         "wavenet": ("vqc.training.prior_recipe", "PriorRecipe"),
+        "photo-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
+        "speech-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
     }
 )
 

@@ -31,6 +31,7 @@ from vqc.training.recipe import Progress, Recipe, recipe_of
 from vqc.training.settings import SECTIONS, Settings, resolve
 
 RECORD = "run.json"
+MODEL_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Run:
     name: str  # of the model
     settings: Settings
     sources: tuple[str, ...]  # folders, or names of data sets
-    start: str = ""  # model file whose weights it began with
+    start: str = ""  # model file whose weights it began with; for a prior also a run folder
     trained_on: str = ""  # for captions
 
     @property
@@ -159,7 +160,7 @@ def export(run: Run, pack: Any, output: Path | None = None) -> tuple[Path, str, 
     }
     if run.start:
         training["start"] = run.recipe.describe(run.start)
-    path = output or run.folder / run.recipe.model_file
+    path = output or run.folder / MODEL_FILE
     digest = run.recipe.save(path, finished, run.name, training)
     return path, digest, finished.figures
 

@@ -21,14 +21,15 @@ from typing import Any
 
 from vqc.errors import OptionError
 from vqc.models.config import config_to_dict
-from vqc.models.paper_priors import PRIOR_KINDS
+from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
 from vqc.models.registry import MODEL_KINDS, model_classes
 from vqc.training.recipe import recipe_of
 from vqc.training.schedule import LoopConfig
 
 PRESETS = Path(__file__).parent / "presets"
 SECTIONS = ("model", "task", "loop")
-KINDS = (*MODEL_KINDS, *PRIOR_KINDS)
+PRIORS = {f"{kind}-prior" if kind in MODEL_KINDS else kind: kind for kind in PRIOR_KINDS}  # in settings → in models
+KINDS = (*MODEL_KINDS, *PRIORS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ def resolve(tables: Mapping[str, Any], overrides: Iterable[str] = (), *, where: 
     for override in overrides:
         section, key, value = parse_override(override)
         values[section][key] = value
-    model_config = PRIOR_KINDS[kind] if kind in PRIOR_KINDS else model_classes(kind)[0]
+    model_config = prior_classes(PRIORS[kind])[0] if kind in PRIORS else model_classes(kind)[0]
     classes = {"model": model_config, "task": recipe_of(kind).task_config, "loop": LoopConfig}
     built = {s: _build(classes[s], values[s], s, where) for s in SECTIONS}
     return Settings(kind=kind, **built)

@@ -1,0 +1,43 @@
+"""From a trained prior to a model file: what stays of the codec's, and what the integers cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from vqc.models.info import Header, StoredTensor, digest_of, info_from_header, parse_header
+from vqc.training.prior import PriorFigures
+
+_PRIOR = "prior."  # what the names of its tensors begin with
+
+
+def codec_digest(path: Path) -> str:
+    """The digest of a model file as it would be without its prior: that of the codes it makes."""
+    data, header = _read(path)
+    info, body = info_from_header(header, len(data), path), memoryview(data)[header.data_start :]
+    own = [t for t in header.tensors if not t.name.startswith(_PRIOR)]
+    return digest_of(
+        info.kind, info.config, (StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in own)
+    )
+
+
+def stored_weights(path: Path) -> Literal["float16", "float32"]:
+    """How a model file holds its weights."""
+    _, header = _read(path)
+    return "float16" if any(t.dtype == "F16" for t in header.tensors) else "float32"
+
+
+def figures_of(floats: PriorFigures, integers: PriorFigures) -> dict[str, Any]:
+    """What a model file says of its prior at one quality."""
+    return {
+        "bits_per_code": round(floats.bits_per_code, 4),
+        "bits_per_code_integer": round(integers.bits_per_code, 4),
+        "bits_per_code_static": round(integers.bits_per_code_static, 4),
+        "saving_percent": round(100 * (1 - integers.share), 2),
+        "bits_per_dim": round(integers.bits_per_dim, 5),
+    }
+
+
+def _read(path: Path) -> tuple[bytes, Header]:
+    data = path.read_bytes()
+    return data, parse_header(data, len(data), path)
