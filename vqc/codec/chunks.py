@@ -28,6 +28,14 @@ class _Chunk(NamedTuple):
     codes: Codes  # [A, G, n]
 
 
+class ChunkStream(NamedTuple):
+    """The stream of one chunk, cut in two."""
+
+    silence: bytes  # what `silence_bits` made
+    channels: list[int]  # those with codes
+    codes: bytes
+
+
 class ChunkReader:
     """Reads the streams of a container, each once, as long as chunks are asked for in order."""
 
@@ -41,6 +49,17 @@ class ChunkReader:
         """Reads every stream; ContainerError if one is not as it should be."""
         for index in range(len(self.chunking)):
             self._read(index)
+
+    def stream(self, index: int) -> ChunkStream:
+        """The stream of a chunk; ContainerError when it does not say which channels it is of."""
+        stream = self.streams[index]
+        if self.channels == 1:
+            return ChunkStream(b"", [0], stream)
+        length = -(-self.channels // 8)
+        bits = np.unpackbits(np.frombuffer(stream[:length], np.uint8), bitorder="little")
+        if len(stream) < length or bits[self.channels :].any():
+            raise ContainerError("the .vqc file is damaged: its silent channels cannot be right; get it again")
+        return ChunkStream(stream[:length], np.flatnonzero(bits).tolist(), stream[length:])
 
     def contexts(self, index: int) -> Iterator[Context]:
         """What to decode for a chunk: its channels that sound, those with the same context together.
@@ -82,15 +101,9 @@ class ChunkReader:
         return self._chunks[index]
 
     def _read(self, index: int) -> _Chunk:
-        span, stream, active = self.chunking.span(index), self.streams[index], list(range(self.channels))
-        if self.channels > 1:
-            length = -(-self.channels // 8)
-            bits = np.unpackbits(np.frombuffer(stream[:length], np.uint8), bitorder="little")
-            if len(stream) < length or bits[self.channels :].any():
-                raise ContainerError("the .vqc file is damaged: its silent channels cannot be right; get it again")
-            stream, active = stream[length:], np.flatnonzero(bits).tolist()
-        codes = self.coder.read(stream, self.entropy, len(active), (span.stop - span.start,))
-        return _Chunk({channel: row for row, channel in enumerate(active)}, codes)
+        span, stream = self.chunking.span(index), self.stream(index)
+        codes = self.coder.read(stream.codes, self.entropy, len(stream.channels), (span.stop - span.start,))
+        return _Chunk({channel: row for row, channel in enumerate(stream.channels)}, codes)
 
 
 def channel_batch(samples: int) -> int:

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vqc.atomic import atomic_file, check_target, write_atomically
+from vqc.codec.audio import AudioCodec
 from vqc.codec.checks import Progress, check_entropy
 from vqc.codec.chunking import Float32Array
 from vqc.codec.container import AudioShape, read_container, read_header
+from vqc.codec.explain import Explanation, ImageBits, explanation_of
+from vqc.codec.heat_map import draw_heat_map, heat_map_path
 from vqc.codec.image import ImageCodec
 from vqc.codec.opening import Model, codec_of, open_codec
 from vqc.codec.report import Report, audio_mse, image_mse
@@ -33,6 +36,7 @@ def compress_file(
     entropy: str = "auto",
     device: str = "auto",
     stats: bool = False,
+    explain: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -46,6 +50,7 @@ def compress_file(
         entropy: "auto" (the smaller of the others), "static" or "none".
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
+        explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside the target.
         overwrite: whether an existing target may be replaced.
         progress: called now and then with the share of the work that is done, 0..1.
 
@@ -58,14 +63,17 @@ def compress_file(
     begin = time.perf_counter()
     check_target(target, overwrite=overwrite)
     check_entropy(entropy)
-    compress = _compress_image if media_of_file(source) == "image" else _compress_audio
+    media = media_of_file(source)
+    heat_map = _free_heat_map(target, overwrite) if explain and media == "image" else None
+    compress = _compress_image if media == "image" else _compress_audio
     done = compress(source, model, device, quality, entropy, progress)
     seconds = time.perf_counter() - begin
     mse = done.measure() if stats else None
-    write_atomically(target, done.data, overwrite=overwrite)
     header, length = read_header(done.data), len(done.data)
+    explanation = explanation_of(done.codec, done.data) if explain else None
+    _write(target, done.data, heat_map, explanation, overwrite)
     return Report(
-        model=done.model,
+        model=done.codec.name,
         quality=header.quality,
         entropy=header.entropy,
         shape=header.shape,
@@ -74,6 +82,8 @@ def compress_file(
         vqc_bytes=length,
         seconds=seconds,
         mse=mse,
+        explanation=explanation,
+        heat_map=heat_map,
     )
 
 
@@ -137,7 +147,7 @@ def decompress_file(
 
 class _Compressed(NamedTuple):
     data: bytes
-    model: str
+    codec: ImageCodec | AudioCodec
     measure: Callable[[], float]  # restores the file and returns the mean squared error
 
 
@@ -146,7 +156,7 @@ def _compress_image(
 ) -> _Compressed:
     codec, picture = open_codec("image", model, device), read_image(source)
     data = codec.compress(picture, quality=quality, entropy=entropy, progress=progress)
-    return _Compressed(data, codec.name, lambda: image_mse(picture.pixels, codec.decompress(data).pixels))
+    return _Compressed(data, codec, lambda: image_mse(picture.pixels, codec.decompress(data).pixels))
 
 
 def _compress_audio(
@@ -167,7 +177,31 @@ def _compress_audio(
         with AudioReader(source) as reader:
             return audio_mse(reader.blocks(), codec.decompress(data))
 
-    return _Compressed(data, codec.name, measure)
+    return _Compressed(data, codec, measure)
+
+
+def _free_heat_map(target: Target, overwrite: bool) -> Path | None:
+    """Where to draw the map that belongs to a target; OutputError when it may not be written."""
+    path = heat_map_path(target)
+    if path is not None:
+        check_target(path, overwrite=overwrite)
+    return path
+
+
+def _write(
+    target: Target, data: bytes, heat_map: Path | None, explanation: Explanation | None, overwrite: bool
+) -> None:
+    """The `.vqc` file, and beside it what explains it: both or none, but for what fails in the last moment."""
+    if heat_map is None or explanation is None:
+        write_atomically(target, data, overwrite=overwrite)
+        return
+    bits = explanation.where
+    assert isinstance(bits, ImageBits), "only images have a map"
+    drawn = draw_heat_map(bits.per_pixel, bits.block, bits.height, bits.width)
+    with atomic_file(target, overwrite=overwrite) as file:
+        file.write(data)
+        file.flush()  # a full disk shows now
+        write_atomically(heat_map, drawn, overwrite=overwrite)
 
 
 def _write_audio(

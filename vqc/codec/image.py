@@ -9,6 +9,8 @@ Only one tile at a time is held as floats.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,6 +37,14 @@ from vqc.models.base import ImageModel
 from vqc.models.registry import WIRE_IDS
 
 Pixels = NDArray[np.uint8]
+
+
+class TileStreams(NamedTuple):
+    """A file's streams, one for each tile in order, and what reads them."""
+
+    tiling: Tiling
+    streams: list[bytes]
+    coder: StreamCoder
 
 
 class ImageCodec:
@@ -107,17 +117,20 @@ class ImageCodec:
 
     def read_codes(self, container: Container) -> Codes:
         """The whole code grid [G, h, w] of a file, without running the network; raises what `decompress` does."""
+        reader, header = self.tiles(container), container.header
+        grid = np.empty((len(reader.coder.sizes), *reader.tiling.grid), np.uint16)
+        for tile, stream in zip(reader.tiling, reader.streams, strict=True):
+            core = grid[:, tile.rows.core, tile.columns.core]
+            core[:] = reader.coder.read(stream, header.entropy, 1, core.shape[1:])[0]
+        return grid
+
+    def tiles(self, container: Container) -> TileStreams:
+        """The streams of a file, not read yet; raises what `decompress` does."""
         header = container.header
         check_header(header, self.model.kind, self.model.qualities, self.digest, self.name)
         assert isinstance(header.shape, ImageShape), "codec numbers of images come with sizes of images"
         tiling = self._tiling(header.shape.height, header.shape.width)
-        streams = split_streams(container.body, len(tiling))
-        coder = StreamCoder(self.model, header.quality)
-        grid = np.empty((len(coder.sizes), *tiling.grid), np.uint16)
-        for tile, stream in zip(tiling, streams, strict=True):
-            core = grid[:, tile.rows.core, tile.columns.core]
-            core[:] = coder.read(stream, header.entropy, 1, core.shape[1:])[0]
-        return grid
+        return TileStreams(tiling, split_streams(container.body, len(tiling)), StreamCoder(self.model, header.quality))
 
     def _tiling(self, height: int, width: int) -> Tiling:
         return Tiling(height, width, factor=self.model.downsampling_factor, halo=self.model.halo)

@@ -42,7 +42,7 @@ def encode_with_prior(prior: CodePrior, codes: Codes, quality: int, costs: Costs
         items = np.ascontiguousarray(codes[first : first + _ITEMS])
 
         def step(index: Tensor, tables: Frequencies, source: Codes = items) -> NDArray[np.int32]:
-            symbols = source.reshape(-1)[index.cpu().numpy()].astype(np.int32)
+            symbols: NDArray[np.int32] = source.reshape(-1)[index.cpu().numpy()].astype(np.int32)
             encoder.encode(symbols, tables)
             return symbols
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqc.codec.container import AudioShape, Entropy, ImageShape
+from vqc.codec.explain import Explanation
 
 _ROWS = 256  # of an image compared at a time
 
@@ -28,6 +30,8 @@ class Report:
     vqc_bytes: int  # of these two, the one of the .vqc file
     seconds: float  # of work, reading and writing files included
     mse: float | None = None  # of the round trip, full scale being 1; for `stats=True` only
+    explanation: Explanation | None = None  # where the bits go; for `explain=True` only
+    heat_map: Path | None = None  # the picture of it, of an image
 
     @property
     def media(self) -> Literal["image", "audio"]:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqc.codec.container import Entropy
-from vqc.codec.prior_coding import decode_with_prior, encode_with_prior
-from vqc.entropy.bitpack import pack, unpack
+from vqc.codec.prior_coding import Costs, decode_with_prior, encode_with_prior
+from vqc.entropy.bitpack import code_width, pack, unpack
 from vqc.entropy.static import decode_symbols, encode_symbols
+from vqc.entropy.tables import PRECISION
 from vqc.errors import ContainerError
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
@@ -53,8 +54,13 @@ class StreamCoder:
         symbols = [self.model.to_symbols(item) for item in codes.astype(np.int64)]
         return encode_symbols(np.stack(symbols).reshape(items * len(self.sizes), -1), self._tables(items))
 
-    def read(self, stream: bytes, entropy: Entropy, items: int, grid: tuple[int, ...]) -> Codes:
-        """The codes [A, G, *grid] of a stream; ContainerError when it is not exactly theirs."""
+    def read(
+        self, stream: bytes, entropy: Entropy, items: int, grid: tuple[int, ...], costs: Costs | None = None
+    ) -> Codes:
+        """The codes [A, G, *grid] of a stream; `costs`, of this shape, is filled with the bits that each code takes.
+
+        ContainerError when the stream is not exactly that of such codes.
+        """
         groups = len(self.sizes)
         if items == 0:
             if stream:
@@ -62,14 +68,24 @@ class StreamCoder:
             return np.zeros((0, groups, *grid), np.uint16)
         count = math.prod(grid)
         if entropy == "prior":
-            return decode_with_prior(self.prior, stream, (items, groups, *grid), self.quality)
+            return decode_with_prior(self.prior, stream, (items, groups, *grid), self.quality, costs)
         if entropy == "none":
             codes = unpack(stream, self.sizes * items, count).reshape(items, groups, *grid)
+            if costs is not None:
+                costs[:] = np.reshape([code_width(size) for size in self.sizes], (groups, *[1] * len(grid)))
         else:
             symbols = decode_symbols(stream, self._tables(items), count).reshape(items, groups, *grid)
+            if costs is not None:
+                chosen = self.frequencies[np.arange(groups)[:, None], symbols.reshape(items, groups, count)]
+                costs[:] = (PRECISION - np.log2(chosen)).reshape(costs.shape)
             codes = np.stack([self.model.from_symbols(item) for item in symbols])
             self._check_range(codes)
         return codes.astype(np.uint16)
+
+    @property
+    def modes(self) -> tuple[Entropy, ...]:
+        """Those that the model has."""
+        return ("static", "none") if self.model.prior is None else ("prior", "static", "none")
 
     @property
     def prior(self) -> CodePrior:
@@ -90,9 +106,7 @@ class StreamCoder:
 def write_streams(coder: StreamCoder, parts: Sequence[Codes], entropy: EntropyOption) -> tuple[Entropy, list[bytes]]:
     """The streams of all tiles or chunks and the mode they are in: "auto" takes the one with fewest bytes in total."""
     if entropy != "auto":
-        mode = cast(Entropy, entropy)
-        return mode, [coder.write(codes, mode) for codes in parts]
-    modes: tuple[Entropy, ...] = ("static", "none") if coder.model.prior is None else ("prior", "static", "none")
-    written = {mode: [coder.write(codes, mode) for codes in parts] for mode in modes}
-    smallest = min(modes, key=lambda mode: sum(map(len, written[mode])))
+        return entropy, [coder.write(codes, entropy) for codes in parts]
+    written = {mode: [coder.write(codes, mode) for codes in parts] for mode in coder.modes}
+    smallest = min(written, key=lambda mode: sum(map(len, written[mode])))
     return smallest, written[smallest]

@@ -29,8 +29,8 @@ def symbol_bits(symbols: NDArray[np.int32], frequencies: Frequencies) -> NDArray
     matters to the rarest alone, which would else seem up to one bit dearer than they are.
     """
     rows, size = frequencies.shape
-    chosen = frequencies[np.arange(rows), symbols]
-    return PRECISION - np.log2(1 + chosen * (1 - size / TOTAL))
+    shares: NDArray[np.float64] = 1 + frequencies[np.arange(rows), symbols] * (1 - size / TOTAL)
+    return PRECISION - np.log2(shares)
 
 
 class SymbolEncoder:

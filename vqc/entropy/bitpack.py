@@ -26,7 +26,7 @@ def pack(symbols: ArrayLike, sizes: Sequence[int]) -> bytes:
 
 def packed_length(sizes: Sequence[int], count: int) -> int:
     """Length in bytes of `count` packed codes of each group."""
-    return (count * sum(_width(size) for size in sizes) + 7) // 8
+    return (count * sum(code_width(size) for size in sizes) + 7) // 8
 
 
 def unpack(data: bytes, sizes: Sequence[int], count: int) -> NDArray[np.int64]:
@@ -44,8 +44,8 @@ def unpack(data: bytes, sizes: Sequence[int], count: int) -> NDArray[np.int64]:
     symbols = np.zeros((len(sizes), count), dtype=np.int64)
     start = 0
     for row, size in zip(symbols, sizes, strict=True):
-        stop = start + count * _width(size)
-        row[:] = bits[start:stop].reshape(count, _width(size)) @ (np.int64(1) << _shifts(size))
+        stop = start + count * code_width(size)
+        row[:] = bits[start:stop].reshape(count, code_width(size)) @ (np.int64(1) << _shifts(size))
         start = stop
         if count and row.max() >= size:
             raise ContainerError(f"a code is not among the {size} of its codebook; the file is damaged, get it again")
@@ -54,10 +54,11 @@ def unpack(data: bytes, sizes: Sequence[int], count: int) -> NDArray[np.int64]:
     return symbols
 
 
-def _width(size: int) -> int:
+def code_width(size: int) -> int:
+    """Bits of each code of a group with `size` of them."""
     assert size >= 1
     return (size - 1).bit_length()
 
 
 def _shifts(size: int) -> NDArray[np.int64]:
-    return np.arange(_width(size) - 1, -1, -1, dtype=np.int64)
+    return np.arange(code_width(size) - 1, -1, -1, dtype=np.int64)

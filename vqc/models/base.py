@@ -70,6 +70,11 @@ class CodecModel(nn.Module, ABC):
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         """Number of entries of each group's codebook at a quality; its length is the number of groups G."""
 
+    def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
+        """What the groups of a quality are, in their order: (a name for people, how many groups it is of)."""
+        groups = len(self.codebook_sizes(quality))
+        return (("codes", 1),) if groups == 1 else tuple((f"codes {g + 1}", 1) for g in range(groups))
+
     def static_frequencies(self, quality: int) -> Int64Array:
         """Order-0 tables of the symbols, int64 [G, K]: each row sums to 2**16, 0 beyond the group's size, else >= 1."""
         sizes = self.codebook_sizes(quality)

@@ -99,6 +99,17 @@ class PhotoModel(ImageModel):
         sizes = (MEAN_CODES,) * MEANS + self.quantizer.sizes
         return sizes[: self.config.groups[quality - 1]] if self.config.groups else sizes
 
+    def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
+        groups, first = [("mean colours", MEANS)], 1
+        coded = len(self.codebook_sizes(quality)) - MEANS
+        for count, dims, _ in self.config.shapes:
+            last = min(first + count - 1, coded)
+            if last >= first:
+                unit = "dim" if dims == 1 else "dims"
+                groups.append((f"detail {first}-{last} ({dims} {unit})", last - first + 1))
+            first += count
+        return tuple(groups)
+
     def to_symbols(self, codes: Int64Array) -> Int64Array:
         """The mean colours [.., h, w] become residuals of their prediction from neighbours; the rest stays."""
         return np.concatenate([to_residuals(codes[:MEANS], MEAN_CODES), codes[MEANS:]])

@@ -120,6 +120,12 @@ class SpeechModel(AudioModel):
         waveform = self.waveform_vq.sizes * PITCHES if self.codes_waveform(quality) else ()
         return (PITCH_STATES,) * PITCHES + self.envelope_vq.sizes + waveform
 
+    def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
+        groups = [("pitch", PITCHES), ("envelope", len(self.envelope_vq.sizes))]
+        if self.codes_waveform(quality):
+            groups.append(("waveform", PITCHES * len(self.waveform_vq.sizes)))
+        return tuple(groups)
+
     # signal → codes
 
     def log_mel(self, waveform: Tensor) -> Tensor:
