@@ -226,11 +226,11 @@ class _Slice(Exact):
                 sides = [around[:, 1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _SIDES]
                 h = self.saturate(h + self.beside(torch.cat(sides, -1).flatten(0, 2)[places], quality))
             h = self.rectify(self.back(self.rectify(h), quality))
-            logits = self.groups.logits(h, count, quality)
             image, position = places // (height * width), places % (height * width)
             map_ = self.first + torch.arange(count, device=codes.device)[:, None]
             index = (image * maps + map_) * (height * width) + position
-            yield Part(index.flatten(), logits.flatten(0, 1))
+            for some, logits in self.groups.logits(h, count, quality):
+                yield Part(index[some].flatten(), logits.flatten(0, 1))
 
     def described(self, codes: Tensor, quality: int) -> Tensor:
         """Features [B, h, w, ...] of the slice's codes."""

@@ -9,12 +9,14 @@ the same integers everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear, check_size
+
+_LOGITS_AT_ONCE = 1 << 19  # 4 MiB of float64: larger pieces cost more to allocate than to compute
 
 
 class EntryGroups(Exact):
@@ -42,15 +44,19 @@ class EntryGroups(Exact):
         group = torch.arange(codes.shape[-1], device=codes.device)
         return self.numbers(self.inputs[quality - 1][group, codes].flatten(-2))
 
-    def logits(self, hidden: Tensor, count: int, quality: int) -> Tensor:
-        """[N, width] to the logits [count, N, K] of the first `count` groups."""
+    def logits(self, hidden: Tensor, count: int, quality: int) -> Iterator[tuple[slice, Tensor]]:
+        """[N, width] to the logits [n, N, K] of the first `count` groups, some of them at a time."""
         c = self.coefficients(hidden, outputs=slice(count * self.features))
         c = c.view(-1, count, self.features).transpose(0, 1)
-        shapes = self.numbers(self.outputs[quality - 1, :count]).transpose(1, 2)
-        table = self.table[quality - 1, :count, None]
-        if not self.fixed:
-            return torch.baddbmm(table, c, shapes)
-        return table + torch.floor(torch.bmm(c, shapes) * (1 / ONE))
+        step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * self.table.shape[-1]))
+        for first in range(0, count, step):
+            groups = slice(first, min(first + step, count))
+            shapes = self.numbers(self.outputs[quality - 1, groups]).transpose(1, 2)
+            table = self.table[quality - 1, groups, None]
+            if self.fixed:
+                yield groups, torch.bmm(c[groups], shapes).mul_(1 / ONE).floor_().add_(table)
+            else:
+                yield groups, torch.baddbmm(table, c[groups], shapes)
 
     @torch.no_grad()
     def start_from(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
