@@ -3,6 +3,7 @@
     python scripts/portability.py                     every instruction set and number of threads of this machine
     python scripts/portability.py --python PYTHON     in another environment too, for example one with torch 2.11
     python scripts/portability.py --float             the counter-example: the same networks in float32
+    python scripts/portability.py --quick             the oldest instructions on one thread, the newest on two
 
 Streams are written once, in this process. Then each setting, in a process of its own, writes the same codes again and
 reads the streams. A mismatch is a stream with other bytes, or one that gives other codes or an error. A GPU is one more
@@ -79,6 +80,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", action="append", default=[], help="another interpreter to try as well")
     parser.add_argument("--float", action="store_true", help="use float priors, which break")
+    parser.add_argument("--quick", action="store_true", help="two settings only")
     parser.add_argument("--models", default=",".join(QUALITIES))
     parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--device", default="cpu", help=argparse.SUPPRESS)
@@ -93,7 +95,7 @@ def main() -> int:
         print(
             f"{'torch':14}{'kernels':10}{'asked for':10}{'threads':8}{'device':8}" + "".join(f"{m:>13}" for m in models)
         )
-        for setting in settings(arguments.python):
+        for setting in settings(arguments.python, quick=arguments.quick):
             outcome = run(setting, Path(folder), arguments.float)
             if outcome is None:
                 shown = f"{'':24}{setting.isa:10}{setting.threads:<8}{setting.device:8}"
@@ -107,8 +109,12 @@ def main() -> int:
     return int((failures == 0) == arguments.float)
 
 
-def settings(others: Sequence[str]) -> Iterator[Setting]:
+def settings(others: Sequence[str], *, quick: bool) -> Iterator[Setting]:
     """All ways to compute that this machine may have."""
+    if quick:
+        yield Setting(sys.executable, "SSE 4.1", 1)
+        yield Setting(sys.executable, "AVX2", 2)
+        return
     for python in (sys.executable, *others):
         for isa in ISAS:
             for threads in (1, 2):
