@@ -265,7 +265,7 @@ def test_a_file_and_its_map_come_together_or_not_at_all(model_file: Path, tmp_pa
     source, target, drawn = tmp_path / "a.png", tmp_path / "a.vqc", tmp_path / "a.bits.png"
     Image.fromarray(noise(40, 50).pixels).save(source)
     drawn.write_text("precious")
-    with pytest.raises(OutputError, match="a.bits.png: this file exists"):
+    with pytest.raises(OutputError, match=r"a\.bits\.png: this file exists"):
         compress_file(source, target, model=model_file, explain=True)
     assert drawn.read_text() == "precious"
     assert not target.exists()

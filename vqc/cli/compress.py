@@ -31,6 +31,7 @@ class CompressFile:
     entropy: Entropy
     device: Device
     stats: bool
+    explain: bool
 
     def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import compress_file
@@ -43,6 +44,7 @@ class CompressFile:
             entropy=self.entropy,
             device=self.device,
             stats=self.stats,
+            explain=self.explain,
             overwrite=True,
             progress=progress,
         )
@@ -73,6 +75,9 @@ def compress(
     stats: Annotated[
         bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also print where the bits go; draw it for images (OUT.bits.png).")
+    ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -88,8 +93,9 @@ def compress(
             suffix_of=suffix_of,
             stdin=stdin,
             force=force,
+            beside=heat_map_beside if explain else None,
         )
-        work = CompressFile(model, quality, entropy, device, stats)
+        work = CompressFile(model, quality, entropy, device, stats, explain)
         finish(run_plan(plan, work, "Compressing", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)
 
 
@@ -98,6 +104,17 @@ def suffix_of(source: Source) -> str:
     if source.path.suffix.lower() == SUFFIX:
         raise MediaError(f"{source.name}: this is a {SUFFIX} file already; use decompress to restore it")
     return SUFFIX
+
+
+def heat_map_beside(source: Source, target: Path) -> Path | None:
+    """The second result of --explain, which only images have."""
+    from vqc.codec.heat_map import heat_map_path
+    from vqc.codec.sniffing import media_of_file
+
+    try:
+        return heat_map_path(target) if media_of_file(source.path) == "image" else None
+    except MediaError:
+        return None  # compressing it will say so
 
 
 def check_model(model: str | None, quality: int | None) -> None:

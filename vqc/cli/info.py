@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +15,15 @@ from vqc.cli.printing import duration, number, print_fields, print_json, problem
 from vqc.errors import MediaError, ModelNotFoundError, VQCError
 
 if TYPE_CHECKING:
-    from vqc.codec.container import AudioShape, Container, ImageShape
+    from vqc.codec.container import AudioShape, Container, Entropy, ImageShape
     from vqc.models.info import ModelInfo
 
 
 def info(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files that end in .vqc, or model files.")],
+    costs: Annotated[
+        bool, typer.Option("--costs", help="Also read the codes; print what each entropy mode makes of the file.")
+    ] = False,
     limit: LimitOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -29,7 +32,7 @@ def info(
     failed = False
     for index, file in enumerate(files):
         try:
-            fields, show = describe(Path(file), limit)
+            fields, show = describe(Path(file), limit, costs=costs)
         except VQCError as error:
             problem = problem_with(file, error)
             warn(problem)
@@ -47,8 +50,11 @@ def info(
         raise typer.Exit(1)
 
 
-def describe(path: Path, limit: int | None) -> tuple[dict[str, Any], Callable[[], None]]:
-    """What is known of a file, for programs, and a function that prints it for people."""
+def describe(path: Path, limit: int | None, *, costs: bool) -> tuple[dict[str, Any], Callable[[], None]]:
+    """What is known of a file, for programs, and a function that prints it for people.
+
+    With `costs` the codes of a `.vqc` file are read, if its model is at hand.
+    """
     if path.is_dir():
         raise MediaError(f"{path}: this is a folder; name the files in it")
     if is_model(path):
@@ -58,7 +64,12 @@ def describe(path: Path, limit: int | None) -> tuple[dict[str, Any], Callable[[]
         return {"type": "model"} | model_as_dict(model), lambda: print_model(model, model.name)
     container = read_file(path, limit)
     fields = container_as_dict(container, path.stat().st_size)
-    return fields, lambda: print_fields(in_words(container, fields))
+    words = in_words(container, fields)
+    if costs:
+        lengths = costs_of(container) if fields["model"] else None
+        fields["bytes_by_entropy"] = lengths
+        words |= costs_in_words(lengths, container.header.entropy)
+    return fields, lambda: print_fields(words)
 
 
 def is_model(path: Path) -> bool:
@@ -103,6 +114,31 @@ def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
         "other_bytes": file_bytes - len(container.body) - alpha,
         "bits_per_pixel" if media == "image" else "kbps": rate_of(header.shape, file_bytes),
     }
+
+
+def costs_of(container: Container) -> Mapping[Entropy, int | None]:
+    """Bytes of the file with each entropy mode; None for one that the model lacks."""
+    from vqc.codec.explain import bytes_by_mode
+    from vqc.codec.opening import codec_of
+
+    return bytes_by_mode(codec_of(container.header, "cpu"), container)
+
+
+def costs_in_words(lengths: Mapping[Entropy, int | None] | None, used: Entropy) -> dict[str, str]:
+    """A line for each entropy mode: 12,345 B, 23.4 % more."""
+    if lengths is None:
+        return {"costs": "unknown without the model"}
+    now = lengths[used]
+    assert now is not None, "the file has the mode that it has"
+
+    def compared(mode: Entropy, length: int | None) -> str:
+        if length is None:
+            return "the model has no prior"
+        change = number(100 * abs(length - now) / now)
+        words = "used" if mode == used else f"{change} % {'more' if length >= now else 'less'}"
+        return f"{length:,} B, {words}"
+
+    return {f"as {mode}": compared(mode, length) for mode, length in lengths.items()}
 
 
 def rate_of(shape: ImageShape | AudioShape, file_bytes: int) -> float:

@@ -33,6 +33,12 @@ class Job:
     source: Source
     target: Path | None
     suffix: str
+    beside: Path | None = None  # a second file that comes with the target
+
+    @property
+    def results(self) -> list[Path]:
+        """The files to write."""
+        return [path for path in (self.target, self.beside) if path is not None]
 
 
 @dataclass
@@ -74,11 +80,20 @@ def find_sources(
 
 
 def walk(folder: Path, suffixes: frozenset[str]) -> Iterable[Path]:
-    """Every file below with one of the suffixes, in order; hidden files and folders are left out."""
+    """Every file below with one of the suffixes, in order; hidden ones and what vqc drew itself are left out."""
     for file in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if not hidden and file.suffix.lower() in suffixes and file.is_file():
+        if not hidden and file.suffix.lower() in suffixes and file.is_file() and not is_drawn(file):
             yield file
+
+
+def is_drawn(file: Path) -> bool:
+    """Whether this is a map of bits that `compress --explain` left in a folder of photos."""
+    if not file.name.endswith(".bits.png"):
+        return False
+    from vqc.codec.heat_map import is_heat_map
+
+    return is_heat_map(file)
 
 
 def listed(suffixes: Iterable[str]) -> str:
@@ -96,10 +111,12 @@ def make_plan(
     suffix_of: Callable[[Source], str],
     stdin: Path | None,
     force: bool,
+    beside: Callable[[Source, Path], Path | None] | None = None,
 ) -> Plan:
     """What to read and where to write it. In folders files with the suffixes are looked for; `sought` is their word.
 
     `suffix_of` says how the output of a source is called; a `VQCError` of it is a failure of that source alone.
+    `beside` says which file comes with the output of a source, if any does.
     Raises `OptionError` or `OutputError` for what makes the whole command impossible.
     """
     sources, plan = find_sources(inputs, suffixes, sought, stdin)
@@ -115,7 +132,8 @@ def make_plan(
             plan.failures.append((source.name, error))
             continue
         target = place(source, output, suffix, several=several)
-        plan.jobs.append(Job(source, target, suffix))
+        second = None if beside is None or target is None else beside(source, target)
+        plan.jobs.append(Job(source, target, suffix, second))
     plan.jobs = list(without_collisions(plan))
     refuse_replaced_inputs(plan.jobs)
     plan.jobs = [job for job in plan.jobs if is_free(job, plan, force=force)]
@@ -158,40 +176,37 @@ def without_collisions(plan: Plan) -> Iterator[Job]:
     """The jobs, but of several with one result only the first; the others are failures of the plan."""
     owners = dict[Path, str]()
     for job in plan.jobs:
-        target = None if job.target is None else job.target.resolve()
-        if target is None or target not in owners:
-            yield job
-        else:
+        taken = next((path for path in job.results if path.resolve() in owners), None)
+        if taken is not None:
             error = OutputError(
-                f"{job.source.name}: {job.target} is the result of {owners[target]}; do this one with another -o"
+                f"{job.source.name}: {taken} is the result of {owners[taken.resolve()]}; do this one with another -o"
             )
             plan.failures.append((job.source.name, error))
-        if target is not None:
-            owners.setdefault(target, job.source.name)
+            continue
+        owners.update((path.resolve(), job.source.name) for path in job.results)
+        yield job
 
 
 def refuse_replaced_inputs(jobs: Sequence[Job]) -> None:
     """No result may have the name of a source."""
-    targets = {job.target.resolve() for job in jobs if job.target is not None}
+    targets = {path.resolve() for job in jobs for path in job.results}
     for job in jobs:
         if job.source.path.resolve() in targets:
             raise OutputError(f"{job.source.name}: the result would replace this input; choose another -o")
 
 
 def is_free(job: Job, plan: Plan, *, force: bool) -> bool:
-    """Whether the result may be written; if not, the plan gets the failure."""
-    target = job.target
-    if target is None or not os.path.lexists(target):
-        return True
-    if target.is_dir():
-        plan.failures.append((job.source.name, OutputError(f"{target}: a folder has this name; choose another -o")))
-    elif not force:
-        plan.failures.append(
-            (job.source.name, OutputError(f"{target}: this file exists already; use --force to replace it"))
-        )
-    else:
-        return True
-    return False
+    """Whether the results may be written; if not, the plan gets the failure."""
+    for path in filter(os.path.lexists, job.results):
+        if path.is_dir():
+            error = OutputError(f"{path}: a folder has this name; choose another -o")
+        elif not force:
+            error = OutputError(f"{path}: this file exists already; use --force to replace it")
+        else:
+            continue
+        plan.failures.append((job.source.name, error))
+        return False
+    return True
 
 
 def check_folders(jobs: Iterable[Job], *, may_create: bool) -> None:

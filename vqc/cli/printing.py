@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 from vqc.errors import VQCError
 
@@ -48,8 +49,10 @@ def finite(value: object) -> object:
     return value
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-    """Prints a table on stdout. The first `left` columns are text, the others numbers and set to the right."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, file: TextIO | None = None
+) -> None:
+    """Prints a table, by default on stdout. The first `left` columns are text, the rest numbers, set to the right."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -59,8 +62,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: 
         table.add_column(column, justify="left" if index < left else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    endless = None if sys.stdout.isatty() else 1 << 16  # a pipe or a file has no width: never fold there
-    Console(highlight=False, markup=False, emoji=False, width=endless).print(table)
+    file = file or sys.stdout
+    endless = None if file.isatty() else 1 << 16  # a pipe or a file has no width: never fold there
+    Console(file=file, highlight=False, markup=False, emoji=False, width=endless).print(table)
 
 
 def print_fields(fields: Mapping[str, str]) -> None:
@@ -92,3 +96,9 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes}:{rest:02} min"
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
+
+
+def clock(seconds: int) -> str:
+    """A time within a recording: 0:07, 12:03, 1:02:03."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

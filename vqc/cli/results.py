@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from vqc.cli.batch import Outcome
+from vqc.cli.explaining import explanation_as_dict, print_explanation
 from vqc.cli.listing import STREAM
 from vqc.cli.printing import duration, number, print_json, print_table, size
 from vqc.errors import OptionError
@@ -36,6 +38,8 @@ def finish(outcomes: Sequence[Outcome], *, as_json: bool, quiet: bool) -> None:
         print(line, file=sys.stderr if reports[0][0].target == STREAM else sys.stdout)
     elif not quiet and reports:
         print_reports(reports)
+    if not quiet and not as_json:
+        print_explanations(reports)
     failed = {outcome.exit_code for outcome in outcomes if outcome.problem}
     if failed:
         raise typer.Exit(2 if failed == {2} and not reports else 1)
@@ -52,6 +56,7 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
         "media": report.media,
         "model": report.model,
         "quality": report.quality,
+        "entropy": report.entropy,
         "bytes_in": report.bytes_in,
         "bytes_out": report.bytes_out,
         "ratio": round(ratio(report), 4),
@@ -60,7 +65,23 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
     }
     if report.mse is not None:
         fields |= {"psnr": report.psnr, "mse": report.mse}
+    if report.explanation is not None:
+        fields["explanation"] = explanation_as_dict(report.explanation, heat_map_of(outcome, report))
     return fields
+
+
+def print_explanations(reports: Sequence[tuple[Outcome, Report]]) -> None:
+    """Where the bits of each file go, if that was asked for."""
+    for outcome, report in reports:
+        if report.explanation is not None:
+            file = sys.stderr if outcome.target == STREAM else sys.stdout
+            print(f"\n{outcome.target}" if len(reports) > 1 else "", file=file)
+            print_explanation(report.explanation, heat_map_of(outcome, report), file)
+
+
+def heat_map_of(outcome: Outcome, report: Report) -> Path | None:
+    """The map beside a result; what goes to standard output has none."""
+    return None if outcome.target == STREAM else report.heat_map
 
 
 def ratio(report: Report) -> float:

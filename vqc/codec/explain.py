@@ -45,6 +45,11 @@ class KindBits:
     codes: int
     bits: float
 
+    @property
+    def bits_per_code(self) -> float:
+        """The mean; 0 where there is no code."""
+        return self.bits / max(1, self.codes)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageBits:
