@@ -36,7 +36,7 @@ from vqc.models.library import load_model
 from vqc.models.paper_priors import BlockPrior
 from vqc.models.prior import CodePrior, Part
 from vqc.models.prior_registry import build_prior
-from vqc.nn.integer import ONE, unfixed
+from vqc.nn.integer import ONE, frequencies, unfixed
 
 SAMPLES = Path(__file__).parents[1] / "examples"
 # what oneDNN, torch's own kernels and MKL may use
@@ -189,13 +189,14 @@ def prior_of(name: str, floats: bool, device: str) -> CodePrior | FloatPrior:
 class FloatPrior:
     """What every other codec does: float32 logits, rounded at the very end."""
 
-    fixed = True
-
     def __init__(self, model: CodecModel, fixed: CodePrior) -> None:
         self.prior = build_prior(fixed.kind, config_to_dict(fixed.config), model).eval()
         self.prior.load_state_dict(unfixed(fixed, self.prior))
         self.prior.prepare(model)
         self.buffers = fixed.buffers
+
+    def tables(self, logits: torch.Tensor) -> torch.Tensor:
+        return frequencies(logits)
 
     def parts(self, codes: torch.Tensor, quality: int) -> Iterator[Part]:
         parts = self.prior.stepwise if isinstance(self.prior, BlockPrior) else self.prior.parts

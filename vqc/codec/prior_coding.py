@@ -22,7 +22,6 @@ from torch import Tensor
 from vqc.entropy.adaptive import Frequencies, SymbolDecoder, SymbolEncoder, symbol_bits
 from vqc.errors import ContainerError
 from vqc.models.prior import CodePrior
-from vqc.nn.integer import frequencies
 
 CHECK_BYTES = 2
 _ITEMS = 32  # channels or tiles coded together: bounds memory
@@ -82,15 +81,14 @@ def _mismatch() -> ContainerError:
 
 def _run(prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step, costs: Costs | None) -> Codes:
     """All codes of a stream, in the prior's order, each part from `step`."""
-    assert prior.fixed, "floats differ between machines"
     assert costs is None or costs.flags.c_contiguous, "costs are written into a view"
     device = next(prior.buffers()).device
     codes = torch.zeros(shape, dtype=torch.int64, device=device)
     flat = codes.view(-1)
     for part in prior.parts(codes, quality):
-        for first in range(0, len(part.index), _ROWS):
-            index = part.index[first : first + _ROWS]
-            tables = frequencies(part.logits[first : first + _ROWS]).cpu().numpy()
+        for first in range(0, len(part.places), _ROWS):
+            index = part.places[first : first + _ROWS]
+            tables = prior.tables(part.logits[first : first + _ROWS]).cpu().numpy()
             symbols = step(index, tables)
             flat[index] = torch.from_numpy(symbols).to(device, torch.int64)
             if costs is not None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -79,12 +80,16 @@ class PhotoPrior(CodePrior):
         if groups <= MEANS:
             return
         context = self.first(self.means.described(codes), None, quality)
-        for part in self.slices:
+        for part in self._slices:
             if part.first >= groups:
                 return
             yield from part.parts(codes, context, quality, chosen)
             if part.first + part.count < groups:
                 context = part.absorb(part.described(codes, quality), context, quality)
+
+    @property
+    def _slices(self) -> list[_Slice]:
+        return cast(list[_Slice], list(self.slices))
 
     @torch.no_grad()
     def start_from(self, codec: PhotoModel) -> None:
@@ -100,10 +105,10 @@ class PhotoPrior(CodePrior):
 
     def _codebooks(self, codec: PhotoModel) -> Iterator[tuple[_Slice, Tensor, list[Tensor]]]:
         """Entries [Q, n, K, D] and tables [n, K] of each quality, of every slice."""
-        parts = iter(self.slices)
+        parts = iter(self._slices)
         for shape, cut in enumerate(self.config.slices):
             codebook: Tensor = getattr(codec.quantizer, f"codebook_{shape}")
-            for entries in codebook.detach().split(cut, dim=1):
+            for entries in torch.split(codebook.detach(), cut, dim=1):
                 part = next(parts)
                 tables = [torch.from_numpy(codec.static_frequencies(q + 1)) for q in range(codec.qualities)]
                 yield part, entries, [table[part.first : part.first + part.count] for table in tables]
@@ -143,8 +148,8 @@ class _Means(Exact):
         self.shapes = nn.ModuleList(ExactLinear(len(shapes), len(distance)) for _ in range(MEANS))
         with torch.no_grad():
             for coefficients, layer in zip(self.coefficients, self.shapes, strict=True):
-                coefficients.bias[:, 0] = 1.0
-                layer.weight.copy_(shapes.T)
+                cast(ExactLinear, coefficients).bias[:, 0] = 1.0
+                cast(ExactLinear, layer).weight.copy_(shapes.T)
 
     def parts(self, codes: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
         """See `PhotoPrior.parts`."""
@@ -153,7 +158,7 @@ class _Means(Exact):
             rows, columns = wanted.nonzero(as_tuple=True)
             if not len(rows):
                 continue
-            picked = slice(None)
+            picked: Tensor | slice = slice(None)
             if chosen is not None:
                 picked = chosen[:, rows * step, columns * step].flatten().nonzero()[:, 0]
             now = codes[:, :MEANS, ::step, ::step]

@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.nn.integer import ONE, Exact
+from vqc.nn.integer import ONE, Exact, frequencies
 
 
 class Part(NamedTuple):
     """Codes whose probabilities are known together, in the order in which they are coded."""
 
-    index: Tensor  # int64 [N]: where they are in the flattened codes
+    places: Tensor  # int64 [N]: where they are in the flattened codes
     logits: Tensor  # [N, K], in nats; of a fixed prior float64 integers in units of 1 / 2^10 nat
 
 
@@ -63,12 +63,17 @@ class CodePrior(Exact, ABC):
     def prepare(self, codec: Any) -> None:
         """Make what is derived from tensors of the codec model and therefore not saved; after loading."""
 
+    def tables(self, logits: Tensor) -> Tensor:
+        """What a coder uses of logits [N, K]: frequencies [N, K], whole numbers of at least 1 that sum to 2^24."""
+        assert self.fixed, "floats differ between machines"
+        return frequencies(logits)
+
     def bits(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Tensor:
         """-log2 P of each code, in the order of coding: [N]. With gradients, of a prior that trains."""
         codes = codes.contiguous()
         flat, unit = codes.view(-1), 1 / ONE if self.fixed else 1.0
         nats = [
-            F.cross_entropy(logits * unit, flat[index], reduction="none")
-            for index, logits in self.parts(codes, quality, chosen)
+            F.cross_entropy(logits * unit, flat[places], reduction="none")
+            for places, logits in self.parts(codes, quality, chosen)
         ]
         return torch.cat(nats) / math.log(2)

@@ -42,4 +42,4 @@ def model_classes(kind: str) -> tuple[type[Any], type[CodecModel]]:
 def build_model(kind: str, config: Mapping[str, Any], *, where: str = "this model") -> CodecModel:
     """An untrained model of a kind from its config as a mapping; every key is checked."""
     config_class, model_class = model_classes(kind)
-    return model_class(config_from_dict(config_class, config, where=where))
+    return model_class(config_from_dict(config_class, config, where=where))  # type: ignore[call-arg]

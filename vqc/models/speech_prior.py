@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -87,7 +88,7 @@ class SpeechPrior(CodePrior):
         map_ = PITCHES + torch.arange(self.envelope_maps, device=device)
         index = (first + map_) * frames + torch.arange(frames, device=device)[:, None]
         context = torch.zeros(batch, frames, self.config.width, dtype=self.dtype, device=device)
-        for part in self.envelope:
+        for part in _slices(self.envelope):
             yield from part.parts(flat, index, context, quality, chosen)
             context = part.absorbed(flat, index, context, quality)
 
@@ -104,7 +105,7 @@ class SpeechPrior(CodePrior):
         map_ = PITCHES + self.envelope_maps + time % PITCHES * self.waveform_maps
         map_ = map_ + torch.arange(self.waveform_maps, device=device)
         index = (first + map_) * frames + time // PITCHES
-        for part in self.waveform:
+        for part in _slices(self.waveform):
             yield from part.parts(flat, index, fine, quality, chosen)
             fine = part.absorbed(flat, index, fine, quality)
 
@@ -126,10 +127,10 @@ class SpeechPrior(CodePrior):
             (self.envelope, self.config.envelope_slices, codec.envelope_vq),
             (self.waveform, self.config.waveform_slices, codec.waveform_vq),
         ):
-            parts = iter(slices)
+            parts = iter(_slices(slices))
             for shape, cut in enumerate(cuts):
                 codebook: Tensor = getattr(quantizer, f"codebook_{shape}")
-                for entries in codebook.detach().split(cut, dim=1):
+                for entries in torch.split(codebook.detach(), cut, dim=1):
                     part = next(parts)
                     own = slice(part.first, part.first + part.groups.count)
                     yield part, entries, [table[own] for table in self._tables(codec, slices is self.waveform)]
@@ -142,6 +143,10 @@ class SpeechPrior(CodePrior):
             if waveform and len(coded):
                 coded = coded.view(PITCHES, self.waveform_maps, -1).sum(0)
             yield coded if waveform else envelope
+
+
+def _slices(modules: nn.ModuleList) -> list[_Slice]:
+    return cast(list[_Slice], list(modules))
 
 
 class _Absorb(Exact):
@@ -261,9 +266,9 @@ class _Pitch(Exact):
         distance = torch.arange(distances).float() - PITCH_STATES + 1
         shapes = torch.stack([torch.exp(-((distance / w) ** 2)) for w in (0.5, 1, 2, 4, 8, 16, 32)])
         for _ in range(2):
-            side = nn.ModuleList([ExactLinear(head, len(shapes), zero=True), ExactLinear(len(shapes), distances)])
+            side = nn.Sequential(ExactLinear(head, len(shapes), zero=True), ExactLinear(len(shapes), distances))
             with torch.no_grad():
-                side[1].weight.copy_(shapes.T)
+                cast(ExactLinear, side[1]).weight.copy_(shapes.T)
             self.sides.append(side)
 
     def parts(
@@ -284,7 +289,7 @@ class _Pitch(Exact):
                 for side, offset in zip(self.sides, (-step, step), strict=True):
                     at = (wanted + offset).clamp(max=frames - 1)
                     known = torch.where((wanted + offset < frames), states[:, at], 0)[..., None]
-                    by_distance = side[1](side[0](h))
+                    by_distance = side(h)
                     shifted = by_distance.gather(2, PITCH_STATES - 1 - known + k)
                     logits = logits + torch.where((known > 0) & (k > 0), shifted, 0)
             picked = slice(None) if chosen is None else chosen[:, wanted].flatten()

@@ -87,6 +87,7 @@ class ExactLinear(Exact):
     ) -> None:
         super().__init__()
         self.largest = largest
+        self.shift: Tensor
         weight = torch.zeros(outputs, inputs) if zero else torch.randn(outputs, inputs) * math.sqrt(1.5 / inputs)
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(qualities, outputs))
@@ -120,7 +121,7 @@ class ExactLinear(Exact):
     @property
     def unit(self) -> float:
         """One in a sum of products, in units of activations: a power of two."""
-        return 2.0 ** -int(self.shift)
+        return float(2.0 ** -int(self.shift))
 
     def _unit_of(self, name: str) -> float:
         return self.unit / ONE if name == "bias" else self.unit
