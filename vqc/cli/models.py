@@ -75,6 +75,7 @@ def model_as_dict(info: ModelInfo) -> dict[str, Any]:
         "config": dict(info.config),
         "training": dict(info.training),
         "figures": dict(info.figures),
+        "prior": None if info.prior is None else dict(info.prior),
     }
 
 
@@ -88,6 +89,7 @@ def print_model(info: ModelInfo, title: str) -> None:
         "parameters": f"{info.parameters:,} in {size(info.bytes)}",
         "trained on": in_words(info.training),
         "figures": in_words(rest),
+        "prior": "" if info.prior is None else f"{info.prior['kind']}, {info.prior['parameters']:,} integers",
     }
     print_fields({f"  {name}": value for name, value in fields.items() if value})
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
@@ -99,7 +101,10 @@ def print_model(info: ModelInfo, title: str) -> None:
 
 
 def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
-    """The figures that a model file has for each quality (`quality_1` …, rate first), and the others."""
+    """The figures that a model file has for each quality (`quality_1` …, rate first), and the others.
+
+    What the prior saves is a share of the order-0 rate, on the codes of its validation data.
+    """
     rows: dict[int, dict[str, Any]] = {}
     rest: dict[str, Any] = {}
     for name, value in info.figures.items():
@@ -108,6 +113,9 @@ def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, An
             rows[int(number)] = dict(value)
         else:
             rest[name] = value
+    for name, value in (info.prior or {}).get("figures", {}).items():
+        quality = int(name.removeprefix("quality_"))
+        rows.setdefault(quality, {})["prior saves"] = f"{value['saving_percent']:.1f} %"
     return rows, rest
 
 
