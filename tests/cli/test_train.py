@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 from tiny_priors import draw_model
 
 from vqc.models.info import parse_header, read_info
@@ -369,6 +371,18 @@ def test_two_machines_go_on_with_a_run_whose_folder_only_the_first_has(run: Run,
     assert said[1] == "", "one process speaks for all"
     assert read_info(data / "machine-0/r/model.safetensors").training["steps"] == 5
     assert not (data / "machine-1/r").exists()
+
+
+def test_two_processes_train_the_prior_that_one_would(run: Run, codec: Path, data: Path) -> None:
+    settings = ("--set=task.codes_per_step=64", "--set=loop.validate_steps=1000", "--set=loop.learning_rate=0.01")
+    command = ("train", "prior", "-m", str(codec), "--data", str(data / "pictures"), *PRIOR, *settings, "--steps", "12")
+    assert run(*command, "--run-dir", "one", "--quiet").code == 0
+    two_machines(data, *command, "--run-dir", "r")
+    one, two = (load_file(folder / "best.safetensors") for folder in (data / "one", data / "machine-0/r"))
+    assert one.keys() == two.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-2, atol=1e-3, msg=name)
+    assert read_info(data / "machine-0/r/model.safetensors").prior is not None
 
 
 def test_torchrun_passes_every_option_on(run: Run, data: Path) -> None:

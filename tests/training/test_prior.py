@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tiny_priors import draw_codes, draw_model, draw_prior
 
 from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, ImagePack
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.prior_registry import build_prior
+from vqc.nn.integer import unfixed
 from vqc.training.code_cache import CachedCodes, open_codes
 from vqc.training.prior import PriorTask, PriorTaskConfig, relative_chances
 
@@ -224,3 +226,24 @@ def test_sequences_are_learnt_below_their_tables(
         optimizer.step()
     prior.eval()
     assert task.validate()["saving_percent"] > 25
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["photo", "speech", "pixelcnn"])
+def test_integers_turned_back_to_floats_become_the_same_integers(kind: str, image_model: ImageModel) -> None:
+    codec = image_model if kind == "pixelcnn" else draw_model(kind)
+    fixed, floats = (
+        build_prior(kind, {"width": 8, "layers": 2}, codec) if codec is image_model else draw_prior(codec)
+        for _ in range(2)
+    )
+    fixed.fix()
+    for parameter in floats.parameters():
+        torch.nn.init.zeros_(parameter)
+    floats.load_state_dict(unfixed(fixed, floats))
+    codes = draw_codes(codec, 2, (9,) if kind == "speech" else (3, 5))
+    assert float(floats.bits(codes, 2).sum()) == pytest.approx(float(fixed.bits(codes, 2).sum()), rel=1e-3)
+    floats.fix()
+    again, state = floats.state_dict(), fixed.state_dict()
+    assert again.keys() == state.keys()
+    for name, integers in state.items():
+        assert (again[name] - integers).abs().max() <= (2 if name.endswith("bias") else 0), name

@@ -36,9 +36,10 @@ class PriorTaskConfig:
     frames: int = 256  # length, of code sequences
     codes_per_step: int = 65_536  # whose bits count, at most: of more, positions are drawn. Bounds memory
     validation_codes: int = 500_000  # of each quality, at most
+    report_codes: int = 3_000_000  # likewise, for the figures in the model file
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "crop", "frames", "codes_per_step", "validation_codes"):
+        for name in ("batch_size", "crop", "frames", "codes_per_step", "validation_codes", "report_codes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
@@ -138,13 +139,13 @@ class PriorTask:
         return rows
 
     @torch.inference_mode()
-    def measure(self, quality: int) -> PriorFigures:
-        """Figures of one quality on validation streams, as a file would hold them."""
+    def measure(self, quality: int, at_most: int | None = None) -> PriorFigures:
+        """Figures of one quality on validation streams, as a file would hold them; of so many codes at most."""
         streams = self.codes[quality].validation
         device = next(iter(self.prior.state_dict().values())).device  # once fixed it has no parameters
         bits = static = 0.0
         count = values = 0
-        for batch in _same_size(streams, _evenly(streams, self.config.validation_codes)):
+        for batch in _same_size(streams, _evenly(streams, at_most or self.config.validation_codes)):
             codes = np.stack([streams[i] for i in batch]).astype(np.int64)
             bits += float(self.prior.bits(torch.from_numpy(codes).to(device), quality).double().sum())
             symbols = np.stack([self._to_symbols(item) for item in codes], axis=1)

@@ -30,9 +30,9 @@ def stored_weights(path: Path) -> Literal["float16", "float32"]:
 def figures_of(floats: PriorFigures, integers: PriorFigures) -> dict[str, Any]:
     """What a model file says of its prior at one quality."""
     return {
-        "bits_per_code": round(floats.bits_per_code, 4),
-        "bits_per_code_integer": round(integers.bits_per_code, 4),
-        "bits_per_code_static": round(integers.bits_per_code_static, 4),
+        "bits_per_code": round(floats.bits_per_code, 5),
+        "bits_per_code_integer": round(integers.bits_per_code, 5),
+        "bits_per_code_static": round(integers.bits_per_code_static, 5),
         "saving_percent": round(100 * (1 - integers.share), 2),
         "bits_per_dim": round(integers.bits_per_dim, 5),
     }

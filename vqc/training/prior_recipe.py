@@ -114,7 +114,7 @@ class PriorRecipe(Recipe):
         """The codec as its file has it, with this prior in integers."""
         loaded = load_checkpoint(settings.task.codec)
         task = PriorTask(model.eval(), pack.codec, pack.codes, settings.task)
-        floats = {q: task.measure(q) for q in task.codes}
+        floats = {q: task.measure(q, settings.task.report_codes) for q in task.codes}
         try:
             loaded.model.attach_prior(model)
         except OverflowError as error:
@@ -122,8 +122,8 @@ class PriorRecipe(Recipe):
                 f"the prior cannot be turned into integers: {error}; "
                 "train it with a lower learning rate or more loop.weight_decay"
             ) from None
-        figures = {f"quality_{q}": figures_of(floats[q], task.measure(q)) for q in task.codes}
-        return Finished(loaded, figures)
+        integers = {q: task.measure(q, settings.task.report_codes) for q in task.codes}
+        return Finished(loaded, {f"quality_{q}": figures_of(floats[q], integers[q]) for q in task.codes})
 
     def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
         """The codec's file with the prior inside; what it says of the codec stays."""
