@@ -34,6 +34,13 @@ class Images:
         return (40 * i + noise).clip(0, 255).astype(np.uint8)
 
 
+class Mirrored(Images):
+    digest = "mirrored images"
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        return super().image(i)[:, ::-1]
+
+
 class Recordings:
     digest = "recordings"
     training, validation = [1], [0]
@@ -117,6 +124,20 @@ def test_codes_are_made_once_for_each_model_set_and_quality(image_model: ImageMo
     other.digest = "more images"
     open_codes(image_model, MODEL, other, 1)
     assert len(calls) == 12
+
+
+def test_views_are_other_codes_of_the_same_training_items(image_model: ImageModel, audio_model: AudioModel) -> None:
+    codes = open_codes(image_model, MODEL, Images(), 1, views=6)
+    plain = open_codes(image_model, MODEL, Images(), 1)
+    assert codes.training.items.tolist() == [0] * 6 + [3] * 6 + [1] * 6
+    assert codes.validation.items.tolist() == [2]
+    assert np.array_equal(codes.training[0], plain.training[0])
+    mirrored = open_codes(image_model, MODEL, Mirrored(), 1)
+    assert np.array_equal(codes.training[1], mirrored.training[0])
+    assert len({codes.training[view].tobytes() for view in range(6)}) == 6
+    assert {codes.training[view].shape for view in range(6)} == {plain.training[0].shape}
+    sounds = open_codes(audio_model, MODEL, Recordings(), 1, views=3).training
+    assert sounds.values[0] == 500 > sounds.values[1] > 500 - 8
 
 
 def test_codes_that_are_not_whole_are_made_again(image_model: ImageModel, calls: list[int], cache: Path) -> None:

@@ -4,13 +4,17 @@
                                                   training.npy     int64 [N, 2 + axes]: item, values, size of the grid
                                                   validation.bin, validation.npy
 
+(…-q<quality>-v<views> where there are several views of each training item.)
+
 A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
 encoded with its surroundings (see `vqc/data/spans.py`). Codes are as `model.encode` gives them, which is what priors
-predict; symbols for the static tables are made of whole streams.
+predict; symbols for the static tables are made of whole streams. Small data sets are worth more views than one: an
+image that is mirrored, or shifted by less than a code, has other codes.
 """
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -96,6 +100,7 @@ def open_codes(
     data: ImageData | AudioData,
     quality: int,
     *,
+    views: int = 1,
     progress: Progress | None = None,
 ) -> CachedCodes:
     """The codes of all items, encoded now unless that was done before.
@@ -103,19 +108,20 @@ def open_codes(
     Args:
         model: images are encoded by an image model, recordings by an audio model; is put into evaluation mode.
         digest: of the model (hex), without its prior: that makes no difference to its codes.
+        views: of each training item.
         progress: called with how many items are encoded and how many there are.
 
     Raises:
         OutputError: the cache cannot be written.
     """
-    folder = user_cache() / FOLDER / f"{digest[:12]}-{data.digest[:32]}-q{quality}"
+    folder = user_cache() / FOLDER / f"{digest[:12]}-{data.digest[:32]}-q{quality}{f'-v{views}' * (views > 1)}"
     groups = len(model.codebook_sizes(quality))
     if (codes := _read(folder, groups)) is not None:
         return codes
     try:
         with one_process(folder.parent, folder.name):
             if _read(folder, groups) is None:
-                _write(folder, model, data, quality, progress or (lambda done, total: None))
+                _write(folder, model, data, quality, views, progress or (lambda done, total: None))
     except OSError as error:
         raise OutputError(
             f"{folder.parent}: the codes cannot be written: {error.strerror or error};"
@@ -135,7 +141,12 @@ def _read(folder: Path, groups: int) -> CachedCodes | None:
 
 
 def _write(
-    folder: Path, model: ImageModel | AudioModel, data: ImageData | AudioData, quality: int, progress: Progress
+    folder: Path,
+    model: ImageModel | AudioModel,
+    data: ImageData | AudioData,
+    quality: int,
+    views: int,
+    progress: Progress,
 ) -> None:
     """Encode beside the folder, then move it there."""
     parts = (data.training, data.validation)
@@ -146,7 +157,8 @@ def _write(
         for part, items in zip(PARTS, parts, strict=True):
             index = []
             with (new / f"{part}.bin").open("wb") as file:
-                for stream, codes in _encoded(model, _streams(model, data, items), quality):
+                streams = _streams(model, data, items, views if part == "training" else 1)
+                for stream, codes in _encoded(model, streams, quality):
                     file.write(np.ascontiguousarray(codes, dtype=np.uint16).data)
                     index.append((stream.item, stream.values, *codes.shape[1:]))
                     progress(before + stream.number + 1, total)
@@ -189,14 +201,32 @@ def _batches(streams: Iterator[_Stream]) -> Iterator[list[_Stream]]:
         yield batch
 
 
-def _streams(model: ImageModel | AudioModel, data: ImageData | AudioData, items: Sequence[int]) -> Iterator[_Stream]:
-    for number, item in enumerate(items):
+def _streams(
+    model: ImageModel | AudioModel, data: ImageData | AudioData, items: Sequence[int], views: int
+) -> Iterator[_Stream]:
+    for (number, item), view in itertools.product(enumerate(items), range(views)):
+        generator = np.random.default_rng((item, view))
         if isinstance(model, ImageModel):
-            cuts = _tiles(cast(ImageData, data).image(item), model.downsampling_factor, model.halo)
+            factor = model.downsampling_factor
+            image = _seen(cast(ImageData, data).image(item), factor, view, generator)
+            cuts = _tiles(image, factor, model.halo)
         else:
-            cuts = _chunks(cast(AudioData, data).waveform(item), model.hop_length, model.halo)
+            waveform = cast(AudioData, data).waveform(item)
+            late = generator.integers(max(1, min(model.hop_length, len(waveform)))) if view else 0
+            cuts = _chunks(waveform[late:], model.hop_length, model.halo)
         for window, core, values in cuts:
             yield _Stream(number, item, window, core, values)
+
+
+def _seen(image: NDArray[np.uint8], factor: int, view: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """The image as it is, then mirrored, then shifted by less than a code in turn either way."""
+    image = image[:, ::-1] if view % 2 else image
+    if view < 2:
+        return image
+    most = factor - 1
+    top, left = generator.integers(2 * most + 1, size=2).tolist()
+    around = np.pad(image, [(most, most), (most, most), (0, 0)], mode="reflect")
+    return around[top : top + image.shape[0], left : left + image.shape[1]]
 
 
 _Cut = tuple[Float32Array, tuple[slice, ...], int]

@@ -40,6 +40,12 @@ class PriorRunConfig(PriorTaskConfig):
     codec: str = ""  # model file whose codes these are
     codec_digest: str = ""  # of that without its prior; empty: any
     qualities: tuple[int, ...] = ()  # empty: all
+    views: int = 1  # of each training item that are encoded: as it is, mirrored, shifted by less than a code
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.views < 1:
+            raise ValueError(f"views is {self.views}; it must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,9 @@ class PriorRecipe(Recipe):
             data = open_audio(sources, model.sample_rate, download=download, progress=progress)
         else:
             data = open_images(sources, download=download, progress=progress)
-        return CodePack(data, model, {q: open_codes(codec, digest, data, q, progress=progress) for q in chosen})
+        views = settings.task.views
+        codes = {q: open_codes(codec, digest, data, q, views=views, progress=progress) for q in chosen}
+        return CodePack(data, model, codes)
 
     def start(self, model: CodePrior, pack: CodePack, settings: Settings) -> None:
         model.start_from(pack.codec)
