@@ -136,5 +136,11 @@ def test_these_commands_never_import_torch(packed: Path, command: list[str]) -> 
 def test_figures_are_told_apart_by_quality(
     figures: dict[str, object], rows: dict[int, object], rest: dict[str, object]
 ) -> None:
-    info = SimpleNamespace(figures=figures, qualities=2, media="image")
+    info = SimpleNamespace(figures=figures, prior=None, qualities=2, media="image")
     assert by_quality(cast(ModelInfo, info)) == (rows, rest)
+
+
+def test_what_a_prior_saves_stands_beside_the_rates() -> None:
+    saved = {"quality_2": {"saving_percent": 25.25, "bits_per_code": 0.5}}
+    info = SimpleNamespace(figures={"quality_2": {"bpp": 0.2}}, prior={"figures": saved}, qualities=2, media="image")
+    assert by_quality(cast(ModelInfo, info)) == ({2: {"bpp": 0.2, "prior saves": "25.2 %"}}, {})
