@@ -266,7 +266,9 @@ def test_codes_begin_as_alike_as_the_entries_of_their_codebook(code_dim: int) ->
     assert float(vectors.square().mean()) == pytest.approx(1, rel=1e-4)
 
 
-@pytest.mark.parametrize(("kind", "config"), [("pixelcnn", {"layers": 3}), ("wavenet", {"skip_width": 16, "dilations": [1, 2, 4, 8]})])
+@pytest.mark.parametrize(
+    ("kind", "config"), [("pixelcnn", {"layers": 3}), ("wavenet", {"skip_width": 16, "dilations": [1, 2, 4, 8]})]
+)
 def test_a_pattern_is_learnt_to_the_last_bit(kind: str, config: dict[str, Any]) -> None:
     torch.manual_seed(0)
     row, column = torch.meshgrid(torch.arange(6), torch.arange(6), indexing="ij")
