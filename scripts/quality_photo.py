@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of images")
     parser.add_argument("--model", default="photo")
-    parser.add_argument("--entropy", default="static")
+    parser.add_argument("--entropy", default="auto")
     parser.add_argument("--qualities", default="1,2,3,4,5,6,7,8")
     parser.add_argument("--anchors", type=Path, help="table of other codecs on the same images")
     parser.add_argument("--against", default="jpeg,webp,jpeg-xl,avif", help="codecs of that table to compare with")

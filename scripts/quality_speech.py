@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--list", type=Path, help="text file with one path below --data a line")
     parser.add_argument("--model", default="speech")
-    parser.add_argument("--entropy", default="static")
+    parser.add_argument("--entropy", default="auto")
     parser.add_argument("--qualities", default="1,2,3,4,5,6,7,8")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write every file's figures here")
