@@ -35,10 +35,6 @@ class OutputError(VQCError):
     """A result cannot be written: the target exists, or its folder is missing or read-only."""
 
 
-class ExportError(VQCError):
-    """A trained prior cannot be turned into integers: a number is too large, or is none."""
-
-
 class TrainingError(VQCError):
     """Training cannot start or go on: no data, a run folder of another config, or a loss that is not finite."""
 
