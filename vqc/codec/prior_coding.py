@@ -25,7 +25,7 @@ from vqc.models.prior import CodePrior
 
 CHECK_BYTES = 2
 _ITEMS = 32  # channels or tiles coded together: bounds memory
-_ROWS = 2048  # tables made at a time: 4 MiB of 256 codes, to stay in the cache
+_ROWS = 512  # tables made at a time: 1 MiB of 256 codes, to stay in the cache
 
 Codes = NDArray[np.uint16]
 Costs = NDArray[np.float32]  # bits of each code

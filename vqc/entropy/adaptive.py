@@ -42,7 +42,11 @@ class SymbolEncoder:
     def encode(self, symbols: NDArray[np.int32], frequencies: Frequencies) -> None:
         """Symbols [N] under tables [N, K]; a table of a single symbol takes no bits."""
         if len(symbols) and frequencies.shape[1] > 1:
-            self._encoder.encode(symbols, _FAMILY, frequencies * (1 / TOTAL))
+            self.encode_likely(symbols, frequencies * (1 / TOTAL))
+
+    def encode_likely(self, symbols: NDArray[np.int32], probabilities: NDArray[np.float64]) -> None:
+        """The same for frequencies that are divided by 2^24 already."""
+        self._encoder.encode(symbols, _FAMILY, probabilities)
 
     def finish(self) -> bytes:
         """The stream."""
@@ -60,11 +64,12 @@ class SymbolDecoder:
         """Symbols [N] under tables [N, K]; ContainerError when the stream cannot be one of these tables."""
         symbols = np.zeros(len(frequencies), np.int32)
         if len(symbols) and frequencies.shape[1] > 1:
+            probabilities = frequencies * (1 / TOTAL)
             try:
-                symbols = self._decoder.decode(_FAMILY, frequencies * (1 / TOTAL))
+                symbols = self._decoder.decode(_FAMILY, probabilities)
             except AssertionError as error:  # constriction's way to say "invalid data"
                 raise damaged() from error
-            self._again.encode(symbols, frequencies)
+            self._again.encode_likely(symbols, probabilities)
         return symbols
 
     def finish(self) -> None:
