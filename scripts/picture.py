@@ -1,6 +1,6 @@
 """The picture of the README: an original, JPEG and vqc in as many bytes, whole and enlarged.
 
-    python scripts/picture.py examples/photo.jpg docs/comparison.png [--quality 3]
+    python scripts/picture.py examples/photo.jpg docs/comparison.png [--quality 4]
 
 JPEG (Pillow, 4:2:0, progressive, optimized) gets the lowest quality setting whose file is not smaller than vqc's.
 """
@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--quality", type=int, default=3)
+    parser.add_argument("--quality", type=int, default=4)
     parser.add_argument("--detail", type=float, nargs=2, default=(0.5, 0.4), help="centre of the detail, 0 to 1")
     arguments = parser.parse_args()
     original = Image.open(arguments.source).convert("RGB")
