@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vqc.codec.container import Entropy
 from vqc.codec.prior_coding import Costs, decode_with_prior, encode_with_prior
-from vqc.entropy.bitpack import code_width, pack, unpack
+from vqc.entropy.bitpack import code_width, pack, packed_length, unpack
 from vqc.entropy.static import decode_symbols, encode_symbols
 from vqc.entropy.tables import PRECISION
 from vqc.errors import ContainerError
@@ -94,6 +94,11 @@ class StreamCoder:
             raise ContainerError("the .vqc file needs a learned prior, which its model does not have; it is damaged")
         return self.model.prior
 
+    def packed_length(self, codes: Codes) -> int:
+        """Length of `write(codes, "none")`."""
+        items = codes.shape[0]
+        return packed_length(self.sizes * items, math.prod(codes.shape[2:]))
+
     def _tables(self, items: int) -> NDArray[np.int64]:
         return np.tile(self.frequencies, (items, 1))
 
@@ -107,6 +112,8 @@ def write_streams(coder: StreamCoder, parts: Sequence[Codes], entropy: EntropyOp
     """The streams of all tiles or chunks and the mode they are in: "auto" takes the one with fewest bytes in total."""
     if entropy != "auto":
         return entropy, [coder.write(codes, entropy) for codes in parts]
-    written = {mode: [coder.write(codes, mode) for codes in parts] for mode in coder.modes}
+    written = {mode: [coder.write(codes, mode) for codes in parts] for mode in coder.modes if mode != "none"}
     smallest = min(written, key=lambda mode: sum(map(len, written[mode])))
-    return smallest, written[smallest]
+    if sum(map(len, written[smallest])) <= sum(map(coder.packed_length, parts)):
+        return smallest, written[smallest]
+    return "none", [coder.write(codes, "none") for codes in parts]

@@ -8,7 +8,7 @@
                               └─ (+) ◄─ black codes ──┘                         └─► logits, white
                      context ◄─ 3×3 network ◄─ codes of the slice
 
-A code map is never asked one code at a time, so a tile takes 49 passes whatever its size. Logits of a code are its
+A code map is never asked one code at a time, so a tile takes 35 passes whatever its size. Logits of a code are its
 logarithm in a table of the quality plus coefficients times features of its codebook entry (its coordinates, their
 sizes and squares, its length): the network says how the distribution is shifted and stretched, and need not learn a
 codebook. Made of exact layers (`vqc.nn.integer`): after `fix` every machine computes the same integers.
@@ -25,11 +25,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqc.models.photo import MEAN_CODES, MEANS, PhotoModel
-from vqc.models.prior import CodePrior, Part
+from vqc.models.prior import Codebooks, EntryPrior, Part
 from vqc.nn.entry_groups import EntryGroups
 from vqc.nn.integer import ONE, Exact, ExactConv, ExactLinear
 
-LATTICE = 8  # of the mean colours that are coded first
 _REACH = 2  # neighbours to each side
 _TAPS = (2 * _REACH + 1) ** 2
 
@@ -45,7 +44,7 @@ class PhotoPriorConfig:
     means_width: int = 128
 
 
-class PhotoPrior(CodePrior):
+class PhotoPrior(EntryPrior):
     """Logits of the codes of a `PhotoModel`; qualities count from 1, a batch is of one quality."""
 
     kind = "photo"
@@ -91,27 +90,16 @@ class PhotoPrior(CodePrior):
     def _slices(self) -> list[_Slice]:
         return cast(list[_Slice], list(self.slices))
 
-    @torch.no_grad()
-    def start_from(self, codec: PhotoModel) -> None:
-        """Begin at the order-0 tables of the codec."""
-        for part, entries, tables in self._codebooks(codec):
-            part.groups.start_from(entries, tables)
-
-    @torch.no_grad()
-    def prepare(self, codec: PhotoModel) -> None:
-        """Make what is derived from the codebooks of the codec; after loading."""
-        for part, entries, tables in self._codebooks(codec):
-            part.groups.prepare(entries, tables)
-
-    def _codebooks(self, codec: PhotoModel) -> Iterator[tuple[_Slice, Tensor, list[Tensor]]]:
-        """Entries [Q, n, K, D] and tables [n, K] of each quality, of every slice."""
+    def codebooks(self, codec: PhotoModel) -> Iterator[Codebooks]:
+        """See `EntryPrior`; one for each slice."""
+        tables = [torch.from_numpy(codec.static_frequencies(q + 1)) for q in range(codec.qualities)]
         parts = iter(self._slices)
         for shape, cut in enumerate(self.config.slices):
             codebook: Tensor = getattr(codec.quantizer, f"codebook_{shape}")
             for entries in torch.split(codebook.detach(), cut, dim=1):
                 part = next(parts)
-                tables = [torch.from_numpy(codec.static_frequencies(q + 1)) for q in range(codec.qualities)]
-                yield part, entries, [table[part.first : part.first + part.count] for table in tables]
+                own = slice(part.first, part.first + part.count)
+                yield Codebooks(part.groups, entries, [table[own] for table in tables])
 
 
 class _Absorb(Exact):
@@ -256,7 +244,7 @@ def _lattices(height: int, width: int, device: torch.device) -> Iterator[tuple[i
     for step in _Means._steps:
         rows = torch.arange(-(-height // step), device=device)[:, None]
         columns = torch.arange(-(-width // step), device=device)
-        if step == LATTICE:
+        if step == _Means._steps[0]:
             everywhere = (rows >= 0) & (columns >= 0)
             yield step, ~everywhere, everywhere
             continue

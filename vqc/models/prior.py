@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqc.nn.entry_groups import EntryGroups
 from vqc.nn.integer import ONE, Exact, frequencies
 
 
@@ -77,3 +78,27 @@ class CodePrior(Exact, ABC):
             for places, logits in self.parts(codes, quality, chosen)
         ]
         return torch.cat(nats) / math.log(2)
+
+
+class Codebooks(NamedTuple):
+    """Groups of codes, and what their features are made of."""
+
+    groups: EntryGroups
+    entries: Tensor  # [Q, n, K, D]
+    tables: list[Tensor]  # order-0 frequencies [n, K] of each quality
+
+
+class EntryPrior(CodePrior):
+    """A prior of codes that are entries of trained codebooks."""
+
+    @abstractmethod
+    def codebooks(self, codec: Any) -> Iterator[Codebooks]:
+        """Those of the codec model for each of the prior's groups."""
+
+    def start_from(self, codec: Any) -> None:
+        for groups, entries, tables in self.codebooks(codec):
+            groups.start_from(entries, tables)
+
+    def prepare(self, codec: Any) -> None:
+        for groups, entries, tables in self.codebooks(codec):
+            groups.prepare(entries, tables)

@@ -11,7 +11,7 @@
     context ◄─ network over 5 frames ◄─ codes of the slice
 
 Frames half-way between known ones say as much about each other as frames in a row would (the chain rule of entropy
-does not mind the order), and a chunk takes 40 passes whatever its length. Made of exact layers (`vqc.nn.integer`):
+does not mind the order), and a chunk takes 32 passes whatever its length. Made of exact layers (`vqc.nn.integer`):
 after `fix` every machine computes the same integers.
 """
 
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.models.prior import CodePrior, Part
+from vqc.models.prior import Codebooks, EntryPrior, Part
 from vqc.models.speech import PITCHES, SpeechModel
 from vqc.nn.entry_groups import EntryGroups
 from vqc.nn.integer import ONE, Exact, ExactLinear, ExactTable
@@ -46,7 +46,7 @@ class SpeechPriorConfig:
     dropout: float = 0.0
 
 
-class SpeechPrior(CodePrior):
+class SpeechPrior(EntryPrior):
     """Logits of the codes of a `SpeechModel`; qualities count from 1, a batch is of one quality."""
 
     kind = "speech"
@@ -109,31 +109,19 @@ class SpeechPrior(CodePrior):
             yield from part.parts(flat, index, fine, quality, chosen)
             fine = part.absorbed(flat, index, fine, quality)
 
-    @torch.no_grad()
-    def start_from(self, codec: SpeechModel) -> None:
-        """Begin at the order-0 tables of the codec."""
-        for part, entries, tables in self._codebooks(codec):
-            part.groups.start_from(entries, tables)
-
-    @torch.no_grad()
-    def prepare(self, codec: SpeechModel) -> None:
-        """Make what is derived from the codebooks of the codec; after loading."""
-        for part, entries, tables in self._codebooks(codec):
-            part.groups.prepare(entries, tables)
-
-    def _codebooks(self, codec: SpeechModel) -> Iterator[tuple[_Slice, Tensor, list[Tensor]]]:
-        """Entries [Q, n, K, D] and tables [n, K] of each quality, of every slice."""
+    def codebooks(self, codec: SpeechModel) -> Iterator[Codebooks]:
+        """See `EntryPrior`; one for each slice."""
         for slices, cuts, quantizer in (
             (self.envelope, self.config.envelope_slices, codec.envelope_vq),
             (self.waveform, self.config.waveform_slices, codec.waveform_vq),
         ):
-            parts = iter(_slices(slices))
+            parts, tables = iter(_slices(slices)), list(self._tables(codec, slices is self.waveform))
             for shape, cut in enumerate(cuts):
                 codebook: Tensor = getattr(quantizer, f"codebook_{shape}")
                 for entries in torch.split(codebook.detach(), cut, dim=1):
                     part = next(parts)
                     own = slice(part.first, part.first + part.groups.count)
-                    yield part, entries, [table[own] for table in self._tables(codec, slices is self.waveform)]
+                    yield Codebooks(part.groups, entries, [table[own] for table in tables])
 
     def _tables(self, codec: SpeechModel, waveform: bool) -> Iterator[Tensor]:
         """Of each quality, the static tables [maps, K] of the envelope or the waveform, that of all four frames."""
