@@ -46,7 +46,8 @@ class CodecModel(nn.Module, ABC):
 
     def attach_prior(self, prior: CodePrior) -> None:
         """Give the model a prior of its codes, which is fixed to integers if it is not; OverflowError if that fails."""
-        prior.fix()
+        if not prior.fixed:
+            prior.fix()
         self.prior = prior.eval().requires_grad_(False)
 
     @property

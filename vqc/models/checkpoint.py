@@ -123,7 +123,9 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         raise CheckpointError(f"the weights in {path} do not match their digest; the file is damaged, get it again")
     model = build_model(info.kind, info.config, where=str(path))
     if info.prior is not None:
-        model.attach_prior(build_prior(info.prior["kind"], info.prior["config"], model, where=f"the prior in {path}"))
+        prior = build_prior(info.prior["kind"], info.prior["config"], model, where=f"the prior in {path}")
+        prior.fix(prove=False)  # `fill_model` proves what it fills in
+        model.attach_prior(prior)
     fill_model(model, load(data), str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
 

@@ -32,13 +32,17 @@ class Exact(nn.Module):
 
     fixed: bool = False
 
-    def fix(self) -> None:
-        """Round the parameters to integers, for good; OverflowError when sums could be inexact."""
+    def fix(self, *, prove: bool = True) -> None:
+        """Round the parameters to integers, for good; OverflowError when sums could be inexact.
+
+        Whoever loads other integers in their place need not prove these, but has to call `prove` of those.
+        """
         for module in self.modules():
             if isinstance(module, Exact) and not module.fixed:
                 module.fixed = True
                 module._fix()
-        self.prove()
+        if prove:
+            self.prove()
 
     def prove(self) -> None:
         """OverflowError when some sum could leave the integers that float64 holds, or a number the bits it has."""
