@@ -10,15 +10,12 @@ Nothing but the codes is read: no network of the autoencoder runs, and there are
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqc.codec.audio import AudioCodec
-from vqc.codec.chunks import ChunkReader
 from vqc.codec.container import (
     AudioShape,
     Container,
@@ -29,8 +26,7 @@ from vqc.codec.container import (
     write_container,
 )
 from vqc.codec.image import ImageCodec, TileStreams
-from vqc.codec.prior_coding import Costs
-from vqc.codec.streams import Codes, StreamCoder
+from vqc.codec.pieces import read_pieces, streams_of
 
 Bits = NDArray[np.float64]
 
@@ -104,11 +100,11 @@ def explanation_of(codec: ImageCodec | AudioCodec, data: bytes) -> Explanation:
     """Where the bits of a file go that was made with the codec's model; raises what its `decompress` does."""
     container = read_container(data)
     header = container.header
-    reader = _reader(codec, container)
+    reader = streams_of(codec, container)
     groups = len(reader.coder.sizes)
     grid = reader.tiling.grid if isinstance(reader, TileStreams) else (reader.chunking.frames,)
     places, bits, codes = np.zeros(grid), np.zeros(groups), 0
-    for piece in _pieces(reader, header.entropy):
+    for piece in read_pieces(reader, header.entropy):
         bits += piece.costs.sum(axis=(0, *range(2, piece.costs.ndim)), dtype=np.float64)
         places[piece.place] = piece.costs.sum(axis=(0, 1), dtype=np.float64)
         codes += piece.codes.size // groups
@@ -131,9 +127,9 @@ def bytes_by_mode(codec: ImageCodec | AudioCodec, container: Container) -> dict[
 
     Raises what the codec's `decompress` does.
     """
-    reader, used = _reader(codec, container), container.header.entropy
+    reader, used = streams_of(codec, container), container.header.entropy
     bodies: dict[Entropy, list[bytes]] = {mode: [] for mode in reader.coder.modes}
-    for piece in _pieces(reader, used):
+    for piece in read_pieces(reader, used):
         for mode, body in bodies.items():
             codes = piece.stream if mode == used else reader.coder.write(piece.codes, mode)
             body.append(piece.silence + codes)
@@ -142,38 +138,6 @@ def bytes_by_mode(codec: ImageCodec | AudioCodec, container: Container) -> dict[
         header = dataclasses.replace(container.header, entropy=mode)
         lengths[mode] = len(write_container(dataclasses.replace(container, header=header, body=join_streams(body))))
     return lengths
-
-
-class _Piece(NamedTuple):
-    """One stream of a file, read."""
-
-    silence: bytes  # what stands before the codes in files of several channels
-    stream: bytes  # the codes as they are in the file
-    codes: Codes  # [A, G, ...]
-    costs: Costs  # of that shape: bits of each
-    place: tuple[slice, ...]  # where these codes are among those of the whole file
-
-
-def _reader(codec: ImageCodec | AudioCodec, container: Container) -> TileStreams | ChunkReader:
-    return codec.tiles(container) if isinstance(codec, ImageCodec) else codec.chunks(container)
-
-
-def _pieces(reader: TileStreams | ChunkReader, entropy: Entropy) -> Iterator[_Piece]:
-    if isinstance(reader, TileStreams):
-        for tile, stream in zip(reader.tiling, reader.streams, strict=True):
-            yield _read(reader.coder, b"", stream, entropy, 1, (tile.rows.core, tile.columns.core))
-        return
-    for index in range(len(reader.chunking)):
-        silence, channels, stream = reader.stream(index)
-        yield _read(reader.coder, silence, stream, entropy, len(channels), (reader.chunking.span(index).core,))
-
-
-def _read(
-    coder: StreamCoder, silence: bytes, stream: bytes, entropy: Entropy, items: int, place: tuple[slice, ...]
-) -> _Piece:
-    grid = tuple(part.stop - part.start for part in place)
-    costs = np.zeros((items, len(coder.sizes), *grid), np.float32)
-    return _Piece(silence, stream, coder.read(stream, entropy, items, grid, costs), costs, place)
 
 
 def _where(codec: ImageCodec | AudioCodec, places: Bits, shape: ImageShape | AudioShape) -> ImageBits | AudioBits:

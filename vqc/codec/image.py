@@ -100,10 +100,13 @@ class ImageCodec:
         """
         return self.restore(read_container(data, limit=limit), progress=progress)
 
-    @torch.inference_mode()
     def restore(self, container: Container, *, progress: Progress | None = None) -> Picture:
         """As `decompress`, of a container already read."""
-        codes = self.read_codes(container)
+        return self.render(self.read_codes(container), container, progress=progress)
+
+    @torch.inference_mode()
+    def render(self, codes: Codes, container: Container, *, progress: Progress | None = None) -> Picture:
+        """The picture of a file whose codes [G, h, w] `read_codes` has read already."""
         header = container.header
         assert isinstance(header.shape, ImageShape), "read_codes has checked it"
         shape = header.shape
