@@ -3,7 +3,7 @@
     bytes  field     value
     3      magic     "VQC"
     1      version   1
-    1      codec     kind of model: 1 image-vqvae, 2 audio-vqvae, 3 photo, 4 speech (odd: image, even: audio)
+    1      codec     kind of model: 1 image-vqvae, 2 audio-vqvae, 3 photo, 4 speech, 5 image-maps
     1      mode      low 4 bits: how the codes are written: 0 none (packed bits), 1 static (range coder with the
                      model's order-0 tables), 2 prior (range coder with the model's learned prior)
                      high 4 bits, flags: image: 1 grayscale, 2 alpha; audio: 1 mid/side (of two channels)
@@ -43,7 +43,9 @@ from vqc.errors import ContainerError
 
 MAGIC = b"VQC"
 VERSION = 1
-CODECS: Mapping[int, str] = MappingProxyType({1: "image-vqvae", 2: "audio-vqvae", 3: "photo", 4: "speech"})
+CODECS: Mapping[int, str] = MappingProxyType(
+    {1: "image-vqvae", 2: "audio-vqvae", 3: "photo", 4: "speech", 5: "image-maps"}
+)
 Entropy = Literal["none", "static", "prior"]
 ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})
 DIGEST_BYTES = 6

@@ -29,7 +29,13 @@ PRIOR_KINDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 
 # kind of codec model → kind of prior
 DEFAULT_PRIORS: Mapping[str, str] = MappingProxyType(
-    {"image-vqvae": "pixelcnn", "audio-vqvae": "wavenet", "photo": "photo", "speech": "speech"}
+    {
+        "image-vqvae": "pixelcnn",
+        "image-maps": "pixelcnn",
+        "audio-vqvae": "wavenet",
+        "photo": "photo",
+        "speech": "speech",
+    }
 )
 
 

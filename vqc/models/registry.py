@@ -21,13 +21,16 @@ MODEL_KINDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "image-vqvae": ("vqc.models.image_vqvae", "ImageVQVAEConfig", "ImageVQVAE"),
         "audio-vqvae": ("vqc.models.audio_vqvae", "AudioVQVAEConfig", "AudioVQVAE"),
+        "image-maps": ("vqc.models.image_maps", "ImageMapsConfig", "ImageMaps"),
         "photo": ("vqc.models.photo", "PhotoConfig", "PhotoModel"),
         "speech": ("vqc.models.speech", "SpeechConfig", "SpeechModel"),
     }
 )
 
 # Written in every .vqc file: append, never change.
-WIRE_IDS: Mapping[str, int] = MappingProxyType({"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4})
+WIRE_IDS: Mapping[str, int] = MappingProxyType(
+    {"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4, "image-maps": 5}
+)
 
 
 def model_classes(kind: str) -> tuple[type[Any], type[CodecModel]]:

@@ -98,6 +98,7 @@ _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "image-vqvae": ("vqc.training.paper_recipes", "ImageRecipe"),
         "audio-vqvae": ("vqc.training.paper_recipes", "AudioRecipe"),
+        "image-maps": ("vqc.training.image_maps", "MapsRecipe"),
         "photo": ("vqc.training.photo_recipe", "PhotoRecipe"),
         "speech": ("vqc.training.speech_recipe", "SpeechRecipe"),
         "pixelcnn": ("vqc.training.prior_recipe", "PriorRecipe"),

@@ -1,0 +1,187 @@
+"""Several code maps on one fine grid: what the VQ-VAE paper uses where it reports likelihoods (8×8×10 latents of CIFAR-10).
+
+::
+
+    x ─► KLT of 4×4 blocks ─(+)─► z ─► product ECVQ ─► codes, a map for each group of components
+      └► network f ─────────┘
+    x̂ ◄─(+)◄─ inverse KLT ◄─ ẑ
+          └── network g ◄──┘
+
+The codes are fine enough that what is left of the image is nearly white noise, so that codes and residual together take
+about as many bits as lossless compression (`total_bpd` of `vqc eval`). Latents are in units of √λ, as in `photo`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqc.models.base import ImageModel
+from vqc.nn.block_transform import BlockTransform
+from vqc.nn.grouped_ecvq import GroupedECVQ
+from vqc.nn.residual import ResidualStack
+
+CORRECTION = 16 / 255  # unit of the synthesis network's output
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageMapsConfig:
+    """Rate, code maps and networks."""
+
+    block: int = 4  # pixels per side of a code
+    squared_error: float = 30.0  # λ: squares of 8-bit values that are worth a bit
+    shapes: tuple[tuple[int, int, int], ...] = ((8, 1, 256), (4, 2, 512), (2, 4, 512))  # maps, dimensions, entries
+    width: int = 128
+    analysis_layers: int = 2
+    synthesis_layers: int = 4
+    fine_width: int = 64  # at twice the resolution of the codes
+    fine_layers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.block < 2 or self.block % 2:
+            raise ValueError(f"block is {self.block}; it must be even")
+        if not self.squared_error > 0:
+            raise ValueError(f"squared_error is {self.squared_error}; it must be above 0")
+        if any(count < 1 or dims < 1 or size < 2 for count, dims, size in self.shapes) or not self.shapes:
+            raise ValueError(f"shapes are {self.shapes}; give maps, dimensions and entries of each shape")
+        if sum(count * dims for count, dims, _ in self.shapes) > 3 * self.block**2:
+            raise ValueError(f"shapes are {self.shapes}: more dimensions than the {3 * self.block**2} of a block")
+
+
+class MapsPass(NamedTuple):
+    """A training pass through transform, quantizer and back."""
+
+    image: Tensor  # [B, 3, H, W], about [0, 1]
+    commitment: Tensor  # scalar: mean of ‖z − sg(ẑ)‖² over blocks
+    bits: Tensor  # scalar: mean of the order-0 bits of a block
+
+
+class ImageMaps(ImageModel):
+    """Images to codes [B, G, H/f, W/f] of G maps and back, at one quality."""
+
+    kind: ClassVar[str] = "image-maps"
+    float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
+
+    config: ImageMapsConfig
+
+    def __init__(self, config: ImageMapsConfig) -> None:
+        super().__init__()
+        self.config = config
+        dims = sum(count * dims for count, dims, _ in config.shapes)
+        self.transform = BlockTransform(config.block, dims)
+        self.quantizer = GroupedECVQ(config.shapes, 1, decay=0.997)
+        self.analysis = Analysis(config, dims)
+        self.synthesis = Synthesis(config, dims)
+        self.register_static_table()
+
+    @property
+    def downsampling_factor(self) -> int:
+        return self.config.block
+
+    @property
+    def halo(self) -> int:
+        reach = max(self.config.analysis_layers, self.config.synthesis_layers + self.config.fine_layers) + 2
+        return reach * self.config.block
+
+    def codebook_sizes(self, quality: int) -> tuple[int, ...]:
+        return self.quantizer.sizes
+
+    def codebooks(self) -> list[Tensor]:
+        """The entries [K, D] of each map."""
+        shapes = range(len(self.config.shapes))
+        return [entries for i in shapes for entries in getattr(self.quantizer, f"codebook_{i}")[0]]
+
+    def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
+        groups, first = [], 1
+        for count, dims, _ in self.config.shapes:
+            unit = "dim" if dims == 1 else "dims"
+            groups.append((f"maps {first}-{first + count - 1} ({dims} {unit})", count))
+            first += count
+        return tuple(groups)
+
+    def encode(self, image: Tensor, quality: int) -> Tensor:
+        latents = self.latents(image)
+        return _maps(self.quantizer.encode(_rows(latents), 0), latents)
+
+    def decode(self, codes: Tensor, quality: int) -> Tensor:
+        return self.restore(_maps(self.quantizer.decode(_rows(codes), 0), codes))
+
+    def latents(self, image: Tensor) -> Tensor:
+        """Image [B, 3, H, W] in [0, 1] to latents [B, D, h, w]; one bit is worth one unit of squared error."""
+        coefficients = 255 * self.transform.analyse(image - 0.5)
+        features = coefficients / self._scale()
+        latents: Tensor = coefficients / self._step + self.analysis(features)
+        return latents
+
+    def restore(self, latents: Tensor) -> Tensor:
+        """Quantized latents [B, D, h, w] to the image [B, 3, H, W], about [0, 1]."""
+        coefficients = latents * self._step
+        linear = self.transform.synthesise(coefficients / 255)
+        correction: Tensor = self.synthesis(coefficients / self._scale())
+        return linear + 0.5 + CORRECTION * correction
+
+    def forward(self, image: Tensor) -> MapsPass:
+        """Training pass of images [B, 3, H, W]; codebooks follow when training."""
+        latents = self.latents(image)
+        result = self.quantizer(_rows(latents.detach()), 0)
+        entries = _maps(result.quantized, latents)
+        commitment = (latents - entries).square().sum(1).mean()
+        return MapsPass(self.restore(latents + (entries - latents).detach()), commitment, result.bits)
+
+    @property
+    def _step(self) -> float:
+        return self.config.squared_error**0.5
+
+    def _scale(self) -> Tensor:
+        return self.transform.scale[None, :, None, None]
+
+
+class Analysis(nn.Module):
+    """Coefficients [B, D, h, w] to what is added to them; zero at the start."""
+
+    def __init__(self, config: ImageMapsConfig, dims: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(dims, config.width, 3, padding=1)
+        self.stack = ResidualStack(2, config.width, config.width, config.analysis_layers)
+        self.project = _zero(nn.Conv2d(config.width, dims, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        out: Tensor = self.project(self.stack(self.enter(features)))
+        return out
+
+
+class Synthesis(nn.Module):
+    """Quantized coefficients [B, D, h, w] to a correction of the image [B, 3, h·f, w·f]; zero at the start."""
+
+    def __init__(self, config: ImageMapsConfig, dims: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(dims, config.width, 3, padding=1)
+        self.stack = ResidualStack(2, config.width, config.width, config.synthesis_layers)
+        self.up = nn.Conv2d(config.width, 4 * config.fine_width, 1)
+        self.fine = ResidualStack(2, config.fine_width, config.fine_width, config.fine_layers)
+        self.side = config.block // 2
+        self.project = _zero(nn.Conv2d(config.fine_width, 3 * self.side**2, 3, padding=1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        h = F.pixel_shuffle(self.up(self.stack(self.enter(features))), 2)
+        return F.pixel_shuffle(self.project(self.fine(h)), self.side)
+
+
+def _zero(layer: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None, "these have one"
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """[B, C, h, w] to [B·h·w, C]."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def _maps(rows: Tensor, like: Tensor) -> Tensor:
+    """[B·h·w, C] to [B, C, h, w], B, h and w of another tensor."""
+    return rows.view(like.shape[0], like.shape[2], like.shape[3], -1).permute(0, 3, 1, 2)

@@ -1,0 +1,106 @@
+"""p(x | codes): how likely the original is, given what was restored from its codes.
+
+With it codes and residual add up to lossless compression, which is what likelihoods of autoencoders are compared by:
+bits of the codes + -log2 p(x | codes) (`total_bpd` of `vqc eval`). It is fitted on training data after the codec, takes
+no part in compressing or restoring, and is therefore left out of the model's digest.
+
+::
+
+    restored ─ unshuffle 2 ─ residual stack ─ shuffle 2 ─► parameters ─► mixture of logistics around the restored value
+
+Values are independent given the codes, but for the channels of one pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqc.nn.logistic_mixture import log_probability, parameters_per_value
+from vqc.nn.residual import CONVOLUTIONS, ResidualStack
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodConfig:
+    """With no layers the mixture is the same everywhere."""
+
+    mixtures: int = 5
+    width: int = 96
+    layers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mixtures < 1 or self.width < 1 or self.layers < 0:
+            raise ValueError(f"mixtures, width and layers are {self.mixtures}, {self.width} and {self.layers}")
+
+
+class Likelihood(nn.Module):
+    """Of images [B, 3, H, W] in 8-bit levels, or waveforms [B, 1, T] in 16-bit levels, at each quality of a model."""
+
+    def __init__(self, config: LikelihoodConfig, media: Literal["image", "audio"], qualities: int) -> None:
+        super().__init__()
+        self.config, self.media = config, media
+        self.channels, self.largest = (3, 255) if media == "image" else (1, 65535)
+        outputs = parameters_per_value(self.channels, config.mixtures)
+        start = torch.zeros(outputs // config.mixtures, config.mixtures)
+        start[1 + self.channels : 1 + 2 * self.channels] = torch.linspace(-2, 1, config.mixtures)
+        self.bias = nn.Parameter(start.flatten().repeat(qualities, 1))
+        self.network: nn.Module | None = None
+        if config.layers:
+            self.network = _Network(config, self.channels, outputs, 2 if media == "image" else 1)
+
+    def nats(self, original: Tensor, restored: Tensor, quality: int) -> Tensor:
+        """-ln p(x | codes) of whole levels [B, C, ...], given restored ones: [B], summed over all values.
+
+        Sides of images must be even when there is a network.
+        """
+        shape = (1, -1, *[1] * (original.dim() - 2))
+        parameters = self.bias[quality - 1].view(shape)
+        if self.network is None:
+            parameters = parameters.expand(len(original), -1, *original.shape[2:])
+        else:
+            parameters = parameters + self.network(restored / (self.largest / 2) - 1)
+        logs = log_probability(original, restored, parameters, largest=self.largest)
+        return -logs.flatten(1).double().sum(1)
+
+    @torch.inference_mode()
+    def bits(self, original: Tensor, restored: Tensor, quality: int) -> Tensor:
+        """-log2 p(x | codes) of each item [B]; see `nats`. Images of odd sides are fine: the last is repeated."""
+        if self.media == "image" and self.network is not None:
+            height, width = original.shape[2:]
+            padding = (0, width % 2, 0, height % 2)
+            if any(padding):
+                return self._padded_bits(original, restored, quality, padding)
+        return self.nats(original.float(), restored.float(), quality) / math.log(2)
+
+    def _padded_bits(self, original: Tensor, restored: Tensor, quality: int, padding: tuple[int, ...]) -> Tensor:
+        assert self.network is not None, "without a network nothing is padded"
+        height, width = original.shape[2:]
+        shown = F.pad(restored.float(), padding, mode="replicate")
+        parameters = self.network(shown / (self.largest / 2) - 1)[:, :, :height, :width]
+        parameters = parameters + self.bias[quality - 1].view(1, -1, 1, 1)
+        logs = log_probability(original.float(), restored.float(), parameters, largest=self.largest)
+        return -logs.flatten(1).double().sum(1) / math.log(2)
+
+
+class _Network(nn.Module):
+    """A signal [B, C, ...] in [-1, 1] to what is added to the parameters [B, P, ...]; zero at the start."""
+
+    def __init__(self, config: LikelihoodConfig, channels: int, outputs: int, dimensions: Literal[1, 2]) -> None:
+        super().__init__()
+        conv = CONVOLUTIONS[dimensions]
+        self.dimensions, parts = dimensions, 4 if dimensions == 2 else 1
+        self.enter = conv(parts * channels, config.width, 3, padding=1)
+        self.stack = ResidualStack(dimensions, config.width, config.width, config.layers)
+        self.project = conv(config.width, parts * outputs, 1)
+        nn.init.zeros_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        inputs = F.pixel_unshuffle(signal, 2) if self.dimensions == 2 else signal
+        out: Tensor = self.project(self.stack(self.enter(inputs)))
+        return F.pixel_shuffle(out, 2) if self.dimensions == 2 else out

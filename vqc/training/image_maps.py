@@ -1,0 +1,138 @@
+"""How `image-maps` models are trained: KLT and k-means first, then the networks, by squared error and commitment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqc.data.batches import ImageBatches, Prefetched, Shard
+from vqc.data.packs import ImagePack, open_images
+from vqc.errors import TrainingError
+from vqc.models.image_maps import ImageMaps
+from vqc.training.paper_recipes import image_batches, some
+from vqc.training.protocols import Losses
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.settings import Settings
+from vqc.training.tables import fill_static_tables
+
+FIT_IMAGES = 2_000  # for transform, first dictionaries and tables
+FIT_ROWS = 60_000  # latents for k-means
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapsTaskConfig:
+    """How batches are drawn and errors weighed."""
+
+    batch_size: int = 32
+    crop: int = 0  # pixels a side; 0: whole images of one size
+    max_shift: int = 0  # pixels by which whole images are moved at random
+    commitment_weight: float = 0.7
+    validation_items: int = 300
+
+
+class MapsTask:
+    """Distortion in bits plus commitment, a block."""
+
+    def __init__(self, model: ImageMaps, batches: Prefetched, held_out: list[Tensor], config: MapsTaskConfig) -> None:
+        self.model, self.batches, self.held_out, self.config = model, batches, held_out, config
+        self.networks: tuple[nn.Module, ...] = (model.analysis, model.synthesis)
+        self.unit = 3 * model.config.block**2 * 255**2 / model.config.squared_error
+
+    def batch(self, step: int) -> Tensor:
+        batch: Tensor = self.batches(step)
+        return batch
+
+    def loss(self, batch: Tensor, step: int) -> Losses:
+        result = self.model(batch)
+        mse = (result.image - batch).square().mean()
+        total = (mse * self.unit + self.config.commitment_weight * result.commitment) / 10
+        logged = {"mse": mse.detach(), "commitment": result.commitment.detach(), "bits": result.bits}
+        return Losses(total, logged)
+
+    @torch.no_grad()
+    def validate(self) -> Mapping[str, float]:
+        """PSNR, order-0 bits per dimension, and the score: bits a block, distortion included."""
+        squares = bits = blocks = 0.0
+        for images in self.held_out:
+            result = self.model(images)
+            count = images[:, 0].numel() / self.model.config.block**2
+            squares += float((result.image.clamp(0, 1) - images).square().sum())
+            bits += float(result.bits) * count
+            blocks += count
+        dims = blocks * 3 * self.model.config.block**2
+        return {
+            "mse": squares / dims,
+            "psnr": -10 * math.log10(squares / dims),
+            "bits_per_dim": bits / dims,
+            "score": (squares / dims * self.unit * blocks + bits) / blocks,
+        }
+
+
+class MapsRecipe(Recipe):
+    """See `vqc.training.recipe.Recipe`."""
+
+    task_config = MapsTaskConfig
+    examples = "images"
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> ImagePack:
+        return open_images(sources, download=download, progress=progress)
+
+    def start(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
+        images = self.signals(pack, some(pack.training, FIT_IMAGES), settings)
+        fit_linear(model.eval(), images, seed=settings.loop.seed)
+
+    def warm_start(self, model: ImageMaps, path: str) -> None:
+        trained = trained_codec(path, ImageMaps)
+        if trained.config != model.config:
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        model.load_state_dict(trained.state_dict(), strict=False)
+        model.quantizer.resume()
+
+    def make_task(self, model: ImageMaps, pack: ImagePack, settings: Settings, shard: Shard) -> MapsTask:
+        task = settings.task
+        batches = ImageBatches(
+            pack,
+            batch_size=task.batch_size,
+            seed=settings.loop.seed,
+            side=task.crop or None,
+            max_shift=task.max_shift,
+            shard=shard,
+        )
+        held_out = self.signals(pack, pack.validation[: task.validation_items], settings)
+        if not held_out:
+            raise TrainingError(f"all validation images of {pack.title} are smaller than one code; give others")
+        return MapsTask(model.to(memory_format=torch.channels_last), Prefetched(batches), held_out, task)  # type: ignore[call-overload]
+
+    def finish(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> Finished:
+        round_to_stored(model.eval())
+        fill_static_tables(model, self.signals(pack, some(pack.training, FIT_IMAGES), settings))
+        held_out = self.signals(pack, pack.validation[: settings.task.validation_items], settings)
+        figures = MapsTask(model, None, held_out, settings.task).validate()  # type: ignore[arg-type]
+        return Finished(model, {"quality_1": {key: value for key, value in figures.items() if key != "score"}})
+
+    def signals(self, pack: ImagePack, items: Sequence[int], settings: Settings) -> list[Tensor]:
+        """Items as batches [B, 3, H, W], sides multiples of a block."""
+        return image_batches(pack, items, settings.model.block, settings.task.crop)
+
+    def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
+        return [x[None] for batch in self.signals(pack, pack.validation[:8], settings) for x in batch]
+
+
+@torch.no_grad()
+def fit_linear(model: ImageMaps, images: Sequence[Tensor], *, seed: int = 0) -> None:
+    """Make the model a good linear codec: KLT, then ECVQ by k-means."""
+    size = model.config.block
+    centred = [255 * (x - 0.5) for x in images]
+    blocks = torch.cat([F.pixel_unshuffle(x, size).permute(0, 2, 3, 1).reshape(-1, 3, size, size) for x in centred])
+    model.transform.fit_klt(blocks)
+    rows = torch.cat([model.latents(x).permute(0, 2, 3, 1).flatten(0, 2) for x in images])
+    chosen = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows))[:FIT_ROWS])
+    model.quantizer.fit(rows[chosen], 0, iterations=10, seed=seed)
