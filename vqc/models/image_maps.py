@@ -1,4 +1,4 @@
-"""Several code maps on one fine grid: what the VQ-VAE paper uses where it reports likelihoods (8×8×10 latents of CIFAR-10).
+"""Several code maps on one fine grid, as where the VQ-VAE paper reports likelihoods (8×8×10 latents of CIFAR-10).
 
 ::
 
