@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from vqc.models.likelihood import Likelihood
     from vqc.models.prior import CodePrior
 
 Int64Array = npt.NDArray[np.int64]
@@ -39,10 +40,12 @@ class CodecModel(nn.Module, ABC):
     config: Any
     static_table: Tensor  # int32 [Q, G, K]
     prior: CodePrior | None  # fixed to integers: entropy coding may use it
+    likelihood: Likelihood | None  # p(x | codes), for evaluation alone
 
     def __init__(self) -> None:
         super().__init__()
         self.register_module("prior", None)
+        self.register_module("likelihood", None)
 
     def attach_prior(self, prior: CodePrior) -> None:
         """Give the model a prior of its codes, which is fixed to integers if it is not; OverflowError if that fails."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vqc.atomic import write_atomically
 from vqc.errors import CheckpointError
-from vqc.models.config import canonical_json, config_to_dict
+from vqc.models.config import canonical_json, config_from_dict, config_to_dict
 from vqc.models.info import (
     FORMAT,
+    LIKELIHOOD,
     ModelInfo,
     StoredTensor,
     checksum,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vqc.models.base import CodecModel
+    from vqc.models.likelihood import Likelihood
 
 __all__ = ["LoadedModel", "ModelInfo", "load_checkpoint", "read_info", "save_checkpoint"]
 
@@ -64,13 +66,16 @@ def save_checkpoint(
     weights: Literal["float32", "float16"] = "float32",
     prior_training: Mapping[str, Any] | None = None,
     prior_figures: Mapping[str, Any] | None = None,
+    likelihood_training: Mapping[str, Any] | None = None,
+    history: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model file and return its digest (hex).
 
     With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
     `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
     compresses with the model must first load the file. The model is saved `finalised`, and state that only training
-    needs is left out. A prior goes into the same file, as the smallest integers that hold it.
+    needs is left out. A prior goes into the same file, as the smallest integers that hold it, and a likelihood, in
+    float32. `history` holds curves of the training run, [[step, value], …] each.
     The file appears whole or not at all. CheckpointError: a weight is not finite, or cannot be stored in float16.
     """
     from safetensors.torch import save
@@ -85,7 +90,9 @@ def save_checkpoint(
         "config": config,
         "qualities": model.qualities,
         "default_quality": model.default_quality,
-        "parameters": sum(t.numel() for t in tensors.values() if t.is_floating_point()),
+        "parameters": sum(
+            t.numel() for key, t in tensors.items() if t.is_floating_point() and not key.startswith(LIKELIHOOD)
+        ),
         "training": dict(training),
         "figures": dict(figures),
     }
@@ -97,6 +104,13 @@ def save_checkpoint(
             "training": dict(prior_training or {}),
             "figures": dict(prior_figures or {}),
         }
+    if model.likelihood is not None:
+        info["likelihood"] = {
+            "config": config_to_dict(model.likelihood.config),
+            "training": dict(likelihood_training or {}),
+        }
+    if history:
+        info["history"] = dict(history)
     digest = digest_of(model.kind, config, map(_as_stored, tensors.items()), info.get("prior"))
     metadata = {"format": FORMAT, "info": canonical_json(info), "digest": digest}
     write_atomically(path, save(tensors, metadata | {"check": checksum(metadata)}), overwrite=True)
@@ -126,8 +140,18 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         prior = build_prior(info.prior["kind"], info.prior["config"], model, where=f"the prior in {path}")
         prior.fix(prove=False)  # `fill_model` proves what it fills in
         model.attach_prior(prior)
+    if info.likelihood is not None:
+        model.likelihood = build_likelihood(info.likelihood, model, path)
     fill_model(model, load(data), str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
+
+
+def build_likelihood(described: Mapping[str, Any], model: CodecModel, path: Path) -> Likelihood:
+    """That which a file describes, unfitted; CheckpointError for a config that this version does not know."""
+    from vqc.models.likelihood import Likelihood, LikelihoodConfig
+
+    config = config_from_dict(LikelihoodConfig, described.get("config", {}), where=f"the likelihood in {path}")
+    return Likelihood(config, model.media, model.qualities)
 
 
 def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> None:
@@ -165,7 +189,7 @@ def _stored(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tenso
     if name.startswith(_PRIOR):
         tensor = _smallest_integers(tensor)
     if tensor.is_floating_point():
-        if weights == "float16" and not name.startswith(model.float32_tensors):
+        if weights == "float16" and not name.startswith((*model.float32_tensors, LIKELIHOOD)):
             tensor = tensor.half()
         if not bool(tensor.isfinite().all()):
             raise CheckpointError(f"tensor {name!r} is not finite as {tensor.dtype}; the model was not saved")

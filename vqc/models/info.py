@@ -5,8 +5,11 @@ then the tensors. Its ``__metadata__`` holds strings, ours are::
 
     format   "vqc-model-1"
     info     canonical JSON: name, kind, media, config, qualities, default_quality, parameters, training, figures,
-             prior (if there is one: kind, config, parameters, training, figures; its tensors begin with "prior.")
-    digest   SHA-256 over kind, config and tensors, also those of the prior: what a .vqc file names its model by
+             prior (if there is one: kind, config, parameters, training, figures; its tensors begin with "prior."),
+             likelihood (config and training, if there is one; its tensors begin with "likelihood."),
+             history (curves of the training run)
+    digest   SHA-256 over kind, config and tensors, also those of the prior: what a .vqc file names its model by.
+             A likelihood is left out, as it decides about no byte of a file
     check    CRC-32 of format, info and digest, so that damage outside the tensors shows too
 """
 
@@ -26,6 +29,7 @@ from vqc.errors import CheckpointError
 from vqc.models.config import canonical_json
 
 FORMAT = "vqc-model-1"
+LIKELIHOOD = "likelihood."  # what the names of its tensors begin with
 MAX_HEADER_BYTES = 4 << 20
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
@@ -73,6 +77,8 @@ class ModelInfo:
     training: Mapping[str, Any] = field(default_factory=dict)  # data, steps, seed, version
     figures: Mapping[str, Any] = field(default_factory=dict)  # validation figures, rates
     prior: Mapping[str, Any] | None = None  # kind, config, parameters, training, figures
+    likelihood: Mapping[str, Any] | None = None  # config, training
+    history: Mapping[str, Any] = field(default_factory=dict)  # curve of the training run → [[step, value], …]
     path: Path
 
 
@@ -139,14 +145,18 @@ def digest_of(
 ) -> str:
     """SHA-256 over kind, canonical config and every tensor's name, dtype, shape and bytes, in order of name.
 
-    Kind and config of a prior come after those of the model.
+    Kind and config of a prior come after those of the model. Tensors of a likelihood are left out.
     """
     described = [kind, config] if prior is None else [kind, config, prior["kind"], prior["config"]]
     digest = hashlib.sha256(canonical_json(described).encode())
-    for name, dtype, shape, data in sorted(tensors, key=lambda t: t.name):
+    for name, dtype, shape, data in sorted((t for t in tensors if not t.name.startswith(LIKELIHOOD)), key=_name):
         digest.update(canonical_json([name, dtype, list(shape)]).encode())
         digest.update(data)
     return digest.hexdigest()
+
+
+def _name(tensor: StoredTensor) -> str:
+    return tensor.name
 
 
 def _header_length(start: bytes, size: int, path: Path) -> int:
