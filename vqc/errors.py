@@ -39,6 +39,10 @@ class TrainingError(VQCError):
     """Training cannot start or go on: no data, a run folder of another config, or a loss that is not finite."""
 
 
+class MissingPackageError(VQCError):
+    """A package that only an extra installs is not here, such as matplotlib."""
+
+
 class OptionError(VQCError):
     """An option has a value that cannot be used."""
 

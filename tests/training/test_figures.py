@@ -13,9 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from vqc.errors import TrainingError
-from vqc.training.figure_curves import SMOOTHED_FROM, running_mean, spread
-from vqc.training.figure_style import STYLE
+from vqc.drawing.style import STYLE
+from vqc.errors import MissingPackageError
 from vqc.training.figures import compare_runs, draw_run, loss_panels, perplexity_panels, plot
 from vqc.training.history import read_history
 from vqc.training.side_by_side import decibels, draw_reconstructions, draw_waveforms, psnr, snr
@@ -119,24 +118,6 @@ def test_a_codebook_that_grows_is_drawn_as_it_grew(tmp_path: Path) -> None:
     assert [line.y for line in panel.lines] == [[3.0] * 3, [4.0, 8.0, 12.0]]
 
 
-@pytest.mark.parametrize("heights", [[0.1, 0.5, 0.9], [0.5, 0.5, 0.5], [0.9, 0.1, 0.11, 0.3, 0.12]])
-def test_labels_move_as_little_as_keeps_them_apart(heights: list[float]) -> None:
-    moved = spread(heights, 0.1)
-    assert np.diff(sorted(moved)).min() >= 0.1 - 1e-9
-    assert np.argsort(moved, stable=True).tolist() == np.argsort(heights, stable=True).tolist()
-    assert sum(moved) == pytest.approx(sum(heights))
-    if np.diff(sorted(heights)).min() >= 0.1:
-        assert moved == pytest.approx(heights)
-
-
-def test_a_running_mean_takes_the_noise_and_leaves_the_slope() -> None:
-    slope = [3.0 * i for i in range(200)]
-    noise = [(-1.0) ** i for i in range(200)]
-    smooth = running_mean([a + b for a, b in zip(slope, noise, strict=True)])
-    assert smooth[20:180] == pytest.approx(slope[20:180], abs=0.1)
-    assert running_mean(noise[: SMOOTHED_FROM - 1]) == noise[: SMOOTHED_FROM - 1]
-
-
 def test_small_images_are_enlarged_pixel_by_pixel_the_original_above(tmp_path: Path, rng: np.random.Generator) -> None:
     pixels = rng.integers(0, 256, (2, 1, 12, 12, 3), np.uint8)  # original and restored, one image
     original, restored = torch.from_numpy(pixels).movedim(-1, 2).float() / 255
@@ -179,5 +160,5 @@ def test_without_matplotlib_one_sentence_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Path], object]
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(TrainingError, match=r"pip install 'vqc\[eval\]'"):
+    with pytest.raises(MissingPackageError, match=r"pip install 'vqc\[eval\]'"):
         draw(make_run(tmp_path))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vqc.cli.models import in_words
 from vqc.cli.printing import duration, number, print_fields, print_json, size, warn
 from vqc.cli.progress import ProgressBar
-from vqc.errors import OptionError, OutputError, TrainingError
+from vqc.errors import MissingPackageError, OptionError, OutputError, TrainingError
 
 if TYPE_CHECKING:
     from vqc.models.info import ModelInfo
@@ -224,7 +224,7 @@ def draw_figures(run: Run, pack: Any, model_file: Path) -> None:
     try:
         for path in draw_pictures(run, pack, model_file):
             warn(f"drew {path}")
-    except TrainingError as error:
+    except (MissingPackageError, TrainingError) as error:
         warn(f"no figures: {error}")
 
 

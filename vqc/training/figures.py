@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vqc.training.figure_curves import SMOOTHED_FROM, Line, Panel, draw_panels
-from vqc.training.figure_style import RUNS, TRAINING, VALIDATION, house_style, save_figure
+from vqc.drawing.curves import SMOOTHED_FROM, Line, Panel, draw_panels
+from vqc.drawing.style import RUNS, TRAINING, VALIDATION, house_style, save_figure
 from vqc.training.history import History, read_history
 
 TITLES = {
@@ -34,7 +34,8 @@ def draw_run(run_dir: Path, folder: Path | None = None) -> list[Path]:
     """Write losses.png, and perplexity.png if the run logged a perplexity, to `folder` (RUN/figures if not given).
 
     Raises:
-        TrainingError: the folder has no history (see `read_history`), or matplotlib is not installed.
+        TrainingError: the folder has no history (see `read_history`).
+        MissingPackageError: matplotlib is not installed.
     """
     history, folder = read_history(run_dir), folder or run_dir / "figures"
     caption, drawn = " ".join([describe(history), *_explanation([history])]), []
@@ -50,7 +51,8 @@ def compare_runs(run_dirs: Sequence[Path], path: Path) -> Path:
     """Write one figure with the losses, validation figures and perplexities of several runs laid over each other.
 
     Raises:
-        TrainingError: a folder has no history (see `read_history`), or matplotlib is not installed.
+        TrainingError: a folder has no history (see `read_history`).
+        MissingPackageError: matplotlib is not installed.
     """
     histories = _told_apart([read_history(run_dir) for run_dir in run_dirs], run_dirs)
     caption = "\n".join([*map(describe, histories), *_explanation(histories)])
@@ -74,7 +76,8 @@ def plot(runs: Sequence[Path], output: Path | None = None) -> list[Path]:
     everything goes there, each of several runs into a folder of its own.
 
     Raises:
-        TrainingError: a folder has no history (see `read_history`), or matplotlib is not installed.
+        TrainingError: a folder has no history (see `read_history`).
+        MissingPackageError: matplotlib is not installed.
     """
     if len(runs) == 1:
         return draw_run(runs[0], output)

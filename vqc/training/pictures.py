@@ -12,7 +12,7 @@ from vqc.training.side_by_side import draw_reconstructions, draw_waveforms
 
 
 def draw_pictures(run: Run, pack: Any, model_file: Path) -> list[Path]:
-    """Write the figures of a finished run to RUN/figures; TrainingError when matplotlib is not installed."""
+    """Write the figures of a finished run to RUN/figures; MissingPackageError when matplotlib is not installed."""
     drawn = draw_run(run.folder)
     caption = f"{describe(read_history(run.folder))} These were held out."
     originals, restored = restored_samples(run, pack, model_file)

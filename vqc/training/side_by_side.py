@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vqc.training.figure_style import (
+from vqc.drawing.style import (
     BLUE,
     DPI,
     FONT_SIZE,
@@ -46,7 +46,7 @@ def draw_reconstructions(
         caption: what the model was trained on, and how long.
 
     Raises:
-        TrainingError: matplotlib is not installed.
+        MissingPackageError: matplotlib is not installed.
     """
     pairs = [(_image(x), _image(y)) for x, y in zip(images, restored, strict=True)][:IMAGES]
     with house_style():
@@ -71,7 +71,7 @@ def draw_waveforms(
         sample_rate: samples per second.
 
     Raises:
-        TrainingError: matplotlib is not installed.
+        MissingPackageError: matplotlib is not installed.
     """
     pairs = [(_clip(x), _clip(y)) for x, y in zip(waveforms, restored, strict=True)][:CLIPS]
     with house_style():

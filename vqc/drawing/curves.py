@@ -7,7 +7,7 @@ from itertools import accumulate
 from statistics import fmean as mean
 from typing import TYPE_CHECKING, NamedTuple
 
-from vqc.training.figure_style import FAINT, add_caption, readable_scale
+from vqc.drawing.style import FAINT, add_caption, readable_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""How all figures of a run look: fonts, colours, the caption, and the one way they are written.
+"""How all figures look: fonts, colours, the caption, and the one way they are written.
 
 matplotlib comes with the extra `eval` and is imported inside functions; `pyplot`, which opens windows, never is.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqc.atomic import write_atomically
-from vqc.errors import TrainingError
+from vqc.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,12 +60,14 @@ def house_style() -> Iterator[None]:
     """Draw in the style of this project, whatever the user's own matplotlib settings are.
 
     Raises:
-        TrainingError: matplotlib is not installed.
+        MissingPackageError: matplotlib is not installed.
     """
     try:
         import matplotlib
     except ImportError:
-        raise TrainingError("figures need matplotlib, which is not installed; run: pip install 'vqc[eval]'") from None
+        raise MissingPackageError(
+            "figures need matplotlib, which is not installed; run: pip install 'vqc[eval]'"
+        ) from None
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # drawn as a box; no reason to stop
