@@ -79,6 +79,10 @@ class CodecModel(nn.Module, ABC):
         groups = len(self.codebook_sizes(quality))
         return (("codes", 1),) if groups == 1 else tuple((f"codes {g + 1}", 1) for g in range(groups))
 
+    def codebooks(self, quality: int) -> list[Tensor]:
+        """The entries [K, D] of each group's codebook, where a model is made of such; else none."""
+        return []
+
     def static_frequencies(self, quality: int) -> Int64Array:
         """Order-0 tables of the symbols, int64 [G, K]: each row sums to 2**16, 0 beyond the group's size, else >= 1."""
         sizes = self.codebook_sizes(quality)

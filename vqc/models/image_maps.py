@@ -13,6 +13,7 @@ about as many bits as lossless compression (`total_bpd` of `vqc eval`). Latents 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -89,8 +90,7 @@ class ImageMaps(ImageModel):
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         return self.quantizer.sizes
 
-    def codebooks(self) -> list[Tensor]:
-        """The entries [K, D] of each map."""
+    def codebooks(self, quality: int) -> list[Tensor]:
         shapes = range(len(self.config.shapes))
         return [entries for i in shapes for entries in getattr(self.quantizer, f"codebook_{i}")[0]]
 
@@ -133,7 +133,7 @@ class ImageMaps(ImageModel):
 
     @property
     def _step(self) -> float:
-        return self.config.squared_error**0.5
+        return math.sqrt(self.config.squared_error)
 
     def _scale(self) -> Tensor:
         return self.transform.scale[None, :, None, None]

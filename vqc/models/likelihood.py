@@ -98,6 +98,7 @@ class _Network(nn.Module):
         self.stack = ResidualStack(dimensions, config.width, config.width, config.layers)
         self.project = conv(config.width, parts * outputs, 1)
         nn.init.zeros_(self.project.weight)
+        assert self.project.bias is not None, "convolutions have one"
         nn.init.zeros_(self.project.bias)
 
     def forward(self, signal: Tensor) -> Tensor:

@@ -139,9 +139,9 @@ class BlockPrior(CodePrior):
             frequencies = torch.from_numpy(codec.static_frequencies(quality))
             sizes = codec.codebook_sizes(quality)
             self.groups.start_from([f[:size] for f, size in zip(frequencies, sizes, strict=True)], quality)
-            entries = getattr(getattr(codec, "quantizer", None), "codebook", None)
-            if isinstance(entries, Tensor) and (len(entries),) == sizes:
-                self.groups.resemble(entries, quality)
+            codebooks = codec.codebooks(quality)
+            if tuple(map(len, codebooks)) == sizes:
+                self.groups.resemble(codebooks, quality)
 
 
 class PixelCNNPrior(BlockPrior):

@@ -105,6 +105,9 @@ class VQVAE(CodecModel):
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         return (self.config.max_codebook_size or self.config.codebook_size,)
 
+    def codebooks(self, quality: int) -> list[Tensor]:
+        return [self.quantizer.codebook]
+
     def encode(self, signal: Tensor, quality: int) -> Tensor:
         return self.quantizer.encode(self.latents(signal)).unsqueeze(1)
 

@@ -97,18 +97,21 @@ class CodeGroups(Exact):
             first += len(chances)
 
     @torch.no_grad()
-    def resemble(self, entries: Tensor, quality: int) -> None:
-        """Begin with codes of a single group that are as alike as the entries [K, D] of their codebook.
+    def resemble(self, codebooks: Sequence[Tensor], quality: int) -> None:
+        """Begin with codes that are as alike as the entries [K, D] of their group's codebook.
 
         The table begins with the principal components of the entries, normalised; what dimensions are left keep what
         tells every code from every other.
         """
-        first, dims = sum(map(sum, self.sizes[: quality - 1])), min(self.code_dim, *entries.shape)
-        centred = entries.detach().cpu().double() - entries.detach().cpu().double().mean(0)
-        components = torch.linalg.svd(centred, full_matrices=False).Vh[:dims]
-        projected = centred @ components.T
-        projected /= projected.square().mean().sqrt().clamp_min(1e-12)
-        self.codes.vectors[first : first + len(entries), :dims] = projected.to(self.codes.vectors)
+        first = sum(map(sum, self.sizes[: quality - 1]))
+        for entries in codebooks:
+            dims = min(self.code_dim, *entries.shape)
+            centred = entries.detach().cpu().double() - entries.detach().cpu().double().mean(0)
+            components = torch.linalg.svd(centred, full_matrices=False).Vh[:dims]
+            projected = centred @ components.T
+            projected /= projected.square().mean().sqrt().clamp_min(1e-12)
+            self.codes.vectors[first : first + len(entries), :dims] = projected.to(self.codes.vectors)
+            first += len(entries)
 
     def _fix(self) -> None:
         self.dropout = nn.Identity()

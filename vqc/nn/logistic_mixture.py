@@ -30,7 +30,7 @@ def log_probability(levels: Tensor, centre: Tensor, parameters: Tensor, *, large
     half = largest / 2
     x, centre = levels / half - 1, centre / half - 1  # [-1, 1]
     mixtures = parameters.shape[1] // parameters_per_value(channels, 1)
-    p = parameters.unflatten(1, (-1, mixtures))  # [B, 1 + 2C + C(C-1)/2, M, ...]
+    p = parameters.reshape(len(parameters), -1, mixtures, *parameters.shape[2:])  # [B, 1 + 2C + C(C-1)/2, M, ...]
     weights, means = p[:, 0], p[:, 1 : 1 + channels] / 16
     scales = p[:, 1 + channels : 1 + 2 * channels].sub(4).clamp_min(LEAST_SCALE)
     factors = p[:, 1 + 2 * channels :]
