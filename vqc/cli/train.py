@@ -1,4 +1,4 @@
-"""`vqc train`: image, audio and prior begin or go on with a run, export and plot look at one."""
+"""`vqc train`: image, audio, prior and likelihood begin or go on with a run, export and plot look at one."""
 
 # No option may be the beginning of two options of torchrun (--run, --start): it would not be passed on.
 # No `from __future__ import annotations`: the options of `command_for` differ from command to command.
@@ -36,6 +36,11 @@ SetOption = Annotated[
 ]
 RunOption = Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="Run folder. [default: runs/PRESET]")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")]
+OF_CODECS = ("prior", "likelihood")  # parts of a model that are trained for a codec that is there
+OTHER_STARTS = {
+    "prior": "Begin with the prior of a model, or of a run folder.",
+    "likelihood": "Begin with the likelihood of a model.",
+}
 WARM_START = "Begin with the weights of a model instead of nothing."
 StepsOption = Annotated[int | None, typer.Option("--steps", metavar="N", min=1, help="Stop after so many steps.")]
 TimeOption = Annotated[
@@ -53,17 +58,17 @@ TensorBoardOption = Annotated[bool, typer.Option("--tensorboard", help="Also log
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show size, cost, rates and time a step; train nothing.")]
 
 
-def command_for(media: Literal["image", "audio", "prior"], what: str) -> Callable[..., None]:
-    """The command that trains a codec of a medium, or a prior."""
-    prior = media == "prior"
-    of_prior = typer.Option(
-        "--model", "-m", metavar="MODEL", hidden=not prior, help="Trained codec whose codes are modelled."
+def command_for(media: Literal["image", "audio", "prior", "likelihood"], what: str) -> Callable[..., None]:
+    """The command that trains a codec of a medium, or a part for a codec that is there."""
+    of_codec = media in OF_CODECS
+    model_option = typer.Option(
+        "--model", "-m", metavar="MODEL", hidden=not of_codec, help="Trained codec that it is for."
     )
-    own_name = "that of MODEL" if prior else "the output's, or PRESET"
-    other = "Begin with the prior of a model, or of a run folder." if prior else WARM_START
+    own_name = "that of MODEL" if of_codec else "the output's, or PRESET"
+    other = OTHER_STARTS.get(media, WARM_START)
 
     def command(
-        model: Annotated[str | None, of_prior] = None,
+        model: Annotated[str | None, model_option] = None,
         data: DataOption = None,
         download: DownloadOption = False,
         preset: PresetOption = None,
@@ -119,11 +124,12 @@ def check(request: "Request") -> None:
     """Refuse what cannot be, before the slow work."""
     if not request.data and not request.resume:
         raise OptionError("--data is missing; give a folder, or the name of a data set")
-    if (request.media == "prior" and not request.resume) != bool(request.model):
+    if (request.media in OF_CODECS and not request.resume) != bool(request.model):
         raise OptionError(
-            "--model is missing; give the trained codec whose codes the prior is for"
+            f"--model is missing; give the trained codec that the {request.media} is for"
             if not request.model
-            else "--model is for a new prior; leave it out, or give --start-from to begin with a model's weights"
+            else "--model is for a new prior or likelihood; leave it out, or give --start-from to begin with a model's "
+            "weights"
         )
     if request.resume and request.folder is None:
         raise OptionError("--resume needs --run-dir with the folder of the run to go on with")
@@ -162,6 +168,10 @@ train.command("audio", epilog="Example: vqc train audio --data LibriSpeech --tim
 )
 train.command("prior", epilog="Example: vqc train prior -m photo --data PHOTOS --time 2h", no_args_is_help=True)(
     command_for("prior", "a prior for a trained codec: it tells likely codes, so that files become smaller")
+)
+
+train.command("likelihood", epilog="Example: vqc train likelihood -m photo --data PHOTOS", no_args_is_help=True)(
+    command_for("likelihood", "how likely originals are for a trained codec, which `vqc eval` takes for total_bpd")
 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vqc.cli.models import in_words
 from vqc.cli.printing import duration, number, print_fields, print_json, size, warn
 from vqc.cli.progress import ProgressBar
+from vqc.cli.train import OF_CODECS
 from vqc.errors import MissingPackageError, OptionError, OutputError, TrainingError
 
 if TYPE_CHECKING:
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
     from vqc.training.settings import Settings
 
 SHORT_DIGEST = 12
-DEFAULT_PRESETS = {"image": "photo", "audio": "speech"}
+DEFAULT_PRESETS = {"image": "photo", "audio": "speech", "likelihood": "likelihood"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of `vqc train image`, `audio` and `prior`."""
+    """The options of `vqc train image`, `audio`, `prior` and `likelihood`."""
 
-    media: Literal["image", "audio", "prior"]
-    model: str  # whose codes a prior is for
+    media: Literal["image", "audio", "prior", "likelihood"]
+    model: str  # the codec that a prior or likelihood is for
     data: tuple[str, ...]
     download: bool
     preset: str  # "": that of the run that is gone on with
@@ -82,9 +83,9 @@ def new_run(request: Request) -> Run:
     preset = request.preset or default_preset(request)
     tables = read_preset(preset)
     name = request.name or (request.output.stem if request.output else Path(preset).stem)
-    if request.media == "prior":
+    if request.media in OF_CODECS:
         codec = find_by_name(request.model)
-        tables = for_codes_of(codec, tables)
+        tables = for_codec(codec, tables)
         name = request.name or codec.name
     settings = resolve(tables, request.overrides, where=f"the preset {preset}")
     check_media(settings, request)
@@ -118,12 +119,12 @@ def default_preset(request: Request) -> str:
     return next(preset for preset, of_prior in PRIORS.items() if of_prior == kind)
 
 
-def for_codes_of(codec: ModelInfo, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """A preset of a prior, made out for the codes of a trained model."""
+def for_codec(codec: ModelInfo, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset of a prior or likelihood, made out for a trained model."""
     from vqc.training.prior_export import codec_digest
-    from vqc.training.settings import PRIORS
+    from vqc.training.settings import LIKELIHOOD, PRIORS
 
-    if tables.get("kind") not in PRIORS:
+    if tables.get("kind") not in (*PRIORS, LIKELIHOOD):
         return dict(tables)  # which `check_media` refuses
     of_codec = {"codec": str(codec.path.resolve()), "codec_digest": codec_digest(codec.path)}
     return {**tables, "task": {**tables.get("task", {}), **of_codec}}
@@ -148,10 +149,12 @@ def check_media(settings: Settings, request: Request) -> None:
 
 
 def media_of(kind: str) -> str:
-    """image, audio or prior."""
+    """image, audio, prior or likelihood."""
     from vqc.models.registry import model_classes
-    from vqc.training.settings import PRIORS
+    from vqc.training.settings import LIKELIHOOD, PRIORS
 
+    if kind == LIKELIHOOD:
+        return "likelihood"
     return "prior" if kind in PRIORS else model_classes(kind)[1].media
 
 
@@ -276,7 +279,7 @@ def dry_run(run: Run, pack: Any, ranks: Ranks, request: Request) -> None:
     from vqc.training.loop import Trainer
 
     model = run.build()
-    cost = estimate(run.build()) if request.media != "prior" else None
+    cost = estimate(run.build()) if request.media not in OF_CODECS else None
     task = run.recipe.make_task(model, pack, run.settings, Shard(ranks.rank, ranks.world))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(task, run.settings.loop, Path(folder), device=device_of(ranks, request))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from vqc.data.holdout import split
 from vqc.data.named import audio_source, image_source
 from vqc.data.packing import Progress, Shelf, open_shelf, user_cache
-from vqc.data.sources import Media, Source, counted
+from vqc.data.sources import WORDS, Media, Source, counted
+from vqc.errors import TrainingError
 
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
@@ -66,6 +67,16 @@ class Pack:
         folder = user_cache() / "derived" / self.digest[:32]
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def leave_out(self, text: str) -> None:
+        """Draw no training item with this in its name, if it is not empty; TrainingError when none is left."""
+        if not text:
+            return
+        stays = np.array([text not in self.names[i] for i in self.training])
+        if not stays.any():
+            raise TrainingError(f"all training {WORDS[self.media]} of {self.title} have {text!r} in their names")
+        left = stays if self.chances is None else stays * self.chances
+        self.chances = left / left.sum()
 
     @property
     def description(self) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vqc.models.base import CodecModel
     from vqc.models.likelihood import Likelihood
 
-__all__ = ["LoadedModel", "ModelInfo", "load_checkpoint", "read_info", "save_checkpoint"]
+__all__ = ["LoadedModel", "ModelInfo", "load_checkpoint", "read_info", "save_again", "save_checkpoint"]
 
 SAFETENSORS_NAMES = {
     "float64": "F64",
@@ -115,6 +115,42 @@ def save_checkpoint(
     metadata = {"format": FORMAT, "info": canonical_json(info), "digest": digest}
     write_atomically(path, save(tensors, metadata | {"check": checksum(metadata)}), overwrite=True)
     return digest
+
+
+def save_again(
+    path: str | os.PathLike[str],
+    loaded: LoadedModel,
+    *,
+    name: str,
+    prior_training: Mapping[str, Any] | None = None,
+    prior_figures: Mapping[str, Any] | None = None,
+    likelihood_training: Mapping[str, Any] | None = None,
+) -> str:
+    """Write a model that was read and has been given another part, say a prior; returns its digest.
+
+    What is not given stays as the file says, and so do the bytes of the weights.
+    """
+    info = loaded.info
+    prior, likelihood = info.prior or {}, info.likelihood or {}
+    return save_checkpoint(
+        path,
+        loaded.model,
+        name=name,
+        training=info.training,
+        figures=info.figures,
+        weights=stored_weights(info.path),
+        prior_training=prior.get("training") if prior_training is None else prior_training,
+        prior_figures=prior.get("figures") if prior_figures is None else prior_figures,
+        likelihood_training=likelihood.get("training") if likelihood_training is None else likelihood_training,
+        history=info.history,
+    )
+
+
+def stored_weights(path: Path) -> Literal["float16", "float32"]:
+    """How a model file holds its weights."""
+    data = path.read_bytes()
+    header = parse_header(data, len(data), path)
+    return "float16" if any(t.dtype == "F16" for t in header.tensors) else "float32"
 
 
 def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:

@@ -43,7 +43,7 @@ class Likelihood(nn.Module):
 
     def __init__(self, config: LikelihoodConfig, media: Literal["image", "audio"], qualities: int) -> None:
         super().__init__()
-        self.config, self.media = config, media
+        self.config, self.media, self.qualities = config, media, qualities
         self.channels, self.largest = (3, 255) if media == "image" else (1, 65535)
         outputs = parameters_per_value(self.channels, config.mixtures)
         start = torch.zeros(outputs // config.mixtures, config.mixtures)
@@ -85,6 +85,13 @@ class Likelihood(nn.Module):
         parameters = parameters + self.bias[quality - 1].view(1, -1, 1, 1)
         logs = log_probability(original.float(), restored.float(), parameters, largest=self.largest)
         return -logs.flatten(1).double().sum(1) / math.log(2)
+
+
+def to_levels(signal: Tensor, media: Literal["image", "audio"]) -> Tensor:
+    """A signal of a model, [B, 3, H, W] in [0, 1] or [B, T] in [-1, 1], as the whole levels [B, C, ...] of a file."""
+    if media == "image":
+        return (signal.float() * 255).round().clamp(0, 255)
+    return (signal.float().unsqueeze(1) * 32768 + 32768).round().clamp(0, 65535)
 
 
 class _Network(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from vqc.models.info import Header, StoredTensor, digest_of, info_from_header, parse_header
 from vqc.training.prior import PriorFigures
@@ -19,12 +19,6 @@ def codec_digest(path: Path) -> str:
     return digest_of(
         info.kind, info.config, (StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in own)
     )
-
-
-def stored_weights(path: Path) -> Literal["float16", "float32"]:
-    """How a model file holds its weights."""
-    _, header = _read(path)
-    return "float16" if any(t.dtype == "F16" for t in header.tensors) else "float32"
 
 
 def figures_of(floats: PriorFigures, integers: PriorFigures) -> dict[str, Any]:

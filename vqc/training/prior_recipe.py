@@ -19,7 +19,7 @@ from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
-from vqc.models.checkpoint import LoadedModel, load_checkpoint, save_checkpoint
+from vqc.models.checkpoint import LoadedModel, load_checkpoint, save_again
 from vqc.models.config import config_to_dict
 from vqc.models.library import load_model
 from vqc.models.prior import CodePrior
@@ -27,7 +27,7 @@ from vqc.models.prior_registry import build_prior
 from vqc.nn.integer import unfixed
 from vqc.training.code_cache import CachedCodes, open_codes
 from vqc.training.prior import PriorTask, PriorTaskConfig, relative_chances
-from vqc.training.prior_export import codec_digest, figures_of, stored_weights
+from vqc.training.prior_export import codec_digest, figures_of
 from vqc.training.recipe import Finished, Progress, Recipe
 from vqc.training.session import read_run
 from vqc.training.settings import PRIORS, Settings
@@ -40,6 +40,7 @@ class PriorRunConfig(PriorTaskConfig):
     codec: str = ""  # model file whose codes these are
     codec_digest: str = ""  # of that without its prior; empty: any
     qualities: tuple[int, ...] = ()  # empty: all
+    leave_out: str = ""  # items with this in their names are not trained on
     views: int = 1  # of each training item that are encoded: as it is, mirrored, shifted by less than a code
 
     def __post_init__(self) -> None:
@@ -90,6 +91,7 @@ class PriorRecipe(Recipe):
             data = open_audio(sources, model.sample_rate, download=download, progress=progress)
         else:
             data = open_images(sources, download=download, progress=progress)
+        data.leave_out(settings.task.leave_out)
         views = settings.task.views
         codes = {q: open_codes(codec, digest, data, q, views=views, progress=progress) for q in chosen}
         return CodePack(data, model, codes)
@@ -134,18 +136,9 @@ class PriorRecipe(Recipe):
         return Finished(loaded, {f"quality_{q}": figures_of(floats[q], integers[q]) for q in task.codes})
 
     def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
-        """The codec's file with the prior inside; what it says of the codec stays."""
+        """The codec's file with the prior inside; what it says of codec and likelihood stays."""
         loaded: LoadedModel = finished.model
-        return save_checkpoint(
-            path,
-            loaded.model,
-            name=name,
-            training=loaded.info.training,
-            figures=loaded.info.figures,
-            weights=stored_weights(loaded.info.path),
-            prior_training=training,
-            prior_figures=finished.figures,
-        )
+        return save_again(path, loaded, name=name, prior_training=training, prior_figures=finished.figures)
 
 
 def _prepare(prior: Any, codec: CodecModel) -> None:

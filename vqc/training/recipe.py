@@ -101,9 +101,11 @@ _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "image-maps": ("vqc.training.image_maps", "MapsRecipe"),
         "photo": ("vqc.training.photo_recipe", "PhotoRecipe"),
         "speech": ("vqc.training.speech_recipe", "SpeechRecipe"),
+        "phones": ("vqc.training.phones_recipe", "PhonesRecipe"),
         "pixelcnn": ("vqc.training.prior_recipe", "PriorRecipe"),
         "wavenet": ("vqc.training.prior_recipe", "PriorRecipe"),
         "photo-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
+        "likelihood": ("vqc.training.likelihood_recipe", "LikelihoodRecipe"),
         "speech-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
     }
 )

@@ -21,6 +21,7 @@ from typing import Any
 
 from vqc.errors import OptionError
 from vqc.models.config import config_to_dict
+from vqc.models.likelihood import LikelihoodConfig
 from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
 from vqc.models.registry import MODEL_KINDS, model_classes
 from vqc.training.recipe import recipe_of
@@ -29,7 +30,8 @@ from vqc.training.schedule import LoopConfig
 PRESETS = Path(__file__).parent / "presets"
 SECTIONS = ("model", "task", "loop")
 PRIORS = {f"{kind}-prior" if kind in MODEL_KINDS else kind: kind for kind in PRIOR_KINDS}  # in settings → in models
-KINDS = (*MODEL_KINDS, *PRIORS)
+LIKELIHOOD = "likelihood"
+KINDS = (*MODEL_KINDS, *PRIORS, LIKELIHOOD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +85,16 @@ def resolve(tables: Mapping[str, Any], overrides: Iterable[str] = (), *, where: 
     for override in overrides:
         section, key, value = parse_override(override)
         values[section][key] = value
-    model_config = prior_classes(PRIORS[kind])[0] if kind in PRIORS else model_classes(kind)[0]
-    classes = {"model": model_config, "task": recipe_of(kind).task_config, "loop": LoopConfig}
+    classes = {"model": _model_config(kind), "task": recipe_of(kind).task_config, "loop": LoopConfig}
     built = {s: _build(classes[s], values[s], s, where) for s in SECTIONS}
     return Settings(kind=kind, **built)
+
+
+def _model_config(kind: str) -> type[Any]:
+    """The config class of [model]."""
+    if kind == LIKELIHOOD:
+        return LikelihoodConfig
+    return prior_classes(PRIORS[kind])[0] if kind in PRIORS else model_classes(kind)[0]
 
 
 def parse_override(text: str) -> tuple[str, str, Any]:
