@@ -13,9 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
+from vqc.drawing.runs import Curve, loss_panels, perplexity_panels
 from vqc.drawing.style import STYLE
 from vqc.errors import MissingPackageError
-from vqc.training.figures import compare_runs, draw_run, loss_panels, perplexity_panels, plot
+from vqc.training.figures import compare_runs, curves_of, draw_run, plot
 from vqc.training.history import read_history
 from vqc.training.side_by_side import decibels, draw_reconstructions, draw_waveforms, psnr, snr
 
@@ -52,6 +53,11 @@ def make_run(folder: Path, name: str = "lamps", score: float = 0.1, **run: objec
     record = {"name": name, "trained_on": r"my $\frac{photos}$", "batch_size": 8, "examples_per_epoch": 3200, **run}
     (folder / "run.json").write_text(json.dumps(record))
     return folder
+
+
+def curves_of_run(folder: Path) -> dict[str, Curve]:
+    history = read_history(folder)
+    return curves_of(history, in_epochs=history.epochs(1) is not None)
 
 
 def description(path: Path) -> str:
@@ -93,18 +99,18 @@ def test_plot_keeps_the_figures_of_every_run_and_compares_several(
 
 
 def test_training_and_validation_share_a_panel_where_they_measure_the_same(tmp_path: Path) -> None:
-    loss, mse, score = loss_panels(read_history(make_run(tmp_path)))
+    loss, mse, score = loss_panels(curves_of_run(make_run(tmp_path)))
     assert [(line.label, line.y) for line in loss.lines] == [("training", [10 / 400, 10 / 800, 10 / 1200])]
     assert [(line.label, line.x) for line in mse.lines] == [("training", [1, 2, 3]), ("validation", [1.5, 3])]  # epochs
     assert [line.y for line in score.lines] == [[0.1 * 0.2, 0.1 * 0.1]]
 
 
 def test_a_score_that_repeats_another_figure_is_not_drawn_again(tmp_path: Path) -> None:
-    assert len(loss_panels(read_history(make_run(tmp_path, score=1.0)))) == 2
+    assert len(loss_panels(curves_of_run(make_run(tmp_path, score=1.0)))) == 2
 
 
 def test_the_perplexity_stands_below_the_number_of_codes(tmp_path: Path) -> None:
-    (panel,) = perplexity_panels(read_history(make_run(tmp_path)))
+    (panel,) = perplexity_panels(curves_of_run(make_run(tmp_path)))
     assert panel.level == (64, "K = 64 codes")
     assert len(panel.lines) == 2
     assert [line.y for line in panel.lines] == [[40.0] * 3, [50.0] * 2]
@@ -113,7 +119,7 @@ def test_the_perplexity_stands_below_the_number_of_codes(tmp_path: Path) -> None
 def test_a_codebook_that_grows_is_drawn_as_it_grew(tmp_path: Path) -> None:
     rows = [{"step": i, "loss": 1.0, "perplexity": 3.0, "codebook_size": 4.0 * i} for i in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (panel,) = perplexity_panels(read_history(tmp_path))
+    (panel,) = perplexity_panels(curves_of_run(tmp_path))
     assert panel.level is None
     assert [line.y for line in panel.lines] == [[3.0] * 3, [4.0, 8.0, 12.0]]
 

@@ -10,23 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from vqc.drawing.curves import SMOOTHED_FROM, Line, Panel, draw_panels
-from vqc.drawing.style import RUNS, TRAINING, VALIDATION, house_style, save_figure
+from vqc.drawing.runs import TITLES, Curve, loss_panels, perplexity_panels, title_of
+from vqc.drawing.style import RUNS, house_style, save_figure
 from vqc.training.history import History, read_history
 
-TITLES = {
-    "loss": "Loss",
-    "mse": "Mean squared error",
-    "l1": "Mean absolute error",
-    "mel": "Mel distance",
-    "stft": "Spectral distance",
-    "psnr": "PSNR in dB",
-    "snr": "Signal-to-noise ratio in dB",
-    "bits_per_code": "Bits per code",
-    "bits_per_dim": "Bits per dimension",
-    "saving_percent": "Percent below the static tables",
-    "perplexity": "Perplexity of the codes",
-    "score": "Validation score (lower is better)",
-}
 COMPARED = 4  # panels of a comparison at most
 
 
@@ -39,8 +26,9 @@ def draw_run(run_dir: Path, folder: Path | None = None) -> list[Path]:
     """
     history, folder = read_history(run_dir), folder or run_dir / "figures"
     caption, drawn = " ".join([describe(history), *_explanation([history])]), []
+    curves = curves_of(history, in_epochs=_x_label([history]) == "epoch")
     with house_style():
-        for name, panels in {"losses": loss_panels(history), "perplexity": perplexity_panels(history)}.items():
+        for name, panels in {"losses": loss_panels(curves), "perplexity": perplexity_panels(curves)}.items():
             if panels:
                 figure = draw_panels(panels, _x_label([history]), caption)
                 drawn.append(save_figure(figure, folder / f"{name}.png", caption))
@@ -56,15 +44,17 @@ def compare_runs(run_dirs: Sequence[Path], path: Path) -> Path:
     """
     histories = _told_apart([read_history(run_dir) for run_dir in run_dirs], run_dirs)
     caption = "\n".join([*map(describe, histories), *_explanation(histories)])
-    panels = [
-        Panel(
-            _title(key),
-            [_line(h, key, h.name, RUNS[i % len(RUNS)], histories) for i, h in owners],
-            key.endswith("perplexity"),
-        )
-        for key in _keys_to_compare(histories)
-        if (owners := [(i, h) for i, h in enumerate(histories) if h.curve(key).values])
-    ]
+    in_epochs = _x_label(histories) == "epoch"
+    runs = [curves_of(history, in_epochs=in_epochs) for history in histories]
+    panels = []
+    for key in _keys_to_compare(histories):
+        lines = [
+            Line(history.name, RUNS[i % len(RUNS)], *curves[key], noisy=not key.startswith("val_"))
+            for i, (history, curves) in enumerate(zip(histories, runs, strict=True))
+            if key in curves
+        ]
+        if lines:
+            panels.append(Panel(title_of(key), lines, from_zero=key.endswith("perplexity")))
     with house_style():
         return save_figure(draw_panels(panels, _x_label(histories), caption), path, caption)
 
@@ -97,66 +87,18 @@ def describe(history: History) -> str:
     return f"{history.name}: trained on {history.trained_on}, {steps}."
 
 
-def loss_panels(history: History) -> list[Panel]:
-    """The training loss, what training and validation both measure, and the validation score if it is another one."""
-    keys = history.keys()
-    shared = [key for key in _ranked(keys) if f"val_{key}" in keys and "perplexity" not in key]
-    if "mse" in shared:  # says the same as its decibels, and is what training lowers
-        shared = [key for key in shared if key not in {"psnr", "snr"}]
-    shared = shared[:2]
-    singles = [key for key in ("loss", "val_score") if key.removeprefix("val_") not in shared]
-    if any(history.curve("val_score") == history.curve(f"val_{key}") for key in shared):
-        singles = [key for key in singles if key != "val_score"]
-    panels = {key: _panel(history, [key, f"val_{key}"]) for key in shared}
-    panels |= {key: _panel(history, [key]) for key in singles if history.curve(key).values}
-    order = ["loss", *(key for key in shared if key != "loss"), "val_score"]
-    return [panels[key] for key in order if key in panels]
-
-
-def perplexity_panels(history: History) -> list[Panel]:
-    """Perplexity in training and validation, below the size of the codebook, a curve of its own if that changed."""
-    keys = [key for key in ("perplexity", "val_perplexity") if history.curve(key).values]
-    if not keys:
-        return []
-    panel = _panel(history, keys)._replace(from_zero=True)
-    sizes = history.curve("codebook_size").values
-    if len(set(sizes)) > 1:
-        line = _line(history, "codebook_size", "K, codes", RUNS[2], [history])
-        return [panel._replace(lines=[*panel.lines, line._replace(noisy=False)])]
-    return [panel._replace(level=(sizes[-1], f"K = {sizes[-1]:,.0f} codes") if sizes else None)]
-
-
-def _panel(history: History, keys: Sequence[str]) -> Panel:
-    lines = []
-    for key in keys:
-        validation = key.startswith("val_")
-        label, colour = ("validation", VALIDATION) if validation else ("training", TRAINING)
-        lines.append(_line(history, key, label, colour, [history]))
-    return Panel(_title(keys[0]).removesuffix(" in training"), lines)
-
-
-def _line(history: History, key: str, label: str, colour: str, together: Sequence[History]) -> Line:
-    steps, values = history.curve(key)
-    in_epochs = _x_label(together) == "epoch"
-    x = [history.epochs(step) or 0.0 for step in steps] if in_epochs else steps
-    return Line(label, colour, x, values, noisy=not key.startswith("val_"))
+def curves_of(history: History, *, in_epochs: bool) -> dict[str, Curve]:
+    """Every figure that the run logged, over its steps or epochs."""
+    curves = {}
+    for key in sorted(history.keys() - {"step", "minutes"}):
+        steps, values = history.curve(key)
+        if values:
+            curves[key] = Curve([history.epochs(step) or 0.0 for step in steps] if in_epochs else steps, values)
+    return curves
 
 
 def _x_label(histories: Sequence[History]) -> str:
     return "epoch" if all(history.epochs(1) is not None for history in histories) else "step"
-
-
-def _title(key: str) -> str:
-    bare = key.removeprefix("val_")
-    title = TITLES.get(bare, bare.replace("_", " ").capitalize())
-    return title if bare == "score" else f"{title} in {'training' if bare == key else 'validation'}"
-
-
-def _ranked(keys: set[str]) -> list[str]:
-    """Figures of training, those that have a title first."""
-    order = list(TITLES)
-    names = [key for key in keys if not key.startswith("val_") and key not in {"step", "minutes"}]
-    return sorted(names, key=lambda key: (order.index(key) if key in order else len(order), key))
 
 
 def _keys_to_compare(histories: Sequence[History]) -> list[str]:
