@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "atomic": {"errors"},
     "nn": set(),
     "entropy": {"errors"},
-    "metrics": {"errors"},
+    "metrics": {"nn", "errors"},
     "data": {"errors"},
     "drawing": {"atomic", "errors"},
     "models": {"nn", "atomic", "errors", "_version"},
@@ -45,7 +45,8 @@ STRICTER: dict[str, set[str]] = {"codec/container.py": {"errors"}}
 OUTSIDE: dict[str, set[str]] = {
     "nn": {"torch", "numpy"},
     "entropy": {"numpy", "constriction"},
-    "metrics": {"torch", "numpy"},
+    # Extras `eval` and `dnsmos`, imported inside functions.
+    "metrics": {"torch", "numpy", "soxr", "pesq", "pystoi", "pytorch_msssim", "speechmos"},
     "data": {"torch", "numpy", "PIL", "soundfile", "soxr"},
     "models": {"torch", "numpy", "safetensors"},
     "codec": {"torch", "numpy", "PIL"},
@@ -56,6 +57,7 @@ OUTSIDE: dict[str, set[str]] = {
     "evaluation": {"torch", "numpy", "PIL", "pesq", "pystoi", "pytorch_msssim", "matplotlib"},
     "cli": {"typer", "rich"},
 }
+WITH_EXTRAS = {"metrics", "drawing", "training", "evaluation"}
 
 
 def room_of(path: Path) -> str:
@@ -110,11 +112,22 @@ def test_everything_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
-    with_scores = declared | {re.split(r"[<>=\[]", line)[0] for line in extras["eval"]}
+    measuring = [line for extra in ("eval", "dnsmos", "phonemes") for line in extras.get(extra, ())]
+    with_scores = declared | {re.split(r"[<>=\[]", line)[0] for line in measuring}
     distribution = {"PIL": "pillow", "pytorch_msssim": "pytorch-msssim"}
     for room, packages in OUTSIDE.items():
         names = {distribution.get(package, package) for package in packages}
-        assert names <= (with_scores if room in {"drawing", "training", "evaluation"} else declared), room
+        assert names <= (with_scores if room in WITH_EXTRAS else declared), room
+
+
+def test_extras_are_imported_only_inside_functions() -> None:
+    """Without them everything else works."""
+    core = set().union(*(packages for room, packages in OUTSIDE.items() if room not in WITH_EXTRAS))
+    core |= {"torch", "numpy", "PIL", "soundfile", "soxr", "safetensors", "vqc", *sys.stdlib_module_names}
+    for path in MODULES:
+        for node in parse(path).body:
+            for name, line in imports(node, path) if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+                assert name.split(".")[0] in core, f"{path.relative_to(ROOT)}:{line}: {name} at the top of a module"
 
 
 def test_commands_import_what_is_heavy_only_inside_functions() -> None:

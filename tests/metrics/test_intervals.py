@@ -1,0 +1,20 @@
+"""Means and their intervals, against tables and scipy."""
+
+import pytest
+
+from vqc.metrics.intervals import estimate_mean, t_quantile
+
+
+def test_a_known_sample() -> None:
+    """Nine values with mean 5 and sample variance 7.5; t of 8 degrees is 2.306."""
+    assert estimate_mean([1, 2, 3, 4, 5, 6, 7, 8, 9]) == pytest.approx((5, 2.3060 * (7.5 / 9) ** 0.5))
+
+
+def test_one_value_has_no_interval() -> None:
+    assert estimate_mean([3.5]) == (3.5, 0)
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 7, 20, 21, 22, 29, 60, 999])
+def test_quantiles_of_t(degrees: int) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    assert t_quantile(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=2e-5)

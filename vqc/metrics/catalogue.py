@@ -1,0 +1,169 @@
+"""The metrics: their names, units and definitions, and what has to be installed for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Literal
+
+Media = Literal["image", "audio"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One number for one file.
+
+    unit: "" when there is none.
+    decimals: with which it is printed.
+    needs: modules that only an extra installs.
+    extra: of this package, which installs them.
+    definition: for people, one or two sentences.
+    """
+
+    key: str
+    label: str
+    unit: str
+    better: Literal["higher", "lower"]
+    decimals: int
+    media: frozenset[Media]
+    needs: tuple[str, ...] = ()
+    extra: str = "eval"
+    definition: str
+
+
+_IMAGE: frozenset[Media] = frozenset({"image"})
+_AUDIO: frozenset[Media] = frozenset({"audio"})
+
+_ALL = (
+    Metric(
+        key="mse",
+        label="MSE",
+        unit="",
+        better="lower",
+        decimals=6,
+        media=_IMAGE | _AUDIO,
+        definition="Mean squared error of all values of a file; "
+        "pixels are taken from 0 to 1 in RGB, samples from -1 to 1.",
+    ),
+    Metric(
+        key="psnr",
+        label="PSNR",
+        unit="dB",
+        better="higher",
+        decimals=2,
+        media=_IMAGE,
+        definition="10 log10(1 / MSE) of each image in RGB, averaged over the images; "
+        "an image restored without any error has none.",
+    ),
+    Metric(
+        key="ms_ssim",
+        label="MS-SSIM",
+        unit="",
+        better="higher",
+        decimals=4,
+        media=_IMAGE,
+        needs=("pytorch_msssim",),
+        definition="Multi-scale structural similarity (Wang, Simoncelli and Bovik 2003), "
+        "the mean of the channels R, G and B; images with a side of less than 161 pixels have none.",
+    ),
+    Metric(
+        key="relative_mse",
+        label="MSE / signal",
+        unit="",
+        better="lower",
+        decimals=3,
+        media=_AUDIO,
+        definition="MSE over the mean square of the original: 1 is what silence scores.",
+    ),
+    Metric(
+        key="si_sdr",
+        label="SI-SDR",
+        unit="dB",
+        better="higher",
+        decimals=2,
+        media=_AUDIO,
+        definition="Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019) "
+        "of the waveforms without their means; "
+        "codecs that do not follow the waveform score below 0 and may sound well.",
+    ),
+    Metric(
+        key="mel",
+        label="Mel distance",
+        unit="dB",
+        better="lower",
+        decimals=2,
+        media=_AUDIO,
+        definition="Mean absolute difference of mel spectra in dB above -80 dB of full scale, over windows of "
+        "2, 4, 8, 16, 32, 64 and 128 ms with 5 to 128 bands.",
+    ),
+    Metric(
+        key="pesq_wb",
+        label="PESQ-WB",
+        unit="",
+        better="higher",
+        decimals=2,
+        media=_AUDIO,
+        needs=("pesq",),
+        definition="Wide-band perceptual evaluation of speech quality at 16 kHz (ITU-T P.862.2), 1.04 to 4.64; "
+        "recordings without speech have none.",
+    ),
+    Metric(
+        key="stoi",
+        label="STOI",
+        unit="",
+        better="higher",
+        decimals=3,
+        media=_AUDIO,
+        needs=("pystoi",),
+        definition="Short-time objective intelligibility (Taal et al. 2011), up to 1; "
+        "recordings with less than half a second of speech have none.",
+    ),
+    Metric(
+        key="estoi",
+        label="ESTOI",
+        unit="",
+        better="higher",
+        decimals=3,
+        media=_AUDIO,
+        needs=("pystoi",),
+        definition="Extended STOI (Jensen and Taal 2016), which also heeds noise that comes and goes.",
+    ),
+    Metric(
+        key="dnsmos",
+        label="DNSMOS",
+        unit="",
+        better="higher",
+        decimals=2,
+        media=_AUDIO,
+        needs=("speechmos", "librosa", "onnxruntime"),
+        extra="dnsmos",
+        definition="Overall quality of the restored speech from 1 to 5 as a network guesses it without the original "
+        "(DNSMOS P.835, Reddy et al. 2022).",
+    ),
+)
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.key: metric for metric in _ALL})
+
+
+def metrics_of(media: Media) -> tuple[str, ...]:
+    """The metrics of a medium that can be computed here, in the order of the catalogue."""
+    return tuple(m.key for m in _ALL if media in m.media and all(map(_installed, m.needs)))
+
+
+def missing(media: Media) -> list[str]:
+    """A sentence for each metric of a medium that cannot be computed here."""
+    return [_sentence(metric) for metric in _ALL if media in metric.media and not all(map(_installed, metric.needs))]
+
+
+def _sentence(metric: Metric) -> str:
+    absent = [name for name in metric.needs if not _installed(name)]
+    names = " and ".join(name.replace("_", "-") for name in absent)
+    verb = "is" if len(absent) == 1 else "are"
+    return f"{metric.label} is left out: {names} {verb} not installed; get it with pip install 'vqc[{metric.extra}]'"
+
+
+@cache
+def _installed(module: str) -> bool:
+    return find_spec(module) is not None

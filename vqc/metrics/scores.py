@@ -1,0 +1,73 @@
+"""All metrics that are wanted of one file. What is not defined for it, or cannot be computed here, is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cached_property, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqc.metrics import audio, images
+from vqc.metrics.alignment import align
+from vqc.metrics.catalogue import Media, metrics_of
+from vqc.metrics.mel import mel_distance
+
+
+def score_images(original: NDArray[np.uint8], restored: NDArray[np.uint8], wanted: Collection[str]) -> dict[str, float]:
+    """Metrics of an image [H, W, 3], by the keys of the catalogue."""
+    assert original.shape == restored.shape, "restored images have the size of the original"
+    known: dict[str, Callable[[], float | None]] = {
+        "mse": partial(images.mse, original, restored),
+        "psnr": partial(images.psnr, original, restored),
+        "ms_ssim": partial(images.ms_ssim, original, restored),
+    }
+    return _scores("image", known, wanted)
+
+
+def score_audio(
+    original: NDArray[np.float32], restored: NDArray[np.float32], sample_rate: int, wanted: Collection[str]
+) -> dict[str, float]:
+    """Metrics of a recording [T] in [-1, 1], by the keys of the catalogue.
+
+    The two are aligned first (`vqc.metrics.alignment`) and cut to what they have in common. The metrics of speech see
+    them at 16 kHz.
+    """
+    pair = _Pair(*align(original, restored, sample_rate), sample_rate)
+    if not len(pair.original):
+        return {}
+    known: dict[str, Callable[[], float | None]] = {
+        "mse": lambda: audio.mse(pair.original, pair.restored),
+        "relative_mse": lambda: audio.relative_mse(pair.original, pair.restored),
+        "si_sdr": lambda: audio.si_sdr(pair.original, pair.restored),
+        "mel": lambda: mel_distance(pair.original, pair.restored, sample_rate),
+        "pesq_wb": lambda: audio.pesq_wb(*pair.speech),
+        "stoi": lambda: audio.stoi(*pair.speech),
+        "estoi": lambda: audio.stoi(*pair.speech, extended=True),
+        "dnsmos": lambda: audio.dnsmos(pair.speech[1]),
+    }
+    return _scores("audio", known, wanted)
+
+
+class _Pair:
+    """Aligned recordings, resampled when a metric first needs it."""
+
+    def __init__(self, original: NDArray[np.float32], restored: NDArray[np.float32], sample_rate: int) -> None:
+        self.original, self.restored, self.sample_rate = original, restored, sample_rate
+
+    @cached_property
+    def speech(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both at 16 kHz."""
+        if self.sample_rate == audio.SPEECH_RATE:
+            return self.original, self.restored
+        import soxr
+
+        first, second = (
+            soxr.resample(samples, self.sample_rate, audio.SPEECH_RATE) for samples in (self.original, self.restored)
+        )
+        return first, second
+
+
+def _scores(media: Media, known: dict[str, Callable[[], float | None]], wanted: Collection[str]) -> dict[str, float]:
+    found = {key: known[key]() for key in metrics_of(media) if key in wanted}
+    return {key: value for key, value in found.items() if value is not None}
