@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vqc.errors import TrainingError
-from vqc.training.history import UNKNOWN_DATA, read_history
+from vqc.training.history import UNKNOWN_DATA, read_history, thinned
 
 
 def write(folder: Path, *rows: dict[str, Any], tail: str = "") -> Path:
@@ -81,3 +81,19 @@ def test_a_folder_without_a_history_says_so(tmp_path: Path, text: str | None, pr
         (tmp_path / "metrics.jsonl").write_text(text)
     with pytest.raises(TrainingError, match=problem):
         read_history(tmp_path)
+
+
+def test_a_model_file_keeps_a_curve_of_few_points_with_the_slope_and_the_last_validation(tmp_path: Path) -> None:
+    rows = [{"step": i, "loss": 7.0 * i, "lr": 0.1, "data_share": 0.2} for i in range(1, 1001)]
+    write(tmp_path, *rows, *({"step": 1000 + i, "val_mse": 1 / i} for i in range(1, 308)))
+    kept = thinned(read_history(tmp_path))
+    assert set(kept) == {"loss", "val_mse"}
+    assert {len(curve) for curve in kept.values()} == {150}
+    assert all(value == pytest.approx(7 * step, rel=1e-4) for step, value in kept["loss"])
+    assert kept["val_mse"][-1] == [1307, float(f"{1 / 307:.5g}")]
+    assert thinned(read_history(tmp_path), points=2)["loss"] == [[250.5, 1753.5], [750.5, 5253.5]]
+
+
+def test_a_short_run_is_kept_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path, {"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0}, {"step": 2, "val_score": 5.0})
+    assert thinned(read_history(tmp_path)) == {"loss": [[1, 3.0], [2, 2.0]], "val_score": [[2, 5.0]]}

@@ -10,11 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from vqc.errors import TrainingError
 
 Row = Mapping[str, float]
+BOOKKEEPING = frozenset({"step", "minutes", "lr", "gradient_norm", "steps_per_second", "data_share"})
 UNKNOWN_DATA = "data that the run folder does not name"
 
 
@@ -82,6 +84,23 @@ def read_history(run_dir: Path) -> History:
     )
 
 
+def thinned(history: History, points: int = 150) -> dict[str, list[list[float]]]:
+    """What a model file keeps of its training: [[step, value], …] by figure, five digits each.
+
+    Figures of training, which are noisy, become the means of as many equal parts of the run as there are `points` at
+    most; of validation figures some are left out if there are more, never the last.
+    """
+    kept = {}
+    for key in sorted(history.keys() - BOOKKEEPING):
+        steps, values = history.curve(key)
+        parts = [slice(n * i // m, n * (i + 1) // m) for n in [len(steps)] for m in [min(points, n)] for i in range(m)]
+        if key.startswith("val_"):
+            parts = [slice(part.stop - 1, part.stop) for part in parts]
+        if parts:
+            kept[key] = [[_rounded(fmean(steps[part])), _rounded(fmean(values[part]))] for part in parts]
+    return kept
+
+
 def is_validation(row: Row) -> bool:
     """Whether a row is one of validation figures."""
     return any(key.startswith("val_") for key in row)
@@ -134,6 +153,10 @@ def _read_run(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return run if isinstance(run, dict) else {}
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.5g}")
 
 
 def _positive(value: object) -> float | None:

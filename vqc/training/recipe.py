@@ -31,6 +31,7 @@ class Finished(NamedTuple):
 
     model: Any  # float weights are exactly what the file will hold
     figures: Mapping[str, Any]  # on validation data: quality_1: {rate, quality}, …
+    history: Mapping[str, Any] = MappingProxyType({})  # of the run: see `vqc.training.history.thinned`
 
 
 class Recipe(ABC):
@@ -78,7 +79,13 @@ class Recipe(ABC):
     def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
         """Write the model file; returns its digest."""
         return save_checkpoint(
-            path, finished.model, name=name, training=training, figures=finished.figures, weights="float16"
+            path,
+            finished.model,
+            name=name,
+            training=training,
+            figures=finished.figures,
+            weights="float16",
+            history=finished.history,
         )
 
 

@@ -25,6 +25,7 @@ from vqc.errors import OptionError, TrainingError
 from vqc.models.checkpoint import load_checkpoint
 from vqc.nn.distributed import own_rank
 from vqc.training.distributed import Ranks, bytes_of_rank_0, number_of_rank_0
+from vqc.training.history import read_history, thinned
 from vqc.training.loop import Trainer
 from vqc.training.protocols import Observer, Outcome
 from vqc.training.recipe import Progress, Recipe, recipe_of
@@ -149,7 +150,7 @@ def export(run: Run, pack: Any, output: Path | None = None) -> tuple[Path, str, 
         model.load_state_dict(load_file(best))
     except RuntimeError:
         raise TrainingError(f"{best} does not fit the [model] settings in {run.folder / RECORD}") from None
-    finished = run.recipe.finish(model, pack, run.settings)
+    finished = run.recipe.finish(model, pack, run.settings)._replace(history=_history(run.folder))
     state = json.loads((run.folder / "state.json").read_text(encoding="utf-8"))
     training = {
         "data": run.trained_on,
@@ -174,6 +175,13 @@ def restored_samples(run: Run, pack: Any, model_file: Path) -> tuple[list[torch.
     with torch.inference_mode():
         restored = [model.decode(model.encode(x, model.default_quality), model.default_quality) for x in signals]
     return signals, restored
+
+
+def _history(folder: Path) -> Mapping[str, Any]:
+    try:
+        return thinned(read_history(folder))
+    except TrainingError:  # a log that is damaged or lost is no reason to go without the model
+        return {}
 
 
 def _start(run: Run, model: Any, pack: Any, say: Callable[[str], None]) -> None:
