@@ -200,3 +200,16 @@ def test_a_cache_that_cannot_be_written_is_told_with_what_to_do(cache: Path) -> 
     cache.touch()
     with pytest.raises(OutputError, match="cannot be written: File exists; make room or set XDG_CACHE_HOME"):
         open_shelf(numbers(3), "image")
+
+
+def test_items_can_be_left_out_by_their_names(photos: Path) -> None:
+    pack, whole = open_images([str(photos)]), open_images([str(photos)])
+    name = whole.names[whole.training[0]]
+    pack.leave_out(name)
+    assert pack.training == whole.training[1:]
+    assert pack.validation == whole.validation
+    assert pack.digest != whole.digest  # what is derived of it and kept is not that of the whole
+    pack.leave_out("")
+    assert pack.training == whole.training[1:]
+    with pytest.raises(TrainingError, match="in their names"):
+        pack.leave_out(".")

@@ -69,14 +69,15 @@ class Pack:
         return folder
 
     def leave_out(self, text: str) -> None:
-        """Draw no training item with this in its name, if it is not empty; TrainingError when none is left."""
+        """Part with the training items that have this in their names, if it is not empty; TrainingError: with all."""
         if not text:
             return
         stays = np.array([text not in self.names[i] for i in self.training])
         if not stays.any():
             raise TrainingError(f"all training {WORDS[self.media]} of {self.title} have {text!r} in their names")
-        left = stays if self.chances is None else stays * self.chances
-        self.chances = left / left.sum()
+        self.training = [i for i, stay in zip(self.training, stays.tolist(), strict=True) if stay]
+        self.digest = hashlib.sha256(f"{self.digest} without {text}".encode()).hexdigest()
+        self.chances = self._chances()
 
     @property
     def description(self) -> str:

@@ -12,6 +12,7 @@ predicted. W begins at zero, so that the untrained logits are the biases.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -100,17 +101,16 @@ class CodeGroups(Exact):
     def resemble(self, codebooks: Sequence[Tensor], quality: int) -> None:
         """Begin with codes that are as alike as the entries [K, D] of their group's codebook.
 
-        The table begins with the principal components of the entries, normalised; what dimensions are left keep what
-        tells every code from every other.
+        Of many groups each has `features_of` its entries. Of a single group, whose codes are of many dimensions, the
+        table begins with their principal components, normalised; what dimensions are left keep what tells every code
+        from every other.
         """
         first = sum(map(sum, self.sizes[: quality - 1]))
         for entries in codebooks:
-            dims = min(self.code_dim, *entries.shape)
-            centred = entries.detach().cpu().double() - entries.detach().cpu().double().mean(0)
-            components = torch.linalg.svd(centred, full_matrices=False).Vh[:dims]
-            projected = centred @ components.T
-            projected /= projected.square().mean().sqrt().clamp_min(1e-12)
-            self.codes.vectors[first : first + len(entries), :dims] = projected.to(self.codes.vectors)
+            components = principal_components(entries, self.code_dim)
+            if len(codebooks) > 1:
+                components = features_of(components, self.code_dim)
+            self.codes.vectors[first : first + len(entries), : components.shape[1]] = components.to(self.codes.vectors)
             first += len(entries)
 
     def _fix(self) -> None:
@@ -120,3 +120,31 @@ class CodeGroups(Exact):
         bound = LARGEST * float(self.codes.vectors.abs().sum(1).max())
         if not bound < 1 << 53:
             raise OverflowError(f"logits of {self.code_dim} components can reach {bound:.3g}: above 2^53 none is exact")
+
+
+def principal_components(entries: Tensor, most: int) -> Tensor:
+    """Those of entries [K, D], at most so many, with a mean square of 1: float64 [K, dims]."""
+    centred = entries.detach().cpu().double() - entries.detach().cpu().double().mean(0)
+    directions = torch.linalg.svd(centred, full_matrices=False).Vh[:most]
+    projected = centred @ directions.T
+    normalised: Tensor = projected / projected.square().mean().sqrt().clamp_min(1e-12)
+    return normalised
+
+
+def features_of(entries: Tensor, dims: int) -> Tensor:
+    """Entries [K, D], their squares, and waves of them from coarse to as fine as entries lie: [K, dims].
+
+    Logits that are linear in these can be any smooth function of the entry, a normal distribution before all, so that
+    a code that was seen tells of those beside it. Directions and phases of the waves are always the same.
+    """
+    count, width = entries.shape
+    parts = torch.cat([entries, (entries.square() - 1) / 2], 1)[:, :dims]
+    waves = dims - parts.shape[1]
+    if waves == 0:
+        return parts
+    generator = torch.Generator().manual_seed(width)
+    directions = F.normalize(torch.randn(waves, width, generator=generator, dtype=torch.float64), dim=1)
+    phases = 2 * math.pi * torch.rand(waves, generator=generator, dtype=torch.float64)
+    finest = max(1.0, count ** (1 / width) / 4)  # radians: entries lie about 6 / K^(1/D) units apart
+    frequencies = torch.logspace(0, math.log2(finest), waves, base=2, dtype=torch.float64)
+    return torch.cat([parts, math.sqrt(2) * torch.sin(entries @ (directions * frequencies[:, None]).T + phases)], 1)

@@ -113,7 +113,7 @@ class MapsRecipe(Recipe):
 
     def finish(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> Finished:
         round_to_stored(model.eval())
-        fill_static_tables(model, self.signals(pack, some(pack.training, FIT_IMAGES), settings))
+        fill_static_tables(model, self.signals(pack, some(favoured(pack), FIT_IMAGES), settings))
         held_out = self.signals(pack, pack.validation[: settings.task.validation_items], settings)
         figures = MapsTask(model, None, held_out, settings.task).validate()  # type: ignore[arg-type]
         return Finished(model, {"quality_1": {key: value for key, value in figures.items() if key != "score"}})
@@ -124,6 +124,13 @@ class MapsRecipe(Recipe):
 
     def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
         return [x[None] for batch in self.signals(pack, pack.validation[:8], settings) for x in batch]
+
+
+def favoured(pack: ImagePack) -> list[int]:
+    """The training items that are drawn most, such as those which no other codec has touched."""
+    if pack.chances is None:
+        return list(pack.training)
+    return [i for i, chance in zip(pack.training, pack.chances, strict=True) if chance == pack.chances.max()]
 
 
 @torch.no_grad()

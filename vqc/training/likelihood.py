@@ -88,9 +88,9 @@ class LikelihoodTask:
             bits += float(self.likelihood.nats(original, restored, quality).sum()) / math.log(2)
         return bits / sum(batch.numel() for batch in self.validation)
 
-    @torch.no_grad()
     def _levels(self, signal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """The original and what a file would restore."""
         codec: Any = self.codec
-        restored = codec.decode(codec.encode(signal, quality), quality)
+        with torch.inference_mode():
+            restored = codec.decode(codec.encode(signal, quality), quality)
         return to_levels(signal, codec.media), to_levels(restored, codec.media)
