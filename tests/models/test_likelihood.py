@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
-from vqc.models.likelihood import Likelihood, LikelihoodConfig
+from vqc.models.likelihood import Likelihood, LikelihoodConfig, from_blocks, to_blocks
 
 TINY = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)
 
@@ -90,7 +90,17 @@ def save(path: Path, model: ImageVQVAE, **more: Any) -> str:
     return save_checkpoint(path, model, name="m", training={}, figures={}, weights="float16", **more)
 
 
-@pytest.mark.parametrize("wrong", [{"mixtures": 0}, {"width": 0}, {"layers": -1}])
+@pytest.mark.parametrize("shape", [(2, 3, 8, 12), (2, 1, 12)])
+def test_blocks_come_back(shape: tuple[int, ...]) -> None:
+    signal = torch.rand(shape)
+    blocks = to_blocks(signal, 4)
+    assert blocks.shape[2:] == torch.Size(side // 4 for side in shape[2:])
+    assert torch.equal(from_blocks(blocks, 4), signal)
+    if len(shape) == 3:
+        assert torch.equal(blocks[0, :, 1], signal[0, 0, 4:8])
+
+
+@pytest.mark.parametrize("wrong", [{"mixtures": 0}, {"width": 0}, {"layers": -1}, {"block": 0}])
 def test_configs_that_make_no_sense(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="mixtures, width and layers"):
+    with pytest.raises(ValueError, match="mixtures, width, layers and block"):
         LikelihoodConfig(**wrong)

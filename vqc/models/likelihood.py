@@ -6,7 +6,7 @@ no part in compressing or restoring, and is therefore left out of the model's di
 
 ::
 
-    restored ─ unshuffle 2 ─ residual stack ─ shuffle 2 ─► parameters ─► mixture of logistics around the restored value
+    restored ─ blocks ─ residual stack ─ pixels ─► parameters ─► mixture of logistics around the restored value
 
 Values are independent given the codes, but for the channels of one pixel.
 """
@@ -27,15 +27,18 @@ from vqc.nn.residual import CONVOLUTIONS, ResidualStack
 
 @dataclass(frozen=True, kw_only=True)
 class LikelihoodConfig:
-    """With no layers the mixture is the same everywhere."""
+    """With no layers the mixture is the same everywhere; else a network works on blocks, best those of the codes."""
 
     mixtures: int = 5
-    width: int = 96
+    width: int = 128
     layers: int = 0
+    block: int = 4  # pixels a side, or samples
 
     def __post_init__(self) -> None:
-        if self.mixtures < 1 or self.width < 1 or self.layers < 0:
-            raise ValueError(f"mixtures, width and layers are {self.mixtures}, {self.width} and {self.layers}")
+        if min(self.mixtures, self.width, self.block) < 1 or self.layers < 0:
+            raise ValueError(
+                f"mixtures, width, layers and block are {self.mixtures}, {self.width}, {self.layers} and {self.block}"
+            )
 
 
 class Likelihood(nn.Module):
@@ -54,10 +57,7 @@ class Likelihood(nn.Module):
             self.network = _Network(config, self.channels, outputs, 2 if media == "image" else 1)
 
     def nats(self, original: Tensor, restored: Tensor, quality: int) -> Tensor:
-        """-ln p(x | codes) of whole levels [B, C, ...], given restored ones: [B], summed over all values.
-
-        Sides of images must be even when there is a network.
-        """
+        """-ln p(x | codes) of whole levels [B, C, ...], given restored ones: [B], summed over all values."""
         shape = (1, -1, *[1] * (original.dim() - 2))
         parameters = self.bias[quality - 1].view(shape)
         if self.network is None:
@@ -69,22 +69,8 @@ class Likelihood(nn.Module):
 
     @torch.inference_mode()
     def bits(self, original: Tensor, restored: Tensor, quality: int) -> Tensor:
-        """-log2 p(x | codes) of each item [B]; see `nats`. Images of odd sides are fine: the last is repeated."""
-        if self.media == "image" and self.network is not None:
-            height, width = original.shape[2:]
-            padding = (0, width % 2, 0, height % 2)
-            if any(padding):
-                return self._padded_bits(original, restored, quality, padding)
+        """-log2 p(x | codes) of each item, float64 [B]; see `nats`."""
         return self.nats(original.float(), restored.float(), quality) / math.log(2)
-
-    def _padded_bits(self, original: Tensor, restored: Tensor, quality: int, padding: tuple[int, ...]) -> Tensor:
-        assert self.network is not None, "without a network nothing is padded"
-        height, width = original.shape[2:]
-        shown = F.pad(restored.float(), padding, mode="replicate")
-        parameters = self.network(shown / (self.largest / 2) - 1)[:, :, :height, :width]
-        parameters = parameters + self.bias[quality - 1].view(1, -1, 1, 1)
-        logs = log_probability(original.float(), restored.float(), parameters, largest=self.largest)
-        return -logs.flatten(1).double().sum(1) / math.log(2)
 
 
 def to_levels(signal: Tensor, media: Literal["image", "audio"]) -> Tensor:
@@ -95,12 +81,14 @@ def to_levels(signal: Tensor, media: Literal["image", "audio"]) -> Tensor:
 
 
 class _Network(nn.Module):
-    """A signal [B, C, ...] in [-1, 1] to what is added to the parameters [B, P, ...]; zero at the start."""
+    """A signal [B, C, ...] in [-1, 1] to what is added to the parameters [B, P, ...]; zero at the start.
+
+    Sides that are no multiples of a block are lengthened by their last value.
+    """
 
     def __init__(self, config: LikelihoodConfig, channels: int, outputs: int, dimensions: Literal[1, 2]) -> None:
         super().__init__()
-        conv = CONVOLUTIONS[dimensions]
-        self.dimensions, parts = dimensions, 4 if dimensions == 2 else 1
+        conv, parts, self.block = CONVOLUTIONS[dimensions], config.block**dimensions, config.block
         self.enter = conv(parts * channels, config.width, 3, padding=1)
         self.stack = ResidualStack(dimensions, config.width, config.width, config.layers)
         self.project = conv(config.width, parts * outputs, 1)
@@ -109,6 +97,24 @@ class _Network(nn.Module):
         nn.init.zeros_(self.project.bias)
 
     def forward(self, signal: Tensor) -> Tensor:
-        inputs = F.pixel_unshuffle(signal, 2) if self.dimensions == 2 else signal
-        out: Tensor = self.project(self.stack(self.enter(inputs)))
-        return F.pixel_shuffle(out, 2) if self.dimensions == 2 else out
+        sides = signal.shape[2:]
+        beyond = [end for side in reversed(sides) for end in (0, -side % self.block)]
+        whole = F.pad(signal, beyond, mode="replicate") if any(beyond) else signal
+        out = from_blocks(self.project(self.stack(self.enter(to_blocks(whole, self.block)))), self.block)
+        return out[:, :, : sides[0]] if len(sides) == 1 else out[:, :, : sides[0], : sides[1]]
+
+
+def to_blocks(signal: Tensor, block: int) -> Tensor:
+    """[B, C, H, W] to [B, C·block², H/block, W/block], or [B, C, T] to [B, C·block, T/block]."""
+    if signal.dim() == 4:
+        return F.pixel_unshuffle(signal, block)
+    batch, channels, length = signal.shape
+    return signal.view(batch, channels, length // block, block).transpose(2, 3).reshape(batch, channels * block, -1)
+
+
+def from_blocks(blocks: Tensor, block: int) -> Tensor:
+    """The inverse of `to_blocks`."""
+    if blocks.dim() == 4:
+        return F.pixel_shuffle(blocks, block)
+    batch, channels, length = blocks.shape
+    return blocks.view(batch, channels // block, block, length).transpose(2, 3).reshape(batch, channels // block, -1)
