@@ -71,8 +71,8 @@ def test_numbers_have_three_digits(value: float | None, text: str) -> None:
 
 
 def test_small_errors_keep_their_digits_and_intervals_their_place() -> None:
-    assert tables.score("mse", 0.0000123) == "0.0000123"
-    assert tables.estimate("mse", Estimate(0.0000123, 0.0000011)) == "0.0000123 ± 0.0000011"
+    assert tables.score("mse", 0.00000123) == "0.00000123"
+    assert tables.estimate("mse", Estimate(0.00000123, 0.00000011)) == "0.00000123 ± 0.00000011"
     assert tables.estimate("psnr", Estimate(31.418, 0.042)) == "31.42 ± 0.04"
     assert tables.estimate("psnr", Estimate(31.418, 0)) == "31.42"
     assert tables.estimate("psnr", None) == "–"

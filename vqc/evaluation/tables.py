@@ -116,7 +116,7 @@ def label(key: str) -> str:
 
 
 def score(key: str, value: float | None) -> str:
-    """A score with the decimals of its metric, more where three digits would not show."""
+    """A score with the decimals of its metric, more where two digits would not show."""
     return ABSENT if value is None else _fixed(value, _places(key, value))
 
 
@@ -179,8 +179,8 @@ def write_csv(evaluation: Evaluation, path: Path, *, overwrite: bool = False) ->
 
 def _places(key: str, value: float) -> int:
     decimals = METRICS[key].decimals if key in METRICS else 3
-    size = math.floor(math.log10(abs(value))) if value else 0
-    return max(decimals, min(2 - size, 8)) if size < 2 - decimals and size < 0 else decimals
+    size = math.floor(math.log10(abs(value))) if value else 0  # −3 of 0.00251
+    return decimals if size > -decimals else 2 - size
 
 
 def _fixed(value: float, places: int) -> str:

@@ -1,0 +1,1 @@
+"""The evaluation as one page of HTML: nothing is fetched, everything is in it."""
