@@ -11,7 +11,16 @@ import pytest
 from vqc.cli.training import toml
 from vqc.errors import OptionError
 from vqc.training.recipe import recipe_of
-from vqc.training.settings import PRESETS, PRIORS, parse_override, parse_time, preset_names, read_preset, resolve
+from vqc.training.settings import (
+    LIKELIHOOD,
+    PRESETS,
+    PRIORS,
+    parse_override,
+    parse_time,
+    preset_names,
+    read_preset,
+    resolve,
+)
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -22,7 +31,7 @@ def test_a_preset_resolves_and_says_only_what_differs_from_the_defaults(name: st
         for key in tables.get(section, {}):
             assert getattr(getattr(settings, section), key) != getattr(getattr(plain, section), key), key
     recipe = recipe_of(settings.kind)
-    if settings.kind not in PRIORS:  # which need the codec that they are for
+    if settings.kind not in (*PRIORS, LIKELIHOOD):  # which need the codec that they are for
         recipe.build(settings)
 
 
