@@ -56,6 +56,18 @@ def test_figures_are_bits_of_what_a_file_restores(image_model: ImageModel) -> No
     assert task.measure(quality) == pytest.approx(bits / values)
 
 
+def test_batches_of_a_pool_are_restored_once(image_model: ImageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, task = make_task(image_model), make_task(image_model)
+    pooled = LikelihoodTask(task.model, image_model, signals, task.validation, pool=2)
+    period, calls = 2 * image_model.qualities, []
+    encode = image_model.encode
+    monkeypatch.setattr(image_model, "encode", lambda *given: calls.append(1) or encode(*given))
+    for step in range(2 * period):
+        loss = pooled.loss(pooled.batch(step), step).total
+        assert torch.equal(loss, plain.loss(signals(step % period), step % period).total)
+    assert len(calls) == period + 2 * period, "once each, and each time without a pool"
+
+
 def test_qualities_come_in_turn_and_have_figures_of_their_own(image_model: ImageModel) -> None:
     task = make_task(image_model)
     for step in range(image_model.qualities):

@@ -27,9 +27,10 @@ class LikelihoodTaskConfig:
     crop: int = 0  # pixels a side, or samples; 0: whole images of one size
     max_shift: int = 0  # pixels by which whole images are moved at random
     validation_items: int = 300  # images or recordings, at most
+    pool: int = 0  # so many batches of each quality are restored once and used in turn; 0: always new ones
 
     def __post_init__(self) -> None:
-        least = {"batch_size": 1, "crop": 0, "max_shift": 0, "validation_items": 1}
+        least = {"batch_size": 1, "crop": 0, "max_shift": 0, "validation_items": 1, "pool": 0}
         for name, number in least.items():
             if getattr(self, name) < number:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {number}")
@@ -43,12 +44,21 @@ class LikelihoodTask:
         codec: stays as it is.
         batches: step → [B, 3, H, W] or [B, T], this process' rows of the batch.
         validation: batches of the same sort.
+        pool: see `LikelihoodTaskConfig`; what a mixture of few parameters is fitted to need not change.
     """
 
     def __init__(
-        self, likelihood: Likelihood, codec: Any, batches: Callable[[int], Tensor], validation: Sequence[Tensor]
+        self,
+        likelihood: Likelihood,
+        codec: Any,
+        batches: Callable[[int], Tensor],
+        validation: Sequence[Tensor],
+        *,
+        pool: int = 0,
     ) -> None:
         self.likelihood, self.batches, self.validation = likelihood, batches, validation
+        self.period = pool * likelihood.qualities  # steps after which batches come again; 0: never
+        self._restored: dict[int, tuple[Tensor, Tensor]] = {}
         self.codec: nn.Module = codec.eval().requires_grad_(False)
 
     @property
@@ -62,12 +72,12 @@ class LikelihoodTask:
         return [] if self.likelihood.network is None else [self.likelihood.network]
 
     def batch(self, step: int) -> Tensor:
-        return self.batches(step)
+        return self.batches(step % self.period if self.period else step)
 
     def loss(self, batch: Tensor, step: int) -> Losses:
         """Bits a value."""
         quality = step % self.likelihood.qualities + 1
-        original, restored = self._levels(batch, quality)
+        original, restored = self._pooled(batch, quality, step) if self.period else self._levels(batch, quality)
         bits = self.likelihood.nats(original, restored, quality).sum() / (math.log(2) * batch.numel())
         return Losses(bits.float(), {"bits_per_dim": bits.detach()})
 
@@ -87,6 +97,13 @@ class LikelihoodTask:
             original, restored = self._levels(batch.to(device), quality)
             bits += float(self.likelihood.nats(original, restored, quality).sum()) / math.log(2)
         return bits / sum(batch.numel() for batch in self.validation)
+
+    def _pooled(self, batch: Tensor, quality: int, step: int) -> tuple[Tensor, Tensor]:
+        """The levels of a batch that comes again."""
+        which = step % self.period
+        if which not in self._restored:
+            self._restored[which] = self._levels(batch, quality)
+        return self._restored[which]
 
     def _levels(self, signal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """The original and what a file would restore."""

@@ -91,7 +91,7 @@ class LikelihoodRecipe(Recipe):
         held_out = _signals(pack, some(pack.validation, task.validation_items), codec, task.crop)
         if not held_out:
             raise TrainingError(f"all validation data of {pack.title} are smaller than one code; give others")
-        return LikelihoodTask(model, codec, Prefetched(batches), held_out)
+        return LikelihoodTask(model, codec, Prefetched(batches), held_out, pool=task.pool)
 
     def finish(self, model: Likelihood, pack: Any, settings: Settings) -> Finished:
         """The codec as its file has it, with this likelihood."""
