@@ -45,8 +45,7 @@ def chart(series: Sequence[Series], x: Scale, y: Scale, x_label: str, title: str
     if level is not None:
         height = _down(y, level)
         parts.append(f'<line class="level" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{height}" y2="{height}"/>')
-    for one in reversed(series):  # the first on top
-        parts.append(_drawn(one, x, y))
+    parts += [_drawn(one, x, y) for one in reversed(series)]  # the first on top
     parts += [*_names(series, x, y), "</svg>"]
     return "".join(parts)
 

@@ -12,8 +12,8 @@ from vqc.drawing.scales import Kind, scale_for, suits
 from vqc.drawing.svg import Series, Spot, chart
 from vqc.evaluation.report.markup import escape
 from vqc.evaluation.report.verdict import MAIN
-from vqc.evaluation.results import Curve, Evaluation, QualityResult
-from vqc.evaluation.tables import estimate, keys_of, label, number
+from vqc.evaluation.results import Curve, Evaluation, Point, QualityResult
+from vqc.evaluation.tables import estimate, keys_of, label, name, number
 from vqc.metrics.catalogue import METRICS
 
 BEYOND = 1.3  # so much further than what was measured do the charts reach
@@ -21,7 +21,7 @@ COLOURS = 6  # classes s1 … of the style sheet for measured codecs, over and o
 
 
 def styles(curves: Sequence[Curve]) -> list[str]:
-    """Classes of the curves: the model thick, what is measured beside it in colours, what is published grey and dashed."""
+    """Classes of the curves: the model thick, what was measured in colours, what is published grey and dashed."""
     found, measured, published = [], 0, 0
     for curve in curves:
         if curve.origin == "vqc":
@@ -64,11 +64,10 @@ def _rate_chart(evaluation: Evaluation, key: str) -> str:
     series, unit, (least, most) = [], evaluation.rate_unit, _shown_rates(evaluation)
     for curve, style in zip(evaluation.curves, styles(evaluation.curves), strict=True):
         spots = [
-            Spot(point.rate, value.mean, f"{curve.label}, {point.setting}: {number(point.rate)} {unit}, "
-                 f"{label(key)} {estimate(key, value)}", value.half_width)
+            Spot(point.rate, value.mean, _tip(curve, point, key, unit), value.half_width)
             for point in curve.points
             if (value := point.scores.get(key)) is not None and least <= point.rate <= most and point.rate > 0
-        ]  # fmt: skip
+        ]
         if spots:
             series.append(Series(curve.label, spots, style))
     heights = [spot.y for one in series for spot in one.spots]
@@ -81,6 +80,13 @@ def _rate_chart(evaluation: Evaluation, key: str) -> str:
         f"{label(key)} over rate of {', '.join(one.label for one in series)}",
     )
     return figure(drawn, f"{label(key)}{' (lower is better)' if _lower(key) else ''}")
+
+
+def _tip(curve: Curve, point: Point, key: str, unit: str) -> str:
+    """What is said of a point: "AVIF, q3: 0.253 bpp, PSNR 31.20 ± 0.80 dB"."""
+    of_metric = METRICS[key].unit if key in METRICS else ""
+    value = f"{name(key)} {estimate(key, point.scores[key])} {of_metric}".strip()
+    return f"{curve.label}, {point.setting}: {number(point.rate)} {unit}, {value}"
 
 
 def _panel_chart(panel: Panel) -> str:
@@ -96,9 +102,9 @@ def _panel_chart(panel: Panel) -> str:
         heights.append(level)
     steps = [spot.x for one in series for spot in one.spots]
     y_scale = scale_for([0, *heights] if panel.from_zero else heights, "linear" if panel.from_zero else suits(heights))
-    name = panel.title + (f" (dashed: {panel.level[1]})" if panel.level else "")
-    drawn = chart(series, scale_for([0, *steps], "linear", margin=0.0, most=5), y_scale, "step", name, level)
-    return figure(drawn, name)
+    title = panel.title + (f" (dashed: {panel.level[1]})" if panel.level else "")
+    drawn = chart(series, scale_for([0, *steps], "linear", margin=0.0, most=5), y_scale, "step", title, level)
+    return figure(drawn, title)
 
 
 def _code_chart(result: QualityResult) -> str:

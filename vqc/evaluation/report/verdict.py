@@ -46,7 +46,7 @@ def headline(evaluation: Evaluation) -> str:
 
 
 def bars(evaluation: Evaluation) -> str:
-    """Bjøntegaard rates: to the left what the model saves, to the right what it takes more; equal factors, equal lengths."""
+    """Bjøntegaard rates: to the left what the model saves, to the right what it takes more."""
     keys = [key for key in MAIN if evaluation.bd_rates.get(key)] or list(evaluation.bd_rates)
     blocks = []
     for key in keys[:2]:
