@@ -12,8 +12,8 @@ from typing import NamedTuple
 from vqc.drawing.curves import spread
 from vqc.drawing.scales import Scale
 
-WIDTH, HEIGHT = 420, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 104, 12, 44  # margins; names of series stand in the right one
+WIDTH, HEIGHT = 380, 280
+LEFT, RIGHT, TOP, BOTTOM = 46, 102, 12, 44  # margins; names of series stand in the right one
 LINE = 14  # height of a label
 LETTERS = 17  # that fit the right margin
 

@@ -17,8 +17,11 @@ def section(name: str, title: str, *parts: str) -> str:
 
 def table_of(table: Table) -> str:
     """A table that scrolls sideways where there is no room, its first columns text."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in table.headers)
     rows, before, text_class = [], "", ' class="text"'
+    head = "".join(
+        f'<th scope="col"{text_class if i < table.left else ""}>{escape(text)}</th>'
+        for i, text in enumerate(table.headers)
+    )
     for row in table.rows:
         begins = ' class="begins"' if row[0] != before else ""
         before = row[0]

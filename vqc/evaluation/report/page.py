@@ -56,7 +56,7 @@ def _top(evaluation: Evaluation) -> str:
     links = "".join(f'<a href="#{name}">{text}</a>' for name, text in _contents(evaluation))
     return (
         f'<header><p class="over">{escape(evaluation.data)}</p><h1>vqc {escape(evaluation.model)}</h1>'
-        f'<p class="lead">{escape(verdict.headline(evaluation))}</p>'
+        f'<p class="lead">{escape(verdict.headline(evaluation)).replace(" %", "&nbsp;%")}</p>'
         f'<p class="faint">{escape(" · ".join(filter(None, facts)))}</p><nav>{links}</nav></header>'
     )
 

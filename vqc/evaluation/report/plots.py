@@ -92,7 +92,7 @@ def _tip(curve: Curve, point: Point, key: str, unit: str) -> str:
 def _panel_chart(panel: Panel) -> str:
     series = []
     for line in panel.lines:
-        style = {"training": "s1", "validation": "s0 thick"}.get(line.label, "s2")
+        style = {"training": "s1", "validation": "s0"}.get(line.label, "s2")
         y = running_mean(line.y) if line.noisy else line.y
         last = f"{line.label} {number(y[-1])}"
         series.append(Series(last, [Spot(*at) for at in zip(line.x, y, strict=True)], style, dots=not line.noisy))
@@ -114,7 +114,7 @@ def _code_chart(result: QualityResult) -> str:
         ranks = sorted({round(1.12**n) for n in range(120) if 1.12**n <= len(maps.histogram)})
         spots = [Spot(rank, int(maps.histogram[rank - 1]) / total) for rank in ranks if maps.histogram[rank - 1]]
         if spots:
-            series.append(Series(maps.label, spots, f"s{i}", dots=False))
+            series.append(Series(maps.label.partition(" (")[0], spots, f"s{i}", dots=False))
     if not series:
         return ""
     x = scale_for([spot.x for one in series for spot in one.spots], "log")

@@ -15,6 +15,7 @@ from vqc.metrics.catalogue import METRICS
 MAIN = ("psnr", "ms_ssim", "pesq_wb", "stoi")  # what codecs are usually compared by
 EVEN = 2.0  # percent: closer than that is about the same
 WIDEST = 2.0  # doublings of the rate that fill half of a bar
+LEGEND = '<div class="row ends"><span></span><span>← fewer: better <i>more: worse →</i></span><span></span></div>'
 SLACK = 1.03  # a curve is taken to reach so much beyond its ends
 
 
@@ -55,11 +56,9 @@ def bars(evaluation: Evaluation) -> str:
             for curve in _one_each(evaluation.curves[1:])
             if any(key in point.scores for point in curve.points)
         ]
-        blocks.append(f'<div class="bars"><h3>Bits for the same {escape(name(key))}</h3>{"".join(rows)}</div>')
-    if not blocks:
-        return ""
-    legend = '<p class="ends"><span>← fewer bits: better</span><span>more bits: worse →</span></p>'
-    return f'<div class="panels">{"".join(blocks)}</div>{legend}'
+        title = f"<h3>Bits for the same {escape(name(key))}</h3>"
+        blocks.append(f'<div class="bars">{title}{"".join(rows)}{LEGEND}</div>')
+    return f'<div class="panels">{"".join(blocks)}</div>' if blocks else ""
 
 
 def maps(evaluation: Evaluation) -> str:
@@ -155,4 +154,6 @@ def _cell(key: str, difference: float | None, largest: float) -> str:
         return f'<td class="faint">{ABSENT}</td>'
     strength = round(12 + 58 * min(1.0, abs(difference) / largest))
     said = f"{difference:+.{METRICS[key].decimals if key in METRICS else 3}f}".replace("-", "−")
-    return f'<td class="{"win" if difference >= 0 else "loss"}" style="--s:{strength}%">{said}</td>'
+    if not said.strip("+−0."):  # no difference that would show
+        return f"<td>{said[1:]}</td>"
+    return f'<td class="{"win" if difference > 0 else "loss"}" style="--s:{strength}%">{said}</td>'
