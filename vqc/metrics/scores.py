@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from functools import cached_property, partial
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from vqc.metrics import audio, images
@@ -60,8 +61,6 @@ class _Pair:
         """Both at 16 kHz."""
         if self.sample_rate == audio.SPEECH_RATE:
             return self.original, self.restored
-        import soxr
-
         first, second = (
             soxr.resample(samples, self.sample_rate, audio.SPEECH_RATE) for samples in (self.original, self.restored)
         )

@@ -1,1 +1,14 @@
-"""Other codecs, run on the same files in the same run: one class each, and the search for files of equal size."""
+"""Other codecs, run on the same files in the same run.
+
+::
+
+    registry ─► Rival: encode, decode            images, jpeg_xl, audio
+                  │
+    matching ─► the setting for a size           few encodes, kept
+                  │
+    measuring ─► scores of items at the sizes of the model's files
+"""
+
+from vqc.evaluation.rivals.registry import RIVALS, choose_rivals, rival_named
+
+__all__ = ["RIVALS", "choose_rivals", "rival_named"]
