@@ -71,6 +71,7 @@ def test_a_folder_becomes_a_codec_in_three_commands(run: Run, data: Path) -> Non
     assert info.training["steps"] == 4
     assert "pictures" in info.training["data"]
     assert info.figures["quality_1"]["bpp"] < 8
+    assert info.history["val_score"][-1][0] == 4, "its last validation"
 
 
 def test_audio_is_trained_too_and_figures_are_drawn(run: Run, data: Path) -> None:

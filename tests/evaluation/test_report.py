@@ -22,7 +22,7 @@ from vqc.errors import OutputError
 from vqc.evaluation.report import verdict
 from vqc.evaluation.report.page import render, write_report
 from vqc.evaluation.report.sounds import decibels, flac, waveform
-from vqc.evaluation.results import Estimate, Media
+from vqc.evaluation.results import Curve, Estimate, Evaluation, Media
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VOID = {"meta", "img", "input"}
@@ -92,7 +92,27 @@ def test_the_headline_names_winners_and_losers() -> None:
     assert "takes about as many bits as Good codec (+1.2 %) and Bad <codec> (−0.4 %)." in verdict.headline(even)
     alone = dataclasses.replace(tiny_evaluation(), curves=tiny_evaluation().curves[:1], bd_rates={})
     assert verdict.headline(alone) == "PSNR 26.00 dB to 35.00 dB at 0.100 to 0.800 bpp."
+    far = dataclasses.replace(tiny_evaluation(), bd_rates={}, curves=(alone.curves[0], *weak(whole=tiny_evaluation())))
+    assert verdict.headline(far).startswith("Bad <codec> never reaches its PSNR. PSNR 26.00 dB")
     assert verdict.headline(dataclasses.replace(alone, curves=(dataclasses.replace(alone.curves[0], points=()),)))
+
+
+def weak(whole: Evaluation) -> list[Curve]:
+    """The second codec at its lowest rate alone, where it is worse than the model anywhere."""
+    return [dataclasses.replace(whole.curves[2], points=whole.curves[2].points[:1])]
+
+
+def test_a_codec_out_of_reach_is_called_so() -> None:
+    whole = tiny_evaluation()
+    own, other = whole.curves[0], weak(whole)[0]
+    assert verdict.apart(own, other, "psnr") == verdict.apart(own, other, "mse") == "worse"
+    assert verdict.apart(other, own, "psnr") == "better"
+    assert verdict.apart(own, whole.curves[1], "psnr") == "overlapping"
+    assert verdict.apart(own, own, "pesq_wb") == "overlapping"
+    bars = verdict.bars(
+        dataclasses.replace(whole, curves=(own, whole.curves[1], other), bd_rates={"psnr": {"good": 9}})
+    )
+    assert '<span class="win">never as good</span>' in bars
 
 
 def test_bars_go_left_where_the_model_saves_and_are_as_long_as_the_factor() -> None:

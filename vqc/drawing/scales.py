@@ -31,7 +31,7 @@ def scale_for(values: Sequence[float], kind: Kind, *, margin: float = 0.04, most
     if (kind == "log" and min(values) <= 0) or (kind == "below one" and not (min(values) > 0 and max(values) < 1)):
         kind = "linear"
     low, high = _bend(kind, min(values)), _bend(kind, max(values))
-    room = margin * (high - low) or abs(high) * 0.1 or 1.0
+    room = margin * (high - low) if high > low else abs(high) * 0.1 or 1.0
     ends = _unbend(kind, low - room), _unbend(kind, high + room)
     ticks = [tick for tick in _candidates(kind, *ends) if ends[0] <= tick <= ends[1]]
     if len(ticks) < 2:

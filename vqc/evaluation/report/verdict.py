@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -40,10 +41,11 @@ def headline(evaluation: Evaluation) -> str:
             words = f"{curve.label} ({signed_percent(percent)})"
             next(of for name_, of in sides.items() if name_.startswith(side)).append(words)
     parts = [f"{words} {_list(codecs)}" for words, codecs in sides.items() if codecs]
+    below = [curve.label for curve in measured if apart(own, curve, keys[0]) == "worse"]
     reach = _reach(evaluation, own, keys[0])
-    if not parts:
-        return reach
-    return f"For the same {name(keys[0])}, {own.label} takes {', '.join(parts)}. {reach}"
+    said = [f"For the same {name(keys[0])}, {own.label} takes {', '.join(parts)}."] if parts else []
+    said += [f"{_list(below)} never reach{'es' * (len(below) == 1)} its {name(keys[0])}."] if below else []
+    return " ".join([*said, reach])
 
 
 def bars(evaluation: Evaluation) -> str:
@@ -52,7 +54,7 @@ def bars(evaluation: Evaluation) -> str:
     blocks = []
     for key in keys[:2]:
         rows = [
-            _bar(curve, evaluation.bd_rates[key].get(curve.codec))
+            _bar(curve, evaluation.bd_rates[key].get(curve.codec), apart(evaluation.curves[0], curve, key))
             for curve in _one_each(evaluation.curves[1:])
             if any(key in point.scores for point in curve.points)
         ]
@@ -102,10 +104,22 @@ def _one_each(curves: Sequence[Curve]) -> list[Curve]:
     return list(found.values())
 
 
-def _bar(curve: Curve, percent: float | None) -> str:
+def apart(own: Curve, other: Curve, key: str) -> Literal["better", "worse", "overlapping"]:
+    """Whether even the best score of another codec is worse than all of the model's, or its worst one better."""
+    ours, theirs = ([p.scores[key].mean for p in curve.points if key in p.scores] for curve in (own, other))
+    if key in METRICS and METRICS[key].better == "lower":
+        ours, theirs = [-score for score in ours], [-score for score in theirs]
+    if not ours or not theirs:
+        return "overlapping"
+    return "worse" if max(theirs) < min(ours) else "better" if min(theirs) > max(ours) else "overlapping"
+
+
+def _bar(curve: Curve, percent: float | None, scores: str) -> str:
     origin = ' <small class="faint">published</small>' if curve.origin == "published" else ""
     if percent is None:
-        verdict, bar = '<span class="faint">no overlap</span>', ""
+        words = {"worse": ("win", "never as good"), "better": ("loss", "always better")}
+        style, said = words.get(scores, ("faint", "no overlap"))
+        verdict, bar = f'<span class="{style}">{said}</span>', ""
     else:
         share = min(1.0, abs(math.log2(max(1 + percent / 100, 1e-6))) / WIDEST)
         side = "even" if abs(percent) <= EVEN else "win" if percent < 0 else "loss"
