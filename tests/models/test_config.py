@@ -55,7 +55,7 @@ def test_fields_of_later_versions_leave_the_json_of_older_configs_alone() -> Non
 
 
 def test_wire_ids_are_what_files_in_the_world_say() -> None:
-    assert dict(WIRE_IDS) == {"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4, "image-maps": 5}
+    assert dict(WIRE_IDS) == {"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4, "image-maps": 5, "phones": 6}
     assert set(WIRE_IDS) == set(MODEL_KINDS)
 
 

@@ -45,7 +45,7 @@ from vqc.errors import ContainerError
 MAGIC = b"VQC"
 VERSION = 1
 CODECS: Mapping[int, str] = MappingProxyType(
-    {1: "image-vqvae", 2: "audio-vqvae", 3: "photo", 4: "speech", 5: "image-maps"}
+    {1: "image-vqvae", 2: "audio-vqvae", 3: "photo", 4: "speech", 5: "image-maps", 6: "phones"}
 )
 Entropy = Literal["none", "static", "prior"]
 ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})

@@ -35,6 +35,7 @@ DEFAULT_PRIORS: Mapping[str, str] = MappingProxyType(
         "audio-vqvae": "wavenet",
         "photo": "photo",
         "speech": "speech",
+        "phones": "wavenet",
     }
 )
 

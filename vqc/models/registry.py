@@ -24,12 +24,13 @@ MODEL_KINDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "image-maps": ("vqc.models.image_maps", "ImageMapsConfig", "ImageMaps"),
         "photo": ("vqc.models.photo", "PhotoConfig", "PhotoModel"),
         "speech": ("vqc.models.speech", "SpeechConfig", "SpeechModel"),
+        "phones": ("vqc.models.phones", "PhonesConfig", "PhonesModel"),
     }
 )
 
 # Written in every .vqc file: append, never change.
 WIRE_IDS: Mapping[str, int] = MappingProxyType(
-    {"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4, "image-maps": 5}
+    {"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4, "image-maps": 5, "phones": 6}
 )
 
 

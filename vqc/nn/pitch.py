@@ -20,7 +20,7 @@ SAMPLE_RATE = 16_000
 
 _FRAME, _FFT = 800, 2048  # 50 ms
 _LOW_PASS_BIN = 1000 * _FFT // SAMPLE_RATE
-_VOICING_THRESHOLD = 0.55  # autocorrelation at which voiced and unvoiced cost the same
+VOICING_THRESHOLD = 0.55  # autocorrelation at which voiced and unvoiced cost the same
 _JUMP_COST = 0.025  # per state of 1.5 % between neighbouring frames
 _SWITCH_COST = 0.35  # between voiced and unvoiced
 _LONG_LAG_COST = 0.06  # keeps the path from halving the pitch
@@ -65,7 +65,7 @@ def viterbi(correlation: NDArray[np.float32]) -> NDArray[np.int64]:
     batch, frames, count = correlation.shape
     octave = np.arange(count)[::-1] / count
     voiced_cost = (1 - correlation) + _LONG_LAG_COST * octave
-    unvoiced_cost = 1 - _VOICING_THRESHOLD
+    unvoiced_cost = 1 - VOICING_THRESHOLD
     moves = np.arange(-_REACH, _REACH + 1)
     move_cost = _JUMP_COST * np.abs(moves)
     cost = np.concatenate([np.full((batch, 1), unvoiced_cost), voiced_cost[:, 0]], axis=1) if frames else np.empty(0)

@@ -54,7 +54,7 @@ class SpeechData:
     def __init__(self, pack: AudioPack, source_shares: Sequence[float] = ()) -> None:
         self.pack = pack
         self.pitch, self.pitch_starts = pitch_of(pack)
-        self.chances = _chances(pack, source_shares)
+        self.chances = chances_of(pack, source_shares)
 
     def crops(
         self, count: int, frames: int, generator: np.random.Generator, rows: slice = slice(None)
@@ -109,7 +109,7 @@ def _track_all(pack: AudioPack, path: Path) -> None:
     write_atomically(path, file.getvalue(), overwrite=True)
 
 
-def _chances(pack: AudioPack, source_shares: Sequence[float]) -> NDArray[np.float64]:
+def chances_of(pack: AudioPack, source_shares: Sequence[float]) -> NDArray[np.float64]:
     """How likely each training utterance is drawn: by its length, and folders of data by their shares."""
     lengths = np.array([pack.lengths[i] for i in pack.training], dtype=np.float64)
     if source_shares:

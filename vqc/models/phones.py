@@ -1,0 +1,199 @@
+"""The `phones` codec: one codebook for what is said, and as little as possible of who says it, where and how loudly.
+
+::
+
+    waveform ─ log-mel ─ minus its mean around ─ half a second at once ─ projection ─ fitted to the speaker ─ nearest
+    entry ─► codes, 100 a second
+    codes ─ entries ─ network ─► log-mel + average spectrum, voicing ─► pulses of one pitch, noise ─► waveform
+
+The mean over six seconds takes away the microphone, the room and much of the voice. The projection keeps what tells
+clusters of speech apart (see `vqc.training.phones_clusters`). Then an affine map, found without labels, moves what was
+said here towards the entries of the codebook, which are of many speakers. So the decoder speaks everything in one
+monotonous voice: what the codes hold is heard, and nothing more.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqc.models.base import AudioModel
+from vqc.nn.convnext import ConvNeXt1d
+from vqc.nn.excitation import position_noise, pulse_train
+from vqc.nn.quantize import VectorQuantizer
+from vqc.nn.spectral import STFT, mel_interpolation, mel_matrix
+
+SAMPLE_RATE = 16_000
+HOP = 160  # samples of a code: 10 ms
+AROUND = 300  # frames of 10 ms on each side over which the mean is taken
+PITCH = 120.0  # Hz, of the decoder's voice
+_PULSES_REPEAT = 5  # frames: after six periods of the voice
+
+_WINDOW = 400
+_BINS = _WINDOW // 2 + 1
+_WINDOW_ENERGY = _WINDOW * 3 / 8  # of the Hann window: the power of unit white noise in a bin
+_FLOOR = 1e-6  # power added to a mel band before the logarithm
+SCALE = 0.4  # brings log-mel spectra to about unit variance
+_KERNEL = 7
+_FITTINGS = 2  # times a speaker's map is found, each with the codes that the last one gives
+_TRUST_MAP, _TRUST_SHIFT = 300.0, 50.0  # frames that weigh as much as the belief that no map is needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhonesConfig:
+    """Everything that determines a `PhonesModel`."""
+
+    mels: int = 40
+    context: int = 5  # frames seen to either side of each
+    context_step: int = 2  # of 10 ms between them
+    codebook_size: int = 512
+    codebook_dim: int = 32
+    decoder_width: int = 128
+    decoder_blocks: int = 3
+
+    def __post_init__(self) -> None:
+        least = {"mels": 2, "context": 0, "context_step": 1, "codebook_size": 2, "codebook_dim": 1, "decoder_width": 1}
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {number}")
+
+
+class Spoken(NamedTuple):
+    """What the decoder hears in codes."""
+
+    log_mel: Tensor  # [B, N, mels], normalised
+    voicing: Tensor  # [B, N], logit of the pulses' share
+
+
+class PhonesModel(AudioModel):
+    """Waveforms [B, T] in [-1, 1] at 16 kHz to codes [B, 1, T / 160] and back."""
+
+    kind: ClassVar[str] = "phones"
+    config: PhonesConfig
+    sample_rate = SAMPLE_RATE
+    hop_length = HOP
+
+    def __init__(self, config: PhonesConfig) -> None:
+        super().__init__()
+        self.config = config
+        seen, dim = config.mels * (2 * config.context + 1), config.codebook_dim
+        self.stft = STFT(_WINDOW, HOP)
+        self.register_buffer("mel", mel_matrix(config.mels, _BINS, SAMPLE_RATE, lowest_hz=20), persistent=False)
+        self.register_buffer("unmel", mel_interpolation(config.mels, _BINS, SAMPLE_RATE), persistent=False)
+        self.register_buffer("average", torch.full((config.mels,), -8.0))  # log-mel spectrum of the decoder's voice
+        self.register_buffer("mean", torch.zeros(seen))
+        self.register_buffer("projection", torch.eye(seen, dim))
+        self.quantizer = VectorQuantizer(config.codebook_size, dim)
+        self.decoder = _Decoder(config)
+        self.mel: Tensor
+        self.unmel: Tensor
+        self.average: Tensor
+        self.mean: Tensor
+        self.projection: Tensor
+        self.register_static_table()
+
+    @property
+    def halo(self) -> int:
+        """What the frames depend on; the fit to the speaker is to all that is encoded at once."""
+        return AROUND + self.config.context * self.config.context_step + 1
+
+    def codebook_sizes(self, quality: int) -> tuple[int, ...]:
+        return (self.config.codebook_size,)
+
+    # signal → codes
+
+    def log_mel(self, waveform: Tensor) -> Tensor:
+        """Natural logarithm of the power in each mel band: [B, T] → [B, T / 160, mels]."""
+        spectrum = self.stft(waveform)
+        power = spectrum.real.square() + spectrum.imag.square()
+        return torch.log(power @ self.mel + _FLOOR)
+
+    def context(self, waveform: Tensor) -> Tensor:
+        """Frames less their mean, and those around: [B, T] → [B, T / 160, mels · (2 · context + 1)]."""
+        frames = minus_mean(self.log_mel(waveform)).transpose(1, 2)
+        step, reach = self.config.context_step, self.config.context * self.config.context_step
+        padded = F.pad(frames, (reach, reach), mode="replicate")
+        parts = [padded[..., i : i + frames.shape[-1]] for i in range(0, 2 * reach + 1, step)]
+        return torch.cat(parts, 1).transpose(1, 2)
+
+    def latents(self, waveform: Tensor) -> Tensor:
+        """What the nearest entry is sought for: [B, T] → [B, T / 160, D]."""
+        projected = (self.context(waveform) - self.mean) @ self.projection
+        return torch.stack([fitted(item, self.quantizer.codebook) for item in projected])
+
+    def encode(self, waveform: Tensor, quality: int) -> Tensor:
+        return self.quantizer.nearest(self.latents(waveform))[:, None]
+
+    # codes → signal
+
+    def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
+        return self.synthesize(self.decoder(F.embedding(codes[:, 0], self.quantizer.codebook)), first_frame)
+
+    def synthesize(self, spoken: Spoken, first_frame: int = 0) -> Tensor:
+        """Waveform [B, 160 · N] of what the decoder hears; pulses and noise are those of the absolute position."""
+        log_mel = spoken.log_mel / SCALE + self.average
+        frames, lead = spoken.voicing.shape[1], first_frame % _PULSES_REPEAT
+        samples, first_sample = frames * HOP, first_frame * HOP
+        hz = log_mel.new_full((1, lead + frames), PITCH)
+        pulses = self.stft(pulse_train(hz, HOP, SAMPLE_RATE)[:, lead * HOP :])
+        noise = self.stft(position_noise(first_sample, samples, device=log_mel.device)[None])
+        amplitude = torch.exp(0.5 * (log_mel @ self.unmel)) / math.sqrt(_WINDOW_ENERGY)
+        voiced = torch.sigmoid(spoken.voicing)[..., None]
+        return self.stft.inverse((voiced.sqrt() * pulses + (1 - voiced).sqrt() * noise) * amplitude)
+
+
+class _Decoder(nn.Module):
+    """Normalised log-mel and voicing from entries of the codebook [B, N, D]."""
+
+    def __init__(self, config: PhonesConfig) -> None:
+        super().__init__()
+        width = config.decoder_width
+        self.input = nn.Linear(config.codebook_dim, width)
+        self.blocks = nn.Sequential(*(ConvNeXt1d(width, kernel_size=_KERNEL) for _ in range(config.decoder_blocks)))
+        self.output = nn.Linear(width, config.mels + 1)
+
+    def forward(self, entries: Tensor) -> Spoken:
+        out = self.output(self.blocks(self.input(entries)))
+        return Spoken(out[..., :-1], out[..., -1])
+
+
+def minus_mean(log_mel: Tensor) -> Tensor:
+    """Log-mel frames [B, N, mels] less their mean over `AROUND` frames to either side, scaled to about unit variance.
+
+    Frames of digital silence are no part of the mean; where there are no others it is that of silence.
+    """
+    sounds = (log_mel > math.log(_FLOOR) + 1e-3).any(-1, keepdim=True).to(log_mel)
+    frames = log_mel.shape[1]
+    both = torch.cat([log_mel * sounds, sounds], -1).double()
+    total = F.pad(both.cumsum(1), (0, 0, 1, 0))
+    place = torch.arange(frames, device=log_mel.device)
+    around = total[:, (place + AROUND + 1).clamp(max=frames)] - total[:, (place - AROUND).clamp(min=0)]
+    mean = around[..., :-1] / around[..., -1:].clamp_min(1e-9)
+    mean = torch.where(around[..., -1:] > 0.5, mean, math.log(_FLOOR))
+    return SCALE * (log_mel - mean.to(log_mel))
+
+
+def fitted(vectors: Tensor, codebook: Tensor) -> Tensor:
+    """Vectors [N, D] of one speaker moved to where those of many lie: the entries of the codebook [K, D].
+
+    The speaker is taken to have said entries e through an affine map, v = e B + b, found by least squares with the
+    nearest entries, in doubt near the identity; the map is then undone. This is how speakers are normalised in speech
+    recognition (constrained maximum likelihood linear regression, Gales 1998), here with codes in place of words.
+    """
+    D = vectors.shape[1]
+    none = torch.eye(D + 1, D, dtype=torch.float64, device=vectors.device)
+    spread = codebook.double().var(0, correction=0).mean()
+    trust = torch.full((D + 1,), _TRUST_MAP, dtype=torch.float64, device=vectors.device) * spread
+    trust[-1] = _TRUST_SHIFT
+    v, out = vectors.double(), vectors
+    for _ in range(_FITTINGS):
+        nearest = torch.addmm(codebook.square().sum(1), out, codebook.T, alpha=-2).argmin(1)
+        e = F.pad(codebook[nearest].double(), (0, 1), value=1.0)
+        found = torch.linalg.solve(e.T @ e + trust.diag(), e.T @ v + trust[:, None] * none)
+        out = torch.linalg.solve(found[:-1].T, (v - found[-1]).T).T.to(vectors)
+    return out
