@@ -54,7 +54,18 @@ OUTSIDE: dict[str, set[str]] = {
     "drawing": {"matplotlib"},
     # pesq and pystoi score speech in validation, matplotlib draws a run: extra `eval`, imported inside functions.
     "training": {"torch", "numpy", "safetensors", "pesq", "pystoi", "matplotlib"},
-    "evaluation": {"torch", "numpy", "PIL", "soundfile", "soxr", "pesq", "pystoi", "pytorch_msssim", "matplotlib"},
+    "evaluation": {
+        "torch",
+        "numpy",
+        "PIL",
+        "soundfile",
+        "soxr",
+        "pesq",
+        "pystoi",
+        "pytorch_msssim",
+        "matplotlib",
+        "pocketsphinx",
+    },
     "cli": {"typer", "rich"},
 }
 WITH_EXTRAS = {"metrics", "drawing", "training", "evaluation"}

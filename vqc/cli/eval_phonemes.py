@@ -1,0 +1,137 @@
+"""`vqc eval phonemes`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from vqc.cli.options import ForceOption, JsonOption, QuietOption
+
+if TYPE_CHECKING:
+    from vqc.evaluation.phonemes.study import PhonemeStudy
+    from vqc.models.info import ModelInfo
+
+
+def phonemes(
+    data: Annotated[
+        str, typer.Option("--data", metavar="DATA", help="Folder of speech with transcripts, or LibriSpeech.")
+    ],
+    model: Annotated[
+        str, typer.Option("--model", "-m", metavar="MODEL", help="Name or file, with one codebook.")
+    ] = "phones",
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="PART", help="Folder in the data, such as test-other.")
+    ] = None,
+    alignments: Annotated[
+        Path | None,
+        typer.Option("--alignments", metavar="FOLDER", help="TextGrid or CTM files. [default: align by PocketSphinx]"),
+    ] = None,
+    context: Annotated[
+        Literal["single", "pair"],
+        typer.Option("--context", metavar="CONTEXT", help="What stands for a phone: single (a code) or pair (two)."),
+    ] = "single",
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="PNG", help="Draw which phones are taken for which.")
+    ] = None,
+    force: ForceOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure how well the codes of a speech model tell phones."""
+    from vqc.cli.printing import print_json
+    from vqc.cli.progress import ProgressBar
+    from vqc.errors import OutputError
+    from vqc.evaluation.phonemes.picture import draw_confusion
+    from vqc.evaluation.phonemes.study import speech_folder, study_phonemes
+    from vqc.models.checkpoint import load_checkpoint
+    from vqc.models.library import find_by_name
+
+    if picture and picture.exists() and not force:
+        raise OutputError(f"{picture} exists; add --force to replace it")
+    info = find_by_name(model)
+    folder = speech_folder(data, split)
+    with ProgressBar("phones", 1, quiet=quiet) as bar:
+        study = study_phonemes(
+            load_checkpoint(info.path).model,
+            folder,
+            alignments=alignments,
+            context=context,
+            progress=lambda done, total: bar.part(done / total),
+        )
+    if picture:
+        draw_confusion(study.score.confusion, picture, caption(study, info, folder))
+    if json:
+        print_json(as_json(study, info, folder))
+    else:
+        print_study(study, info)
+
+
+def caption(study: PhonemeStudy, info: ModelInfo, folder: Path) -> str:
+    """What the picture shows."""
+    return (
+        f"{info.name} on {folder.name}: {100 * study.score.accuracy:.1f} % of {study.score.frames:,} frames of 10 ms; "
+        f"map of {study.context} codes learnt on {len(study.mapped)} speakers, scored on {len(study.scored)} others"
+    )
+
+
+def as_json(study: PhonemeStudy, info: ModelInfo, folder: Path) -> dict[str, Any]:
+    """Everything that was found."""
+    from vqc.evaluation.phonemes.phones import CLASSES
+
+    score = study.score
+    return {
+        "model": info.name,
+        "digest": info.digest,
+        "data": folder.name,
+        "context": study.context,
+        "accuracy": score.accuracy,
+        "accuracy_speech": score.accuracy_speech,
+        "accuracy_swapped": study.swapped.accuracy,
+        "chance": score.chance,
+        "majority": score.majority,
+        "frames": score.frames,
+        "mapped_frames": study.mapped_frames,
+        "mapped_speakers": study.mapped,
+        "scored_speakers": study.scored,
+        "utterances": study.utterances,
+        "left_out": study.left_out,
+        "unknown_words": study.unknown_words,
+        "codes_per_second": study.codes_per_second,
+        "codebook_size": study.codebook_size,
+        "codes_used": study.codes_used,
+        "classes": CLASSES,
+        "confusion": score.confusion.tolist(),
+    }
+
+
+def print_study(study: PhonemeStudy, info: ModelInfo) -> None:
+    """The numbers for people."""
+    from vqc.cli.printing import number, print_fields, warn
+
+    score = study.score
+    print_fields(
+        {
+            "model": f"{info.name} {info.digest[:12]}",
+            "codes": f"{number(study.codes_per_second)} a second, {study.codes_used} of {study.codebook_size} used",
+            "speakers": f"{len(study.mapped)} mapped, {len(study.scored)} scored; {study.utterances} utterances",
+            "frames": f"{study.mapped_frames:,} mapped, {score.frames:,} scored, 10 ms each",
+            "context": study.context,
+            "accuracy": percent(score.accuracy),
+            "of speech": f"{percent(score.accuracy_speech)} (frames that are not silence)",
+            "swapped": f"{percent(study.swapped.accuracy)} (mapped on the other half)",
+            "chance": percent(score.chance),
+            "majority": percent(score.majority),
+        }
+    )
+    if study.left_out:
+        names = ", ".join(study.left_out[:3]) + (", …" if len(study.left_out) > 3 else "")
+        warn(f"{len(study.left_out)} utterances have no alignment and were left out: {names}")
+    if study.unknown_words:
+        warn(f"{study.unknown_words} words are not in the dictionary; they count as the class other")
+
+
+def percent(share: float) -> str:
+    """Such as 49.3 %."""
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,151 @@
+"""The phoneme experiment: align, encode, learn the map on half of the speakers, score it on the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqc.data.audio import resample
+from vqc.data.packing import user_cache
+from vqc.data.test_sets import LIBRISPEECH_SPLIT
+from vqc.errors import OptionError
+from vqc.evaluation.phonemes.alignments import Alignments, Forced, Given
+from vqc.evaluation.phonemes.phones import frame_classes
+from vqc.evaluation.phonemes.probe import CodeMap, Context, Heard, Int64Array, Score, halves, heard
+from vqc.evaluation.phonemes.speech import SAMPLE_RATE, Utterance, find_utterances, read_speech
+from vqc.models.base import AudioModel, CodecModel
+
+Progress = Callable[[int, int], None]  # done, total
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PhonemeStudy:
+    """What the phoneme experiment found."""
+
+    context: Context
+    codes_per_second: float
+    codebook_size: int
+    codes_used: int  # entries that occur
+    utterances: int
+    left_out: tuple[str, ...]  # names of utterances without alignment
+    unknown_words: int  # that the dictionary lacks; they count as "other"
+    mapped: tuple[str, ...]  # speakers that the map was learnt on
+    scored: tuple[str, ...]
+    mapped_frames: int  # of 10 ms
+    score: Score
+    swapped: Score  # the map learnt on the second half and scored on the first
+
+
+def study_phonemes(
+    model: CodecModel,
+    folder: Path,
+    *,
+    alignments: Path | None = None,
+    context: Context = "single",
+    quality: int | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> PhonemeStudy:
+    """The experiment with a model on a folder of transcribed speech.
+
+    Args:
+        model: of audio, with one codebook.
+        folder: recordings with transcripts, see `vqc.evaluation.phonemes.speech`.
+        alignments: folder of TextGrid or CTM files; transcripts are then not needed.
+        context: whether pairs of neighbouring codes stand for phones, or each code alone.
+        quality: of the model; its default when left out.
+        cache: where alignments are kept; in the user's cache when left out.
+
+    Raises:
+        OptionError: the model has several codebooks, or the folder lacks speech of two speakers, or alignments.
+        MissingPackageError: PocketSphinx is needed and not installed.
+        MediaError: a recording cannot be read.
+    """
+    level = quality or model.default_quality
+    codec = single_codebook(model, level)
+    size = codec.codebook_sizes(level)[0]
+    found = find_utterances(folder, transcribed=alignments is None)
+    first, second = halves([utterance.speaker for utterance in found])
+    if not second:
+        raise OptionError(f"{folder} has one speaker, {first[0]}; half of the speakers are mapped and half scored")
+    phones = Given(alignments) if alignments else Forced(cache or user_cache() / "alignments")
+    pieces, left_out = list[Heard](), list[str]()
+    for done, utterance in enumerate(found):
+        if progress:
+            progress(done, len(found))
+        piece = hear(codec, level, utterance, phones)
+        if piece is None:
+            left_out.append(utterance.name)
+        else:
+            pieces.append(piece)
+    parts = [[piece for piece in pieces if piece.speaker in half] for half in (set(first), set(second))]
+    if not all(parts):
+        raise OptionError(f"too few utterances of {folder} have an alignment; {len(left_out)} have none")
+    maps = [CodeMap(part, size, context) for part in parts]
+    return PhonemeStudy(
+        context=context,
+        codes_per_second=codec.sample_rate / codec.hop_length,
+        codebook_size=size,
+        codes_used=len(np.unique(np.concatenate([piece.codes for piece in pieces]))),
+        utterances=len(pieces),
+        left_out=tuple(left_out),
+        unknown_words=len(phones.unknown),
+        mapped=tuple(first),
+        scored=tuple(second),
+        mapped_frames=sum(len(piece.codes) for piece in parts[0]),
+        score=maps[0].score(parts[1]),
+        swapped=maps[1].score(parts[0]),
+    )
+
+
+def single_codebook(model: CodecModel, quality: int) -> AudioModel:
+    """The model, if it is one of audio with a single codebook; OptionError otherwise."""
+    groups = len(model.codebook_sizes(quality))
+    if not isinstance(model, AudioModel):
+        raise OptionError("phonemes are of speech, but the model is one for images; choose another --model")
+    if groups > 1:
+        raise OptionError(f"the model has {groups} code maps; phonemes need a model with one, such as phones")
+    return model
+
+
+def hear(model: AudioModel, quality: int, utterance: Utterance, phones: Alignments) -> Heard | None:
+    """Codes and phones of an utterance; None when it has no alignment, or is shorter than a frame."""
+    waveform = read_speech(utterance.path)
+    segments = phones.of(utterance, waveform)
+    classes = frame_classes(segments or (), len(waveform) / SAMPLE_RATE)
+    if not segments or not len(classes):
+        return None
+    codes = codes_of(model, quality, waveform)
+    return heard(utterance.speaker, codes, model.sample_rate / model.hop_length, classes)
+
+
+@torch.inference_mode()
+def codes_of(model: AudioModel, quality: int, waveform: NDArray[np.float32]) -> Int64Array:
+    """Codes [n] of a waveform [T] at 16 kHz, encoded as a whole."""
+    at_rate = waveform
+    if model.sample_rate != SAMPLE_RATE:
+        at_rate = np.concatenate(list(resample([waveform[:, None]], SAMPLE_RATE, model.sample_rate, 1)))[:, 0]
+    frames = math.ceil(len(at_rate) / model.hop_length)
+    padded = np.pad(at_rate, (0, frames * model.hop_length - len(at_rate)))
+    codes: Int64Array = model.encode(torch.from_numpy(padded)[None], quality)[0, 0].cpu().numpy()
+    return codes
+
+
+def speech_folder(data: str, split: str | None) -> Path:
+    """The folder that a user calls so: a path, with a part of it, or a part of LibriSpeech on this machine.
+
+    OptionError: there is none.
+    """
+    path = Path(data)
+    if not path.exists() and data.lower() == "librispeech":
+        path, split = user_cache() / "datasets" / "LibriSpeech", split or LIBRISPEECH_SPLIT
+    folder = path / split if split else path
+    if not folder.is_dir():
+        raise OptionError(f"there is no folder {folder}; give one with recordings and their transcripts")
+    return folder
