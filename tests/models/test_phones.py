@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vqc.codec.audio import AudioCodec
 from vqc.models.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.phones import AROUND, HOP, PhonesConfig, PhonesModel, fitted, minus_mean
+from vqc.models.phones import AROUND, HOP, PhonesConfig, PhonesModel, fitted, minus_mean, warped
 from vqc.nn.excitation import pulse_train
 from vqc.training.phones_clusters import place
 
@@ -68,9 +68,11 @@ def test_silence_has_a_code(model: PhonesModel) -> None:
 def test_the_halo_is_all_that_frames_depend_on(model: PhonesModel) -> None:
     waveform, first = voice(900), 400
     assert model.halo > AROUND
-    whole = model.context(waveform)[:, first : first + 50]
+    whole = model.context(model.log_mel(waveform))[:, first : first + 50]
     part = waveform[:, (first - model.halo) * HOP : (first + 50 + model.halo) * HOP]
-    torch.testing.assert_close(model.context(part)[:, model.halo : model.halo + 50], whole, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        model.context(model.log_mel(part))[:, model.halo : model.halo + 50], whole, atol=1e-4, rtol=1e-4
+    )
 
 
 def test_a_speaker_is_moved_to_where_the_codebook_is() -> None:
@@ -92,6 +94,20 @@ def test_a_part_is_decoded_as_within_the_whole(model: PhonesModel) -> None:
     whole = model.decode(codes, 1)
     part = model.decode(codes[..., 123:323], 1, first_frame=123)
     torch.testing.assert_close(part[:, 20 * HOP : -20 * HOP], whole[:, 143 * HOP : 303 * HOP], atol=1e-4, rtol=1e-3)
+
+
+def test_a_warp_moves_what_is_at_a_frequency() -> None:
+    ramp = torch.arange(16.0)[None]
+    torch.testing.assert_close(warped(ramp, 0.9), 0.9 * ramp)
+    torch.testing.assert_close(warped(ramp, 1.1), (1.1 * ramp).clamp(max=15))
+    assert warped(ramp, 1.0) is ramp
+
+
+def test_a_voice_that_is_warped_is_warped_back(model: PhonesModel) -> None:
+    plain = model.log_mel(voice(300))[0]
+    chosen = [model.nearest_voice(warped(plain, factor)).warp for factor in (0.9, 1.0, 1.1)]
+    assert chosen == sorted(chosen, reverse=True)
+    assert chosen[0] > chosen[2]
 
 
 def test_a_file_of_it_gives_the_same_codes(model: PhonesModel, tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 ::
 
-    waveform ─ log-mel ─ minus its mean around ─ half a second at once ─ projection ─ fitted to the speaker ─ nearest
-    entry ─► codes, 100 a second
+    waveform ─ log-mel ─ warped ─ minus its mean ─ frames around ─ projection ─ affine map ─ nearest entry ─► codes
     codes ─ entries ─ network ─► log-mel + average spectrum, voicing ─► pulses of one pitch, noise ─► waveform
 
 The mean over six seconds takes away the microphone, the room and much of the voice. The projection keeps what tells
-clusters of speech apart (see `vqc.training.phones_clusters`). Then an affine map, found without labels, moves what was
-said here towards the entries of the codebook, which are of many speakers. So the decoder speaks everything in one
-monotonous voice: what the codes hold is heard, and nothing more.
+clusters of speech apart (see `vqc.training.phones_clusters`). Both the warp of the frequencies, for the length of the
+vocal tract, and the affine map are those that bring what is encoded nearest to the entries of the codebook, which are
+of many speakers. There are 100 codes a second. The decoder speaks all in one monotonous voice: what the codes hold is
+heard, and nothing more.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _WINDOW_ENERGY = _WINDOW * 3 / 8  # of the Hann window: the power of unit white 
 _FLOOR = 1e-6  # power added to a mel band before the logarithm
 SCALE = 0.4  # brings log-mel spectra to about unit variance
 _KERNEL = 7
+WARPS = (0.9, 0.95, 1.0, 1.05, 1.1)  # of frequencies, on the mel scale
 _FITTINGS = 2  # times a speaker's map is found, each with the codes that the last one gives
 _TRUST_MAP, _TRUST_SHIFT = 300.0, 50.0  # frames that weigh as much as the belief that no map is needed
 
@@ -68,6 +69,14 @@ class Spoken(NamedTuple):
 
     log_mel: Tensor  # [B, N, mels], normalised
     voicing: Tensor  # [B, N], logit of the pulses' share
+
+
+class Voice(NamedTuple):
+    """A speaker made like the others."""
+
+    latents: Tensor  # [N, D]
+    warp: float  # one of `WARPS`
+    distance: float  # mean squared, to the nearest entries
 
 
 class PhonesModel(AudioModel):
@@ -113,9 +122,9 @@ class PhonesModel(AudioModel):
         power = spectrum.real.square() + spectrum.imag.square()
         return torch.log(power @ self.mel + _FLOOR)
 
-    def context(self, waveform: Tensor) -> Tensor:
-        """Frames less their mean, and those around: [B, T] → [B, T / 160, mels · (2 · context + 1)]."""
-        frames = minus_mean(self.log_mel(waveform)).transpose(1, 2)
+    def context(self, log_mel: Tensor, warp: float = 1.0) -> Tensor:
+        """Warped frames less their mean, and those around: [B, N, mels] → [B, N, mels · (2 · context + 1)]."""
+        frames = minus_mean(warped(log_mel, warp)).transpose(1, 2)
         step, reach = self.config.context_step, self.config.context * self.config.context_step
         padded = F.pad(frames, (reach, reach), mode="replicate")
         parts = [padded[..., i : i + frames.shape[-1]] for i in range(0, 2 * reach + 1, step)]
@@ -123,8 +132,19 @@ class PhonesModel(AudioModel):
 
     def latents(self, waveform: Tensor) -> Tensor:
         """What the nearest entry is sought for: [B, T] → [B, T / 160, D]."""
-        projected = (self.context(waveform) - self.mean) @ self.projection
-        return torch.stack([fitted(item, self.quantizer.codebook) for item in projected])
+        heard = [self.nearest_voice(frames) for frames in self.log_mel(waveform)]
+        return torch.stack([voice.latents for voice in heard])
+
+    def nearest_voice(self, log_mel: Tensor) -> Voice:
+        """Frames [N, mels] of one speaker with the warp and the map that bring them nearest to the codebook."""
+        voices = []
+        for warp in WARPS:
+            latents = fitted(
+                (self.context(log_mel[None], warp)[0] - self.mean) @ self.projection, self.quantizer.codebook
+            )
+            entries = F.embedding(self.quantizer.nearest(latents), self.quantizer.codebook)
+            voices.append(Voice(latents, warp, float((latents - entries).square().mean())))
+        return min(voices, key=lambda voice: voice.distance)
 
     def encode(self, waveform: Tensor, quality: int) -> Tensor:
         return self.quantizer.nearest(self.latents(waveform))[:, None]
@@ -176,6 +196,17 @@ def minus_mean(log_mel: Tensor) -> Tensor:
     mean = around[..., :-1] / around[..., -1:].clamp_min(1e-9)
     mean = torch.where(around[..., -1:] > 0.5, mean, math.log(_FLOOR))
     return SCALE * (log_mel - mean.to(log_mel))
+
+
+def warped(log_mel: Tensor, factor: float) -> Tensor:
+    """Log-mel frames [..., mels] with what is at a band times the factor moved to the band; linear in between."""
+    if factor == 1:
+        return log_mel
+    mels = log_mel.shape[-1]
+    at = (torch.arange(mels, device=log_mel.device) * factor).clamp(max=mels - 1)
+    below = at.long().clamp(max=mels - 2)
+    part = (at - below).to(log_mel)
+    return log_mel[..., below] * (1 - part) + log_mel[..., below + 1] * part
 
 
 def fitted(vectors: Tensor, codebook: Tensor) -> Tensor:

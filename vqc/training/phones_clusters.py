@@ -28,25 +28,26 @@ _ITERATIONS = 10
 def place(model: PhonesModel, waveforms: Sequence[Tensor], *, seed: int = 0) -> None:
     """Set projection, codebook and average spectrum of a model from utterances [1, T]."""
     size = model.config.codebook_size
-    seen = torch.cat([model.context(x)[0, ::_EVERY] for x in waveforms])
+    spectra = [model.log_mel(x) for x in waveforms]
+    model.average.copy_(torch.cat([s[0] for s in spectra]).mean(0))
+    seen = torch.cat([model.context(s)[0, ::_EVERY] for s in spectra])
     model.mean.copy_(seen.mean(0))
     axes = torch.linalg.eigh(torch.cov((seen - model.mean).T.double())).eigenvectors.flip(1)[:, :KEPT].float()
-    utterances = [(model.context(x)[0] - model.mean) @ axes for x in waveforms]
-    components = torch.cat(utterances)
-    first = torch.cat([cepstra(minus_mean(model.log_mel(x))[0]) for x in waveforms])
-    labels, codebook = clusters(first, size, seed)
-    projection = torch.empty(0)
+    utterances = [(model.context(s)[0] - model.mean) @ axes for s in spectra]
+    labels, codebook = clusters(torch.cat([cepstra(minus_mean(s)[0]) for s in spectra]), size, seed)
     for turn in range(_ROUNDS_ALONE + _ROUNDS_FITTED):
-        projection = discriminant(components, labels, size, model.config.codebook_dim)
+        projection = discriminant(torch.cat(utterances), labels, size, model.config.codebook_dim)
         places = [frames @ projection for frames in utterances]
+        model.projection.copy_(axes @ projection)
+        model.quantizer.codebook.copy_(means(torch.cat(places), labels, size))
+        if turn == _ROUNDS_ALONE:
+            warps = [model.nearest_voice(s[0]).warp for s in spectra]
+            utterances = [(model.context(s, w)[0] - model.mean) @ axes for s, w in zip(spectra, warps, strict=True)]
+            places = [frames @ projection for frames in utterances]
         if turn >= _ROUNDS_ALONE:
-            centres = means(torch.cat(places), labels, size)
-            places = [fitted(frames, centres) for frames in places]
+            places = [fitted(frames, model.quantizer.codebook) for frames in places]
         labels, codebook = clusters(torch.cat(places), size, seed + turn + 1)
-    model.projection.copy_(axes @ projection)
     model.quantizer.codebook.copy_(codebook)
-    spectra = [model.log_mel(x) for x in waveforms]
-    model.average.copy_(torch.cat([s[0] for s in spectra if s.amax() > -10]).mean(0))
 
 
 def cepstra(frames: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ the name of a recording without its suffix, a space, and what is said in it.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,8 +44,10 @@ def find_utterances(folder: Path, *, transcribed: bool = True) -> list[Utterance
     """
     if not folder.is_dir():
         raise OptionError(f"{folder} is not a folder; give one with recordings and their transcripts")
-    words = {key: text for path in sorted(folder.rglob("*.trans.txt")) for key, text in _read_transcript(path).items()}
-    recordings = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES["audio"])
+    files = sorted(Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
+    transcripts = [path for path in files if path.name.endswith(".trans.txt")]
+    words = {key: text for path in transcripts for key, text in _read_transcript(path).items()}
+    recordings = [path for path in files if path.suffix.lower() in SUFFIXES["audio"]]
     found = [Utterance(p.stem, p, speaker_of(p), words.get(p.parent / p.stem)) for p in recordings]
     found = [utterance for utterance in found if utterance.words is not None or not transcribed]
     if not found:
