@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear, ExactTable
+from vqc.nn.integer import LARGEST, ONE, RANGE, Exact, ExactLinear, ExactTable
 
 Sizes = Sequence[Sequence[int]]  # of the codebook of each group, at each quality
 
@@ -115,6 +115,8 @@ class CodeGroups(Exact):
 
     def _fix(self) -> None:
         self.dropout = nn.Identity()
+        with torch.no_grad():
+            self.codes.vectors.clamp_(-RANGE, RANGE)  # as all that reads them does
 
     def _prove(self) -> None:
         bound = LARGEST * float(self.codes.vectors.abs().sum(1).max())
