@@ -107,6 +107,26 @@ def test_a_peak_of_the_correlation_is_not_believed_against_the_spectra() -> None
         assert np.array_equal(second, restored)
 
 
+def test_a_delay_is_found_where_only_the_spectrum_is_kept() -> None:
+    """Syllables of noise in three bands, restored 20 ms late as other noise in the same bands."""
+    rng = np.random.default_rng(0)
+    edges = np.fft.rfftfreq(3 * RATE, 1 / RATE)
+    loudness = np.repeat(rng.uniform(0, 1, (3, 30)) ** 3, RATE // 10, axis=1)
+
+    def spoken() -> np.ndarray:
+        spectrum = np.fft.rfft(rng.normal(0, 0.1, 3 * RATE))
+        bands = [(200, 800), (800, 2000), (2000, 5000)]
+        parts = [np.fft.irfft(spectrum * ((edges >= low) & (edges < high))) for low, high in bands]
+        return (loudness * parts).sum(0).astype(np.float32)
+
+    late = np.concatenate([np.zeros(320, np.float32), spoken()])
+    first, second = align(spoken(), late, RATE)
+    assert len(first) == 3 * RATE
+    assert min(range(600), key=lambda lag: abs(late[lag : lag + RATE] - second[:RATE]).max()) == pytest.approx(
+        320, abs=48
+    )
+
+
 def test_silence_is_aligned_as_it_is() -> None:
     silence = np.zeros(RATE, np.float32)
     assert len(align(silence, silence, RATE)[0]) == RATE

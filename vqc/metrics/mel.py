@@ -28,18 +28,19 @@ def mel_distance(original: NDArray[np.float32], restored: NDArray[np.float32], s
     with torch.inference_mode():
         for seconds, bands in _SHAPES:
             window = max(4, round(seconds * sample_rate / 4) * 4)
-            decibels = _decibels(pair, window, min(bands, window // 4), sample_rate)
+            decibels = mel_decibels(pair, window, window // 4, min(bands, window // 4), sample_rate)
             total += float((decibels[0] - decibels[1]).abs().mean(dtype=torch.float64))
     return total / len(_SHAPES)
 
 
-def _decibels(waveforms: Tensor, window: int, bands: int, sample_rate: int) -> Tensor:
-    stft, mel = _parts(window, bands, sample_rate)
+def mel_decibels(waveforms: Tensor, window: int, hop: int, bands: int, sample_rate: int) -> Tensor:
+    """Mel spectra [B, frames, bands] of waveforms [B, T] in dB of full scale, at least -80; times in samples."""
+    stft, mel = _parts(window, hop, bands, sample_rate)
     magnitude: Tensor = stft(waveforms).abs()
     return 20 * (magnitude @ mel).clamp_min(_FLOOR).log10()
 
 
 @cache
-def _parts(window: int, bands: int, sample_rate: int) -> tuple[STFT, Tensor]:
-    stft = STFT(window, window // 4)
+def _parts(window: int, hop: int, bands: int, sample_rate: int) -> tuple[STFT, Tensor]:
+    stft = STFT(window, hop)
     return stft, mel_matrix(bands, window // 2 + 1, sample_rate) * (2 / float(stft.window.sum()))

@@ -37,8 +37,8 @@ class Opus(Rival):
         return f"{setting:g} kbps"
 
     def encode(self, item: Item, setting: Setting) -> bytes:
-        kept = ["--padding", "0", "--discard-comments", "--discard-pictures", "--serial", "1"]
-        return run(["opusenc", "--quiet", "--bitrate", str(setting), *kept, "-", "-"], _wav(item))
+        # No further options: opusenc writes those that it was given into the file.
+        return run(["opusenc", "--quiet", "--bitrate", str(setting), "--padding", "0", "-", "-"], _wav(item))
 
     def decode(self, data: bytes, item: Item, setting: Setting) -> NDArray[Any]:
         with tempfile.TemporaryDirectory() as folder:
