@@ -82,7 +82,8 @@ def test_a_likelihood_travels_with_its_model_and_is_no_part_of_its_digest(layers
     assert info.likelihood is not None
     assert info.likelihood["training"] == {"steps": 5}
     x, y = images(1, 3, 8, 8), images(1, 3, 8, 8, seed=2)
-    assert torch.equal(loaded.likelihood.bits(x, y, 1), model.likelihood.bits(x, y, 1))  # kept in float32
+    found, own = loaded.likelihood.bits(x, y, 1), model.likelihood.bits(x, y, 1)
+    torch.testing.assert_close(found, own, rtol=1e-3, atol=0)  # kept with half precision
     assert load_checkpoint(tmp_path / "without.safetensors").model.likelihood is None
 
 

@@ -74,8 +74,8 @@ def save_checkpoint(
     With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
     `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
     compresses with the model must first load the file. The model is saved `finalised`, and state that only training
-    needs is left out. A prior goes into the same file, as the smallest integers that hold it, and a likelihood, in
-    float32. `history` holds curves of the training run, [[step, value], …] each.
+    needs is left out. A prior goes into the same file, as the smallest integers that hold it, and a likelihood as
+    the weights. `history` holds curves of the training run, [[step, value], …] each.
     The file appears whole or not at all. CheckpointError: a weight is not finite, or cannot be stored in float16.
     """
     from safetensors.torch import save
@@ -225,7 +225,7 @@ def _stored(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tenso
     if name.startswith(_PRIOR):
         tensor = _smallest_integers(tensor)
     if tensor.is_floating_point():
-        if weights == "float16" and not name.startswith((*model.float32_tensors, LIKELIHOOD)):
+        if weights == "float16" and not name.startswith(model.float32_tensors):
             tensor = tensor.half()
         if not bool(tensor.isfinite().all()):
             raise CheckpointError(f"tensor {name!r} is not finite as {tensor.dtype}; the model was not saved")
