@@ -196,7 +196,7 @@ PROMISES = {
     "no channels": bytes([4, 1, 4]) + b"digest" + varint(10) + varint(4) + varint(0),
     "256 channels": bytes([4, 1, 4]) + b"digest" + varint(10) + varint(4) + varint(256),
     "mid and side of one channel": bytes([4, 0x11, 4]) + b"digest" + varint(10) + varint(4) + varint(1),
-    "an unknown codec": bytes([5, 1, 4]) + b"digest" + varint(10) + varint(10),
+    "an unknown codec": bytes([250, 1, 4]) + b"digest" + varint(10) + varint(10),
     "an unknown entropy mode": bytes([3, 3, 4]) + b"digest" + varint(10) + varint(10),
     "an unknown flag": bytes([3, 0x41, 4]) + b"digest" + varint(10) + varint(10),
     "quality 0": bytes([3, 1, 0]) + b"digest" + varint(10) + varint(10),

@@ -3,8 +3,8 @@
     bytes  field     value
     3      magic     "VQC"
     1      version   1
-    1      codec     kind of model: 1 image-vqvae, 2 audio-vqvae, 3 photo, 4 speech, 5 image-maps
-                     (odd: image, even: audio)
+    1      codec     kind of model: 1 image-vqvae, 2 audio-vqvae, 3 photo, 4 speech, 5 image-maps,
+                     6 phones (odd: image, even: audio)
     1      mode      low 4 bits: how the codes are written: 0 none (packed bits), 1 static (range coder with the
                      model's order-0 tables), 2 prior (range coder with the model's learned prior)
                      high 4 bits, flags: image: 1 grayscale, 2 alpha; audio: 1 mid/side (of two channels)

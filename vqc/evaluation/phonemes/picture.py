@@ -36,7 +36,7 @@ def draw_confusion(confusion: Int64Array, path: Path, caption: str) -> Path:
         from matplotlib.figure import Figure
         from matplotlib.ticker import PercentFormatter
 
-        figure = Figure(figsize=(9.6, 9.6), layout="constrained")
+        figure = Figure(figsize=(9.6, 8.8), layout="constrained")
         axes = figure.subplots()
         image = axes.imshow(shares, cmap="magma_r", vmin=0, vmax=1)
         axes.grid(visible=False)
@@ -45,7 +45,7 @@ def draw_confusion(confusion: Int64Array, path: Path, caption: str) -> Path:
         axes.set_xlabel("phone that the code stands for")
         axes.set_ylabel("phone that was said")
         axes.tick_params(length=0)
-        bar = figure.colorbar(image, ax=axes, shrink=0.6, format=PercentFormatter(1.0))
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, format=PercentFormatter(1.0, symbol=" %"))
         bar.set_label("share of the frames of a row")
         add_caption(figure, caption)
         return save_figure(figure, path, caption)
