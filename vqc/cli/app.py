@@ -15,6 +15,7 @@ import typer
 from vqc._version import __version__
 from vqc.cli.compress import compress
 from vqc.cli.decompress import decompress
+from vqc.cli.eval import evaluation
 from vqc.cli.info import info
 from vqc.cli.models import models
 from vqc.cli.printing import sentence, warn
@@ -56,6 +57,7 @@ app.command(epilog="Example: vqc info photo.vqc", no_args_is_help=True)(info)
 app.command(epilog="Example: vqc verify backup/*.vqc", no_args_is_help=True)(verify)
 app.add_typer(models, name="models", epilog="Example: vqc models --json")
 app.add_typer(train, name="train")
+app.add_typer(evaluation, name="eval")
 
 
 def terminated(signal_number: int, _frame: object) -> None:

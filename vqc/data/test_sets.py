@@ -36,8 +36,6 @@ LIBRISPEECH_SPLIT = "test-other"
 class TestItem(NamedTuple):
     """One image or recording: in a file, or decoded already."""
 
-    __test__ = False  # no test of pytest
-
     name: str
     path: Path | None = None
     pixels: NDArray[np.uint8] | None = None  # [H, W, 3]
@@ -226,3 +224,18 @@ def thumbnails(items: Sequence[TestItem], side: int) -> tuple[TestItem, ...]:
             pixels = np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
             made.append(TestItem(f"{item.name} {place + 1}", pixels=pixels))
     return tuple(made)
+
+
+def media_of_data(name: str) -> tuple[Media, bool]:
+    """What kind of data a user's word for it means, and whether it is CIFAR-10; OptionError when it is neither."""
+    path, plain = Path(name), "".join(letter for letter in name.lower() if letter.isalnum())
+    if not path.exists() and plain in NAMED:
+        return NAMED[plain], plain == "cifar10"
+    if is_cifar10(path):
+        return "image", True
+    files = [path] if path.is_file() else path.rglob("*")
+    for file in files:
+        for media, suffixes in SUFFIXES.items():
+            if file.suffix.lower() in suffixes:
+                return media, False
+    raise OptionError(f"there are no images or audio files in {name}; give a file, a folder, or {', '.join(NAMED)}")

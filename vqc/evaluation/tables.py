@@ -34,6 +34,28 @@ def tables(evaluation: Evaluation) -> list[Table]:
     return [table for table in made if table.rows]
 
 
+def overview(evaluations: Sequence[Evaluation]) -> Table:
+    """Several models in one table, a line for each quality."""
+    rows = []
+    for evaluation in evaluations:
+        points = {point.setting: point for curve in evaluation.curves[:1] for point in curve.points}
+        for result in evaluation.qualities:
+            point = points.get(f"q{result.quality}")
+            scores = point.scores if point else {}
+            rows.append(
+                (
+                    evaluation.model,
+                    f"q{result.quality}",
+                    f"{number(point.rate if point else None)} {evaluation.rate_unit}",
+                    *(score(key, scores[key].mean if key in scores else None) for key in ("mse", "psnr")),
+                    *(number(bpd, 4) for bpd in (result.rate_bpd, result.ideal_bpd, result.total_bpd)),
+                    number(result.seconds),
+                )
+            )
+    headers = ("model", "quality", "rate", "MSE", "PSNR, dB", "rate_bpd", "ideal_bpd", "total_bpd", "seconds")
+    return Table("The bundled samples", headers, tuple(rows), left=2)
+
+
 def curve_table(evaluation: Evaluation, *, published: bool = True) -> Table:
     """Rate and scores of every codec at every setting, means over the files with their 95 % intervals."""
     curves = [curve for curve in evaluation.curves if published or curve.origin != "published"]

@@ -90,4 +90,5 @@ def discriminant(vectors: Tensor, labels: Tensor, count: int, dims: int) -> Tens
     half = torch.linalg.solve_triangular(root, between, upper=False)
     whitened = torch.linalg.solve_triangular(root, half.T, upper=False)
     best = torch.linalg.eigh(whitened).eigenvectors.flip(1)[:, :dims]
-    return torch.linalg.solve_triangular(root.T, best, upper=True).float()
+    found: Tensor = torch.linalg.solve_triangular(root.T, best, upper=True).float()
+    return found
