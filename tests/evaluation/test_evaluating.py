@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import vqc
@@ -71,6 +72,18 @@ def test_bits_of_codes_are_the_coder_s() -> None:
     assert sums.bits.sum() == pytest.approx(code_bits(model, codes, 1).sum())
     assert 0 <= written - sums.bits.sum() < 8 * 6
     assert sums.counts.sum() == 64
+
+
+def test_bits_of_known_codes_are_those_of_codes_followed_one_by_one() -> None:
+    model = load_model("cifar10-maps").model
+    sizes = model.codebook_sizes(1)
+    codes = np.stack([np.random.default_rng(g).integers(0, size, (3, 4)) for g, size in enumerate(sizes)])[None]
+    known = torch.from_numpy(codes)
+    assert model.prior is not None
+    one_by_one = {int(i): row for part in model.prior.parts(known, 1) for i, row in zip(*part, strict=True)}
+    at_once = {int(i): row for part in model.prior.parts_of_known(known, 1) for i, row in zip(*part, strict=True)}
+    assert sorted(one_by_one) == sorted(at_once) == list(range(codes.size))
+    assert all(torch.equal(row, at_once[i]) for i, row in one_by_one.items())
 
 
 def test_samples_fit_their_models() -> None:

@@ -113,6 +113,10 @@ class BlockPrior(CodePrior):
             context = self.network(features, quality, blocks.inside)
             yield from self._at(flat, blocks.groups[:, blocks.wanted], context[blocks.wanted], quality)
 
+    def parts_of_known(self, codes: Tensor, quality: int) -> Iterator[Part]:
+        """See `CodePrior.parts_of_known`."""
+        yield from self.parallel(codes, quality)
+
     def stepwise(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
         """One position after the other, and its groups in turn, each in all blocks."""
         flat = codes.view(-1)

@@ -57,6 +57,10 @@ class CodePrior(Exact, ABC):
             chosen: bool [B, ...]: only codes at these positions are wanted. All codes must be there then.
         """
 
+    def parts_of_known(self, codes: Tensor, quality: int) -> Iterator[Part]:
+        """The same parts and logits when all codes are there already, in any order: for those who only count bits."""
+        yield from self.parts(codes, quality)
+
     @abstractmethod
     def start_from(self, codec: Any) -> None:
         """Begin training at the order-0 tables of the codec model."""
