@@ -66,6 +66,8 @@ CASES = {
     "audio-two-chunks": Case("audio", samples=4150, sample_rate=1000, channels=1),
     "speech-low": Case("speech", quality=1, samples=6000, sample_rate=16_000, channels=1),
     "speech-high": Case("speech", quality=2, samples=6000, sample_rate=16_000, channels=1),
+    "maps": Case("maps", height=21, width=34),
+    "phones": Case("phones", samples=6000, sample_rate=16_000, channels=1),
     "image-prior": Case("image-prior", height=45, width=70),
     "photo-prior-low": Case("photo-prior", quality=1, height=200, width=300),
     "photo-prior-high": Case("photo-prior", quality=2, height=200, width=300),

@@ -30,7 +30,9 @@ from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.base import CodecModel
 from vqc.models.checkpoint import save_checkpoint
+from vqc.models.image_maps import ImageMaps, ImageMapsConfig
 from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.phones import PhonesConfig, PhonesModel
 from vqc.models.photo import PhotoConfig, PhotoModel
 from vqc.models.prior import CodePrior
 from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
@@ -58,6 +60,8 @@ SPEECH = SpeechConfig(
     first_waveform_quality=2,
     default_quality=1,
 )
+MAPS = ImageMapsConfig(shapes=((2, 1, 12), (2, 2, 16)), width=4, analysis_layers=1, fine_width=4, fine_layers=1)
+PHONES = PhonesConfig(mels=6, codebook_size=20, codebook_dim=4, decoder_width=4, decoder_blocks=1)
 PRIORS = {
     "photo": {"slices": [[1, 2], [2]], "width": 8, "head_width": 6, "neighbour_width": 4, "means_width": 8},
     "speech": {
@@ -84,6 +88,7 @@ def main() -> None:
         "speech": SpeechModel(SPEECH),
     }
     models |= {f"{name}-prior": copy.deepcopy(model) for name, model in models.items()}
+    models |= {"maps": ImageMaps(MAPS), "phones": PhonesModel(PHONES)}
     for name, model in models.items():
         disturb(model)
         model.set_static_table(draw_table(model))
