@@ -82,31 +82,47 @@ def main() -> int:
     parser.add_argument("--float", action="store_true", help="use float priors, which break")
     parser.add_argument("--quick", action="store_true", help="two settings only")
     parser.add_argument("--models", default=",".join(QUALITIES))
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--device", default="cpu", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
         print(json.dumps(try_streams(Path(arguments.work), arguments.float, arguments.device)))
         return 0
-    models = arguments.models.split(",")
+    models, tried = arguments.models.split(","), []
+    show = (lambda *_: None) if arguments.json else print
     with tempfile.TemporaryDirectory() as folder:
         write_streams(Path(folder), models, arguments.float)
-        failures = 0
-        print(
+        show(
             f"{'torch':14}{'kernels':10}{'asked for':10}{'threads':8}{'device':8}" + "".join(f"{m:>13}" for m in models)
         )
         for setting in settings(arguments.python, quick=arguments.quick):
             outcome = run(setting, Path(folder), arguments.float)
             if outcome is None:
-                shown = f"{'':24}{setting.isa:10}{setting.threads:<8}{setting.device:8}"
-                print(f"{shown}   not on this processor", flush=True)
+                show(f"{'':24}{setting.isa:10}{setting.threads:<8}{setting.device:8}   not on this processor")
                 continue
-            failures += sum(outcome.mismatches.values())
+            tried.append((setting, outcome))
             cells = (f"{outcome.mismatches[m]:>5} of {outcome.streams[m]:>3}" for m in models)
             shown = f"{outcome.torch:14}{outcome.capability:10}{setting.isa:10}{setting.threads:<8}{setting.device:8}"
-            print(shown + "".join(f"{cell:>13}" for cell in cells), flush=True)
-    print(f"{failures} mismatches{' (float priors, the counter-example)' if arguments.float else ''}")
+            show(shown + "".join(f"{cell:>13}" for cell in cells))
+    failures = sum(sum(outcome.mismatches.values()) for _, outcome in tried)
+    show(f"{failures} mismatches{' (float priors, the counter-example)' if arguments.float else ''}")
+    if arguments.json:
+        print(json.dumps([as_json(*row) for row in tried], indent=1))
     return int((failures == 0) == arguments.float)
+
+
+def as_json(setting: Setting, outcome: Outcome) -> dict[str, object]:
+    """One line of the table."""
+    return {
+        "torch": outcome.torch,
+        "instructions": setting.isa,
+        "kernels": outcome.capability,
+        "threads": setting.threads,
+        "device": setting.device,
+        "mismatches": sum(outcome.mismatches.values()),
+        "streams": sum(outcome.streams.values()),
+    }
 
 
 def settings(others: Sequence[str], *, quick: bool) -> Iterator[Setting]:

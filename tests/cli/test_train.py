@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import soundfile
 import torch
@@ -42,20 +41,10 @@ SHORT = ("--set=model.strides=[2,2]", "--set=model.linear_path=false")
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder with `pictures` (one of them broken) and `talks`; models and caches lie below it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    generator = np.random.default_rng(0)
-    for folder in ("pictures", "talks"):
-        Path(folder).mkdir()
-    for i in range(8):
-        colours = generator.integers(0, 256, (3, 4, 3), dtype=np.uint8)
-        Image.fromarray(colours.repeat(8, 0).repeat(8, 1)).save(f"pictures/{i}.png")
-        soundfile.write(f"talks/{i}.wav", 0.3 * np.sin(np.arange(4000) * generator.uniform(0.02, 0.3)), 16_000)
+def data(training_media: Path) -> Path:
+    """The media, one picture of which is broken."""
     Path("pictures/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
-    return tmp_path
+    return training_media
 
 
 def test_a_folder_becomes_a_codec_in_three_commands(run: Run, data: Path) -> None:

@@ -5,10 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pytest
-import soundfile
-from PIL import Image
 from safetensors.torch import load_file
 
 from vqc.models.info import read_info
@@ -23,22 +19,7 @@ AUDIO = ("train", "audio", "--data", "talks", "--preset", "librispeech", "--set=
 FIT = ("--set=task.batch_size=2", "--steps=3", "--threads=1", "--force")
 
 
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    generator = np.random.default_rng(0)
-    for folder in ("pictures", "talks"):
-        Path(folder).mkdir()
-    for i in range(6):
-        colours = generator.integers(0, 256, (3, 4, 3), dtype=np.uint8)
-        Image.fromarray(colours.repeat(8, 0).repeat(8, 1)).save(f"pictures/{i}.png")
-        soundfile.write(f"talks/{i}.wav", 0.3 * np.sin(np.arange(4000) * generator.uniform(0.02, 0.3)), 16_000)
-    return tmp_path
-
-
-def test_a_likelihood_and_a_prior_come_in_any_order(run: Run, data: Path) -> None:
+def test_a_likelihood_and_a_prior_come_in_any_order(run: Run, training_media: Path) -> None:
     assert run(*IMAGE, "--steps", "2", "-o", "m.safetensors").code == 0
     codec = read_info("m.safetensors")
     likelihood = ("train", "likelihood", "-m", "m.safetensors", "--data", "pictures", "--set=task.crop=16", *FIT)
@@ -61,7 +42,7 @@ def test_a_likelihood_and_a_prior_come_in_any_order(run: Run, data: Path) -> Non
     assert any(name.startswith("likelihood.network") for name in load_file("m.safetensors"))
 
 
-def test_likelihoods_of_waveforms_go_on_from_a_model(run: Run, data: Path) -> None:
+def test_likelihoods_of_waveforms_go_on_from_a_model(run: Run, training_media: Path) -> None:
     short = ("--set=model.strides=[2,2]", "--set=model.linear_path=false")
     assert run(*AUDIO, *short, "--steps", "2", "-o", "a.safetensors").code == 0
     fit = ("train", "likelihood", "-m", "a.safetensors", "--data", "talks", "--set=task.crop=64", *FIT)
@@ -76,7 +57,7 @@ def test_likelihoods_of_waveforms_go_on_from_a_model(run: Run, data: Path) -> No
     assert "63" in refused.err
 
 
-def test_a_model_is_needed(run: Run, data: Path) -> None:
+def test_a_model_is_needed(run: Run, training_media: Path) -> None:
     refused = run("train", "likelihood", "--data", "pictures")
     assert refused.code == 2
     assert "--model is missing" in refused.err

@@ -15,7 +15,9 @@ from PIL import Image
 
 from vqc.drawing.runs import Curve, loss_panels, perplexity_panels
 from vqc.drawing.style import STYLE
-from vqc.errors import MissingPackageError
+from vqc.errors import MissingPackageError, TrainingError
+from vqc.models.checkpoint import save_checkpoint
+from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.figures import compare_runs, curves_of, draw_run, plot
 from vqc.training.history import read_history
 from vqc.training.side_by_side import decibels, draw_reconstructions, draw_waveforms, psnr, snr
@@ -73,6 +75,21 @@ def test_the_figures_of_a_run_say_what_it_was_trained_on(tmp_path: Path, monkeyp
     for path in drawn:
         assert description(path) == r"lamps: trained on my $\frac{photos}$, 1,200 steps (3 epochs, 12 minutes)."
     assert {key: matplotlib.rcParams[key] for key in STYLE} == before
+
+
+def test_a_model_file_has_the_figures_of_its_run(tmp_path: Path) -> None:
+    path = tmp_path / "lamps.safetensors"
+    history = {"loss": [[10, 3.0], [20, 2.0]], "perplexity": [[10, 4.0], [20, 5.0]], "val_mse": [[20, 0.25]]}
+    model = ImageVQVAE(ImageVQVAEConfig(widths=(4, 4), residual_width=4, codebook_size=8, codebook_dim=2))
+    save_checkpoint(path, model, name="lamps", training={"data": "photos", "steps": 25}, figures={}, history=history)
+    read = read_history(path)
+    assert (read.steps, read.curve("perplexity").values, read.curve("val_mse").steps) == (25, [4, 5], [20])
+    drawn = draw_run(path)
+    assert [file.relative_to(tmp_path).as_posix() for file in drawn] == ["figures/losses.png", "figures/perplexity.png"]
+    assert description(drawn[0]) == "lamps: trained on photos, 25 steps."
+    save_checkpoint(path, model, name="lamps", training={}, figures={})
+    with pytest.raises(TrainingError, match="holds no history"):
+        draw_run(path)
 
 
 def test_runs_of_one_name_are_told_apart_and_each_has_its_caption(tmp_path: Path) -> None:

@@ -191,7 +191,9 @@ def export(
 
 @train.command(epilog="Example: vqc train plot runs/a runs/b -o compared.png", no_args_is_help=True)
 def plot(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders; several are compared.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Run folders or model files; several are compared.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder. [default: RUN/figures]")
     ] = None,

@@ -18,13 +18,17 @@ COMPARED = 4  # panels of a comparison at most
 
 
 def draw_run(run_dir: Path, folder: Path | None = None) -> list[Path]:
-    """Write losses.png, and perplexity.png if the run logged a perplexity, to `folder` (RUN/figures if not given).
+    """Write losses.png, and perplexity.png if the run logged a perplexity, to `folder`.
+
+    Args:
+        run_dir: folder of a run, or a model file, which keeps the curves of its run.
+        folder: RUN/figures if left out; "figures" beside a model file.
 
     Raises:
         TrainingError: the folder has no history (see `read_history`).
         MissingPackageError: matplotlib is not installed.
     """
-    history, folder = read_history(run_dir), folder or run_dir / "figures"
+    history, folder = read_history(run_dir), folder or _home(run_dir)
     caption, drawn = " ".join([describe(history), *_explanation([history])]), []
     curves = curves_of(history, in_epochs=_x_label([history]) == "epoch")
     with house_style():
@@ -75,7 +79,7 @@ def plot(runs: Sequence[Path], output: Path | None = None) -> list[Path]:
     drawn = []
     for run, name in zip(runs, names, strict=True):
         drawn += draw_run(run, output / name.strip("/").replace("/", "-") if output else None)
-    return [*drawn, compare_runs(runs, (output or runs[0] / "figures") / "comparison.png")]
+    return [*drawn, compare_runs(runs, (output or _home(runs[0])) / "comparison.png")]
 
 
 def describe(history: History) -> str:
@@ -95,6 +99,10 @@ def curves_of(history: History, *, in_epochs: bool) -> dict[str, Curve]:
         if values:
             curves[key] = Curve([history.epochs(step) or 0.0 for step in steps] if in_epochs else steps, values)
     return curves
+
+
+def _home(run: Path) -> Path:
+    return (run.parent if run.is_file() else run) / "figures"
 
 
 def _x_label(histories: Sequence[History]) -> str:

@@ -1,5 +1,7 @@
 """What a run folder remembers of its training: `metrics.jsonl` line by line, and what `run.json` says of the data.
 
+A model file keeps a thinned copy of it, which reads as a history as well.
+
 A line of metrics.jsonl is a JSON object with "step"; validation lines hold "val_…" figures, the others are training.
 """
 
@@ -14,6 +16,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from vqc.errors import TrainingError
+from vqc.models.info import ModelInfo, read_info
 
 Row = Mapping[str, float]
 BOOKKEEPING = frozenset({"step", "minutes", "lr", "gradient_norm", "steps_per_second", "data_share"})
@@ -37,11 +40,12 @@ class History:
     validation: Sequence[Row]
     examples_per_step: float | None = None
     examples_per_epoch: float | None = None
+    length: int | None = None  # steps of the whole run, where the rows do not tell
 
     @property
     def steps(self) -> int:
         """The last step with a figure."""
-        return int(max(rows[-1]["step"] for rows in (self.training, self.validation) if rows))
+        return self.length or int(max(rows[-1]["step"] for rows in (self.training, self.validation) if rows))
 
     @property
     def minutes(self) -> float | None:
@@ -67,11 +71,16 @@ class History:
 
 
 def read_history(run_dir: Path) -> History:
-    """The history of a run folder; a last line that was cut off while it was written is left out.
+    """The history of a run folder, or of a model file.
+
+    A last line that was cut off while it was written is left out.
 
     Raises:
         TrainingError: there is no metrics.jsonl in the folder, it holds no row yet, or it is damaged.
+        CheckpointError: the file is no model.
     """
+    if run_dir.is_file():
+        return history_of_model(read_info(run_dir))
     rows = _read_rows(run_dir / "metrics.jsonl")
     run = _read_run(run_dir / "run.json")
     return History(
@@ -81,6 +90,24 @@ def read_history(run_dir: Path) -> History:
         validation=[row for row in rows if is_validation(row)],
         examples_per_step=_positive(run.get("batch_size")),
         examples_per_epoch=_positive(run.get("examples_per_epoch")),
+    )
+
+
+def history_of_model(info: ModelInfo) -> History:
+    """The history that a model file keeps of the run it comes from; TrainingError when it keeps none."""
+    rows: dict[bool, dict[float, dict[str, float]]] = {True: {}, False: {}}  # whether of validation → step → figures
+    for key, points in info.history.items():
+        for step, value in points:
+            rows[key.startswith("val_")].setdefault(step, {"step": step})[key] = value
+    training, validation = ([rows[kind][step] for step in sorted(rows[kind])] for kind in (False, True))
+    if not training and not validation:
+        raise TrainingError(f"{info.path}: this model holds no history of its training; give its run folder")
+    return History(
+        name=info.name,
+        trained_on=str(info.training.get("data") or UNKNOWN_DATA),
+        training=training,
+        validation=validation,
+        length=info.training.get("steps"),
     )
 
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.data.batches import ImageBatches, Prefetched, Shard
+from vqc.data.batches import Prefetched, Shard
 from vqc.data.packs import ImagePack, open_images
 from vqc.errors import TrainingError
 from vqc.models.image_maps import ImageMaps
 from vqc.training.paper_recipes import image_batches, some
 from vqc.training.protocols import Losses
-from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
@@ -98,14 +98,7 @@ class MapsRecipe(Recipe):
 
     def make_task(self, model: ImageMaps, pack: ImagePack, settings: Settings, shard: Shard) -> MapsTask:
         task = settings.task
-        batches = ImageBatches(
-            pack,
-            batch_size=task.batch_size,
-            seed=settings.loop.seed,
-            side=task.crop or None,
-            max_shift=task.max_shift,
-            shard=shard,
-        )
+        batches = training_images(pack, settings, shard)
         held_out = self.signals(pack, pack.validation[: task.validation_items], settings)
         if not held_out:
             raise TrainingError(f"all validation images of {pack.title} are smaller than one code; give others")

@@ -22,7 +22,7 @@ from vqc.models.likelihood import Likelihood
 from vqc.training.likelihood import LikelihoodTask, LikelihoodTaskConfig
 from vqc.training.paper_recipes import image_batches, some, utterances
 from vqc.training.prior_export import codec_digest
-from vqc.training.recipe import Finished, Progress, Recipe
+from vqc.training.recipe import Finished, Progress, Recipe, training_images
 from vqc.training.settings import Settings
 
 SECONDS = 10.0  # of a validation utterance, at most
@@ -73,21 +73,16 @@ class LikelihoodRecipe(Recipe):
 
     def make_task(self, model: Likelihood, pack: Any, settings: Settings, shard: Shard) -> LikelihoodTask:
         codec: Any = load_checkpoint(settings.task.codec).model
-        task, seed = settings.task, settings.loop.seed
+        task = settings.task
         batches: ImageBatches | WaveformBatches
         if isinstance(codec, AudioModel):
             _refuse_crop(task.crop, codec.hop_length, least=1)
-            batches = WaveformBatches(pack, length=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
+            batches = WaveformBatches(
+                pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
+            )
         else:
             _refuse_crop(task.crop, codec.downsampling_factor, least=0)
-            batches = ImageBatches(
-                pack,
-                batch_size=task.batch_size,
-                seed=seed,
-                side=task.crop or None,
-                max_shift=task.max_shift,
-                shard=shard,
-            )
+            batches = training_images(pack, settings, shard)
         held_out = _signals(pack, some(pack.validation, task.validation_items), codec, task.crop)
         if not held_out:
             raise TrainingError(f"all validation data of {pack.title} are smaller than one code; give others")

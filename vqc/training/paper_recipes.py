@@ -16,7 +16,7 @@ from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
 from vqc.models.audio_vqvae import AudioVQVAE
 from vqc.models.image_vqvae import ImageVQVAE
-from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
 from vqc.training.reconstruction import ReconstructionConfig, ReconstructionTask, evaluate
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -96,15 +96,7 @@ class ImageRecipe(PaperRecipe):
         return open_images(sources, download=download, progress=progress)
 
     def batches(self, pack: ImagePack, settings: Settings, shard: Shard) -> ImageBatches:
-        task = settings.task
-        return ImageBatches(
-            pack,
-            batch_size=task.batch_size,
-            seed=settings.loop.seed,
-            side=task.crop or None,
-            max_shift=task.max_shift,
-            shard=shard,
-        )
+        return training_images(pack, settings, shard)
 
     def signals(self, pack: ImagePack, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
         assert isinstance(model, ImageVQVAE)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor
 
-from vqc.data.batches import Shard
+from vqc.data.batches import ImageBatches, Shard
+from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.checkpoint import load_checkpoint, read_info, save_checkpoint
@@ -116,6 +117,19 @@ _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "speech-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
     }
 )
+
+
+def training_images(pack: ImagePack, settings: Settings, shard: Shard) -> ImageBatches:
+    """The training batches that the settings of an image task ask for."""
+    task = settings.task
+    return ImageBatches(
+        pack,
+        batch_size=task.batch_size,
+        seed=settings.loop.seed,
+        side=task.crop or None,
+        max_shift=task.max_shift,
+        shard=shard,
+    )
 
 
 def recipe_of(kind: str) -> Recipe:

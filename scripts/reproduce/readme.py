@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""Writes the measured numbers of the README, from what the other programs of this folder left in RESULTS.
+
+python scripts/reproduce/readme.py RESULTS            write every block of which there are results
+python scripts/reproduce/readme.py RESULTS --check    only say which differ; the exit code is 1 when one does
+
+A block lies between `<!-- measured: NAME -->` and `<!-- end -->`. Speed, memory and start-up differ from run to run, so
+--check passes over them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+RATES = (0.06, 0.10, 0.15, 0.22, 0.34, 0.50)  # bpp at which codecs are compared
+ABSENT = "–"
+Document = Mapping[str, Any]
+
+
+class Results:
+    """The JSON documents of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> Any:
+        return json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    options = parser.parse_args()
+    text, results, differ = README.read_text(encoding="utf-8"), Results(options.results), []
+
+    def renew(match: re.Match[str]) -> str:
+        opening, name, old, closing = match.groups()
+        try:
+            new = BLOCKS[name](results)
+        except FileNotFoundError as missing:
+            print(f"{name}: not measured, there is no {missing.filename}")
+            return match[0]
+        if options.check and name in OF_THE_MOMENT:
+            print(f"{name}: of the moment")
+            return match[0]
+        print(f"{name}: {'the same' if new == old else 'differs'}")
+        if new != old:
+            differ.append(name)
+        return f"{opening}{new}{closing}"
+
+    renewed = BLOCK.sub(renew, text)
+    if not options.check:
+        README.write_text(renewed, encoding="utf-8")
+    elif differ:
+        sys.exit(1)
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Markdown, the first column to the left and the others to the right."""
+    lines = [headers, ["---", *["--:"] * (len(headers) - 1)], *rows]
+    return (
+        "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        .replace("| --- | --:", "|---|--:")
+        .replace(" | --:", "|--:")
+        .replace("--: |\n", "--:|\n")
+    )
+
+
+def fixed(value: float | None, places: int) -> str:
+    return ABSENT if value is None else f"{value:,.{places}f}".replace("-", "−")
+
+
+def signed(value: float | None, places: int, unit: str = "") -> str:
+    return ABSENT if value is None else f"{value:+.{places}f}{unit}".replace("-", "−")
+
+
+def own(document: Document) -> Sequence[Document]:
+    """The points of the model itself, by rising quality."""
+    return sorted(document["curves"][0]["points"], key=lambda point: int(point["setting"][1:]))
+
+
+def scores(points: Iterable[Document], metric: str) -> list[float]:
+    return [point["scores"][metric]["mean"] for point in points]
+
+
+def curve(document: Document, codec: str, *, published: bool = False) -> Document | None:
+    """Of another codec, measured in the same run, or published."""
+    found = [c for c in document["curves"] if c["codec"] == codec and (c["origin"] == "published") == published]
+    return found[0] if found and found[0]["points"] else None
+
+
+def saved(static: Document, prior: Document) -> list[float]:
+    """Percent by which the prior makes whole files smaller, by quality."""
+    pairs = zip(own(static), own(prior), strict=True)
+    return [100 * (1 - with_prior["rate"] / without["rate"]) for without, with_prior in pairs]
+
+
+# --- blocks -----------------------------------------------------------------------------------------------------------
+
+
+def savings(results: Results) -> str:
+    """What the prior is good for, in a sentence."""
+    of = {name: saved(results[f"{name}-static"], results[name]) for name in ("photo", "speech")}
+    spans = {name: f"{min(values):.0f} to {max(values):.0f} %" for name, values in of.items()}
+    return (
+        f"A learned prior makes the files {spans['photo']} (photos) and {spans['speech']} (speech) smaller, and\n"
+        "[every machine decodes them](#decodes-anywhere).\n"
+    )
+
+
+def photo(results: Results) -> str:
+    """Kodak."""
+    document, static = results["photo"], results["photo-static"]
+    points = own(document)
+    rows = [
+        ["bpp", *(fixed(point["rate"], 3) for point in points)],
+        ["PSNR, dB", *(fixed(value, 2) for value in scores(points, "psnr"))],
+        ["MS-SSIM", *(fixed(value, 3) for value in scores(points, "ms_ssim"))],
+        ["bpp with `--entropy static`", *(fixed(point["rate"], 3) for point in own(static))],
+        ["the prior saves", *(f"{value:.0f} %" for value in saved(static, document))],
+    ]
+    quality = table(["quality", *(point["setting"][1:] for point in points)], rows)
+    rivals = [c for c in document["curves"][1:] if c["origin"] == "measured" and c["points"]]
+    gains = [[c["label"], *(signed(gain(points, c["points"], rate), 1) for rate in RATES)] for c in rivals]
+    bits = [
+        [c["label"], *(signed(document["bd_rates"][metric].get(c["codec"]), 0, " %") for metric in ("psnr", "ms_ssim"))]
+        for c in rivals
+    ]
+    rows = [[*first, *second[1:]] for first, second in zip(gains, bits, strict=True)]
+    headers = ["vqc against", *(f"{rate:.2f} bpp" for rate in RATES), "bits, by PSNR", "bits, by MS-SSIM"]
+    sources = "; ".join(f"{c['label']}: {c['source']}" for c in rivals)
+    return (
+        f"{quality}\nThe same files through other codecs, at the same sizes, in the same run: PSNR of `photo` above "
+        "theirs in dB at equal bpp,\nand how many bits more (+) or fewer (−) it takes for the same score (Bjøntegaard "
+        f"rate); {ABSENT} where a codec does not reach the rate.\n\n"
+        f"{table(headers, rows)}\n{sources}.\n"
+    )
+
+
+def gain(points: Sequence[Document], others: Sequence[Document], rate: float) -> float | None:
+    """dB above another codec at a rate that both reach, both curves straight in the logarithm of the rate."""
+    at = []
+    for curve_points in (points, others):
+        rates = [point["rate"] for point in curve_points]
+        if not min(rates) <= rate <= max(rates):
+            return None
+        at.append(np.interp(np.log(rate), np.log(rates), scores(curve_points, "psnr")))
+    return float(at[0] - at[1])
+
+
+def speech(results: Results) -> str:
+    """LibriSpeech test-other."""
+    document, static = results["speech"], results["speech-static"]
+    points = own(document)
+    rows = [
+        ["kbps", *(fixed(point["rate"], 2) for point in points)],
+        ["PESQ-WB", *(fixed(value, 2) for value in scores(points, "pesq_wb"))],
+        ["STOI", *(fixed(value, 3) for value in scores(points, "stoi"))],
+        ["ESTOI", *(fixed(value, 3) for value in scores(points, "estoi"))],
+        ["kbps with `--entropy static`", *(fixed(point["rate"], 2) for point in own(static))],
+        ["the prior saves", *(f"{value:.0f} %" for value in saved(static, document))],
+    ]
+    quality = table(["quality", *(point["setting"][1:] for point in points)], rows)
+    others = [
+        (c["label"] + (" (published)" if c["origin"] == "published" else ""), point)
+        for c in document["curves"][1:]
+        for point in c["points"]
+    ]
+    others.sort(key=lambda other: other[1]["rate"])
+    rows = [
+        ["kbps", *(fixed(point["rate"], 2) for _, point in others)],
+        *(
+            [label, *(fixed(point["scores"].get(metric, {}).get("mean"), places) for _, point in others)]
+            for label, metric, places in (("PESQ-WB", "pesq_wb", 2), ("STOI", "stoi", 3), ("ESTOI", "estoi", 3))
+        ),
+    ]
+    sources = "; ".join(f"{c['label']}: {c['source']}" for c in document["curves"][1:] if c["origin"] == "measured")
+    return (
+        f"{quality}\nThe same files through other codecs, each utterance at its best alignment ({sources}):\n\n"
+        f"{table(['', *(label for label, _ in others)], rows)}"
+    )
+
+
+def report(results: Results) -> str:
+    """The experiments of the student report, and the paper's."""
+    cifar10, maps, librispeech = results["cifar10"], results["cifar10-maps"], results["librispeech"]
+    phones, paper_shape = results["phonemes-phones"], results["phonemes-librispeech"]
+    image, coded, sound = (document["qualities"][0] for document in (cifar10, maps, librispeech))
+    means = {key: scores(own(cifar10), key)[0] for key in ("mse", "psnr")}
+    lossless = {codec: bits_per_dimension(cifar10, codec) for codec in ("png", "jxl-lossless")}
+    few = {codec: bits_per_dimension(maps, codec) for codec in ("png", "jxl-lossless")}
+    audio = {key: scores(own(librispeech), key)[0] for key in ("mse", "relative_mse")}
+    rows = [
+        ["**CIFAR-10**, `cifar10`: 64 codes of 9 bits an image", "", ""],
+        ["MSE on [0, 1] (PSNR)", ABSENT, f"{fixed(means['mse'], 5)} ({fixed(means['psnr'], 1)} dB)"],
+        ["perplexity of 512 codes", ABSENT, fixed(image["maps"][0]["perplexity"], 0)],
+        ["`rate_bpd`, whole files", "0.8092 bpd, of what is not said", fixed(image["rate_bpd"], 3)],
+        ["`ideal_bpd`, codes under the PixelCNN prior", "as above", fixed(image["ideal_bpd"], 3)],
+        ["`total_bpd`, codes and residual", "4.67 (paper, all test images)", fixed(image["total_bpd"], 2)],
+        ["**CIFAR-10**, `cifar10-maps`: fourteen code maps of 8×8", "", ""],
+        ["`total_bpd`", "4.67 (paper, all test images)", f"{fixed(coded['total_bpd'], 3)}"],
+        ["of it `ideal_bpd`", ABSENT, fixed(coded["ideal_bpd"], 3)],
+        [
+            "lossless files of the same images: JPEG XL, PNG",
+            ABSENT,
+            f"{fixed(lossless['jxl-lossless'], 2)}, {fixed(lossless['png'], 2)}",
+        ],
+        [
+            f"{coded['files']} images as whole files, without residual (JPEG XL lossless, PNG)",
+            ABSENT,
+            f"{fixed(coded['rate_bpd'], 2)} ({fixed(few['jxl-lossless'], 2)}, {fixed(few['png'], 2)})",
+        ],
+        ["**LibriSpeech**, `librispeech`: 250 codes of 9 bits a second", "", ""],
+        ["MSE on [−1, 1]", "0.006", fixed(audio["mse"], 5)],
+        ["the same as a share of the signal's power", "about 1", fixed(audio["relative_mse"], 2)],
+        ["perplexity of 512 codes", "less than a fifth in use", fixed(sound["maps"][0]["perplexity"], 0)],
+        ["kbps, whole files", ABSENT, fixed(own(librispeech)[0]["rate"], 2)],
+        ["**Phonemes**, 10 ms frames of test-other, 41 classes", "", ""],
+        *(
+            [
+                f"`{study['model']}`, {study['codes_per_second']:.0f} codes a second (chance, majority)",
+                "49.3 % (7.2 %; paper)",
+                f"{100 * study['accuracy']:.1f} % ({100 * study['chance']:.1f} %, {100 * study['majority']:.1f} %)",
+            ]
+            for study in (phones, paper_shape)
+        ),
+    ]
+    return table(["experiment", "report, or paper", "vqc"], rows)
+
+
+def bits_per_dimension(document: Document, codec: str) -> float | None:
+    """Of whole files of a lossless codec."""
+    found = curve(document, codec)
+    return found["points"][0]["rate"] / 3 if found else None
+
+
+def machine(results: Results) -> str:
+    """Speed, memory and start-up."""
+    document = results["bench"]
+    rows = [[figure["what"], f"{figure['value']:.2f} {figure['unit']}"] for figure in document["figures"]]
+    about = ", ".join(f"{key} {document[key]}" for key in ("machine", "cores", "threads", "torch"))
+    return f"{about}:\n\n{table(['what', 'measured'], rows)}"
+
+
+def portability(results: Results) -> str:
+    """Mismatches by way to compute."""
+    exact, rounded = results["portability"], results["portability-float"]
+    floats = {way_of(row): outcome(row) for row in rounded}
+    rows = [[*way_of(row), outcome(row), floats.get(way_of(row), ABSENT)] for row in exact]
+    return table(["torch", "instructions", "threads", "integers: mismatches", "float32: mismatches"], rows)
+
+
+def way_of(row: Document) -> tuple[str, str, str]:
+    where = row["instructions"] if row["device"] == "cpu" else row["device"]
+    return row["torch"], where, str(row["threads"])
+
+
+def outcome(row: Document) -> str:
+    return f"{row['mismatches']} of {row['streams']}"
+
+
+BLOCKS: Mapping[str, Callable[[Results], str]] = {
+    "savings": savings,
+    "photo": photo,
+    "speech": speech,
+    "report": report,
+    "machine": machine,
+    "portability": portability,
+}
+OF_THE_MOMENT = {"machine"}
+
+if __name__ == "__main__":
+    main()
