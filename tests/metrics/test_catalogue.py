@@ -5,8 +5,9 @@ import importlib
 import numpy as np
 import pytest
 
+from vqc.errors import OptionError
 from vqc.metrics import catalogue
-from vqc.metrics.catalogue import METRICS, metrics_of, missing
+from vqc.metrics.catalogue import METRICS, choose_metrics, metrics_of, missing
 from vqc.metrics.scores import score_audio, score_images
 
 
@@ -62,3 +63,14 @@ def test_metrics_are_described(key: str) -> None:
     assert metric.definition.endswith(".")
     for module in metric.needs:
         assert importlib.util.find_spec(module) is None or catalogue._installed(module)
+
+
+def test_metrics_are_chosen_by_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose_metrics("psnr, mse", "image") == (("mse", "psnr"), [])
+    assert choose_metrics("none", "audio") == ((), [])
+    assert choose_metrics(None, "image")[0] == metrics_of("image")
+    monkeypatch.setattr("vqc.metrics.catalogue._installed", lambda module: module != "pesq")
+    chosen, absent = choose_metrics("pesq_wb,mse", "audio")
+    assert (chosen, len(absent)) == (("mse",), 1)
+    with pytest.raises(OptionError, match="choose from mse, psnr, ms_ssim, or none"):
+        choose_metrics("stoi", "image")

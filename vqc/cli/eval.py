@@ -50,6 +50,9 @@ AgainstOption = Annotated[
 EntropyOption = Annotated[
     Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
 ]
+MetricsOption = Annotated[
+    str | None, typer.Option("--metrics", metavar="KEYS", help="Such as psnr,ms_ssim, or none. [default: all]")
+]
 ReportOption = Annotated[
     Path | None, typer.Option("--report", metavar="HTML", help="Write a page with figures, pictures and sounds.")
 ]
@@ -72,6 +75,7 @@ def measure(
     files: FilesOption = None,
     download: DownloadOption = False,
     against: AgainstOption = "",
+    metrics: MetricsOption = None,
     entropy: EntropyOption = "auto",
     report: ReportOption = None,
     csv: CsvOption = None,
@@ -99,6 +103,7 @@ def measure(
         files=files,
         download=download,
         against=against,
+        metrics=metrics,
         entropy=entropy,
         report=report,
         csv=csv,

@@ -35,6 +35,7 @@ class Wish:
     files: int | None
     download: bool
     against: str
+    metrics: str | None
     entropy: Entropy
     report: Path | None
     csv: Path | None
@@ -114,17 +115,18 @@ def make_request(subject: Subject, wish: Wish) -> Request:
     from vqc.evaluation.evaluating import Request
     from vqc.evaluation.measuring import Plan
     from vqc.evaluation.rivals import choose_rivals
-    from vqc.metrics.catalogue import metrics_of, missing
+    from vqc.metrics.catalogue import choose_metrics
 
     info, data = subject
     qualities = parse_qualities(wish.quality, info)
     against, notes = choose_rivals(wish.against, info.media)
+    metrics, absent = choose_metrics(wish.metrics, info.media)
     plan = Plan(
         media=info.media,
         model=str(info.path),
         qualities=qualities,
         entropy=wish.entropy,
-        metrics=metrics_of(info.media),
+        metrics=metrics,
         against=against,
     )
     default = info.default_quality if info.default_quality in qualities else qualities[len(qualities) // 2]
@@ -135,7 +137,7 @@ def make_request(subject: Subject, wish: Wish) -> Request:
         files=wish.files or (PATIENCE if wish.data is None and info.kind == "image-maps" else None),
         examples=EXAMPLES if wish.report else 0,
         example_qualities=tuple(sorted({qualities[len(qualities) // 4], default})),
-        notes=(*missing(info.media), *notes),
+        notes=(*absent, *notes),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Literal
+
+from vqc.errors import OptionError
 
 Media = Literal["image", "audio"]
 
@@ -152,9 +154,27 @@ def metrics_of(media: Media) -> tuple[str, ...]:
     return tuple(m.key for m in _ALL if media in m.media and all(map(_installed, m.needs)))
 
 
-def missing(media: Media) -> list[str]:
-    """A sentence for each metric of a medium that cannot be computed here."""
-    return [_sentence(metric) for metric in _ALL if media in metric.media and not all(map(_installed, metric.needs))]
+def missing(media: Media, wanted: Collection[str] | None = None) -> list[str]:
+    """A sentence for each metric of a medium, or of those wanted, that cannot be computed here."""
+    known = [metric for metric in _ALL if media in metric.media and (wanted is None or metric.key in wanted)]
+    return [_sentence(metric) for metric in known if not all(map(_installed, metric.needs))]
+
+
+def choose_metrics(text: str | None, media: Media) -> tuple[tuple[str, ...], list[str]]:
+    """What an option asks for: the metrics that can be computed here, and a sentence for each that cannot.
+
+    Args:
+        text: keys with commas between, or "none"; all when it is None.
+
+    Raises:
+        OptionError: a key is of no metric of this medium.
+    """
+    known = [metric.key for metric in _ALL if media in metric.media]
+    wanted = known if text is None else [] if text == "none" else [part.strip() for part in text.split(",")]
+    unknown = [key for key in wanted if key not in known]
+    if unknown:
+        raise OptionError(f"--metrics {text}: choose from {', '.join(known)}, or none")
+    return tuple(key for key in metrics_of(media) if key in wanted), missing(media, wanted)
 
 
 def _sentence(metric: Metric) -> str:

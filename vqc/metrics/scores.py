@@ -34,6 +34,8 @@ def score_audio(
     The two are aligned first (`vqc.metrics.alignment`) and cut to what they have in common. The metrics of speech see
     them at 16 kHz.
     """
+    if not wanted:
+        return {}
     pair = _Pair(*align(original, restored, sample_rate), sample_rate)
     if not len(pair.original):
         return {}
