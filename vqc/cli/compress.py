@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,8 +29,9 @@ class CompressFile:
     """Compresses one file; a class and not a closure so that worker processes can be given it."""
 
     model: str | None
-    quality: int | None
+    quality: float | None
     entropy: Entropy
+    rate: Mapping[str, Any]  # what `compress_file` takes: effort, target_bytes, target_rate
     device: Device
     stats: bool
     explain: bool
@@ -42,6 +45,7 @@ class CompressFile:
             model=self.model,
             quality=self.quality,
             entropy=self.entropy,
+            **self.rate,
             device=self.device,
             stats=self.stats,
             explain=self.explain,
@@ -63,9 +67,21 @@ def compress(
         typer.Option("--model", "-m", metavar="MODEL", help="Name or file. [default: photo or speech, by input]"),
     ] = None,
     quality: Annotated[
-        int | None,
-        typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best. [default: the model's]"),
+        float | None,
+        typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best; also 5.5. [default: the model's]"),
     ] = None,
+    target_size: Annotated[
+        str | None, typer.Option("--target-size", metavar="SIZE", help="Files of at most 20kB, 1.5MB or 9000 bytes.")
+    ] = None,
+    target_bpp: Annotated[
+        float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
+    ] = None,
+    target_kbps: Annotated[
+        float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
+    ] = None,
+    effort: Annotated[
+        int, typer.Option("--effort", metavar="0..9", min=0, max=9, help="More time for better files.")
+    ] = 0,
     entropy: Annotated[
         Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
     ] = "auto",
@@ -84,6 +100,7 @@ def compress(
     """Compress images and audio to .vqc files."""
     refuse_two_on_stdout(json, inputs, output)
     check_model(model, quality)
+    rate = rate_of(effort, target_size, target_bpp, target_kbps)
     with standard_input(inputs) as stdin:
         plan = make_plan(
             inputs,
@@ -95,7 +112,7 @@ def compress(
             force=force,
             beside=heat_map_beside if explain else None,
         )
-        work = CompressFile(model, quality, entropy, device, stats, explain)
+        work = CompressFile(model, quality, entropy, rate, device, stats, explain)
         finish(run_plan(plan, work, "Compressing", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)
 
 
@@ -117,7 +134,26 @@ def heat_map_beside(source: Source, target: Path) -> Path | None:
         return None  # compressing it will say so
 
 
-def check_model(model: str | None, quality: int | None) -> None:
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?", re.IGNORECASE)
+UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
+
+
+def rate_of(effort: int, size: str | None, bpp: float | None, kbps: float | None) -> dict[str, Any]:
+    """What the options ask for; OptionError when they exclude each other or a size is none."""
+    given = {"--target-size": size, "--target-bpp": bpp, "--target-kbps": kbps}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise OptionError(f"{' and '.join(named)} exclude each other; give one")
+    target_bytes = None
+    if size is not None:
+        found = SIZE.fullmatch(size.strip())
+        if not found:
+            raise OptionError(f"--target-size {size}: give a size such as 20kB, 1.5MB or 9000")
+        target_bytes = int(float(found[1]) * UNITS[(found[2] or "").lower()])
+    return {"effort": effort, "target_bytes": target_bytes, "target_rate": bpp if bpp is not None else kbps}
+
+
+def check_model(model: str | None, quality: float | None) -> None:
     """Finds out without loading it whether the model is there and has this quality.
 
     Without a model the codec chooses one for each file, and looks at the quality then.
@@ -128,4 +164,4 @@ def check_model(model: str | None, quality: int | None) -> None:
 
     info = find_by_name(model)
     if quality is not None and not 1 <= quality <= info.qualities:
-        raise OptionError(f"-q {quality}: the qualities of the model {info.name} are 1 to {info.qualities}")
+        raise OptionError(f"-q {quality:g}: the qualities of the model {info.name} are 1 to {info.qualities}")

@@ -18,6 +18,7 @@ from vqc.codec.files import compress_file, decompress_file
 from vqc.codec.image import ImageCodec
 from vqc.codec.media import Audio, Image, is_audio, to_picture, to_waveform
 from vqc.codec.opening import Model, codec_of, open_codec
+from vqc.codec.rate import Rate
 from vqc.codec.report import Report
 from vqc.codec.verify import VerifyResult, verify
 from vqc.errors import ContainerError, OptionError
@@ -42,8 +43,11 @@ def compress(
     *,
     sample_rate: int | None = None,
     model: Model = None,
-    quality: int | None = None,
+    quality: float | None = None,
     entropy: str = "auto",
+    effort: int = 0,
+    target_bytes: int | None = None,
+    target_rate: float | None = None,
     device: str = "auto",
 ) -> bytes:
     """The bytes of a `.vqc` file of an image or, when a sample rate is given, of a waveform.
@@ -55,7 +59,12 @@ def compress(
         sample_rate: samples per second of a waveform, 1,000 to 1,000,000; None for an image.
         model: name or path of a model, or what `load_model` gave; by default the one for the medium.
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice.
-        entropy: "auto" (the smaller of the others), "static" or "none".
+            A number between two of them stands for a rate between theirs.
+        entropy: "auto" (the smallest of the others), "prior", "static" or "none".
+        effort: 0 takes the codes as the model gives them; 1 weighs the error of each against its bits; 2 to 9 repeat
+            that with the errors of the restored image in view. Files of any effort are restored alike.
+        target_bytes: the file is at most this large, and hardly smaller; `quality` is then left out of account.
+        target_rate: the same in bits per pixel of an image, or kilobits per second of audio.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; a loaded model stays where it is.
 
     Raises:
@@ -63,12 +72,14 @@ def compress(
         OptionError: an option has a value that cannot be used, or it is unclear what the media is.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
+    rate = Rate(effort=effort, target_bytes=target_bytes, target_rate=target_rate)
     if not is_audio(media, sample_rate):
         picture = to_picture(media)
-        return open_codec("image", model, device).compress(picture, quality=quality, entropy=entropy)
+        return open_codec("image", model, device).compress(picture, quality=quality, entropy=entropy, rate=rate)
     assert sample_rate is not None, "is_audio has looked"
     waveform = to_waveform(media)
-    return open_codec("audio", model, device).compress([waveform], sample_rate, quality=quality, entropy=entropy)
+    codec = open_codec("audio", model, device)
+    return codec.compress([waveform], sample_rate, quality=quality, entropy=entropy, rate=rate)
 
 
 def decompress(data: bytes, *, device: str = "auto", limit: int | None = None) -> Image | Audio:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from vqc.codec.checks import Progress, check_header, check_mode, check_quality, tell
+from vqc.codec.choosing import Chooser, chooses
 from vqc.codec.chunking import Chunking, CrossFade, Float32Array, Window, cut, model_samples
 from vqc.codec.chunks import ChunkReader, channel_batch, silence_bits
 from vqc.codec.container import (
@@ -26,16 +27,20 @@ from vqc.codec.container import (
     SAMPLE_RATES,
     AudioShape,
     Container,
+    Entropy,
     Header,
     join_streams,
     read_container,
     write_container,
 )
+from vqc.codec.prior_coding import ITEMS
+from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes, StreamCoder, write_streams
 from vqc.data.audio import resample
 from vqc.errors import MediaError
 from vqc.models.base import AudioModel
 from vqc.models.registry import WIRE_IDS
+from vqc.models.targets import Targets
 
 # Two channels become mid and side when the side has at most this share of the energy: nearly mono. Otherwise a model
 # that does not keep phases would smear what is on the left over the right.
@@ -59,8 +64,9 @@ class AudioCodec:
         blocks: Iterable[Float32Array],
         sample_rate: int,
         *,
-        quality: int | None = None,
+        quality: float | None = None,
         entropy: str = "auto",
+        rate: Rate = Rate(),  # noqa: B008, it is frozen
         samples: int | None = None,
         progress: Progress | None = None,
     ) -> bytes:
@@ -69,32 +75,56 @@ class AudioCodec:
         Args:
             blocks: float32 [n, C] in [-1, 1], one after the other and of any length; values beyond are clipped.
             sample_rate: samples per second of the blocks; 1,000 to 1,000,000.
+            quality: of the model, or between two of its qualities.
+            rate: what else is asked for; a size that is asked for leaves the quality out of account.
             samples: how many will come, if known; for `progress` only.
 
         Raises:
-            OptionError: the model does not have this quality or entropy mode.
+            OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
             MediaError: there are no samples, too many channels, another sample rate, or values that are not numbers.
         """
-        mode, level = check_mode(self.model, entropy, self.name), check_quality(self.model, quality, self.name)
+        mode, wanted = check_mode(self.model, entropy, self.name), check_quality(self.model, quality, self.name)
         if sample_rate not in SAMPLE_RATES:
             span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
             raise MediaError(f"the audio has {sample_rate:,} samples per second; {span} can be compressed")
         source = _Source(blocks, sample_rate, self.model.sample_rate, samples, progress)
-        mid_side, masks, parts = False, list[bytes](), list[Codes]()
-        for window in cut(source.resampled(), hop=self.model.hop_length, halo=self.model.halo):
-            if window.span.start == 0:
-                mid_side = _nearly_mono(window.waveforms)
-            if mid_side:
-                _to_mid_side(window.waveforms)
-            active = _active_channels(window, self.model.hop_length)
-            masks.append(silence_bits(active))
-            parts.append(self._encode_chunk(window, active, level))
-        used, streams = write_streams(StreamCoder(self.model, level), parts, mode)
-        body = join_streams([mask + stream for mask, stream in zip(masks, streams, strict=True)])
-        shape = AudioShape(samples=source.samples, sample_rate=sample_rate, channels=source.channels, mid_side=mid_side)
-        header = Header(codec=WIRE_IDS[self.model.kind], entropy=used, quality=level, digest=self.digest, shape=shape)
+        masks, mid_side = list[bytes](), False
+
+        def chunks() -> Iterator[tuple[Window, list[bool]]]:
+            nonlocal mid_side
+            for window in cut(source.resampled(), hop=self.model.hop_length, halo=self.model.halo):
+                if window.span.start == 0:
+                    mid_side = _nearly_mono(window.waveforms)
+                if mid_side:
+                    _to_mid_side(window.waveforms)
+                active = _active_channels(window, self.model.hop_length)
+                masks.append(silence_bits(active))
+                yield window, active
+
+        def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
+            shape = AudioShape(
+                samples=source.samples, sample_rate=sample_rate, channels=source.channels, mid_side=mid_side
+            )
+            kind = WIRE_IDS[self.model.kind]
+            header = Header(codec=kind, entropy=used, quality=level, digest=self.digest, shape=shape)
+            body = join_streams([mask + stream for mask, stream in zip(masks, streams, strict=True)])
+            return write_container(Container(header=header, body=body))
+
+        if chooses(self.model, wanted, rate, self.name):
+            # For a size every chunk is looked at again and again; otherwise one at a time is held.
+            held = list(chunks()) if rate.is_target else chunks()
+
+            def targets(level: int) -> Iterator[list[Targets]]:
+                return (self._chunk_targets(window, active, level) for window, active in held)
+
+            size = rate.bytes_of(1_000 * source.samples / sample_rate)
+            data = Chooser(self.model, mode, rate.effort, targets, file_of).compress(wanted, size)
+        else:
+            level = int(wanted)
+            parts = [self._encode_chunk(window, active, level) for window, active in chunks()]
+            data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode))
         tell(progress, 1.0)
-        return write_container(Container(header=header, body=body))
+        return data
 
     def decompress(
         self, data: bytes, *, limit: int | None = None, progress: Progress | None = None
@@ -162,6 +192,15 @@ class AudioCodec:
         batches = torch.split(waveforms, channel_batch(waveforms.shape[1]))
         codes = [self.model.encode(batch, quality)[..., window.span.inner] for batch in batches]
         return torch.cat(codes).cpu().numpy().astype(np.uint16)
+
+    @torch.inference_mode()
+    def _chunk_targets(self, window: Window, active: list[bool], quality: int) -> list[Targets]:
+        """What the codes of the core should stand for, for the active channels."""
+        if not any(active):
+            return []
+        waveforms = torch.from_numpy(window.waveforms[np.array(active)]).to(self._device).clamp_(-1, 1)
+        batches = torch.split(waveforms, ITEMS)  # as the prior takes them
+        return [self.model.targets(batch, quality, (window.span.inner,)) for batch in batches]
 
     @torch.inference_mode()
     def _decode_chunk(self, reader: ChunkReader, index: int) -> Float32Array:

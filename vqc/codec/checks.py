@@ -37,15 +37,14 @@ def check_mode(model: CodecModel, entropy: str, name: str) -> EntropyOption:
     return check_entropy(entropy)
 
 
-def check_quality(model: CodecModel, quality: int | None, name: str) -> int:
+def check_quality(model: CodecModel, quality: float | None, name: str) -> float:
     """The quality, the model's default for None; OptionError when the model called `name` does not have it."""
     if quality is None:
         return model.default_quality
-    if not isinstance(quality, int | np.integer) or isinstance(quality, bool) or not 1 <= quality <= model.qualities:
-        raise OptionError(
-            f"quality {quality}: the qualities of the model {name} are the whole numbers 1 to {model.qualities}"
-        )
-    return int(quality)
+    number = isinstance(quality, int | float | np.integer | np.floating) and not isinstance(quality, bool)
+    if not number or not 1 <= quality <= model.qualities:
+        raise OptionError(f"quality {quality}: the qualities of the model {name} are 1 to {model.qualities}")
+    return float(quality)
 
 
 def check_header(header: Header, kind: str, qualities: int, digest: bytes, name: str) -> None:

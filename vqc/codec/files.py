@@ -17,6 +17,7 @@ from vqc.codec.explain import Explanation, ImageBits, explanation_of
 from vqc.codec.heat_map import draw_heat_map, heat_map_path
 from vqc.codec.image import ImageCodec
 from vqc.codec.opening import Model, codec_of, open_codec
+from vqc.codec.rate import Rate
 from vqc.codec.report import Report, audio_mse, image_mse
 from vqc.codec.sniffing import media_of_file
 from vqc.codec.verify import read_vqc
@@ -32,8 +33,11 @@ def compress_file(
     target: Target,
     *,
     model: Model = None,
-    quality: int | None = None,
+    quality: float | None = None,
     entropy: str = "auto",
+    effort: int = 0,
+    target_bytes: int | None = None,
+    target_rate: float | None = None,
     device: str = "auto",
     stats: bool = False,
     explain: bool = False,
@@ -47,7 +51,12 @@ def compress_file(
         target: path of the `.vqc` file; it appears whole or not at all.
         model: name or path of a model, or a loaded one; by default the one for the medium.
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice.
-        entropy: "auto" (the smaller of the others), "static" or "none".
+            A number between two of them stands for a rate between theirs.
+        entropy: "auto" (the smallest of the others), "prior", "static" or "none".
+        effort: 0 takes the codes as the model gives them; 1 weighs the error of each against its bits; 2 to 9 repeat
+            that with the errors of the restored image in view. Files of any effort are restored alike.
+        target_bytes: the file is at most this large, and hardly smaller; `quality` is then left out of account.
+        target_rate: the same in bits per pixel of an image, or kilobits per second of audio.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
         explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside the target.
@@ -66,7 +75,8 @@ def compress_file(
     media = media_of_file(source)
     heat_map = _free_heat_map(target, overwrite) if explain and media == "image" else None
     compress = _compress_image if media == "image" else _compress_audio
-    done = compress(source, model, device, quality, entropy, progress)
+    wish = _Wish(quality, entropy, Rate(effort=effort, target_bytes=target_bytes, target_rate=target_rate))
+    done = compress(source, model, device, wish, progress)
     seconds = time.perf_counter() - begin
     mse = done.measure() if stats else None
     header, length = read_header(done.data), len(done.data)
@@ -151,27 +161,25 @@ class _Compressed(NamedTuple):
     measure: Callable[[], float]  # restores the file and returns the mean squared error
 
 
-def _compress_image(
-    source: Source, model: Model, device: str, quality: int | None, entropy: str, progress: Progress | None
-) -> _Compressed:
+class _Wish(NamedTuple):
+    """How to compress."""
+
+    quality: float | None
+    entropy: str
+    rate: Rate
+
+
+def _compress_image(source: Source, model: Model, device: str, wish: _Wish, progress: Progress | None) -> _Compressed:
     codec, picture = open_codec("image", model, device), read_image(source)
-    data = codec.compress(picture, quality=quality, entropy=entropy, progress=progress)
+    data = codec.compress(picture, **wish._asdict(), progress=progress)
     return _Compressed(data, codec, lambda: image_mse(picture.pixels, codec.decompress(data).pixels))
 
 
-def _compress_audio(
-    source: Source, model: Model, device: str, quality: int | None, entropy: str, progress: Progress | None
-) -> _Compressed:
+def _compress_audio(source: Source, model: Model, device: str, wish: _Wish, progress: Progress | None) -> _Compressed:
     codec = open_codec("audio", model, device)
     with AudioReader(source) as reader:
-        data = codec.compress(
-            reader.blocks(),
-            reader.sample_rate,
-            quality=quality,
-            entropy=entropy,
-            samples=reader.frames,
-            progress=progress,
-        )
+        blocks, samples = reader.blocks(), reader.frames
+        data = codec.compress(blocks, reader.sample_rate, **wish._asdict(), samples=samples, progress=progress)
 
     def measure() -> float:
         with AudioReader(source) as reader:

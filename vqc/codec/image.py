@@ -9,6 +9,7 @@ Only one tile at a time is held as floats.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +19,12 @@ from torch import Tensor
 
 from vqc.codec.alpha import decode_alpha, encode_alpha
 from vqc.codec.checks import Progress, check_header, check_mode, check_quality, tell
+from vqc.codec.choosing import Chooser, chooses
 from vqc.codec.container import (
     DIGEST_BYTES,
     MAX_PIXELS,
     Container,
+    Entropy,
     Header,
     ImageShape,
     join_streams,
@@ -29,12 +32,14 @@ from vqc.codec.container import (
     split_streams,
     write_container,
 )
+from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes, StreamCoder, write_streams
 from vqc.codec.tiling import Tile, Tiling
 from vqc.data.images import Picture
 from vqc.errors import MediaError
 from vqc.models.base import ImageModel
 from vqc.models.registry import WIRE_IDS
+from vqc.models.targets import Targets
 
 Pixels = NDArray[np.uint8]
 
@@ -64,29 +69,47 @@ class ImageCodec:
         self,
         picture: Picture,
         *,
-        quality: int | None = None,
+        quality: float | None = None,
         entropy: str = "auto",
+        rate: Rate = Rate(),  # noqa: B008, it is frozen
         progress: Progress | None = None,
     ) -> bytes:
         """The bytes of a complete file.
 
+        Args:
+            quality: of the model, or between two of its qualities.
+            rate: what else is asked for; a size that is asked for leaves the quality out of account.
+
         Raises:
-            OptionError: the model does not have this quality or entropy mode.
+            OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
             MediaError: the picture has no pixels, or more than a file may have.
         """
-        mode, level = check_mode(self.model, entropy, self.name), check_quality(self.model, quality, self.name)
+        mode, wanted = check_mode(self.model, entropy, self.name), check_quality(self.model, quality, self.name)
         height, width = picture.height, picture.width
         if not 1 <= height * width <= MAX_PIXELS:
             raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")
-        tiling, parts = self._tiling(height, width), list[Codes]()
+        tiling = self._tiling(height, width)
+        alpha = None if picture.alpha is None else encode_alpha(picture.alpha)
+        shape = ImageShape(width=width, height=height, grayscale=picture.grayscale, alpha=alpha is not None)
+
+        def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
+            kind = WIRE_IDS[self.model.kind]
+            header = Header(codec=kind, entropy=used, quality=level, digest=self.digest, shape=shape)
+            return write_container(Container(header=header, alpha=alpha, body=join_streams(streams)))
+
+        def targets(level: int) -> Iterator[list[Targets]]:
+            for index, tile in enumerate(tiling):
+                yield [self._tile_targets(picture.pixels, tile, level)]
+                tell(progress, (index + 1) / len(tiling))
+
+        if chooses(self.model, wanted, rate, self.name):
+            chooser = Chooser(self.model, mode, rate.effort, targets, file_of)
+            return chooser.compress(wanted, rate.bytes_of(height * width))
+        level, parts = int(wanted), list[Codes]()
         for index, tile in enumerate(tiling):
             parts.append(self._encode_tile(picture.pixels, tile, level))
             tell(progress, (index + 1) / len(tiling))
-        used, streams = write_streams(StreamCoder(self.model, level), parts, mode)
-        alpha = None if picture.alpha is None else encode_alpha(picture.alpha)
-        shape = ImageShape(width=width, height=height, grayscale=picture.grayscale, alpha=alpha is not None)
-        header = Header(codec=WIRE_IDS[self.model.kind], entropy=used, quality=level, digest=self.digest, shape=shape)
-        return write_container(Container(header=header, alpha=alpha, body=join_streams(streams)))
+        return file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode))
 
     def decompress(self, data: bytes, *, limit: int | None = None, progress: Progress | None = None) -> Picture:
         """The picture of a file that was made with the same model.
@@ -143,6 +166,11 @@ class ImageCodec:
         image = self._to_tensor(padded_window(pixels, tile, self.model.downsampling_factor))
         codes = self.model.encode(image, quality)[..., tile.rows.inner, tile.columns.inner]
         return codes.cpu().numpy().astype(np.uint16)
+
+    def _tile_targets(self, pixels: Pixels, tile: Tile, quality: int) -> Targets:
+        """What the codes of the tile's core should stand for."""
+        image = self._to_tensor(padded_window(pixels, tile, self.model.downsampling_factor))
+        return self.model.targets(image, quality, (tile.rows.inner, tile.columns.inner))
 
     def _decode_tile(self, codes: Codes, tile: Tile, quality: int, pixels: Pixels) -> None:
         """Writes the pixels of the tile's core."""

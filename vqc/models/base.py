@@ -23,9 +23,11 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from vqc.models.likelihood import Likelihood
     from vqc.models.prior import CodePrior
+    from vqc.models.targets import Targets
 
 Int64Array = npt.NDArray[np.int64]
 
+WEIGHT_STEP = 1.6  # between the weights of a bit of neighbouring qualities, where a model says nothing else
 TABLE_PRECISION = 16  # bits: each row of a static table sums to 2**16
 TRAINING_STATE_PREFIX = "ema_"  # buffers with such a last name serve training alone and are not exported
 
@@ -35,6 +37,8 @@ class CodecModel(nn.Module, ABC):
 
     kind: ClassVar[str]
     media: ClassVar[Literal["image", "audio"]]
+    has_targets: ClassVar[bool] = False  # whether an encoder can weigh errors of codes against their bits
+    bit_weight: ClassVar[float] = 1.0  # then: of a bit, for files about as large as without a choice
     float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
 
     config: Any
@@ -82,6 +86,20 @@ class CodecModel(nn.Module, ABC):
     def codebooks(self, quality: int) -> list[Tensor]:
         """The entries [K, D] of each group's codebook, where a model is made of such; else none."""
         return []
+
+    def targets(self, signal: Tensor, quality: int, inner: tuple[slice, ...]) -> Targets:
+        """What codes of a signal should stand for, of a model that `has_targets`; see `vqc.models.targets`.
+
+        Args:
+            signal: as `encode` takes it.
+            inner: a part of each axis of the codes, after the first two.
+        """
+        raise NotImplementedError(f"a model of kind {self.kind} gives its encoder no choice")
+
+    def weight_of(self, quality: float) -> tuple[int, float]:
+        """The quality, and the weight of a bit there, that stand for a quality between two."""
+        level = round(quality)
+        return level, WEIGHT_STEP ** (level - quality)
 
     def static_frequencies(self, quality: int) -> Int64Array:
         """Order-0 tables of the symbols, int64 [G, K]: each row sums to 2**16, 0 beyond the group's size, else >= 1."""

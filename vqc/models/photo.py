@@ -23,6 +23,7 @@ from torch import Tensor
 
 from vqc.models.base import ImageModel, Int64Array
 from vqc.models.median_prediction import from_residuals, to_residuals
+from vqc.models.targets import Targets, entry_errors
 from vqc.nn.block_transform import BlockTransform
 from vqc.nn.grouped_ecvq import GroupedECVQ
 from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
@@ -30,6 +31,7 @@ from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyrami
 BLOCK = 16  # pixels per side of a block
 MEANS = 3  # leading coefficients: the mean of a block in three colour directions
 MEAN_CODES = 256
+REFINEMENT = 0.5  # share of a step of `refine` that is taken
 CORRECTION = 16 / 255  # unit of the synthesis network's output
 
 
@@ -61,6 +63,8 @@ class PhotoModel(ImageModel):
     """Images of any content at `len(config.lambdas)` rates."""
 
     kind: ClassVar[str] = "photo"
+    has_targets: ClassVar[bool] = True
+    bit_weight: ClassVar[float] = 1.2
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
 
     config: PhotoConfig
@@ -125,11 +129,24 @@ class PhotoModel(ImageModel):
     def decode(self, codes: Tensor, quality: int) -> Tensor:
         levels = torch.tensor([quality - 1], device=codes.device)
         means = self.mean_values(codes[:, :MEANS])
+        rest = self.entries(codes, quality)
+        return self.restore(torch.cat([means, rest + self.predicted(means, levels)], 1), levels)
+
+    def entries(self, codes: Tensor, quality: int) -> Tensor:
+        """What the codes after the first three stand for, [B, D - 3, h, w]."""
         rows = _rows(codes[:, MEANS:])
         missing = len(self.quantizer.sizes) - rows.shape[1]
         rows = torch.cat([rows, rows.new_zeros(len(rows), missing)], 1)
-        rest = _maps(self.quantizer.decode(rows, quality - 1), codes)
-        return self.restore(torch.cat([means, rest + self.predicted(means, levels)], 1), levels)
+        return _maps(self.quantizer.decode(rows, quality - 1), codes)
+
+    def targets(self, signal: Tensor, quality: int, inner: tuple[slice, ...]) -> Targets:
+        return _PhotoTargets(self, signal, quality, inner)
+
+    def weight_of(self, quality: float) -> tuple[int, float]:
+        """λ between those of the qualities: its nearest quality, and how much more a bit is worth than there."""
+        wanted = float(np.interp(quality, range(1, self.qualities + 1), np.log(self.config.lambdas)))
+        level = round(quality)
+        return level, float(np.exp(wanted) / self.config.lambdas[level - 1])
 
     def latents(self, image: Tensor, levels: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] to latents [B, D, H/16, W/16], one bit being worth one unit of squared error."""
@@ -191,6 +208,43 @@ class PhotoModel(ImageModel):
 
     def _scale(self) -> Tensor:
         return self.transform.scale[None, :, None, None]
+
+
+class _PhotoTargets(Targets):
+    """The latents after the mean colours; these stay as they are."""
+
+    refines: ClassVar[bool] = True
+
+    def __init__(self, model: PhotoModel, image: Tensor, quality: int, inner: tuple[slice, ...]) -> None:
+        self.model, self.image, self.quality = model, image, quality
+        means, rows = model.mean_codes_and_rest(image, quality)
+        self.rest = _maps(rows, means)
+        groups = len(model.codebook_sizes(quality)) - MEANS
+        super().__init__(torch.cat([means, _maps(model.quantizer.encode(rows, quality - 1, groups), means)], 1), inner)
+
+    def errors(self, codes: Tensor, group: int, at: tuple[Tensor, ...]) -> Tensor | None:
+        if group < MEANS:
+            return None
+        item, row, column = self._places(at)
+        quantizer = self.model.quantizer
+        latents = self.rest[item, quantizer.columns(group - MEANS), row, column]
+        return entry_errors(quantizer, latents, group - MEANS, self.quality - 1)
+
+    def refine(self, codes: Tensor) -> None:
+        """A step of proximal gradient descent on the error of the decoded image.
+
+        With a linear orthonormal decoder it would lead back to the latents of the image.
+        """
+        window, model = self.whole(codes), self.model
+        levels = torch.tensor([self.quality - 1], device=codes.device)
+        means = model.mean_values(window[:, :MEANS])
+        predicted, entries = model.predicted(means, levels), model.entries(window, self.quality)
+        with torch.inference_mode(False), torch.enable_grad():
+            at = entries.clone().requires_grad_(True)
+            restored = model.restore(torch.cat([means.clone(), at + predicted.clone()], 1), levels.clone())
+            error = (restored - self.image.clone()).square().sum() * (255**2 / model.config.lambdas[self.quality - 1])
+            (slope,) = torch.autograd.grad(error, at)
+        self.rest = self.rest + (entries - slope / 2 - self.rest) * REFINEMENT
 
 
 def _rows(maps: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from vqc.models.base import AudioModel, Int64Array
+from vqc.models.targets import Targets, entry_errors
 from vqc.nn.convnext import ConvNeXt1d
 from vqc.nn.excitation import position_noise, pulse_train
 from vqc.nn.grouped_ecvq import GroupedECVQ
@@ -72,6 +73,7 @@ class SpeechModel(AudioModel):
     """Envelope, pitch and waveform codes of 16 kHz speech, and the source-filter network that plays them."""
 
     kind: ClassVar[str] = "speech"
+    has_targets: ClassVar[bool] = True
     float32_tensors: ClassVar[tuple[str, ...]] = ("envelope_vq.probability", "waveform_vq.probability")
     config: SpeechConfig
     sample_rate = SAMPLE_RATE
@@ -154,19 +156,35 @@ class SpeechModel(AudioModel):
         return SpeechCodes(pitch, envelope, quantized, spectrum.commitment, spectrum.bits, PITCHES * shape.bits)
 
     def encode(self, waveform: Tensor, quality: int) -> Tensor:
-        pitch = track_pitch(waveform).to(waveform.device)
+        return self.codes_of(waveform, self.envelope_latents(waveform, quality), quality)
+
+    def envelope_latents(self, waveform: Tensor, quality: int) -> Tensor:
+        """[B, T] to what the envelope's codes stand for, [B, T / 1280, dims]."""
         log_mel = self.log_mel(waveform)
         latents = self.linear_latents(log_mel) + self.encoder(log_mel, quality)
-        gain = self.envelope_gain[quality - 1]
+        scaled: Tensor = latents * self.envelope_gain[quality - 1]
+        return scaled
+
+    def codes_of(self, waveform: Tensor, latents: Tensor, quality: int) -> Tensor:
+        """Codes [B, G, T / 1280] of [B, T] and its envelope latents."""
+        pitch = track_pitch(waveform).to(waveform.device)
         batch, frames, _ = latents.shape
-        codes = self.envelope_vq.encode((latents * gain).flatten(0, 1), quality - 1)
-        maps = [pitch.view(batch, frames, PITCHES), codes.view(batch, frames, -1)]
+        codes = self.envelope_vq.encode(latents.flatten(0, 1), quality - 1).view(batch, frames, -1)
+        maps = [pitch.view(batch, frames, PITCHES), codes]
         if self.codes_waveform(quality):
-            envelope = self.envelope_vq.decode(codes, quality - 1).view_as(latents) / gain
-            z = self.mdct_latents(waveform, envelope, quality)
+            z = self.mdct_latents(waveform, self.decoded_envelope(codes, quality), quality)
             shape = self.waveform_vq.encode(z.flatten(0, 1), quality - 1)
             maps.append(shape.view(batch, frames, -1))
         return torch.cat(maps, 2).transpose(1, 2)
+
+    def decoded_envelope(self, codes: Tensor, quality: int) -> Tensor:
+        """Envelope codes [B, T, G] to KLT coefficients [B, T, dims]."""
+        spectrum = self.envelope_vq.decode(codes.flatten(0, 1), quality - 1).view(*codes.shape[:2], -1)
+        envelope: Tensor = spectrum / self.envelope_gain[quality - 1]
+        return envelope
+
+    def targets(self, signal: Tensor, quality: int, inner: tuple[slice, ...]) -> Targets:
+        return _SpeechTargets(self, signal, quality, inner)
 
     def mdct_latents(self, waveform: Tensor, envelope: Tensor, quality: int) -> Tensor:
         """MDCT coefficients [B, 4T, dims] divided by the power `waveform_shaping` of the decoded envelope."""
@@ -177,12 +195,10 @@ class SpeechModel(AudioModel):
 
     def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
         batch, _, frames = codes.shape
-        gain = self.envelope_gain[quality - 1]
         maps = codes.transpose(1, 2)
         split = PITCHES + len(self.envelope_vq.sizes)
         pitch = maps[..., :PITCHES].reshape(batch, -1)
-        spectrum = self.envelope_vq.decode(maps[..., PITCHES:split].flatten(0, 1), quality - 1)
-        envelope = spectrum.view(batch, frames, -1) / gain
+        envelope = self.decoded_envelope(maps[..., PITCHES:split], quality)
         waveform = None
         if self.codes_waveform(quality):
             shape = maps[..., split:].reshape(batch * frames * PITCHES, -1)
@@ -246,6 +262,32 @@ class SpeechModel(AudioModel):
         codes = symbols.copy()
         codes[:PITCHES] = _pitch_from_changes(symbols[:PITCHES].T.reshape(-1)).reshape(-1, PITCHES).T
         return codes
+
+
+class _SpeechTargets(Targets):
+    """The envelope, then the waveform as divided by the envelope that was chosen; pitch stays as it is."""
+
+    def __init__(self, model: SpeechModel, waveform: Tensor, quality: int, inner: tuple[slice, ...]) -> None:
+        self.model, self.waveform, self.quality = model, waveform, quality
+        self.envelope = model.envelope_latents(waveform, quality)
+        self.shape: Tensor | None = None  # of the waveform, once an envelope has been chosen
+        super().__init__(model.codes_of(waveform, self.envelope, quality), inner)
+
+    def errors(self, codes: Tensor, group: int, at: tuple[Tensor, ...]) -> Tensor | None:
+        item, frame = self._places(at)
+        model, group = self.model, group - PITCHES
+        if group < 0:
+            return None
+        if group < len(model.envelope_vq.sizes):
+            self.shape = None  # another choice begins
+            latents = self.envelope[item, frame, model.envelope_vq.columns(group)]
+            return entry_errors(model.envelope_vq, latents, group, self.quality - 1)
+        part, group = divmod(group - len(model.envelope_vq.sizes), len(model.waveform_vq.sizes))
+        if self.shape is None:
+            chosen = self.whole(codes).transpose(1, 2)[..., PITCHES : PITCHES + len(model.envelope_vq.sizes)]
+            self.shape = model.mdct_latents(self.waveform, model.decoded_envelope(chosen, self.quality), self.quality)
+        latents = self.shape[item, frame * PITCHES + part, model.waveform_vq.columns(group)]
+        return entry_errors(model.waveform_vq, latents, group, self.quality - 1)
 
 
 class _Gains(NamedTuple):

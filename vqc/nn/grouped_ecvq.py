@@ -52,6 +52,25 @@ class GroupedECVQ(nn.Module):
         """Codebook size of each group."""
         return tuple(size for count, _, size in self.groups for _ in range(count))
 
+    def place(self, group: int) -> tuple[int, int]:
+        """Which shape a group is of, and its number among those."""
+        for i, (count, _, _) in enumerate(self.groups):
+            if group < count:
+                return i, group
+            group -= count
+        raise IndexError("there is no such group")
+
+    def columns(self, group: int) -> slice:
+        """The dimensions of a latent that are a group's."""
+        shape, number = self.place(group)
+        start = sum(count * dims for count, dims, _ in self.groups[:shape]) + number * self.groups[shape][1]
+        return slice(start, start + self.groups[shape][1])
+
+    def entries(self, group: int, level: int) -> Tensor:
+        """The codebook [K, D] of a group in dictionary `level` (0-based)."""
+        shape, number = self.place(group)
+        return self._codebook(shape)[level, number]
+
     def bits(self, i: int, level: int) -> Tensor:
         """Ideal code length of each entry of shape i, [count, K]."""
         probability: Tensor = getattr(self, f"probability_{i}")

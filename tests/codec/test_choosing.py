@@ -1,0 +1,208 @@
+"""Codes that are chosen by error and bits: better files at no other cost, and files of a size that is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import soundfile
+import torch
+from tiny_priors import draw_model, draw_prior
+
+import vqc
+from vqc.codec import chunking
+from vqc.codec.audio import AudioCodec
+from vqc.codec.container import read_container
+from vqc.codec.image import ImageCodec
+from vqc.codec.rate import Choice, Rate, hit_size
+from vqc.codec.streams import StreamCoder
+from vqc.data.images import Picture
+from vqc.errors import OptionError
+from vqc.models.base import AudioModel, CodecModel, ImageModel
+
+SAMPLES = Path(__file__).parents[2] / "examples"
+DIGEST = bytes(range(32))
+EFFORT = Rate(effort=1)
+
+
+def model_with_prior(kind: str) -> CodecModel:
+    model = draw_model(kind)
+    model.attach_prior(draw_prior(model))
+    return model
+
+
+MODELS = {kind: model_with_prior(kind) for kind in ("photo", "speech")}
+PHOTO, SPEECH = ImageCodec(MODELS["photo"], DIGEST), AudioCodec(MODELS["speech"], DIGEST)
+
+
+def picture(height: int, width: int, *, alpha: bool = False) -> Picture:
+    generator = np.random.default_rng(height)
+    coarse = generator.integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8)
+    pixels = coarse.repeat(8, 0).repeat(8, 1)[:height, :width]
+    return Picture(np.ascontiguousarray(pixels), np.full((height, width), 7, np.uint8) if alpha else None)
+
+
+def voice(samples: int, channels: int = 1) -> np.ndarray:
+    time = np.arange(samples)[:, None] / 16_000
+    waves = np.sin(2 * np.pi * np.array([140 + 30 * c for c in range(channels)]) * time) * np.sin(5 * time)
+    return (0.4 * waves + 0.01 * np.random.default_rng(0).standard_normal(waves.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("entropy", ["auto", "prior", "static", "none"])
+@pytest.mark.parametrize("effort", [1, 3])
+def test_pictures_of_any_effort_come_back(entropy: str, effort: int) -> None:
+    shown = picture(40, 52, alpha=True)
+    data = PHOTO.compress(shown, quality=2, entropy=entropy, rate=Rate(effort=effort))
+    restored = PHOTO.decompress(data)
+    assert restored.pixels.shape == shown.pixels.shape
+    assert np.array_equal(restored.alpha, shown.alpha)
+    assert read_container(data).header.quality == 2
+
+
+@pytest.mark.parametrize("entropy", ["auto", "prior", "static", "none"])
+@pytest.mark.parametrize("channels", [1, 2, 40])
+def test_sound_of_any_effort_comes_back(monkeypatch: pytest.MonkeyPatch, entropy: str, channels: int) -> None:
+    monkeypatch.setattr(chunking, "chunk_core", lambda hop: 8)
+    spoken = voice(14_000, channels)
+    spoken[: 10 * SPEECH.model.hop_length, channels // 2] = 0  # silent for a whole chunk
+    data = SPEECH.compress([spoken], 16_000, quality=2, entropy=entropy, rate=Rate(effort=2))
+    assert np.concatenate(list(SPEECH.decompress(data))).shape == spoken.shape
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_no_single_other_code_is_worth_it(kind: str) -> None:
+    model, weight = MODELS[kind], 0.7
+    signal = torch.rand(1, 3, 48, 64) if kind == "photo" else 0.1 * torch.randn(1, 12 * model.hop_length)
+    inner = (slice(1, 3), slice(0, 4)) if kind == "photo" else (slice(2, 9),)
+    targets = model.targets(signal, 2, inner)
+    assert torch.equal(targets.codes, model.encode(signal, 2)[(slice(None), slice(None), *inner)])
+    coder = StreamCoder(model, 2)
+    codes, stream = coder.choose([targets], "static", weight)
+    assert np.array_equal(coder.read(stream, "static", 1, codes.shape[2:]), codes)
+    bits = 16 - np.log2(np.maximum(coder.frequencies, 1))
+    at = tuple(axis.flatten() for axis in torch.meshgrid(*map(torch.arange, codes.shape[2:]), indexing="ij"))
+    decided = 0
+    for group in range(codes.shape[1]):
+        errors = targets.errors(torch.from_numpy(codes.astype(np.int64)), group, (torch.zeros_like(at[0]), *at))
+        if errors is None:
+            assert np.array_equal(codes[:, group], targets.codes[:, group].numpy())
+            continue
+        costs = errors.numpy() + weight * bits[group, : errors.shape[1]]
+        taken = np.take_along_axis(costs, codes[0, group].reshape(-1, 1).astype(np.int64), 1)
+        assert (taken <= costs.min(1, keepdims=True) + 1e-4).all()
+        decided += 1
+    assert decided == codes.shape[1] - (3 if kind == "photo" else 4)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_dearer_a_bit_the_smaller_the_stream(kind: str) -> None:
+    model = MODELS[kind]
+    signal = torch.rand(1, 3, 128, 128) if kind == "photo" else 0.1 * torch.randn(1, 60 * model.hop_length)
+    inner = (slice(0, 8), slice(0, 8)) if kind == "photo" else (slice(0, 60),)
+    coder, targets = StreamCoder(model, 2), model.targets(signal, 2, inner)
+    sizes = [len(coder.choose([targets], "prior", weight)[1]) for weight in (0.01, 1, 100)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 1.05 * sizes[2]
+
+
+@pytest.mark.parametrize("entropy", ["auto", "static"])
+def test_a_picture_meets_its_size(entropy: str) -> None:
+    shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:160, :192]
+    for wish in ({"target_bytes": 700}, {"target_bytes": 1_300, "effort": 2}, {"target_rate": 0.31}):
+        target = wish.get("target_bytes") or int(wish["target_rate"] * 160 * 192 / 8)
+        data = vqc.compress(shown, entropy=entropy, **wish)
+        assert 0.98 * target <= len(data) <= target
+        assert vqc.decompress(data).array.shape == shown.shape
+
+
+def test_tiles_share_the_size() -> None:
+    tall = picture(1_100, 40)
+    usual = len(PHOTO.compress(tall, quality=2, rate=EFFORT))
+    data = PHOTO.compress(tall, rate=Rate(target_bytes=usual + 10))
+    assert usual / 2 < len(data) <= usual + 10
+    assert PHOTO.decompress(data).pixels.shape == tall.pixels.shape
+
+
+def test_sound_meets_its_rate() -> None:
+    samples, rate = soundfile.read(SAMPLES / "speech.flac", dtype="float32")
+    samples = samples[: 4 * rate]
+    for kbps in (0.7, 2.0):
+        data = vqc.compress(samples, sample_rate=rate, target_rate=kbps)
+        assert 0.97 * kbps <= 8 * len(data) / 4_000 <= kbps  # a byte is half a percent of the smaller one
+        assert vqc.decompress(data).samples.shape == (len(samples), 1)
+
+
+def test_a_size_that_cannot_be_met_says_what_can() -> None:
+    with pytest.raises(OptionError, match=r"a target of 30 bytes cannot be met: the smallest file takes \d+"):
+        PHOTO.compress(picture(64, 64), rate=Rate(target_bytes=30))
+
+
+def test_a_quality_between_two_lies_between_them() -> None:
+    shown = picture(160, 160)
+    sizes = [len(PHOTO.compress(shown, quality=q, rate=EFFORT)) for q in (1.0, 1.4, 1.6, 2.0)]
+    assert sizes == sorted(sizes)
+    assert PHOTO.model.weight_of(2.0) == (2, pytest.approx(1))
+    level, weight = PHOTO.model.weight_of(1.4)  # λ falls from 4,000 to 400
+    assert (level, weight) == (1, pytest.approx(10**-0.4))
+
+
+@pytest.mark.parametrize("wish", [{"quality": 1.5}, {"rate": EFFORT}, {"rate": Rate(target_bytes=900)}])
+def test_models_without_a_choice_say_so(image_model: ImageModel, audio_model: AudioModel, wish: dict) -> None:
+    with pytest.raises(OptionError, match="tiny has one code for everything"):
+        ImageCodec(image_model, DIGEST, name="tiny").compress(picture(8, 8), **wish)
+    with pytest.raises(OptionError, match="tiny has one code for everything"):
+        AudioCodec(audio_model, DIGEST, name="tiny").compress([voice(900)], 8_000, rate=wish.get("rate", EFFORT))
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"effort": 10}, "effort 10"),
+        ({"effort": 1.5}, "effort 1.5"),
+        ({"target_bytes": 0}, "target size of 0"),
+        ({"target_rate": math.nan}, "target rate of nan"),
+        ({"target_rate": 1.0, "target_bytes": 5}, "exclude each other"),
+    ],
+)
+def test_wishes_that_make_no_sense(wish: dict, said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        Rate(**wish)
+
+
+def writer(base: float, slope: float, jump: float = 1.0) -> tuple[Callable[[Choice], bytes], list[Choice]]:
+    """Files whose size follows a power law of the weight, with a jump at weight 1.2."""
+    asked = list[Choice]()
+
+    def write(choice: Choice) -> bytes:
+        asked.append(choice)
+        size = base * 1.5**choice.quality * choice.weight**-slope * (jump if choice.weight > 1.2 else 1)
+        return bytes(int(size))
+
+    return write, asked
+
+
+@pytest.mark.parametrize("slope", [0.2, 0.5, 1.5])
+@pytest.mark.parametrize("target", [1_500, 5_000, 17_000, 25_000])
+def test_the_search_is_short_and_ends_below(slope: float, target: int) -> None:
+    write, asked = writer(1_000, slope)
+    data = hit_size(target, 8, 5, write)
+    assert 0.98 * target <= len(data) <= target
+    assert len(asked) <= 9
+
+
+def test_the_search_ends_where_sizes_jump() -> None:
+    write, asked = writer(1_000, 0.5, jump=0.7)
+    target = len(write(Choice(5, 1.2))) - 300  # within the jump
+    data = hit_size(target, 5, 5, write)
+    assert len(data) <= target
+    assert len(asked) <= 20
+
+
+def test_more_than_the_best_can_use() -> None:
+    write, _ = writer(100, 0.1)
+    data = hit_size(10**6, 8, 5, write)
+    assert len(data) == len(write(Choice(8, 1 / 8)))
