@@ -5,6 +5,7 @@
     data = vqc.compress(image)                            # PIL image, NumPy array or tensor → bytes of a .vqc file
     data = vqc.compress(waveform, sample_rate=44_100)
     vqc.decompress(data).array                            # uint8 [H, W, 3], or .samples float32 [T, C]
+    vqc.compress(image, rate=vqc.Rate(target_bytes=20_000))
     vqc.compress_file("photo.jpg", "photo.vqc")
     vqc.decompress_file("photo.vqc", "photo.png")
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vqc.codec.api import (
         Audio,
         Image,
+        Rate,
         Report,
         VerifyResult,
         compress,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Audio": "vqc.codec.api",
     "Image": "vqc.codec.api",
+    "Rate": "vqc.codec.api",
     "Report": "vqc.codec.api",
     "VQCError": "vqc.errors",
     "VerifyResult": "vqc.codec.api",
@@ -50,6 +53,7 @@ _MODULES = {
 __all__ = [
     "Audio",
     "Image",
+    "Rate",
     "Report",
     "VQCError",
     "VerifyResult",

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from tiny_priors import draw_model, draw_prior
 
 from vqc.cli.app import main
+from vqc.models.checkpoint import save_checkpoint
 
 
 class Result(NamedTuple):
@@ -74,3 +76,23 @@ def training_media(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Image.fromarray(colours.repeat(8, 0).repeat(8, 1)).save(f"pictures/{i}.png")
         soundfile.write(f"talks/{i}.wav", 0.3 * np.sin(np.arange(4000) * generator.uniform(0.02, 0.3)), 16_000)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def _models_with_priors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("priors")
+    for kind in ("photo", "speech"):
+        model = draw_model(kind)
+        model.attach_prior(draw_prior(model))
+        save_checkpoint(folder / f"tiny-{kind}.safetensors", model, name=f"tiny-{kind}", training={}, figures={})
+    return folder
+
+
+@pytest.fixture
+def models_with_priors(_models_with_priors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The models `tiny-photo` and `tiny-speech`, which have priors, are in the user's model folder, and no others."""
+    folder = tmp_path / "data" / "vqc" / "models"
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(_models_with_priors)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return folder

@@ -112,9 +112,9 @@ def test_the_dearer_a_bit_the_smaller_the_stream(kind: str) -> None:
 @pytest.mark.parametrize("entropy", ["auto", "static"])
 def test_a_picture_meets_its_size(entropy: str) -> None:
     shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:160, :192]
-    for wish in ({"target_bytes": 700}, {"target_bytes": 1_300, "effort": 2}, {"target_rate": 0.31}):
-        target = wish.get("target_bytes") or int(wish["target_rate"] * 160 * 192 / 8)
-        data = vqc.compress(shown, entropy=entropy, **wish)
+    for rate in (Rate(target_bytes=700), Rate(target_bytes=1_300, effort=2), Rate(target_bpp=0.31)):
+        target = rate.bytes_of_image(160 * 192)
+        data = vqc.compress(shown, entropy=entropy, rate=rate)
         assert 0.98 * target <= len(data) <= target
         assert vqc.decompress(data).array.shape == shown.shape
 
@@ -131,7 +131,7 @@ def test_sound_meets_its_rate() -> None:
     samples, rate = soundfile.read(SAMPLES / "speech.flac", dtype="float32")
     samples = samples[: 4 * rate]
     for kbps in (0.7, 2.0):
-        data = vqc.compress(samples, sample_rate=rate, target_rate=kbps)
+        data = vqc.compress(samples, sample_rate=rate, rate=Rate(target_kbps=kbps))
         assert 0.97 * kbps <= 8 * len(data) / 4_000 <= kbps  # a byte is half a percent of the smaller one
         assert vqc.decompress(data).samples.shape == (len(samples), 1)
 
@@ -164,13 +164,20 @@ def test_models_without_a_choice_say_so(image_model: ImageModel, audio_model: Au
         ({"effort": 10}, "effort 10"),
         ({"effort": 1.5}, "effort 1.5"),
         ({"target_bytes": 0}, "target size of 0"),
-        ({"target_rate": math.nan}, "target rate of nan"),
-        ({"target_rate": 1.0, "target_bytes": 5}, "exclude each other"),
+        ({"target_kbps": math.nan}, "target kbps of nan"),
+        ({"target_bpp": 1.0, "target_bytes": 5}, "exclude each other"),
     ],
 )
 def test_wishes_that_make_no_sense(wish: dict, said: str) -> None:
     with pytest.raises(OptionError, match=said):
         Rate(**wish)
+
+
+def test_targets_are_of_one_medium() -> None:
+    with pytest.raises(OptionError, match="kbps is for audio"):
+        PHOTO.compress(picture(16, 16), rate=Rate(target_kbps=3))
+    with pytest.raises(OptionError, match="bpp is for images"):
+        SPEECH.compress([voice(2_000)], 16_000, rate=Rate(target_bpp=3))
 
 
 def writer(base: float, slope: float, jump: float = 1.0) -> tuple[Callable[[Choice], bytes], list[Choice]]:

@@ -31,13 +31,14 @@ class CompressFile:
     model: str | None
     quality: float | None
     entropy: Entropy
-    rate: Mapping[str, Any]  # what `compress_file` takes: effort, target_bytes, target_rate
+    rate: Mapping[str, Any]  # what a `Rate` takes: it needs torch to be loaded
     device: Device
     stats: bool
     explain: bool
 
     def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import compress_file
+        from vqc.codec.rate import Rate
 
         return compress_file(
             source,
@@ -45,7 +46,7 @@ class CompressFile:
             model=self.model,
             quality=self.quality,
             entropy=self.entropy,
-            **self.rate,
+            rate=Rate(**self.rate),
             device=self.device,
             stats=self.stats,
             explain=self.explain,
@@ -141,16 +142,20 @@ UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2
 def rate_of(effort: int, size: str | None, bpp: float | None, kbps: float | None) -> dict[str, Any]:
     """What the options ask for; OptionError when they exclude each other or a size is none."""
     given = {"--target-size": size, "--target-bpp": bpp, "--target-kbps": kbps}
-    named = [name for name, value in given.items() if value is not None]
+    named = [f"{name} {value}" for name, value in given.items() if value is not None]
     if len(named) > 1:
         raise OptionError(f"{' and '.join(named)} exclude each other; give one")
+    if any(value is not None and value <= 0 for value in (bpp, kbps)):
+        raise OptionError(f"{named[0]}: give a number above 0")
     target_bytes = None
     if size is not None:
         found = SIZE.fullmatch(size.strip())
         if not found:
             raise OptionError(f"--target-size {size}: give a size such as 20kB, 1.5MB or 9000")
         target_bytes = int(float(found[1]) * UNITS[(found[2] or "").lower()])
-    return {"effort": effort, "target_bytes": target_bytes, "target_rate": bpp if bpp is not None else kbps}
+        if not target_bytes:
+            raise OptionError(f"--target-size {size}: give a size above 0")
+    return {"effort": effort, "target_bytes": target_bytes, "target_bpp": bpp, "target_kbps": kbps}
 
 
 def check_model(model: str | None, quality: float | None) -> None:

@@ -35,6 +35,7 @@ class Wish:
     files: int | None
     download: bool
     against: str
+    effort: int
     metrics: str | None
     entropy: Entropy
     report: Path | None
@@ -128,6 +129,7 @@ def make_request(subject: Subject, wish: Wish) -> Request:
         entropy=wish.entropy,
         metrics=metrics,
         against=against,
+        effort=wish.effort,
     )
     default = info.default_quality if info.default_quality in qualities else qualities[len(qualities) // 2]
     return Request(

@@ -26,6 +26,7 @@ from vqc.errors import ContainerError, OptionError
 __all__ = [
     "Audio",
     "Image",
+    "Rate",
     "Report",
     "VerifyResult",
     "compress",
@@ -45,9 +46,7 @@ def compress(
     model: Model = None,
     quality: float | None = None,
     entropy: str = "auto",
-    effort: int = 0,
-    target_bytes: int | None = None,
-    target_rate: float | None = None,
+    rate: Rate | None = None,
     device: str = "auto",
 ) -> bytes:
     """The bytes of a `.vqc` file of an image or, when a sample rate is given, of a waveform.
@@ -61,10 +60,7 @@ def compress(
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice.
             A number between two of them stands for a rate between theirs.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
-        effort: 0 takes the codes as the model gives them; 1 weighs the error of each against its bits; 2 to 9 repeat
-            that with the errors of the restored image in view. Files of any effort are restored alike.
-        target_bytes: the file is at most this large, and hardly smaller; `quality` is then left out of account.
-        target_rate: the same in bits per pixel of an image, or kilobits per second of audio.
+        rate: effort, or a size that the file is to have; `quality` is then left out of account.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; a loaded model stays where it is.
 
     Raises:
@@ -72,14 +68,15 @@ def compress(
         OptionError: an option has a value that cannot be used, or it is unclear what the media is.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
-    rate = Rate(effort=effort, target_bytes=target_bytes, target_rate=target_rate)
     if not is_audio(media, sample_rate):
         picture = to_picture(media)
-        return open_codec("image", model, device).compress(picture, quality=quality, entropy=entropy, rate=rate)
+        return open_codec("image", model, device).compress(
+            picture, quality=quality, entropy=entropy, rate=rate or Rate()
+        )
     assert sample_rate is not None, "is_audio has looked"
     waveform = to_waveform(media)
-    codec = open_codec("audio", model, device)
-    return codec.compress([waveform], sample_rate, quality=quality, entropy=entropy, rate=rate)
+    audio_codec = open_codec("audio", model, device)
+    return audio_codec.compress([waveform], sample_rate, quality=quality, entropy=entropy, rate=rate or Rate())
 
 
 def decompress(data: bytes, *, device: str = "auto", limit: int | None = None) -> Image | Audio:

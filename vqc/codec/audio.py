@@ -88,40 +88,29 @@ class AudioCodec:
             span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
             raise MediaError(f"the audio has {sample_rate:,} samples per second; {span} can be compressed")
         source = _Source(blocks, sample_rate, self.model.sample_rate, samples, progress)
-        masks, mid_side = list[bytes](), False
-
-        def chunks() -> Iterator[tuple[Window, list[bool]]]:
-            nonlocal mid_side
-            for window in cut(source.resampled(), hop=self.model.hop_length, halo=self.model.halo):
-                if window.span.start == 0:
-                    mid_side = _nearly_mono(window.waveforms)
-                if mid_side:
-                    _to_mid_side(window.waveforms)
-                active = _active_channels(window, self.model.hop_length)
-                masks.append(silence_bits(active))
-                yield window, active
+        chunks = _Chunks(source, self.model)
 
         def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
             shape = AudioShape(
-                samples=source.samples, sample_rate=sample_rate, channels=source.channels, mid_side=mid_side
+                samples=source.samples, sample_rate=sample_rate, channels=source.channels, mid_side=chunks.mid_side
             )
             kind = WIRE_IDS[self.model.kind]
             header = Header(codec=kind, entropy=used, quality=level, digest=self.digest, shape=shape)
-            body = join_streams([mask + stream for mask, stream in zip(masks, streams, strict=True)])
+            body = join_streams([mask + stream for mask, stream in zip(chunks.masks, streams, strict=True)])
             return write_container(Container(header=header, body=body))
 
         if chooses(self.model, wanted, rate, self.name):
             # For a size every chunk is looked at again and again; otherwise one at a time is held.
-            held = list(chunks()) if rate.is_target else chunks()
+            held = list(chunks) if rate.is_target else chunks
 
             def targets(level: int) -> Iterator[list[Targets]]:
                 return (self._chunk_targets(window, active, level) for window, active in held)
 
-            size = rate.bytes_of(1_000 * source.samples / sample_rate)
+            size = rate.bytes_of_audio(source.samples / sample_rate)
             data = Chooser(self.model, mode, rate.effort, targets, file_of).compress(wanted, size)
         else:
             level = int(wanted)
-            parts = [self._encode_chunk(window, active, level) for window, active in chunks()]
+            parts = [self._encode_chunk(window, active, level) for window, active in chunks]
             data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode))
         tell(progress, 1.0)
         return data
@@ -269,6 +258,24 @@ class _Source:
             raise MediaError(f"the audio has more than {MAX_SAMPLES:,} samples per channel; cut it into parts")
         if not np.isfinite(block).all():
             raise MediaError("the audio has samples that are no numbers (NaN or infinity); repair it first")
+
+
+class _Chunks:
+    """The chunks of a source, mid and side where that pays, and which of their channels are to be coded; once."""
+
+    def __init__(self, source: _Source, model: AudioModel) -> None:
+        self.source, self.model = source, model
+        self.masks, self.mid_side = list[bytes](), False
+
+    def __iter__(self) -> Iterator[tuple[Window, list[bool]]]:
+        for window in cut(self.source.resampled(), hop=self.model.hop_length, halo=self.model.halo):
+            if window.span.start == 0:
+                self.mid_side = _nearly_mono(window.waveforms)
+            if self.mid_side:
+                _to_mid_side(window.waveforms)
+            active = _active_channels(window, self.model.hop_length)
+            self.masks.append(silence_bits(active))
+            yield window, active
 
 
 def _active_channels(window: Window, hop: int) -> list[bool]:

@@ -35,9 +35,7 @@ def compress_file(
     model: Model = None,
     quality: float | None = None,
     entropy: str = "auto",
-    effort: int = 0,
-    target_bytes: int | None = None,
-    target_rate: float | None = None,
+    rate: Rate | None = None,
     device: str = "auto",
     stats: bool = False,
     explain: bool = False,
@@ -53,10 +51,7 @@ def compress_file(
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice.
             A number between two of them stands for a rate between theirs.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
-        effort: 0 takes the codes as the model gives them; 1 weighs the error of each against its bits; 2 to 9 repeat
-            that with the errors of the restored image in view. Files of any effort are restored alike.
-        target_bytes: the file is at most this large, and hardly smaller; `quality` is then left out of account.
-        target_rate: the same in bits per pixel of an image, or kilobits per second of audio.
+        rate: effort, or a size that the file is to have; `quality` is then left out of account.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
         explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside the target.
@@ -75,8 +70,7 @@ def compress_file(
     media = media_of_file(source)
     heat_map = _free_heat_map(target, overwrite) if explain and media == "image" else None
     compress = _compress_image if media == "image" else _compress_audio
-    wish = _Wish(quality, entropy, Rate(effort=effort, target_bytes=target_bytes, target_rate=target_rate))
-    done = compress(source, model, device, wish, progress)
+    done = compress(source, model, device, _Wish(quality, entropy, rate or Rate()), progress)
     seconds = time.perf_counter() - begin
     mse = done.measure() if stats else None
     header, length = read_header(done.data), len(done.data)

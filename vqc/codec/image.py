@@ -102,9 +102,10 @@ class ImageCodec:
                 yield [self._tile_targets(picture.pixels, tile, level)]
                 tell(progress, (index + 1) / len(tiling))
 
+        size = rate.bytes_of_image(height * width)
         if chooses(self.model, wanted, rate, self.name):
             chooser = Chooser(self.model, mode, rate.effort, targets, file_of)
-            return chooser.compress(wanted, rate.bytes_of(height * width))
+            return chooser.compress(wanted, size)
         level, parts = int(wanted), list[Codes]()
         for index, tile in enumerate(tiling):
             parts.append(self._encode_tile(picture.pixels, tile, level))

@@ -1,7 +1,9 @@
 """How many bits a file may take: what is asked for, and the search for a file that is just below a size.
 
-size asked for ─► quality whose file is nearest ─► weight of a bit ─► … ─► the largest file that is not above it
-                         └──────── trials, each a pass of the prior over the same latents ────────┘
+::
+
+    size asked for ─► quality whose file is nearest ─► weight of a bit ─► … ─► the largest file that is not above it
+                             └──────── trials, each a pass of the prior over the same latents ────────┘
 """
 
 from __future__ import annotations
@@ -29,30 +31,42 @@ class Rate:
     effort: 0 takes the codes that the model gives; 1 weighs every code's error against its bits under the prior; more
         repeats that, each time aiming at what makes up for the errors left.
     target_bytes: size of the whole file, not to be exceeded.
-    target_rate: the same in bits per pixel of an image, or kilobits per second of audio.
+    target_bpp: the same in bits per pixel, of an image.
+    target_kbps: the same in kilobits per second, of audio.
     """
 
     effort: int = 0
     target_bytes: int | None = None
-    target_rate: float | None = None
+    target_bpp: float | None = None
+    target_kbps: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.effort, int) or self.effort not in EFFORTS:
             raise OptionError(f"effort {self.effort}: it is a whole number from 0 to {EFFORTS.stop - 1}")
-        if self.target_bytes is not None and self.target_rate is not None:
-            raise OptionError("a target size and a target rate exclude each other")
-        for name, value in (("size", self.target_bytes), ("rate", self.target_rate)):
-            if value is not None and not 0 < value < math.inf:
+        targets = {"size": self.target_bytes, "bpp": self.target_bpp, "kbps": self.target_kbps}
+        given = {name: value for name, value in targets.items() if value is not None}
+        if len(given) > 1:
+            raise OptionError(f"targets of {' and '.join(given)} exclude each other; give one")
+        for name, value in given.items():
+            if not 0 < value < math.inf:
                 raise OptionError(f"a target {name} of {value} cannot be met; give a positive number")
 
     @property
     def is_target(self) -> bool:
         """Whether a size is asked for."""
-        return self.target_bytes is not None or self.target_rate is not None
+        return any(target is not None for target in (self.target_bytes, self.target_bpp, self.target_kbps))
 
-    def bytes_of(self, units: float) -> int | None:
-        """The size asked for, of a medium with so many pixels or milliseconds; None when there is none."""
-        return self.target_bytes if self.target_rate is None else int(self.target_rate * units / 8)
+    def bytes_of_image(self, pixels: int) -> int | None:
+        """The size asked for; None when there is none. OptionError when it was meant for audio."""
+        if self.target_kbps is not None:
+            raise OptionError("a target in kbps is for audio, but this is an image; give one in bpp, or a size")
+        return self.target_bytes if self.target_bpp is None else int(self.target_bpp * pixels / 8)
+
+    def bytes_of_audio(self, seconds: float) -> int | None:
+        """As `bytes_of_image`."""
+        if self.target_bpp is not None:
+            raise OptionError("a target in bpp is for images, but this is audio; give one in kbps, or a size")
+        return self.target_bytes if self.target_kbps is None else int(self.target_kbps * 1_000 * seconds / 8)
 
 
 class Choice(NamedTuple):

@@ -23,6 +23,7 @@ from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
 from vqc.codec.opening import open_codec
 from vqc.codec.pieces import read_pieces, streams_of
+from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes
 from vqc.data.images import Picture
 from vqc.data.test_sets import TestItem
@@ -47,6 +48,7 @@ class Plan:
     entropy: str
     metrics: tuple[str, ...]
     against: tuple[str, ...] = ()
+    effort: int = 0  # of the model's encoder
 
 
 @dataclass(kw_only=True, eq=False)
@@ -87,7 +89,7 @@ def measure(item: TestItem, plan: Plan, *, whole: bool = True, show: Sequence[in
         measured.original = signal
     for quality in plan.qualities:
         begin = time.perf_counter()
-        data = compress(codec, signal, quality, plan.entropy if whole else "static")
+        data = compress(codec, signal, quality, plan.entropy if whole else "static", plan.effort)
         restored, measured.codes[quality] = decompress(codec, data)
         measured.seconds[quality] = time.perf_counter() - begin
         bits = residual_bits(codec, signal, restored, quality)
@@ -124,12 +126,13 @@ def add_rivals(measured: Measured, item: Item, plan: Plan, show: Sequence[int]) 
         measured.versions[quality].append(version)
 
 
-def compress(codec: Codec, item: Item, quality: int, entropy: str) -> bytes:
+def compress(codec: Codec, item: Item, quality: int, entropy: str, effort: int = 0) -> bytes:
     """A complete file."""
+    rate = Rate(effort=effort)
     if isinstance(codec, ImageCodec):
-        return codec.compress(Picture(item.signal, None), quality=quality, entropy=entropy)
+        return codec.compress(Picture(item.signal, None), quality=quality, entropy=entropy, rate=rate)
     assert item.sample_rate is not None, "audio has a rate"
-    return codec.compress([item.signal[:, None]], item.sample_rate, quality=quality, entropy=entropy)
+    return codec.compress([item.signal[:, None]], item.sample_rate, quality=quality, entropy=entropy, rate=rate)
 
 
 def decompress(codec: Codec, data: bytes) -> tuple[NDArray[Any], CodeSums]:
