@@ -57,8 +57,7 @@ def compress(
             A waveform: a NumPy array [T] or [T, C] or a tensor [T] or [C, T], float in [-1, 1] or int16.
         sample_rate: samples per second of a waveform, 1,000 to 1,000,000; None for an image.
         model: name or path of a model, or what `load_model` gave; by default the one for the medium.
-        quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice.
-            A number between two of them stands for a rate between theirs.
+        quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
         rate: effort, or a size that the file is to have; `quality` is then left out of account.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; a loaded model stays where it is.

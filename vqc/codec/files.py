@@ -48,8 +48,7 @@ def compress_file(
         source: path, or the bytes of the file.
         target: path of the `.vqc` file; it appears whole or not at all.
         model: name or path of a model, or a loaded one; by default the one for the medium.
-        quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice.
-            A number between two of them stands for a rate between theirs.
+        quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
         rate: effort, or a size that the file is to have; `quality` is then left out of account.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
