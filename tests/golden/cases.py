@@ -20,6 +20,7 @@ from vqc.codec.audio import AudioCodec
 from vqc.codec.chunking import Chunking
 from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
+from vqc.codec.rate import Rate
 from vqc.codec.tiling import Tiling
 from vqc.data.images import Picture
 from vqc.models.base import AudioModel
@@ -90,7 +91,8 @@ def compress(codec: Codec, case: Case, source: Array, codes: Array, entropy: str
     windows = [torch.from_numpy(window.astype(np.int64)) for window in windows_of(codec, case, codes)]
     with patch.object(codec.model, "encode", side_effect=windows) as encode:
         if isinstance(codec, ImageCodec):
-            data = codec.compress(to_picture(source, case), quality=case.quality, entropy=entropy)
+            picture = to_picture(source, case)
+            data = codec.compress(picture, quality=case.quality, entropy=entropy, rate=Rate(effort=0))
         else:
             data = codec.compress([source], case.sample_rate, quality=case.quality, entropy=entropy)
     assert encode.call_count == len(windows), "one window for each tile or chunk"

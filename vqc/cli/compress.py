@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 SUFFIX = ".vqc"
 
+SizeOption = Annotated[
+    str | None, typer.Option("--target-size", metavar="SIZE", help="Files of at most 20kB, 1.5MB or 9000 bytes.")
+]
+BppOption = Annotated[
+    float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
+]
+KbpsOption = Annotated[
+    float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
+]
+
 
 @dataclass(frozen=True)
 class CompressFile:
@@ -71,18 +81,13 @@ def compress(
         float | None,
         typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best; also 5.5. [default: the model's]"),
     ] = None,
-    target_size: Annotated[
-        str | None, typer.Option("--target-size", metavar="SIZE", help="Files of at most 20kB, 1.5MB or 9000 bytes.")
-    ] = None,
-    target_bpp: Annotated[
-        float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
-    ] = None,
-    target_kbps: Annotated[
-        float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
-    ] = None,
+    target_size: SizeOption = None,
+    target_bpp: BppOption = None,
+    target_kbps: KbpsOption = None,
     effort: Annotated[
-        int, typer.Option("--effort", metavar="0..9", min=0, max=9, help="More time for better files.")
-    ] = 0,
+        int | None,
+        typer.Option("--effort", metavar="0..9", min=0, max=9, help="More time, better files. [default: the model's]"),
+    ] = None,
     entropy: Annotated[
         Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
     ] = "auto",
@@ -139,7 +144,7 @@ SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?", re.IGNORECASE)
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
 
 
-def rate_of(effort: int, size: str | None, bpp: float | None, kbps: float | None) -> dict[str, Any]:
+def rate_of(effort: int | None, size: str | None, bpp: float | None, kbps: float | None) -> dict[str, Any]:
     """What the options ask for; OptionError when they exclude each other or a size is none."""
     given = {"--target-size": size, "--target-bpp": bpp, "--target-kbps": kbps}
     named = [f"{name} {value}" for name, value in given.items() if value is not None]

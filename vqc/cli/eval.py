@@ -51,7 +51,7 @@ EntropyOption = Annotated[
     Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
 ]
 EffortOption = Annotated[
-    int, typer.Option("--effort", metavar="0..9", min=0, max=9, help="Of compressing, as in vqc compress.")
+    int | None, typer.Option("--effort", metavar="0..9", min=0, max=9, help="Of compressing, as in vqc compress.")
 ]
 MetricsOption = Annotated[
     str | None, typer.Option("--metrics", metavar="KEYS", help="Such as psnr,ms_ssim, or none. [default: all]")
@@ -78,7 +78,7 @@ def measure(
     files: FilesOption = None,
     download: DownloadOption = False,
     against: AgainstOption = "",
-    effort: EffortOption = 0,
+    effort: EffortOption = None,
     metrics: MetricsOption = None,
     entropy: EntropyOption = "auto",
     report: ReportOption = None,

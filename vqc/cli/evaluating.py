@@ -35,7 +35,7 @@ class Wish:
     files: int | None
     download: bool
     against: str
-    effort: int
+    effort: int | None
     metrics: str | None
     entropy: Entropy
     report: Path | None

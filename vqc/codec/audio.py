@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from vqc.codec.checks import Progress, check_header, check_mode, check_quality, tell
-from vqc.codec.choosing import Chooser, chooses
+from vqc.codec.choosing import Chooser, chooses, effort_of
 from vqc.codec.chunking import Chunking, CrossFade, Float32Array, Window, cut, model_samples
 from vqc.codec.chunks import ChunkReader, channel_batch, silence_bits
 from vqc.codec.container import (
@@ -33,7 +33,6 @@ from vqc.codec.container import (
     read_container,
     write_container,
 )
-from vqc.codec.prior_coding import ITEMS
 from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes, StreamCoder, write_streams
 from vqc.data.audio import resample
@@ -107,7 +106,7 @@ class AudioCodec:
                 return (self._chunk_targets(window, active, level) for window, active in held)
 
             size = rate.bytes_of_audio(source.samples / sample_rate)
-            data = Chooser(self.model, mode, rate.effort, targets, file_of).compress(wanted, size)
+            data = Chooser(self.model, mode, effort_of(self.model, rate), targets, file_of).compress(wanted, size)
         else:
             level = int(wanted)
             parts = [self._encode_chunk(window, active, level) for window, active in chunks]
@@ -188,7 +187,7 @@ class AudioCodec:
         if not any(active):
             return []
         waveforms = torch.from_numpy(window.waveforms[np.array(active)]).to(self._device).clamp_(-1, 1)
-        batches = torch.split(waveforms, ITEMS)  # as the prior takes them
+        batches = torch.split(waveforms, channel_batch(waveforms.shape[1]))
         return [self.model.targets(batch, quality, (window.span.inner,)) for batch in batches]
 
     @torch.inference_mode()

@@ -9,7 +9,7 @@ import torch
 
 from vqc.codec.container import Entropy
 from vqc.codec.rate import Choice, Rate, hit_size
-from vqc.codec.streams import EntropyOption, StreamCoder, write_streams
+from vqc.codec.streams import Codes, EntropyOption, StreamCoder, write_streams
 from vqc.errors import OptionError
 from vqc.models.base import CodecModel
 from vqc.models.targets import Targets
@@ -19,7 +19,7 @@ Streams = Iterable[list[Targets]]  # of each tile or chunk, for some of its item
 
 def chooses(model: CodecModel, quality: float, rate: Rate, name: str) -> bool:
     """Whether codes have to be chosen; OptionError when the model called `name` has no choice."""
-    asked = quality != int(quality) or rate.effort > 0 or rate.is_target
+    asked = quality != int(quality) or effort_of(model, rate) > 0 or rate.is_target
     if asked and not model.has_targets:
         raise OptionError(
             f"the model {name} has one code for everything: give it a whole quality, no effort and no target"
@@ -27,12 +27,17 @@ def chooses(model: CodecModel, quality: float, rate: Rate, name: str) -> bool:
     return asked
 
 
+def effort_of(model: CodecModel, rate: Rate) -> int:
+    """That which is asked for, or the model's own."""
+    return model.default_effort if rate.effort is None else rate.effort
+
+
 class Chooser:
     """One medium.
 
     Args:
         mode: how codes are written.
-        effort: see `Rate`; 0 counts as 1.
+        effort: see `Rate`.
         targets: those of a quality, a list for each stream.
         file_of: the file of a quality, a mode and streams.
     """
@@ -45,7 +50,7 @@ class Chooser:
         targets: Callable[[int], Streams],
         file_of: Callable[[int, Entropy, list[bytes]], bytes],
     ) -> None:
-        self.model, self.mode, self.refinements = model, mode, max(effort, 1) - 1
+        self.model, self.mode, self.refinements = model, mode, effort
         self.targets, self.file_of = targets, file_of
         self.kept: tuple[int, list[list[Targets]]] = (0, [])  # of the last quality
 
@@ -70,22 +75,18 @@ class Chooser:
         coder = StreamCoder(self.model, choice.quality)
         for target in targets:
             for _ in range(self.refinements if target.refines else 0):
-                codes, _ = coder.choose([target], self.entropy(coder), self.weight(choice))
+                codes = coder.choose(target, choice.weight)
                 target.refine(torch.from_numpy(codes.astype(np.int64)).to(target.window))
         return targets
 
     def write(self, choice: Choice, streams: Streams) -> bytes:
         """The file of a choice."""
         coder = StreamCoder(self.model, choice.quality)
-        entropy = self.entropy(coder)
-        chosen = [coder.choose(targets, entropy, self.weight(choice)) for targets in streams]
-        parts, written = [codes for codes, _ in chosen], [stream for _, stream in chosen]
-        return self.file_of(choice.quality, *write_streams(coder, parts, self.mode, {entropy: written}))
+        parts = [self.codes(coder, targets, choice) for targets in streams]
+        return self.file_of(choice.quality, *write_streams(coder, parts, self.mode))
 
-    def weight(self, choice: Choice) -> float:
-        """Of a bit."""
-        return choice.weight * self.model.bit_weight
-
-    def entropy(self, coder: StreamCoder) -> Entropy:
-        """The mode whose bits count."""
-        return coder.modes[0] if self.mode == "auto" or self.mode == "none" else self.mode
+    def codes(self, coder: StreamCoder, targets: list[Targets], choice: Choice) -> Codes:
+        """Of one stream, [A, G, ...]."""
+        if not targets:
+            return np.zeros((0, len(coder.sizes)), np.uint16)
+        return np.concatenate([coder.choose(target, choice.weight) for target in targets])

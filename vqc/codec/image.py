@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vqc.codec.alpha import decode_alpha, encode_alpha
 from vqc.codec.checks import Progress, check_header, check_mode, check_quality, tell
-from vqc.codec.choosing import Chooser, chooses
+from vqc.codec.choosing import Chooser, chooses, effort_of
 from vqc.codec.container import (
     DIGEST_BYTES,
     MAX_PIXELS,
@@ -104,7 +104,7 @@ class ImageCodec:
 
         size = rate.bytes_of_image(height * width)
         if chooses(self.model, wanted, rate, self.name):
-            chooser = Chooser(self.model, mode, rate.effort, targets, file_of)
+            chooser = Chooser(self.model, mode, effort_of(self.model, rate), targets, file_of)
             return chooser.compress(wanted, size)
         level, parts = int(wanted), list[Codes]()
         for index, tile in enumerate(tiling):

@@ -11,10 +11,8 @@ find a build of torch that gets sums of integers wrong, and turns what would be 
 
 from __future__ import annotations
 
-import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -24,10 +22,9 @@ from torch import Tensor
 from vqc.entropy.adaptive import Frequencies, SymbolDecoder, SymbolEncoder, symbol_bits
 from vqc.errors import ContainerError
 from vqc.models.prior import CodePrior
-from vqc.models.targets import Targets
 
 CHECK_BYTES = 2
-ITEMS = 32  # channels or tiles coded together: bounds memory
+_ITEMS = 32  # channels or tiles coded together: bounds memory
 _ROWS = 512  # tables made at a time: 1 MiB of 256 codes, to stay in the cache
 
 Codes = NDArray[np.uint16]
@@ -40,15 +37,15 @@ Step = Callable[[Tensor, Frequencies], NDArray[np.int32]]  # where codes are, th
 def encode_with_prior(prior: CodePrior, codes: Codes, quality: int, costs: Costs | None = None) -> bytes:
     """The stream of codes [B, G, ...]; `costs`, of the same shape, is filled with the bits that each code takes."""
     encoder = SymbolEncoder()
-    for first in range(0, len(codes), ITEMS):
-        items = np.ascontiguousarray(codes[first : first + ITEMS])
+    for first in range(0, len(codes), _ITEMS):
+        items = np.ascontiguousarray(codes[first : first + _ITEMS])
 
         def step(index: Tensor, tables: Frequencies, source: Codes = items) -> NDArray[np.int32]:
             symbols: NDArray[np.int32] = source.reshape(-1)[index.cpu().numpy()].astype(np.int32)
             encoder.encode(symbols, tables)
             return symbols
 
-        _run(prior, items.shape, quality, step, None if costs is None else costs[first : first + ITEMS])
+        _run(prior, items.shape, quality, step, None if costs is None else costs[first : first + _ITEMS])
     return _check(codes) + encoder.finish()
 
 
@@ -62,9 +59,9 @@ def decode_with_prior(
     """
     decoder, parts = SymbolDecoder(data[CHECK_BYTES:]), list[Codes]()
     try:
-        for first in range(0, shape[0], ITEMS):
-            items = min(ITEMS, shape[0] - first), *shape[1:]
-            some = None if costs is None else costs[first : first + ITEMS]
+        for first in range(0, shape[0], _ITEMS):
+            items = min(_ITEMS, shape[0] - first), *shape[1:]
+            some = None if costs is None else costs[first : first + _ITEMS]
             parts.append(_run(prior, items, quality, lambda _, tables: decoder.decode(tables), some))
         decoder.finish()
     except ContainerError as error:
@@ -73,51 +70,6 @@ def decode_with_prior(
     if _check(codes) != data[:CHECK_BYTES]:
         raise _mismatch()
     return codes
-
-
-@torch.inference_mode()
-def choose_with_prior(prior: CodePrior, targets: Sequence[Targets], quality: int, weight: float) -> tuple[Codes, bytes]:
-    """Codes [B, G, ...] of least error + weight · bits, each given those before it, and their stream.
-
-    Args:
-        targets: of all items, some of them at a time.
-    """
-    encoder, chosen = SymbolEncoder(), list[Codes]()
-    for target in targets:
-        codes = target.codes
-        flat, places = codes.view(-1), Places(codes.shape)
-        for part in prior.parts(codes, quality):
-            tables = prior.tables(part.logits).cpu().numpy()
-            bits = -np.log2(tables, dtype=np.float32)
-            symbols = flat[part.places].cpu().numpy().astype(np.int32)
-            for group, own in places.by_group(part.places):
-                errors = target.errors(codes, group, places.at(part.places[own]))
-                if errors is not None:
-                    costs = errors.cpu().numpy() + weight * bits[own.cpu().numpy(), : errors.shape[1]]
-                    symbols[own.cpu().numpy()] = costs.argmin(1)
-            flat[part.places] = torch.from_numpy(symbols).to(flat)
-            for first in range(0, len(symbols), _ROWS):
-                encoder.encode(symbols[first : first + _ROWS], tables[first : first + _ROWS])
-        chosen.append(codes.cpu().numpy().astype(np.uint16))
-    codes_of_all = np.concatenate(chosen)
-    return codes_of_all, _check(codes_of_all) + encoder.finish()
-
-
-class Places(NamedTuple):
-    """Where places in flattened codes [B, G, ...] are."""
-
-    shape: torch.Size
-
-    def at(self, places: Tensor) -> tuple[Tensor, ...]:
-        """Item, and place on each axis after the groups."""
-        item, _, *axes = torch.unravel_index(places, self.shape)
-        return item, *axes
-
-    def by_group(self, places: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Each group that some places are in, and which of them are."""
-        groups = places // math.prod(self.shape[2:]) % self.shape[1]
-        for group in sorted(set(groups.tolist())):
-            yield group, (groups == group).nonzero()[:, 0]
 
 
 def _mismatch() -> ContainerError:

@@ -3,7 +3,7 @@
 ::
 
     size asked for ─► quality whose file is nearest ─► weight of a bit ─► … ─► the largest file that is not above it
-                             └──────── trials, each a pass of the prior over the same latents ────────┘
+                             └──────── trials, each a pass of the prior over chosen codes ───────┘
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ EFFORTS = range(10)
 class Rate:
     """What a caller asks for besides a quality.
 
-    effort: 0 takes the codes that the model gives; 1 weighs every code's error against its bits under the prior; more
-        repeats that, each time aiming at what makes up for the errors left.
+    effort: how often the codes are chosen again, each time aiming at what makes up for the errors left in the decoded
+        signal; nothing for models that have no way to. The model's own if None.
     target_bytes: size of the whole file, not to be exceeded.
     target_bpp: the same in bits per pixel, of an image.
     target_kbps: the same in kilobits per second, of audio.
     """
 
-    effort: int = 0
+    effort: int | None = None
     target_bytes: int | None = None
     target_bpp: float | None = None
     target_kbps: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.effort, int) or self.effort not in EFFORTS:
+        if self.effort is not None and (not isinstance(self.effort, int) or self.effort not in EFFORTS):
             raise OptionError(f"effort {self.effort}: it is a whole number from 0 to {EFFORTS.stop - 1}")
         targets = {"size": self.target_bytes, "bpp": self.target_bpp, "kbps": self.target_kbps}
         given = {name: value for name, value in targets.items() if value is not None}

@@ -10,9 +10,8 @@ An image tile is one item; an audio chunk has an item for each channel that is c
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -20,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from vqc.codec.container import Entropy
-from vqc.codec.prior_coding import Costs, Places, choose_with_prior, decode_with_prior, encode_with_prior
+from vqc.codec.prior_coding import Costs, decode_with_prior, encode_with_prior
 from vqc.entropy.bitpack import code_width, pack, packed_length, unpack
 from vqc.entropy.static import decode_symbols, encode_symbols
 from vqc.entropy.tables import PRECISION
@@ -31,9 +30,6 @@ from vqc.models.targets import Targets
 
 Codes = NDArray[np.uint16]  # as they wait for their entropy mode; tables sum to 2^16, so codes fit
 EntropyOption = Literal["auto", "prior", "static", "none"]
-
-
-NONE: Mapping[Entropy, list[bytes]] = MappingProxyType({})
 
 
 class StreamCoder:
@@ -60,26 +56,15 @@ class StreamCoder:
         symbols = [self.model.to_symbols(item) for item in codes.astype(np.int64)]
         return encode_symbols(np.stack(symbols).reshape(items * len(self.sizes), -1), self._tables(items))
 
-    def choose(self, targets: Sequence[Targets], entropy: Entropy, weight: float) -> tuple[Codes, bytes]:
-        """Codes [A, G, ...] of least error + weight · bits, and their stream; nothing at all for no targets."""
-        if not targets:
-            return np.zeros((0, len(self.sizes)), np.uint16), b""
-        if entropy == "prior":
-            return choose_with_prior(self.prior, targets, self.quality, weight)
-        codes = np.concatenate([self._chosen(target, weight) for target in targets])
-        return codes, self.write(codes, entropy)
-
-    def _chosen(self, target: Targets, weight: float) -> Codes:
-        """By the order-0 tables."""
-        codes = target.codes
+    def choose(self, targets: Targets, weight: float) -> Codes:
+        """Codes [B, G, ...] of least error + weight · bits by the order-0 tables."""
+        codes = targets.codes
         bits = PRECISION - np.log2(np.maximum(self.frequencies, 1), dtype=np.float32)
-        every = torch.arange(codes.numel(), device=codes.device)
-        places = Places(codes.shape)
-        for group, own in places.by_group(every):
-            errors = target.errors(codes, group, places.at(every[own]))
+        for group in range(codes.shape[1]):
+            errors = targets.errors(codes, group)
             if errors is not None:
-                costs = errors.cpu().numpy() + weight * bits[group, : errors.shape[1]]
-                codes.view(-1)[own] = torch.from_numpy(costs.argmin(1)).to(codes)
+                costs = errors + weight * torch.from_numpy(bits[group, : errors.shape[-1]]).to(errors)
+                codes[:, group] = costs.argmin(-1)
         return codes.cpu().numpy().astype(np.uint16)
 
     def read(
@@ -136,18 +121,11 @@ class StreamCoder:
             raise ContainerError("the .vqc file has codes outside the model's codebooks; it is damaged, get it again")
 
 
-def write_streams(
-    coder: StreamCoder, parts: Sequence[Codes], entropy: EntropyOption, known: Mapping[Entropy, list[bytes]] = NONE
-) -> tuple[Entropy, list[bytes]]:
-    """The streams of all tiles or chunks and the mode they are in: "auto" takes the one with fewest bytes in total.
-
-    Args:
-        known: what has been written already.
-    """
+def write_streams(coder: StreamCoder, parts: Sequence[Codes], entropy: EntropyOption) -> tuple[Entropy, list[bytes]]:
+    """The streams of all tiles or chunks and the mode they are in: "auto" takes the one with fewest bytes in total."""
     if entropy != "auto":
-        return entropy, known.get(entropy) or [coder.write(codes, entropy) for codes in parts]
-    modes = [mode for mode in coder.modes if mode != "none"]
-    written = {mode: known.get(mode) or [coder.write(codes, mode) for codes in parts] for mode in modes}
+        return entropy, [coder.write(codes, entropy) for codes in parts]
+    written = {mode: [coder.write(codes, mode) for codes in parts] for mode in coder.modes if mode != "none"}
     smallest = min(written, key=lambda mode: sum(map(len, written[mode])))
     if sum(map(len, written[smallest])) <= sum(map(coder.packed_length, parts)):
         return smallest, written[smallest]

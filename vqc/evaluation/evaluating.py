@@ -149,7 +149,7 @@ def _curves(results: Sequence[Measured], plan: Plan, name: str, data: TestSet) -
     written = [score for result in results for score in result.scores if score.bytes]
     ours = [score for score in written if score.codec == "vqc"]
     files = len({score.item for score in ours})
-    source = f"vqc, entropy {plan.entropy}" + (f", effort {plan.effort}" if plan.effort else "")
+    source = f"vqc, entropy {plan.entropy}" + (f", effort {plan.effort}" if plan.effort is not None else "")
     own = curve_of("vqc", f"vqc {name}", "vqc", source, ours, files)
     curves = (
         own,

@@ -48,7 +48,7 @@ class Plan:
     entropy: str
     metrics: tuple[str, ...]
     against: tuple[str, ...] = ()
-    effort: int = 0  # of the model's encoder
+    effort: int | None = None  # of the encoder; the model's own if None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -126,7 +126,7 @@ def add_rivals(measured: Measured, item: Item, plan: Plan, show: Sequence[int]) 
         measured.versions[quality].append(version)
 
 
-def compress(codec: Codec, item: Item, quality: int, entropy: str, effort: int = 0) -> bytes:
+def compress(codec: Codec, item: Item, quality: int, entropy: str, effort: int | None = None) -> bytes:
     """A complete file."""
     rate = Rate(effort=effort)
     if isinstance(codec, ImageCodec):

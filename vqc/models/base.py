@@ -38,7 +38,7 @@ class CodecModel(nn.Module, ABC):
     kind: ClassVar[str]
     media: ClassVar[Literal["image", "audio"]]
     has_targets: ClassVar[bool] = False  # whether an encoder can weigh errors of codes against their bits
-    bit_weight: ClassVar[float] = 1.0  # then: of a bit, for files about as large as without a choice
+    default_effort: ClassVar[int] = 0  # of an encoder that is not told: see `vqc.codec.rate`
     float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
 
     config: Any

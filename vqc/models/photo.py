@@ -64,7 +64,7 @@ class PhotoModel(ImageModel):
 
     kind: ClassVar[str] = "photo"
     has_targets: ClassVar[bool] = True
-    bit_weight: ClassVar[float] = 1.2
+    default_effort: ClassVar[int] = 1
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
 
     config: PhotoConfig
@@ -222,13 +222,12 @@ class _PhotoTargets(Targets):
         groups = len(model.codebook_sizes(quality)) - MEANS
         super().__init__(torch.cat([means, _maps(model.quantizer.encode(rows, quality - 1, groups), means)], 1), inner)
 
-    def errors(self, codes: Tensor, group: int, at: tuple[Tensor, ...]) -> Tensor | None:
+    def errors(self, codes: Tensor, group: int) -> Tensor | None:
         if group < MEANS:
             return None
-        item, row, column = self._places(at)
-        quantizer = self.model.quantizer
-        latents = self.rest[item, quantizer.columns(group - MEANS), row, column]
-        return entry_errors(quantizer, latents, group - MEANS, self.quality - 1)
+        quantizer, group = self.model.quantizer, group - MEANS
+        latents = self.rest[:, quantizer.columns(group), *self.inner]
+        return entry_errors(quantizer, latents.permute(0, 2, 3, 1), group, self.quality - 1)
 
     def refine(self, codes: Tensor) -> None:
         """A step of proximal gradient descent on the error of the decoded image.

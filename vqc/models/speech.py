@@ -270,24 +270,24 @@ class _SpeechTargets(Targets):
     def __init__(self, model: SpeechModel, waveform: Tensor, quality: int, inner: tuple[slice, ...]) -> None:
         self.model, self.waveform, self.quality = model, waveform, quality
         self.envelope = model.envelope_latents(waveform, quality)
-        self.shape: Tensor | None = None  # of the waveform, once an envelope has been chosen
+        self.shape = waveform.new_empty(0)  # of the waveform, once an envelope has been chosen
         super().__init__(model.codes_of(waveform, self.envelope, quality), inner)
 
-    def errors(self, codes: Tensor, group: int, at: tuple[Tensor, ...]) -> Tensor | None:
-        item, frame = self._places(at)
-        model, group = self.model, group - PITCHES
+    def errors(self, codes: Tensor, group: int) -> Tensor | None:
+        model, level, group = self.model, self.quality - 1, group - PITCHES
+        frames, envelope_groups = self.inner[0], len(model.envelope_vq.sizes)
         if group < 0:
             return None
-        if group < len(model.envelope_vq.sizes):
-            self.shape = None  # another choice begins
-            latents = self.envelope[item, frame, model.envelope_vq.columns(group)]
-            return entry_errors(model.envelope_vq, latents, group, self.quality - 1)
-        part, group = divmod(group - len(model.envelope_vq.sizes), len(model.waveform_vq.sizes))
-        if self.shape is None:
-            chosen = self.whole(codes).transpose(1, 2)[..., PITCHES : PITCHES + len(model.envelope_vq.sizes)]
+        if group < envelope_groups:
+            return entry_errors(
+                model.envelope_vq, self.envelope[:, frames, model.envelope_vq.columns(group)], group, level
+            )
+        part, group = divmod(group - envelope_groups, len(model.waveform_vq.sizes))
+        if part == group == 0:  # the envelope has been chosen
+            chosen = self.whole(codes).transpose(1, 2)[..., PITCHES : PITCHES + envelope_groups]
             self.shape = model.mdct_latents(self.waveform, model.decoded_envelope(chosen, self.quality), self.quality)
-        latents = self.shape[item, frame * PITCHES + part, model.waveform_vq.columns(group)]
-        return entry_errors(model.waveform_vq, latents, group, self.quality - 1)
+        latents = self.shape[:, part::PITCHES][:, frames, model.waveform_vq.columns(group)]
+        return entry_errors(model.waveform_vq, latents, group, level)
 
 
 class _Gains(NamedTuple):

@@ -1,11 +1,13 @@
 """What an encoder would have its codes stand for, so that it can weigh errors against bits as it goes.
 
-    signal ─ model.targets ─► Targets ─ errors of every entry at some places ─┐
-                                                                              ├─► codes of least error + weight · bits
-    prior (or static tables) ─────────────────────── bits of every entry ─────┘
+    signal ─ model.targets ─► Targets ─ errors of every entry ─┐
+                                                               ├─► codes of least error + weight · bits
+    order-0 tables ─────────────────────── bits of every entry ─┘
 
-Only the encoder's choice changes: whatever it takes, any decoder reads. Errors are in units in which one bit is worth
-one at weight 1, as in entropy-constrained vector quantization (Chou, Lookabaugh and Gray 1989).
+The bits are those of the tables and not of the prior: choosing by the prior's gains 1.5 % by PSNR and loses 10 % by
+MS-SSIM, because it drops the faint details that the prior does not expect. Only the encoder's choice changes: whatever
+it takes, any decoder reads. Errors are in units in which one bit is worth one at weight 1, as in entropy-constrained
+vector quantization (Chou, Lookabaugh and Gray 1989).
 """
 
 from __future__ import annotations
@@ -40,26 +42,20 @@ class Targets(ABC):
         return window
 
     @abstractmethod
-    def errors(self, codes: Tensor, group: int, at: tuple[Tensor, ...]) -> Tensor | None:
-        """The error [N, K] of each entry, up to a constant of the place; None when codes are to stay as they are.
+    def errors(self, codes: Tensor, group: int) -> Tensor | None:
+        """The error [B, ..., K] of each entry of a group, up to a constant of the place; None when codes are to stay.
 
         Args:
-            codes: int64 [B, G, ...] of the inner part; those of all parts that come before in the prior's order hold.
-            group: all places are in this group.
-            at: int64 [N] for the item and for each axis of the inner part.
+            codes: int64 [B, G, ...] of the inner part; those of the groups before this one have been chosen.
         """
 
     def refine(self, codes: Tensor) -> None:
         """Aim at what makes up for the errors that these codes leave in the signal; for those that `refines` says."""
         raise NotImplementedError("these targets stay as they are")
 
-    def _places(self, at: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Places in the window."""
-        item, *axes = at
-        return item, *(axis + part.start for axis, part in zip(axes, self.inner, strict=True))
-
 
 def entry_errors(quantizer: GroupedECVQ, latents: Tensor, group: int, level: int) -> Tensor:
-    """‖z − e_k‖² − ‖z‖² [N, K] of latents [N, D] of one group, under dictionary `level` (0-based)."""
-    entries = quantizer.entries(group, level)
-    return torch.addmm(entries.square().sum(1)[None].expand(len(latents), -1), latents, entries.T, alpha=-2)
+    """‖z − e_k‖² − ‖z‖² [..., K] of latents [..., D] of one group, under dictionary `level` (0-based)."""
+    entries, rows = quantizer.entries(group, level), latents.flatten(0, -2)
+    errors = torch.addmm(entries.square().sum(1)[None].expand(len(rows), -1), rows, entries.T, alpha=-2)
+    return errors.view(*latents.shape[:-1], -1)
