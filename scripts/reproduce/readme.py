@@ -23,6 +23,7 @@ import numpy as np
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 RATES = (0.06, 0.10, 0.15, 0.22, 0.34, 0.50)  # bpp at which codecs are compared
+SPEECH_SCORES = (("PESQ-WB", "pesq_wb", 2), ("STOI", "stoi", 3), ("ESTOI", "estoi", 3))
 ABSENT = "–"
 SHOWN = re.compile(  # of what scripts/bench measures
     r"photo 768 x 512, (prior, quality [158]|static, quality 5), .*|speech 60 s, (prior|static), quality 5, .*"
@@ -113,6 +114,18 @@ def saved(static: Document, prior: Document) -> list[float]:
     return [100 * (1 - with_prior["rate"] / without["rate"]) for without, with_prior in pairs]
 
 
+def quality_table(document: Document, static: Document, places: int, metrics: Iterable[tuple[str, str, int]]) -> str:
+    """Rates, scores and what the prior saves, a column for each quality; metrics are (name, key, decimals)."""
+    points, unit = own(document), document["rate_unit"]
+    rows = [
+        [unit, *(fixed(point["rate"], places) for point in points)],
+        *([name, *(fixed(value, decimals) for value in scores(points, key))] for name, key, decimals in metrics),
+        [f"{unit} with `--entropy static`", *(fixed(point["rate"], places) for point in own(static))],
+        ["the prior saves", *(f"{value:.0f} %" for value in saved(static, document))],
+    ]
+    return table(["quality", *(point["setting"][1:] for point in points)], rows)
+
+
 # --- blocks -----------------------------------------------------------------------------------------------------------
 
 
@@ -128,16 +141,9 @@ def savings(results: Results) -> str:
 
 def photo(results: Results) -> str:
     """Kodak."""
-    document, static = results["photo"], results["photo-static"]
+    document = results["photo"]
     points = own(document)
-    rows = [
-        ["bpp", *(fixed(point["rate"], 3) for point in points)],
-        ["PSNR, dB", *(fixed(value, 2) for value in scores(points, "psnr"))],
-        ["MS-SSIM", *(fixed(value, 3) for value in scores(points, "ms_ssim"))],
-        ["bpp with `--entropy static`", *(fixed(point["rate"], 3) for point in own(static))],
-        ["the prior saves", *(f"{value:.0f} %" for value in saved(static, document))],
-    ]
-    quality = table(["quality", *(point["setting"][1:] for point in points)], rows)
+    quality = quality_table(document, results["photo-static"], 3, (("PSNR, dB", "psnr", 2), ("MS-SSIM", "ms_ssim", 3)))
     rivals = [c for c in document["curves"][1:] if c["origin"] == "measured" and c["points"]]
     gains = [[c["label"], *(signed(gain(points, c["points"], rate), 1) for rate in RATES)] for c in rivals]
     bits = [
@@ -168,17 +174,8 @@ def gain(points: Sequence[Document], others: Sequence[Document], rate: float) ->
 
 def speech(results: Results) -> str:
     """LibriSpeech test-other."""
-    document, static = results["speech"], results["speech-static"]
-    points = own(document)
-    rows = [
-        ["kbps", *(fixed(point["rate"], 2) for point in points)],
-        ["PESQ-WB", *(fixed(value, 2) for value in scores(points, "pesq_wb"))],
-        ["STOI", *(fixed(value, 3) for value in scores(points, "stoi"))],
-        ["ESTOI", *(fixed(value, 3) for value in scores(points, "estoi"))],
-        ["kbps with `--entropy static`", *(fixed(point["rate"], 2) for point in own(static))],
-        ["the prior saves", *(f"{value:.0f} %" for value in saved(static, document))],
-    ]
-    quality = table(["quality", *(point["setting"][1:] for point in points)], rows)
+    document = results["speech"]
+    quality = quality_table(document, results["speech-static"], 2, SPEECH_SCORES)
     others = [
         (c["label"] + (" (published)" if c["origin"] == "published" else ""), point)
         for c in document["curves"][1:]
@@ -189,7 +186,7 @@ def speech(results: Results) -> str:
         ["kbps", *(fixed(point["rate"], 2) for _, point in others)],
         *(
             [label, *(fixed(point["scores"].get(metric, {}).get("mean"), places) for _, point in others)]
-            for label, metric, places in (("PESQ-WB", "pesq_wb", 2), ("STOI", "stoi", 3), ("ESTOI", "estoi", 3))
+            for label, metric, places in SPEECH_SCORES
         ),
     ]
     sources = "; ".join(f"{c['label']}: {c['source']}" for c in document["curves"][1:] if c["origin"] == "measured")

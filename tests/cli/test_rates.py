@@ -22,7 +22,7 @@ PHOTO, SPEECH = ("-m", "tiny-photo"), ("-m", "tiny-speech")
     [("20kB", 20_000), ("1.5MB", 1_500_000), ("9000", 9000), ("4 KiB", 4096), ("2k", 2000), ("1 GB", 10**9), ("7B", 7)],
 )
 def test_sizes_are_written_in_many_ways(text: str, size: int) -> None:
-    assert rate_of(0, text, None, None)["target_bytes"] == size
+    assert rate_of(0, text, None, None).target_bytes == size
 
 
 @pytest.mark.parametrize("text", ["", "kB", "-5", "1e3", "20 kb/s", "0", "0.2"])

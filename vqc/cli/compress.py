@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +19,7 @@ from vqc.errors import MediaError, OptionError
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
     from vqc.codec.api import Report
+    from vqc.codec.rate import Rate
 
 SUFFIX = ".vqc"
 
@@ -41,14 +41,13 @@ class CompressFile:
     model: str | None
     quality: float | None
     entropy: Entropy
-    rate: Mapping[str, Any]  # what a `Rate` takes: it needs torch to be loaded
+    rate: Rate
     device: Device
     stats: bool
     explain: bool
 
     def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import compress_file
-        from vqc.codec.rate import Rate
 
         return compress_file(
             source,
@@ -56,7 +55,7 @@ class CompressFile:
             model=self.model,
             quality=self.quality,
             entropy=self.entropy,
-            rate=Rate(**self.rate),
+            rate=self.rate,
             device=self.device,
             stats=self.stats,
             explain=self.explain,
@@ -144,8 +143,10 @@ SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?", re.IGNORECASE)
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
 
 
-def rate_of(effort: int | None, size: str | None, bpp: float | None, kbps: float | None) -> dict[str, Any]:
+def rate_of(effort: int | None, size: str | None, bpp: float | None, kbps: float | None) -> Rate:
     """What the options ask for; OptionError when they exclude each other or a size is none."""
+    from vqc.codec.rate import Rate
+
     given = {"--target-size": size, "--target-bpp": bpp, "--target-kbps": kbps}
     named = [f"{name} {value}" for name, value in given.items() if value is not None]
     if len(named) > 1:
@@ -160,7 +161,7 @@ def rate_of(effort: int | None, size: str | None, bpp: float | None, kbps: float
         target_bytes = int(float(found[1]) * UNITS[(found[2] or "").lower()])
         if not target_bytes:
             raise OptionError(f"--target-size {size}: give a size above 0")
-    return {"effort": effort, "target_bytes": target_bytes, "target_bpp": bpp, "target_kbps": kbps}
+    return Rate(effort=effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps)
 
 
 def check_model(model: str | None, quality: float | None) -> None:
