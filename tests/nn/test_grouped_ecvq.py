@@ -36,7 +36,7 @@ def test_decode_gives_the_entries_and_encode_finds_them_again_at_equal_bits() ->
     vq = quantizer()
     for i, (_, _, size) in enumerate(GROUPS):
         getattr(vq, f"probability_{i}").fill_(1 / size)
-    codes = torch.stack([torch.randint(size, (20,)) for size in vq.sizes], 1)
+    codes = torch.stack([torch.randint(size, (20,)) for size in vq.sizes(0)], 1)
     assert torch.equal(vq.encode(vq.decode(codes, 0), 0), codes)
 
 

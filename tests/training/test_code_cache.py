@@ -53,7 +53,7 @@ class Recordings:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "vqc" / "codes-2"
+    return tmp_path / "vqc" / "codes-3"
 
 
 @pytest.fixture

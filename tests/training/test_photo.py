@@ -12,7 +12,7 @@ from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.photo import MEANS, PhotoConfig, PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
-from vqc.training.photo_export import refit, sample_images, without_idle_groups
+from vqc.training.photo_export import refit, sample_images, without_idle_entries
 
 CONFIG = PhotoConfig(
     lambdas=(4000.0, 400.0),
@@ -117,7 +117,7 @@ def test_idle_code_maps_are_dropped_without_a_change(data: ImagePack, started: P
     for level_hits in hits:  # make the last four maps idle, their only code being 7
         level_hits[1][-4:] = 0
         level_hits[1][-4:, 7] = 1000
-    trimmed = without_idle_groups(model, hits)
+    trimmed = without_idle_entries(model, hits)
     sizes = trimmed.codebook_sizes(2)
     assert len(sizes) == MEANS + 9 + 6
     codes = model.encode(images[0], 2)

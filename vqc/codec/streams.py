@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vqc.codec.container import Entropy
 from vqc.codec.prior_coding import Costs, decode_with_prior, encode_with_prior
@@ -26,7 +26,7 @@ from vqc.entropy.tables import PRECISION
 from vqc.errors import ContainerError
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
-from vqc.models.targets import Targets
+from vqc.models.targets import Targets, table_bits
 
 Codes = NDArray[np.uint16]  # as they wait for their entropy mode; tables sum to 2^16, so codes fit
 EntropyOption = Literal["auto", "prior", "static", "none"]
@@ -44,6 +44,10 @@ class StreamCoder:
         """The order-0 tables [G, K]."""
         return self.model.static_frequencies(self.quality)
 
+    @cached_property
+    def _bits(self) -> Tensor:
+        return table_bits(self.model, self.quality)
+
     def write(self, codes: Codes, entropy: Entropy) -> bytes:
         """The stream of codes [A, G, ...]; nothing at all for A = 0."""
         items = codes.shape[0]
@@ -58,14 +62,7 @@ class StreamCoder:
 
     def choose(self, targets: Targets, weight: float) -> Codes:
         """Codes [B, G, ...] of least error + weight · bits by the order-0 tables."""
-        codes = targets.codes
-        bits = PRECISION - np.log2(np.maximum(self.frequencies, 1), dtype=np.float32)
-        for group in range(codes.shape[1]):
-            errors = targets.errors(codes, group)
-            if errors is not None:
-                costs = errors + weight * torch.from_numpy(bits[group, : errors.shape[-1]]).to(errors)
-                codes[:, group] = costs.argmin(-1)
-        return codes.cpu().numpy().astype(np.uint16)
+        return targets.chosen(self._bits, weight).cpu().numpy().astype(np.uint16)
 
     def read(
         self, stream: bytes, entropy: Entropy, items: int, grid: tuple[int, ...], costs: Costs | None = None

@@ -14,7 +14,7 @@ The first three code maps are sent as residuals of the median edge detector (see
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from vqc.models.base import ImageModel, Int64Array
+from vqc.models.config import WRITTEN_WHEN_SET
 from vqc.models.median_prediction import from_residuals, to_residuals
 from vqc.models.targets import Targets, entry_errors
 from vqc.nn.block_transform import BlockTransform
@@ -43,6 +44,8 @@ class PhotoConfig:
     mean_step: float = 2.5  # of the first three latents
     shapes: tuple[tuple[int, int, int], ...] = ((13, 1, 256), (40, 2, 256), (40, 4, 256), (12, 8, 256))
     groups: tuple[int, ...] = ()  # code maps of each quality, the first three included; () for all at each
+    entries: tuple[tuple[int, ...], ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    # ^ how many entries of the codebooks of each shape each quality uses, the first; () for all
     widths: tuple[int, int, int] = (64, 128, 192)  # at 1/4, 1/8 and 1/16
     analysis_blocks: tuple[tuple[int, ...], ...] = ((32,), (128,), (192,))
     synthesis_blocks: tuple[tuple[int, ...], ...] = ((64,), (128,), (192, 192))
@@ -76,7 +79,7 @@ class PhotoModel(ImageModel):
         levels = len(config.lambdas)
         detail = sum(count * dims for count, dims, _ in config.shapes)
         self.transform = BlockTransform(BLOCK, MEANS + detail)
-        self.quantizer = GroupedECVQ(config.shapes, levels, decay=0.997)
+        self.quantizer = GroupedECVQ(config.shapes, levels, used=config.entries, decay=0.997)
         self.prediction = NeighbourPrediction(MEANS, detail, config.prediction_width, levels)
         self.analysis = AnalysisPyramid(MEANS + detail, config.widths, config.analysis_blocks, levels)
         self.synthesis = SynthesisPyramid(MEANS + detail, config.widths, config.synthesis_blocks, levels)
@@ -100,7 +103,7 @@ class PhotoModel(ImageModel):
         return 4 * BLOCK
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        sizes = (MEAN_CODES,) * MEANS + self.quantizer.sizes
+        sizes = (MEAN_CODES,) * MEANS + self.quantizer.sizes(quality - 1)
         return sizes[: self.config.groups[quality - 1]] if self.config.groups else sizes
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
@@ -135,7 +138,7 @@ class PhotoModel(ImageModel):
     def entries(self, codes: Tensor, quality: int) -> Tensor:
         """What the codes after the first three stand for, [B, D - 3, h, w]."""
         rows = _rows(codes[:, MEANS:])
-        missing = len(self.quantizer.sizes) - rows.shape[1]
+        missing = self.quantizer.count - rows.shape[1]
         rows = torch.cat([rows, rows.new_zeros(len(rows), missing)], 1)
         return _maps(self.quantizer.decode(rows, quality - 1), codes)
 

@@ -60,9 +60,9 @@ class PhotoPrior(EntryPrior):
         self.means = _Means(config.means_width, qualities)
         self.first = _Absorb(_Means.features, config.width, qualities)
         self.slices, first = nn.ModuleList(), MEANS
-        for cut, (_, dims, size) in zip(config.slices, shapes, strict=True):
+        for cut, (_, dims, size), used in zip(config.slices, shapes, _used(codec), strict=True):
             for count in cut:
-                groups = EntryGroups(count, dims, size, qualities=qualities, width=config.head_width)
+                groups = EntryGroups(count, dims, size, qualities=qualities, width=config.head_width, used=used)
                 self.slices.append(_Slice(groups, first, config, qualities))
                 first += count
 
@@ -228,6 +228,11 @@ class _Slice(Exact):
     def described(self, codes: Tensor, quality: int) -> Tensor:
         """Features [B, h, w, ...] of the slice's codes."""
         return self.groups.described(codes[:, self.first : self.first + self.count].permute(0, 2, 3, 1), quality)
+
+
+def _used(codec: PhotoModel) -> list[tuple[int, ...]]:
+    """How many entries of the codebooks of each shape are in use, by quality."""
+    return [tuple(of_shape) for of_shape in zip(*codec.quantizer.used, strict=True)]
 
 
 _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))

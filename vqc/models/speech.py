@@ -119,13 +119,13 @@ class SpeechModel(AudioModel):
         return quality >= self.config.first_waveform_quality
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        waveform = self.waveform_vq.sizes * PITCHES if self.codes_waveform(quality) else ()
-        return (PITCH_STATES,) * PITCHES + self.envelope_vq.sizes + waveform
+        waveform = self.waveform_vq.sizes(quality - 1) * PITCHES if self.codes_waveform(quality) else ()
+        return (PITCH_STATES,) * PITCHES + self.envelope_vq.sizes(quality - 1) + waveform
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
-        groups = [("pitch", PITCHES), ("envelope", len(self.envelope_vq.sizes))]
+        groups = [("pitch", PITCHES), ("envelope", self.envelope_vq.count)]
         if self.codes_waveform(quality):
-            groups.append(("waveform", PITCHES * len(self.waveform_vq.sizes)))
+            groups.append(("waveform", PITCHES * self.waveform_vq.count))
         return tuple(groups)
 
     # signal → codes
@@ -196,7 +196,7 @@ class SpeechModel(AudioModel):
     def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
         batch, _, frames = codes.shape
         maps = codes.transpose(1, 2)
-        split = PITCHES + len(self.envelope_vq.sizes)
+        split = PITCHES + self.envelope_vq.count
         pitch = maps[..., :PITCHES].reshape(batch, -1)
         envelope = self.decoded_envelope(maps[..., PITCHES:split], quality)
         waveform = None
@@ -275,14 +275,14 @@ class _SpeechTargets(Targets):
 
     def errors(self, codes: Tensor, group: int) -> Tensor | None:
         model, level, group = self.model, self.quality - 1, group - PITCHES
-        frames, envelope_groups = self.inner[0], len(model.envelope_vq.sizes)
+        frames, envelope_groups = self.inner[0], model.envelope_vq.count
         if group < 0:
             return None
         if group < envelope_groups:
             return entry_errors(
                 model.envelope_vq, self.envelope[:, frames, model.envelope_vq.columns(group)], group, level
             )
-        part, group = divmod(group - envelope_groups, len(model.waveform_vq.sizes))
+        part, group = divmod(group - envelope_groups, model.waveform_vq.count)
         if part == group == 0:  # the envelope has been chosen
             chosen = self.whole(codes).transpose(1, 2)[..., PITCHES : PITCHES + envelope_groups]
             self.shape = model.mdct_latents(self.waveform, model.decoded_envelope(chosen, self.quality), self.quality)

@@ -18,6 +18,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from vqc.models.base import TABLE_PRECISION, AudioModel, CodecModel, ImageModel
 from vqc.nn.grouped_ecvq import GroupedECVQ
 
 
@@ -41,6 +42,15 @@ class Targets(ABC):
         window[(slice(None), slice(None), *self.inner)] = codes
         return window
 
+    def chosen(self, bits: Tensor, weight: float = 1.0) -> Tensor:
+        """Codes int64 [B, G, ...] of least error + weight · bits; `bits` [G, K or more]: those of each entry."""
+        codes = self.codes
+        for group in range(codes.shape[1]):
+            errors = self.errors(codes, group)
+            if errors is not None:
+                codes[:, group] = (errors + weight * bits[group, : errors.shape[-1]]).argmin(-1)
+        return codes
+
     @abstractmethod
     def errors(self, codes: Tensor, group: int) -> Tensor | None:
         """The error [B, ..., K] of each entry of a group, up to a constant of the place; None when codes are to stay.
@@ -52,6 +62,23 @@ class Targets(ABC):
     def refine(self, codes: Tensor) -> None:
         """Aim at what makes up for the errors that these codes leave in the signal; for those that `refines` says."""
         raise NotImplementedError("these targets stay as they are")
+
+
+def table_bits(model: CodecModel, quality: int) -> Tensor:
+    """What each entry costs under the order-0 tables, [G, K], on the model's device."""
+    frequencies = torch.from_numpy(model.static_frequencies(quality)).to(model.static_table.device)
+    return TABLE_PRECISION - torch.log2(frequencies.clamp_min(1).float())
+
+
+def usual_codes(model: ImageModel | AudioModel, signal: Tensor, quality: int) -> Tensor:
+    """The codes int64 [B, G, ...] that a file of a signal holds, if nobody asks for more or less effort."""
+    if not model.default_effort:
+        return model.encode(signal, quality)
+    targets = model.targets(signal, quality, (slice(None),) * (signal.ndim - 2))
+    bits = table_bits(model, quality)
+    for _ in range(model.default_effort):
+        targets.refine(targets.chosen(bits))
+    return targets.chosen(bits)
 
 
 def entry_errors(quantizer: GroupedECVQ, latents: Tensor, group: int, level: int) -> Tensor:

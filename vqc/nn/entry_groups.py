@@ -23,11 +23,16 @@ class EntryGroups(Exact):
     """`count` groups with codebooks of `size` entries of `dims` coordinates at each quality; qualities count from 1.
 
     `start_from` or loaded weights and then `prepare` must come before use.
+
+    Args:
+        used: how many of the entries each quality uses, the first; () for all.
     """
 
-    def __init__(self, count: int, dims: int, size: int, *, qualities: int, width: int) -> None:
+    def __init__(
+        self, count: int, dims: int, size: int, *, qualities: int, width: int, used: Sequence[int] = ()
+    ) -> None:
         super().__init__()
-        self.count, self.dims = count, dims
+        self.count, self.dims, self.used = count, dims, tuple(used) or (size,) * qualities
         self.described_dims = 2 * dims  # of a code
         self.features = 5 if dims == 1 else 3 * dims + 3
         self.coefficients = ExactLinear(width, count * self.features, zero=True)
@@ -45,14 +50,15 @@ class EntryGroups(Exact):
         return self.numbers(self.inputs[quality - 1][group, codes].flatten(-2))
 
     def logits(self, hidden: Tensor, count: int, quality: int) -> Iterator[tuple[slice, Tensor]]:
-        """[N, width] to the logits [n, N, K] of the first `count` groups, some of them at a time."""
+        """[N, width] to the logits [n, N, K] of the first `count` groups, some of them at a time; K: entries in use."""
         c = self.coefficients(hidden, outputs=slice(count * self.features))
         c = c.view(-1, count, self.features).transpose(0, 1)
-        step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * self.table.shape[-1]))
+        used = self.used[quality - 1]
+        step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * used))
         for first in range(0, count, step):
             groups = slice(first, min(first + step, count))
-            shapes = self.numbers(self.outputs[quality - 1, groups]).transpose(1, 2)
-            table = self.table[quality - 1, groups, None]
+            shapes = self.numbers(self.outputs[quality - 1, groups, :used]).transpose(1, 2)
+            table = self.table[quality - 1, groups, None, :used]
             if self.fixed:
                 yield groups, torch.bmm(c[groups], shapes).mul_(1 / ONE).floor_().add_(table)
             else:
@@ -60,13 +66,13 @@ class EntryGroups(Exact):
 
     @torch.no_grad()
     def start_from(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
-        """Begin at tables (frequencies [n, K or more] of each quality, n <= count) of entries [Q, count, K, D]."""
+        """Begin at tables (frequencies [n, any K] of each quality, n <= count) of entries [Q, count, K, D]."""
         for q, frequencies in enumerate(self._cut(tables)):
-            own = len(frequencies)
+            own, size = frequencies.shape
             chances = frequencies.double() / frequencies.double().sum(-1, keepdim=True)
-            square = entries[q, :own].double().square().sum(-1) / self.dims
+            square = entries[q, :own, :size].double().square().sum(-1) / self.dims
             spread = (chances * square).sum(1).clamp_min(1e-2 * square.mean(1)).clamp_min(1e-6).sqrt()
-            self.table[q, :own] = chances.log()
+            self.table[q, :own, :size] = chances.clamp_min(1e-9).log()
             self.exponents[q, :own] = spread.log2().round()
         self.prepare(entries, tables)
 
@@ -86,6 +92,26 @@ class EntryGroups(Exact):
             length = torch.floor(torch.sqrt(x.square().sum(-1, keepdim=True)))
             features[3:4] = [length, torch.floor(torch.sqrt(length * ONE))]
         self.outputs.copy_(torch.cat(features, -1).clamp(-LARGEST, LARGEST))
+
+    @torch.no_grad()
+    def move(self, known: Tensor, sent: Sequence[int], entries: Tensor, tables: Sequence[Tensor]) -> None:
+        """Fit the integers of a fixed table to other entries [Q, count, K', D]: each is rated like the nearest one.
+
+        Args:
+            known: the entries [Q, count, K, D] that it is for.
+            sent: how many groups of those each quality has.
+            tables: order-0 frequencies of the other entries at each quality, for groups that it did not have.
+        """
+        distance = torch.cdist(entries.double(), known.double())
+        for q, used in enumerate(self.used):
+            distance[q, ..., used:] = torch.inf
+        table = self.table.gather(2, distance.argmin(-1))
+        size = table.shape[-1]
+        for q, (before, frequencies) in enumerate(zip(sent, tables, strict=True)):
+            new = frequencies[before:, :size].double()
+            chances = (new / new.sum(-1, keepdim=True)).clamp_min(1e-9)
+            table[q, before : before + len(new), : new.shape[1]] = torch.round(chances.log() * ONE)
+        self.register_buffer("table", table)
 
     def _cut(self, tables: Sequence[Tensor]) -> list[Tensor]:
         """Without the columns that are there for larger codebooks."""

@@ -32,11 +32,27 @@ class GroupedCodes(NamedTuple):
 
 
 class GroupedECVQ(nn.Module):
-    """Entropy-constrained codebooks for `qualities` rates over a latent of sum(count · dims) dimensions."""
+    """Entropy-constrained codebooks for `qualities` rates over a latent of sum(count · dims) dimensions.
 
-    def __init__(self, groups: Sequence[GroupShape], qualities: int, *, decay: float = 0.99) -> None:
+    Args:
+        groups: how the latent is cut.
+        qualities: how many dictionaries there are.
+        used: how many entries of the codebooks of each shape a dictionary makes use of, [qualities][shapes]: the
+            first; () for all.
+        decay: of the moving averages.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[GroupShape],
+        qualities: int,
+        *,
+        used: Sequence[Sequence[int]] = (),
+        decay: float = 0.99,
+    ) -> None:
         super().__init__()
         self.groups, self.qualities, self.decay = tuple(groups), qualities, decay
+        self.used = tuple(map(tuple, used)) or (tuple(size for _, _, size in self.groups),) * qualities
         for i, (count, dims, size) in enumerate(self.groups):
             self.register_buffer(f"codebook_{i}", torch.zeros(qualities, count, size, dims))
             self.register_buffer(f"ema_count_{i}", torch.ones(qualities, count, size))
@@ -47,10 +63,16 @@ class GroupedECVQ(nn.Module):
         """Dimensions of a latent."""
         return sum(count * dims for count, dims, _ in self.groups)
 
+    def sizes(self, level: int) -> tuple[int, ...]:
+        """Codebook size of each group in dictionary `level` (0-based)."""
+        return tuple(
+            size for (count, _, _), size in zip(self.groups, self.used[level], strict=True) for _ in range(count)
+        )
+
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """Codebook size of each group."""
-        return tuple(size for count, _, size in self.groups for _ in range(count))
+    def count(self) -> int:
+        """Number of groups."""
+        return sum(count for count, _, _ in self.groups)
 
     def place(self, group: int) -> tuple[int, int]:
         """Which shape a group is of, and its number among those."""
@@ -69,21 +91,20 @@ class GroupedECVQ(nn.Module):
     def entries(self, group: int, level: int) -> Tensor:
         """The codebook [K, D] of a group in dictionary `level` (0-based)."""
         shape, number = self.place(group)
-        return self._codebook(shape)[level, number]
+        return self._codebook(shape, level)[number]
 
     def bits(self, i: int, level: int) -> Tensor:
         """Ideal code length of each entry of shape i, [count, K]."""
-        probability: Tensor = getattr(self, f"probability_{i}")
-        return -torch.log2(probability[level])
+        return -torch.log2(self._of_shape("probability", i, level))
 
     def encode(self, latents: Tensor, level: int, groups: int | None = None) -> Tensor:
         """Latents [N, dims] to codes int64 [N, G] of dictionary `level` (0-based), or of the first `groups` only."""
-        codes, left = [], len(self.sizes) if groups is None else groups
+        codes, left = [], self.count if groups is None else groups
         for i, z in self._split(latents):
             count = min(left, len(z))
             left -= count
             if count:
-                codes.append(_search(z[:count], self._codebook(i)[level, :count], self.bits(i, level)[:count]).T)
+                codes.append(_search(z[:count], self._codebook(i, level)[:count], self.bits(i, level)[:count]).T)
         return torch.cat(codes, 1) if codes else latents.new_empty(len(latents), 0, dtype=torch.int64)
 
     def decode(self, codes: Tensor, level: int) -> Tensor:
@@ -91,7 +112,7 @@ class GroupedECVQ(nn.Module):
         parts, start = [], 0
         for i, (count, dims, _) in enumerate(self.groups):
             k = codes[:, start : start + count].T
-            entries = torch.gather(self._codebook(i)[level], 1, k[..., None].expand(-1, -1, dims))
+            entries = torch.gather(self._codebook(i, level), 1, k[..., None].expand(-1, -1, dims))
             parts.append(entries.transpose(0, 1).flatten(1))
             start += count
         return torch.cat(parts, 1)
@@ -111,9 +132,13 @@ class GroupedECVQ(nn.Module):
             self._follow(latents.detach(), codes, level)
         return GroupedCodes(latents + (entries - latents).detach(), codes, commitment, bits / len(latents))
 
-    def _codebook(self, i: int) -> Tensor:
-        codebook: Tensor = getattr(self, f"codebook_{i}")
-        return codebook
+    def _codebook(self, i: int, level: int) -> Tensor:
+        """A view of the entries of shape i, [count, K, D]."""
+        return self._of_shape("codebook", i, level)
+
+    def _of_shape(self, name: str, i: int, level: int) -> Tensor:
+        buffer: Tensor = getattr(self, f"{name}_{i}")
+        return buffer[level, :, : self.used[level][i]]
 
     def _split(self, latents: Tensor) -> list[tuple[int, Tensor]]:
         parts, start = [], 0
@@ -128,8 +153,8 @@ class GroupedECVQ(nn.Module):
         """Of each shape of groups: how many latents [N, dims] took each entry [G, K], and their sums [G, K, D]."""
         codes, start, result = self.encode(latents, level), 0, []
         for i, z in self._split(latents):
-            count, _, size = self.groups[i]
-            result.append(_statistics(z, codes[:, start : start + count].T, size))
+            count = self.groups[i][0]
+            result.append(_statistics(z, codes[:, start : start + count].T, self.used[level][i]))
             start += count
         return result
 
@@ -137,19 +162,19 @@ class GroupedECVQ(nn.Module):
     def _follow(self, latents: Tensor, codes: Tensor, level: int) -> None:
         start = 0
         for i, z in self._split(latents):
-            count, _, size = self.groups[i]
+            count, size = self.groups[i][0], self.used[level][i]
             k = codes[:, start : start + count].T
             start += count
             hits, sums = _statistics(z, k, size)
             both = sum_over_ranks(torch.cat([hits[..., None], sums], 2))
             hits, sums = both[..., 0], both[..., 1:]
-            ema, codebook = getattr(self, f"ema_count_{i}")[level], self._codebook(i)[level]
+            ema, codebook = self._of_shape("ema_count", i, level), self._codebook(i, level)
             ema.mul_(self.decay).add_(hits, alpha=1 - self.decay)
             # e ← e + (1 − γ) (Σz − n·e) / N: the moving average of equation 6 of the paper, without a stored sum
             step = (sums - hits[..., None] * codebook) * ((1 - self.decay) / ema.clamp_min(1e-3))[..., None]
             codebook.add_(step)
             smoothed = ema + 1e-4 * ema.sum(-1, keepdim=True) / size
-            getattr(self, f"probability_{i}")[level].copy_(smoothed / smoothed.sum(-1, keepdim=True))
+            self._of_shape("probability", i, level).copy_(smoothed / smoothed.sum(-1, keepdim=True))
 
     @torch.no_grad()
     def fit(
@@ -162,22 +187,22 @@ class GroupedECVQ(nn.Module):
         total = 0.0
         generator = torch.Generator().manual_seed(seed)
         for i, z in self._split(latents):
-            count, _, size = self.groups[i]
+            count, size = self.groups[i][0], self.used[level][i]
             chosen = torch.randperm(z.shape[1], generator=generator)[:size]
             codebook, bits = z[:, chosen].clone(), torch.full((count, size), 4.0)
             codebook[:, 0] = z.mean(1)
             if from_current:
-                codebook, bits = self._codebook(i)[level].clone(), self.bits(i, level)
+                codebook, bits = self._codebook(i, level).clone(), self.bits(i, level)
             hits = torch.ones(count, size)
             for _ in range(iterations):
                 k = _search(z, codebook, bits)
                 hits, sums = _statistics(z, k, size)
                 codebook = torch.where(hits[..., None] > 0, sums / hits.clamp_min(1)[..., None], codebook)
                 bits = -torch.log2((hits + 0.1) / (hits + 0.1).sum(-1, keepdim=True))
-            self._codebook(i)[level].copy_(codebook)
-            getattr(self, f"ema_count_{i}")[level].copy_(hits * (200 / z.shape[1]))
+            self._codebook(i, level).copy_(codebook)
+            self._of_shape("ema_count", i, level).copy_(hits * (200 / z.shape[1]))
             probability = (hits + 0.1) / (hits + 0.1).sum(-1, keepdim=True)
-            getattr(self, f"probability_{i}")[level].copy_(probability)
+            self._of_shape("probability", i, level).copy_(probability)
             total -= float((hits * torch.log2(probability)).sum())
         return total / len(latents)
 

@@ -1,15 +1,15 @@
 """Codes of a whole training set, encoded once and kept on disk for the training of priors.
 
-    <cache>/vqc/codes-2/<model>-<data>-q<quality>/training.bin     uint16 codes of all streams, end to end
+    <cache>/vqc/codes-3/<model>-<data>-q<quality>/training.bin     uint16 codes of all streams, end to end
                                                   training.npy     int64 [N, 2 + axes]: item, values, size of the grid
                                                   validation.bin, validation.npy
 
 (…-q<quality>-v<views> where there are several views of each training item.)
 
 A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
-encoded with its surroundings (see `vqc/data/spans.py`). Codes are as `model.encode` gives them, which is what priors
-predict; symbols for the static tables are made of whole streams. Small data sets are worth more views than one: an
-image that is mirrored, or shifted by less than a code, has other codes.
+encoded with its surroundings (see `vqc/data/spans.py`) and as much effort as when nobody asks for more. Codes are as
+they come, which is what priors predict; symbols for the static tables are made of whole streams. Small data sets are
+worth more views than one: an image that is mirrored, or shifted by less than a code, has other codes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from vqc.data.packing import Progress, one_process, user_cache
 from vqc.data.spans import Span, all_spans, chunk_core, tile_core
 from vqc.errors import OutputError
 from vqc.models.base import AudioModel, ImageModel
+from vqc.models.targets import usual_codes
 
-FOLDER = "codes-2"  # in the cache; the first layout held symbols
+FOLDER = "codes-3"  # in the cache; the first layout held symbols, the second codes as `model.encode` gives them
 PARTS = ("training", "validation")
 _BATCH_VALUES = 1 << 20  # samples or pixel values that the model is given at once, unless one stream has more
 
@@ -184,7 +185,7 @@ def _encoded(
     model.eval()
     for batch in _batches(streams):
         signals = torch.from_numpy(np.stack([stream.window for stream in batch])).to(model.static_table.device)
-        for stream, codes in zip(batch, model.encode(signals, quality).cpu().numpy(), strict=True):
+        for stream, codes in zip(batch, usual_codes(model, signals, quality).cpu().numpy(), strict=True):
             yield stream, codes[:, *stream.core]
 
 

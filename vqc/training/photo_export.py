@@ -1,8 +1,9 @@
-"""From a trained photo model to one that can be shipped: idle code maps dropped, final dictionaries and tables."""
+"""From a trained photo model to one that can be shipped: last dictionaries and tables, nothing idle; and back."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -34,36 +35,55 @@ def refit(model: PhotoModel, images: list[Tensor]) -> list[list[Tensor]]:
 
 
 @torch.no_grad()
-def without_idle_groups(model: PhotoModel, hits: list[list[Tensor]]) -> PhotoModel:
-    """A copy without the code maps at the end of each quality that (nearly) never change.
+def without_idle_entries(model: PhotoModel, hits: list[list[Tensor]]) -> PhotoModel:
+    """A copy without the entries that no block took, and the code maps at the end of each quality that never change.
 
-    Their commonest entry becomes entry 0, in `model` too: that is what decoding takes for a map that was not sent.
+    Entries are sorted by how often they were taken, in `model` too. Entry 0, then the commonest, is what decoding
+    takes for a map that was not sent.
     """
-    groups = []
+    groups, entries = [], []
     for level, of_shapes in enumerate(hits):
         shares = torch.cat([(h.max(-1).values / h.sum(-1)) for h in of_shapes])
         busy = (shares < IDLE).nonzero().flatten()
         count = int(busy[-1]) + 1 if len(busy) else 0
         groups.append(MEANS + count)
-        _put_commonest_first(model, level, of_shapes, count)
-    trimmed = PhotoModel(dataclasses.replace(model.config, groups=tuple(groups)))
-    state = {k: v for k, v in model.state_dict().items() if k != "static_table"}
+        entries.append(tuple(_taken(of_shapes, count)))
+        for i, of_shape in enumerate(hits[level]):
+            _sort_entries(model, i, level, of_shape.argsort(dim=-1, descending=True, stable=True))
+    largest = [max(of_shape) for of_shape in zip(*entries, strict=True)]
+    shapes = tuple((n, dims, size) for (n, dims, _), size in zip(model.config.shapes, largest, strict=True))
+    config = dataclasses.replace(model.config, shapes=shapes, groups=tuple(groups), entries=tuple(entries))
+    trimmed, state = PhotoModel(config), model.state_dict()
+    del state["static_table"]
+    for name in model.quantizer.state_dict():
+        state[f"quantizer.{name}"] = state[f"quantizer.{name}"][:, :, : largest[int(name.rpartition("_")[2])]]
     trimmed.load_state_dict(state, strict=False)
     return trimmed.eval()
 
 
-def _put_commonest_first(model: PhotoModel, level: int, hits: list[Tensor], from_group: int) -> None:
-    """Reorder the dictionaries of one level from a group on."""
-    group = 0
-    for i, of_shape in enumerate(hits):
-        codebook = getattr(model.quantizer, f"codebook_{i}")[level]
-        probability = getattr(model.quantizer, f"probability_{i}")[level]
-        for g, counts in enumerate(of_shape):
-            if group >= from_group:
-                best = int(counts.argmax())
-                codebook[g, [0, best]] = codebook[g, [best, 0]]
-                probability[g, [0, best]] = probability[g, [best, 0]]
-            group += 1
+def _taken(hits: list[Tensor], groups: int) -> Iterator[int]:
+    """How many entries of each shape [G, K] were taken, at most of the groups that are sent; at least one."""
+    for of_shape in hits:
+        sent = of_shape[:groups]
+        groups = max(0, groups - len(of_shape))
+        yield max(1, int((sent > 0).sum(-1).max())) if len(sent) else 1
+
+
+def _sort_entries(model: PhotoModel, shape: int, level: int, order: Tensor) -> None:
+    """Reorder the dictionaries of one shape and level by indices [G, K]."""
+    codebook = getattr(model.quantizer, f"codebook_{shape}")[level]
+    codebook.copy_(codebook.gather(1, order[..., None].expand_as(codebook)))
+    probability = getattr(model.quantizer, f"probability_{shape}")[level]
+    probability.copy_(probability.gather(1, order))
+
+
+@torch.no_grad()
+def pad_entries(weights: dict[str, Tensor], model: PhotoModel) -> None:
+    """Undo the end of `without_idle_entries` in the weights of a model that is to train on as `model`: the entries
+    that were left out are there again, where nothing takes them."""
+    for name, like in model.quantizer.state_dict().items():
+        own = weights[f"quantizer.{name}"]
+        weights[f"quantizer.{name}"] = torch.cat([own, torch.zeros_like(like)[:, :, own.shape[2] :]], 2)
 
 
 def sample_images(pack: ImagePack, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:

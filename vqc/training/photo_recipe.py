@@ -11,9 +11,9 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.data.packs import ImagePack, open_images
 from vqc.errors import TrainingError
-from vqc.models.photo import PhotoModel
+from vqc.models.photo import PhotoConfig, PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
-from vqc.training.photo_export import refit, sample_images, without_idle_groups
+from vqc.training.photo_export import pad_entries, refit, sample_images, without_idle_entries
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -35,10 +35,11 @@ class PhotoRecipe(Recipe):
 
     def warm_start(self, model: PhotoModel, path: str) -> None:
         trained = trained_codec(path, PhotoModel)
-        if dataclasses.replace(trained.config, groups=()) != dataclasses.replace(model.config, groups=()):
+        if _untrimmed(trained.config, model.config) != dataclasses.replace(model.config, groups=(), entries=()):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         weights = trained.state_dict()
-        del weights["static_table"]  # of fewer code maps: idle ones were dropped
+        del weights["static_table"]  # of fewer code maps and entries: idle ones were dropped
+        pad_entries(weights, model)
         model.load_state_dict(weights, strict=False)
         model.quantizer.resume()
 
@@ -49,7 +50,7 @@ class PhotoRecipe(Recipe):
     def finish(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> Finished:
         images = sample_images(pack, settings.task.table_photos)
         round_to_stored(model.eval())
-        model = without_idle_groups(model, refit(model, images))
+        model = without_idle_entries(model, refit(model, images))
         round_to_stored(model)
         fill_static_tables(model, images)
         points = rate_distortion(model, list(centres(pack, pack.validation[: settings.task.report_photos])))
@@ -61,3 +62,13 @@ class PhotoRecipe(Recipe):
 
     def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
         return list(centres(pack, pack.validation[:6], 256))
+
+
+def _untrimmed(config: PhotoConfig, like: PhotoConfig) -> PhotoConfig:
+    """Without a trace of what was idle, if it was trimmed from codebooks of the sizes of `like`."""
+    fits = all(
+        (count, dims) == (n, d) and size <= k
+        for (count, dims, size), (n, d, k) in zip(config.shapes, like.shapes, strict=False)
+    )
+    same = fits and len(config.shapes) == len(like.shapes)
+    return dataclasses.replace(config, groups=(), entries=(), shapes=like.shapes if same else config.shapes)

@@ -22,7 +22,7 @@ from vqc.models.base import AudioModel, CodecModel
 from vqc.models.checkpoint import LoadedModel, load_checkpoint, save_again
 from vqc.models.config import config_to_dict
 from vqc.models.library import load_model
-from vqc.models.prior import CodePrior
+from vqc.models.prior import CodePrior, EntryPrior
 from vqc.models.prior_registry import build_prior
 from vqc.nn.integer import unfixed
 from vqc.training.code_cache import CachedCodes, open_codes
@@ -66,10 +66,11 @@ class PriorRecipe(Recipe):
     """See `vqc.training.recipe.Recipe`."""
 
     task_config = PriorRunConfig
+    codec: CodecModel  # whose codes it is for
     examples = "streams of codes"
 
     def build(self, settings: Settings) -> CodePrior:
-        codec: CodecModel = load_model(settings.task.codec).model
+        self.codec = codec = load_model(settings.task.codec).model
         config = config_to_dict(settings.model)
         prior = build_prior(PRIORS[settings.kind], config, codec, where="the prior of these [model] settings")
         prior.register_load_state_dict_post_hook(lambda loaded, _: _prepare(loaded, codec))  # type: ignore[no-untyped-call]
@@ -102,7 +103,7 @@ class PriorRecipe(Recipe):
     def warm_start(self, model: CodePrior, path: str) -> None:
         """The prior in a model file, or the best weights in a run folder."""
         try:
-            model.load_state_dict(_trained_prior(Path(path), model))
+            model.load_state_dict(_trained_prior(Path(path), model, self.codec))
         except (AttributeError, KeyError, RuntimeError):
             raise TrainingError(f"the prior in {path} is for other codebooks; leave out --start-from") from None
 
@@ -149,18 +150,21 @@ def _prepare(prior: Any, codec: CodecModel) -> None:
         own.copy_(made)
 
 
-def _trained_prior(path: Path, like: CodePrior) -> dict[str, Tensor]:
-    """The float weights of a prior of the same [model] settings."""
+def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, Tensor]:
+    """The float weights of a prior of the same [model] settings, for the codebooks of a codec."""
     if path.is_dir():
         best, settings = path / "best.safetensors", read_run(path).settings
         if PRIORS.get(settings.kind) != like.kind or not best.exists():
             raise TrainingError(f"{path} is not the folder of a run that has trained a prior of the kind {like.kind}")
         _refuse_others(path, settings.model, like.config)
         return load_file(best)
-    found = load_checkpoint(path).model.prior
+    model = load_checkpoint(path).model
+    found = model.prior
     if found is None or found.kind != like.kind:
         raise TrainingError(f"{path} holds no prior of the kind {like.kind}; leave out --start-from")
     _refuse_others(path, found.config, like.config)
+    if isinstance(found, EntryPrior):
+        found.move(model, codec)
     return unfixed(found, like)
 
 
