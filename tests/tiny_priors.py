@@ -17,6 +17,7 @@ PHOTO = PhotoConfig(
     lambdas=(4000.0, 400.0, 100.0),
     shapes=((3, 1, 12), (4, 2, 32)),
     groups=(4, 8, 10),
+    entries=((8, 20), (12, 32), (7, 32)),
     widths=(4, 4, 4),
     analysis_blocks=((4,), (4,), (4,)),
     synthesis_blocks=((4,), (4,), (4,)),

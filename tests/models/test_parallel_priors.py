@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -14,6 +15,7 @@ from vqc.errors import CheckpointError
 from vqc.models.base import CodecModel
 from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.config import config_to_dict
+from vqc.models.photo import PhotoModel
 from vqc.models.photo_prior import PhotoPrior
 from vqc.models.prior import CodePrior
 from vqc.models.prior_registry import build_prior, prior_classes
@@ -171,3 +173,24 @@ def test_the_number_of_passes_does_not_grow_with_the_grid(
         codes = draw_codes(models[kind], 2, grid)
         assert sum(1 for _ in fixed[kind].parts(codes, 2)) == passes
     assert np.prod(grid) > 60
+
+
+def test_a_prior_moves_to_codebooks_in_another_order(
+    models: dict[str, CodecModel], fixed: dict[str, CodePrior]
+) -> None:
+    """Entries reversed: the logits are reversed, too. A group that was not sent before has those of its table."""
+    old = models["photo"]
+    new = draw_model("photo")
+    for i, size in enumerate((12, 32)):
+        codebook = getattr(new.quantizer, f"codebook_{i}")
+        codebook.copy_(codebook.flip(2))
+        new.quantizer.used = ((12, 32),) * 3  # all of them, so that turned codes are in use, too
+    moved = copy.deepcopy(fixed["photo"])
+    assert isinstance(moved, PhotoPrior)
+    before = [part.groups.table.clone() for part in moved._slices]
+    moved.move(old, new)
+    for part, table in zip(moved._slices, before, strict=True):
+        for q, used in enumerate(part.groups.used):
+            sent = max(0, min(part.count, len(old.codebook_sizes(q + 1)) - part.first))
+            turned = part.groups.table[q, :sent].flip(1)
+            assert torch.equal(turned[:, :used], table[q, :sent, :used])

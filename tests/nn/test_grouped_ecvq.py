@@ -40,6 +40,26 @@ def test_decode_gives_the_entries_and_encode_finds_them_again_at_equal_bits() ->
     assert torch.equal(vq.encode(vq.decode(codes, 0), 0), codes)
 
 
+def test_entries_that_a_dictionary_does_not_use_are_as_if_they_were_not_there() -> None:
+    torch.manual_seed(1)
+    used = GroupedECVQ(GROUPS, qualities=2, used=[(8, 4), (5, 3)])
+    used.load_state_dict(quantizer().state_dict())
+    latents = torch.randn(400, used.dims)
+    assert used.sizes(0) == (8, 8, 4, 4, 4)
+    assert used.sizes(1) == (5, 5, 3, 3, 3)
+    assert torch.equal(used.encode(latents, 0), quantizer().encode(latents, 0))
+    codes = used.encode(latents, 1)
+    assert (codes.amax(0) < torch.tensor([5, 5, 3, 3, 3])).all()
+    far = quantizer()
+    far.codebook_0[1, :, 5:] = 1e3
+    far.codebook_1[1, :, 3:] = 1e3
+    assert torch.equal(codes, far.encode(latents, 1))
+    before = used.codebook_0.clone()
+    used.train()(latents, 1)
+    assert torch.equal(used.codebook_0[1, :, 5:], before[1, :, 5:])
+    assert not torch.equal(used.codebook_0[1, :, :5], before[1, :, :5])
+
+
 def test_straight_through_gradient_is_the_identity() -> None:
     vq = quantizer().eval()
     latents = torch.randn(5, vq.dims, requires_grad=True)

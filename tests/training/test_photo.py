@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +13,11 @@ from tiny_packs import image_pack
 from vqc.data.batches import Shard
 from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
+from vqc.models.checkpoint import save_checkpoint
 from vqc.models.photo import MEANS, PhotoConfig, PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import refit, sample_images, without_idle_entries
+from vqc.training.photo_recipe import PhotoRecipe
 
 CONFIG = PhotoConfig(
     lambdas=(4000.0, 400.0),
@@ -106,23 +111,51 @@ def mean_colours(image: torch.Tensor) -> torch.Tensor:
     return small.repeat_interleave(16, 2).repeat_interleave(16, 3)
 
 
-def test_idle_code_maps_are_dropped_without_a_change(data: ImagePack, started: PhotoModel) -> None:
-    """A code map that always says the same thing is not sent; decoding without it gives the same picture."""
+@pytest.fixture
+def trained(started: PhotoModel) -> PhotoModel:
     model = PhotoModel(CONFIG)
     model.load_state_dict(started.state_dict())
+    return model.eval()
+
+
+def test_what_is_idle_is_dropped_without_a_change(data: ImagePack, trained: PhotoModel) -> None:
+    """A code map that always says the same thing is not sent, an entry that nothing took is not kept; nothing differs."""
     images = sample_images(data, 4, side=64)
-    hits = refit(model.eval(), images)
-    for probability in (model.quantizer.probability_0, model.quantizer.probability_1):
+    hits = refit(trained, images)
+    for probability in (trained.quantizer.probability_0, trained.quantizer.probability_1):
         assert torch.allclose(probability.sum(-1), torch.ones(()), atol=1e-5)
     for level_hits in hits:  # make the last four maps idle, their only code being 7
         level_hits[1][-4:] = 0
         level_hits[1][-4:, 7] = 1000
-    trimmed = without_idle_entries(model, hits)
-    sizes = trimmed.codebook_sizes(2)
-    assert len(sizes) == MEANS + 9 + 6
-    codes = model.encode(images[0], 2)
-    with torch.no_grad():
-        kept = trimmed.decode(codes[:, : len(sizes)], 2)
-        full = torch.cat([codes[:, : len(sizes)], torch.zeros_like(codes[:, len(sizes) :])], 1)
-        torch.testing.assert_close(kept, model.decode(full, 2))  # entry 0 and entry 7 have changed places in both
-    assert not torch.equal(trimmed.quantizer.codebook_1[1, -1, 0], started.quantizer.codebook_1[1, -1, 0])
+    idle = trained.quantizer.codebook_1[:, -4:, 7].clone()
+    trimmed = without_idle_entries(trained, hits)
+    assert torch.equal(trimmed.quantizer.codebook_1[:, -4:, 0], idle)
+    for level, level_hits in enumerate(hits):
+        sizes = trimmed.codebook_sizes(level + 1)
+        assert len(sizes) == MEANS + 9 + 6
+        taken = [int((h > 0).sum(-1).max()) for h in (level_hits[0], level_hits[1][:6])]
+        assert sizes[MEANS:] == (taken[0],) * 9 + (taken[1],) * 6
+        codes = trained.encode(images[0], level + 1)  # its entries are sorted, too
+        sent = codes[:, : len(sizes)]
+        assert torch.equal(trimmed.encode(images[0], level + 1), sent)
+        full = torch.cat([sent, torch.zeros_like(codes[:, len(sizes) :])], 1)
+        with torch.no_grad():
+            torch.testing.assert_close(trimmed.decode(sent, level + 1), trained.decode(full, level + 1))
+    assert max(trimmed.codebook_sizes(1)[MEANS:]) < 32
+
+
+def test_a_trimmed_model_trains_on(data: ImagePack, trained: PhotoModel, tmp_path: Path) -> None:
+    images = sample_images(data, 4, side=64)
+    trimmed = without_idle_entries(trained, refit(trained, images))
+    save_checkpoint(tmp_path / "trimmed.safetensors", trimmed, name="trimmed", training={}, figures={})
+    model = PhotoModel(CONFIG)
+    PhotoRecipe().warm_start(model, str(tmp_path / "trimmed.safetensors"))
+    for level in (1, 2):
+        sent = trimmed.encode(images[1], level)
+        assert torch.equal(model.eval().encode(images[1], level)[:, : sent.shape[1]], sent)
+    loss = PhotoTask(model.train(), data, TASK).loss((images[0], torch.tensor([1])), 0)
+    assert torch.isfinite(loss.total)
+    assert all(t.isfinite().all() for t in model.state_dict().values())
+    narrower = PhotoModel(dataclasses.replace(CONFIG, shapes=((9, 1, 16), (10, 2, 2))))
+    with pytest.raises(TrainingError, match="same .model. settings"):
+        PhotoRecipe().warm_start(narrower, str(tmp_path / "trimmed.safetensors"))

@@ -33,6 +33,7 @@ BLOCK = 16  # pixels per side of a block
 MEANS = 3  # leading coefficients: the mean of a block in three colour directions
 MEAN_CODES = 256
 REFINEMENT = 0.5  # share of a step of `refine` that is taken
+MOMENTUM = 0.3  # share of the move before that is made again
 CORRECTION = 16 / 255  # unit of the synthesis network's output
 
 
@@ -67,7 +68,7 @@ class PhotoModel(ImageModel):
 
     kind: ClassVar[str] = "photo"
     has_targets: ClassVar[bool] = True
-    default_effort: ClassVar[int] = 1
+    default_effort: ClassVar[int] = 2
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
 
     config: PhotoConfig
@@ -222,6 +223,7 @@ class _PhotoTargets(Targets):
         self.model, self.image, self.quality = model, image, quality
         means, rows = model.mean_codes_and_rest(image, quality)
         self.rest = _maps(rows, means)
+        self.move = torch.zeros_like(self.rest)
         groups = len(model.codebook_sizes(quality)) - MEANS
         super().__init__(torch.cat([means, _maps(model.quantizer.encode(rows, quality - 1, groups), means)], 1), inner)
 
@@ -233,7 +235,7 @@ class _PhotoTargets(Targets):
         return entry_errors(quantizer, latents.permute(0, 2, 3, 1), group, self.quality - 1)
 
     def refine(self, codes: Tensor) -> None:
-        """A step of proximal gradient descent on the error of the decoded image.
+        """A step of proximal gradient descent on the error of the decoded image, with momentum (Polyak 1964).
 
         With a linear orthonormal decoder it would lead back to the latents of the image.
         """
@@ -246,7 +248,8 @@ class _PhotoTargets(Targets):
             restored = model.restore(torch.cat([means.clone(), at + predicted.clone()], 1), levels.clone())
             error = (restored - self.image.clone()).square().sum() * (255**2 / model.config.lambdas[self.quality - 1])
             (slope,) = torch.autograd.grad(error, at)
-        self.rest = self.rest + (entries - slope / 2 - self.rest) * REFINEMENT
+        self.move = self.move * MOMENTUM + (entries - slope / 2 - self.rest) * REFINEMENT
+        self.rest = self.rest + self.move
 
 
 def _rows(maps: Tensor) -> Tensor:
