@@ -119,7 +119,7 @@ def trained(started: PhotoModel) -> PhotoModel:
 
 
 def test_what_is_idle_is_dropped_without_a_change(data: ImagePack, trained: PhotoModel) -> None:
-    """A code map that always says the same thing is not sent, an entry that nothing took is not kept; nothing differs."""
+    """A code map that always says the same thing is not sent, an entry that nothing took is not kept."""
     images = sample_images(data, 4, side=64)
     hits = refit(trained, images)
     for probability in (trained.quantizer.probability_0, trained.quantizer.probability_1):
@@ -157,5 +157,5 @@ def test_a_trimmed_model_trains_on(data: ImagePack, trained: PhotoModel, tmp_pat
     assert torch.isfinite(loss.total)
     assert all(t.isfinite().all() for t in model.state_dict().values())
     narrower = PhotoModel(dataclasses.replace(CONFIG, shapes=((9, 1, 16), (10, 2, 2))))
-    with pytest.raises(TrainingError, match="same .model. settings"):
+    with pytest.raises(TrainingError, match=r"same .model. settings"):
         PhotoRecipe().warm_start(narrower, str(tmp_path / "trimmed.safetensors"))
