@@ -51,7 +51,7 @@ class PhotoConfig:
     analysis_blocks: tuple[tuple[int, ...], ...] = ((32,), (128,), (192,))
     synthesis_blocks: tuple[tuple[int, ...], ...] = ((64,), (128,), (192, 192))
     prediction_width: int = 64
-    default_quality: int = 5
+    default_quality: int = 6
 
 
 class PhotoPass(NamedTuple):

@@ -35,7 +35,7 @@ class PhotoRecipe(Recipe):
 
     def warm_start(self, model: PhotoModel, path: str) -> None:
         trained = trained_codec(path, PhotoModel)
-        if _untrimmed(trained.config, model.config) != dataclasses.replace(model.config, groups=(), entries=()):
+        if _trained_part(trained.config, model.config) != dataclasses.replace(model.config, groups=(), entries=()):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         weights = trained.state_dict()
         del weights["static_table"]  # of fewer code maps and entries: idle ones were dropped
@@ -64,11 +64,12 @@ class PhotoRecipe(Recipe):
         return list(centres(pack, pack.validation[:6], 256))
 
 
-def _untrimmed(config: PhotoConfig, like: PhotoConfig) -> PhotoConfig:
-    """Without a trace of what was idle, if it was trimmed from codebooks of the sizes of `like`."""
+def _trained_part(config: PhotoConfig, like: PhotoConfig) -> PhotoConfig:
+    """With the default quality of `like`, and its codebooks where `config` has them without what was idle."""
     fits = all(
         (count, dims) == (n, d) and size <= k
         for (count, dims, size), (n, d, k) in zip(config.shapes, like.shapes, strict=False)
     )
     same = fits and len(config.shapes) == len(like.shapes)
-    return dataclasses.replace(config, groups=(), entries=(), shapes=like.shapes if same else config.shapes)
+    shapes = like.shapes if same else config.shapes
+    return dataclasses.replace(config, groups=(), entries=(), shapes=shapes, default_quality=like.default_quality)
