@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_priors import draw_model, draw_sharp
+from tiny_priors import draw_model, draw_prior, draw_sharp
 from torch import Tensor
 
 from vqc.errors import OptionError
+from vqc.models.checkpoint import save_checkpoint
+from vqc.models.likelihood import Likelihood, LikelihoodConfig
 from vqc.training.adversarial import HEAD_START
 from vqc.training.loop import LoopConfig, Trainer
+from vqc.training.recipe import trained_codec
 from vqc.training.sharp import ALLOWED, PENALTY, ImageComparison, SharpTask, SharpTaskConfig
 
 START = HEAD_START + 10
@@ -146,3 +149,14 @@ def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
 def test_crops_too_small_for_a_critic() -> None:
     with pytest.raises(OptionError, match="at least 16 pixels"):
         make_task("photo", crop=8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_codec_that_is_trained_on_loses_its_parts(kind: str, tmp_path: Path) -> None:
+    model = draw_model(kind)
+    model.attach_prior(draw_prior(model))
+    model.attach_sharp(draw_sharp(model))
+    model.likelihood = Likelihood(LikelihoodConfig(), model.media, model.qualities)
+    save_checkpoint(tmp_path / "m.safetensors", model, name="m", training={}, figures={})
+    begun = trained_codec(str(tmp_path / "m.safetensors"), type(model))
+    assert begun.state_dict().keys() == draw_model(kind).state_dict().keys()

@@ -48,11 +48,11 @@ class SharpTaskConfig:
     crop: int = 128  # pixels a side, or samples
     validation_items: int = 36  # images or recordings, at most
     fidelity: float = 1.0
-    detail: float = 10.0
+    detail: float = 1.0
     adversarial: float = 0.02
     feature_matching: float = 2.0  # in units of `adversarial`
-    critic_width: int = 32
-    critic_start: int = 200  # step
+    critic_width: int = 16
+    critic_start: int = 0  # step from which the decoder hears the critic
 
     def __post_init__(self) -> None:
         for name in vars(self):
