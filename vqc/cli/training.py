@@ -250,7 +250,10 @@ def report(
     fields |= {name.replace("_", " "): in_words(row) for name, row in figures.items()}
     sample = "photo.png" if media == "image" else "speech.wav"
     known = path.parent == user_folder()
-    fields["use it"] = f"vqc compress {sample} -m {run.name if known else path}"
+    if media_of(run.settings.kind) == "sharp":
+        fields["use it"] = f"vqc decompress {Path(sample).stem}.vqc --sharp"
+    else:
+        fields["use it"] = f"vqc compress {sample} -m {run.name if known else path}"
     if not known:
         fields["keep it"] = f"vqc models add {path}"
     print_fields(fields)
