@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
 from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import CodecModel
@@ -74,3 +75,13 @@ def draw_codes(model: CodecModel, quality: int, grid: tuple[int, ...], items: in
     rng = np.random.default_rng(seed)
     codes = [(rng.random((items, *grid)) ** 2 * size).astype(np.int64) for size in model.codebook_sizes(quality)]
     return torch.from_numpy(np.stack(codes, 1))
+
+
+def draw_sharp(model: CodecModel) -> nn.Module:
+    """A sharp decoder for it whose weights are all others than those of its own."""
+    torch.manual_seed(1)
+    sharp = model.make_sharp()
+    with torch.no_grad():
+        for parameter in sharp.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    return sharp

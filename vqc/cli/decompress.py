@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from vqc.codec.container import Header
 
 
+SharpOption = Annotated[
+    bool, typer.Option("--sharp", help="With the model's sharp decoder: more texture, less true to the original.")
+]
+
+
 @dataclass(frozen=True)
 class DecompressFile:
     """Restores one file; a class and not a closure so that worker processes can be given it."""
@@ -29,6 +34,7 @@ class DecompressFile:
     file_format: str | None  # where it is not that of the target's suffix
     device: Device
     limit: int | None
+    sharp: bool
 
     def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import decompress_file
@@ -37,6 +43,7 @@ class DecompressFile:
             source,
             target,
             format=self.file_format,
+            sharp=self.sharp,
             device=self.device,
             limit=self.limit,
             overwrite=True,
@@ -60,6 +67,7 @@ def decompress(
             help="png, jpg, webp, tiff or bmp; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
         ),
     ] = None,
+    sharp: SharpOption = False,
     limit: LimitOption = None,
     device: DeviceOption = "auto",
     jobs: JobsOption = 1,
@@ -87,7 +95,7 @@ def decompress(
             stdin=stdin,
             force=force,
         )
-        work = DecompressFile(wanted and format_of(wanted), device, limit)
+        work = DecompressFile(wanted and format_of(wanted), device, limit, sharp)
         finish(run_plan(plan, work, "Restoring", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)
 
 

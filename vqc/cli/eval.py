@@ -53,6 +53,7 @@ EntropyOption = Annotated[
 EffortOption = Annotated[
     int | None, typer.Option("--effort", metavar="0..9", min=0, max=9, help="Of compressing, as in vqc compress.")
 ]
+SharpOption = Annotated[bool, typer.Option("--sharp", help="Restore with the model's sharp decoder.")]
 MetricsOption = Annotated[
     str | None, typer.Option("--metrics", metavar="KEYS", help="Such as psnr,ms_ssim, or none. [default: all]")
 ]
@@ -79,6 +80,7 @@ def measure(
     download: DownloadOption = False,
     against: AgainstOption = "",
     effort: EffortOption = None,
+    sharp: SharpOption = False,
     metrics: MetricsOption = None,
     entropy: EntropyOption = "auto",
     report: ReportOption = None,
@@ -108,6 +110,7 @@ def measure(
         download=download,
         against=against,
         effort=effort,
+        sharp=sharp,
         metrics=metrics,
         entropy=entropy,
         report=report,

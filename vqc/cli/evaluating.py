@@ -36,6 +36,7 @@ class Wish:
     download: bool
     against: str
     effort: int | None
+    sharp: bool
     metrics: str | None
     entropy: Entropy
     report: Path | None
@@ -86,7 +87,12 @@ def find_subjects(wish: Wish) -> list[Subject]:
         if wish.split or wish.listed or wish.download:
             raise OptionError("--split, --list and --download choose among data; name it with --data")
         chosen = [find_by_name(wish.model)] if wish.model else []
-        chosen = chosen or [info for info in list_models() if info.path.parent == BUNDLED_FOLDER]
+        bundled = [info for info in list_models() if info.path.parent == BUNDLED_FOLDER]
+        if not chosen and wish.sharp:  # those that can
+            chosen = [info for info in bundled if info.sharp is not None]
+            if not chosen:
+                raise OptionError("none of the bundled models has a sharp decoder; name one with --model")
+        chosen = chosen or bundled
         return [Subject(info, sample_set(info).only(wish.limit)) for info in chosen]
     info = find_by_name(wish.model or default_model(wish.data))
     data = open_test_set(wish.data, info.media, split=wish.split, listed=wish.listed, download=wish.download)
@@ -130,6 +136,7 @@ def make_request(subject: Subject, wish: Wish) -> Request:
         metrics=metrics,
         against=against,
         effort=wish.effort,
+        sharp=wish.sharp,
     )
     default = info.default_quality if info.default_quality in qualities else qualities[len(qualities) // 2]
     return Request(

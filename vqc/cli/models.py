@@ -76,6 +76,7 @@ def model_as_dict(info: ModelInfo) -> dict[str, Any]:
         "training": dict(info.training),
         "figures": dict(info.figures),
         "prior": None if info.prior is None else dict(info.prior),
+        "sharp": None if info.sharp is None else dict(info.sharp),
     }
 
 
@@ -90,6 +91,7 @@ def print_model(info: ModelInfo, title: str) -> None:
         "trained on": in_words(info.training),
         "figures": in_words(rest),
         "prior": "" if info.prior is None else f"{info.prior['kind']}, {info.prior['parameters']:,} integers",
+        "sharp decoder": "" if info.sharp is None else f"{info.sharp['parameters']:,} parameters",
     }
     print_fields({f"  {name}": value for name, value in fields.items() if value})
     names = list(dict.fromkeys(name for row in rows.values() for name in row))

@@ -1,4 +1,4 @@
-"""`vqc train`: image, audio, prior and likelihood begin or go on with a run, export and plot look at one."""
+"""`vqc train`: image, audio, prior, likelihood and sharp begin or go on with a run, export and plot look at one."""
 
 # No option may be the beginning of two options of torchrun (--run, --start): it would not be passed on.
 # No `from __future__ import annotations`: the options of `command_for` differ from command to command.
@@ -36,10 +36,11 @@ SetOption = Annotated[
 ]
 RunOption = Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="Run folder. [default: runs/PRESET]")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")]
-OF_CODECS = ("prior", "likelihood")  # parts of a model that are trained for a codec that is there
+OF_CODECS = ("prior", "likelihood", "sharp")  # parts of a model that are trained for a codec that is there
 OTHER_STARTS = {
     "prior": "Begin with the prior of a model, or of a run folder.",
     "likelihood": "Begin with the likelihood of a model.",
+    "sharp": "Begin with the sharp decoder of a model, or its own; --model if that is left out.",
 }
 WARM_START = "Begin with the weights of a model instead of nothing."
 StepsOption = Annotated[int | None, typer.Option("--steps", metavar="N", min=1, help="Stop after so many steps.")]
@@ -58,7 +59,7 @@ TensorBoardOption = Annotated[bool, typer.Option("--tensorboard", help="Also log
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show size, cost, rates and time a step; train nothing.")]
 
 
-def command_for(media: Literal["image", "audio", "prior", "likelihood"], what: str) -> Callable[..., None]:
+def command_for(media: Literal["image", "audio", "prior", "likelihood", "sharp"], what: str) -> Callable[..., None]:
     """The command that trains a codec of a medium, or a part for a codec that is there."""
     of_codec = media in OF_CODECS
     model_option = typer.Option(
@@ -94,7 +95,7 @@ def command_for(media: Literal["image", "audio", "prior", "likelihood"], what: s
 
         request = Request(
             media=media,
-            model=model or "",
+            model=model or (start if media == "sharp" and not resume else "") or "",  # nearly always the same
             data=tuple(data or ()),
             download=download,
             preset=preset or "",
@@ -128,8 +129,8 @@ def check(request: "Request") -> None:
         raise OptionError(
             f"--model is missing; give the trained codec that the {request.media} is for"
             if not request.model
-            else "--model is for a new prior or likelihood; leave it out, or give --start-from to begin with a model's "
-            "weights"
+            else "--model is for a new prior, likelihood or sharp decoder; leave it out, or give --start-from to begin "
+            "with a model's weights"
         )
     if request.resume and request.folder is None:
         raise OptionError("--resume needs --run-dir with the folder of the run to go on with")
@@ -172,6 +173,10 @@ train.command("prior", epilog="Example: vqc train prior -m photo --data PHOTOS -
 
 train.command("likelihood", epilog="Example: vqc train likelihood -m photo --data PHOTOS", no_args_is_help=True)(
     command_for("likelihood", "how likely originals are for a trained codec, which `vqc eval` takes for total_bpd")
+)
+
+train.command("sharp", epilog="Example: vqc train sharp -m photo --data PHOTOS --time 1h", no_args_is_help=True)(
+    command_for("sharp", "a sharp decoder for a trained codec, which restores more texture from the same files")
 )
 
 

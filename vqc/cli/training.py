@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 SHORT_DIGEST = 12
 DEFAULT_PRESETS = {"image": "photo", "audio": "speech", "likelihood": "likelihood"}
+SHARP_PRESETS = {"image": "sharp", "audio": "sharp-speech"}  # by the medium of the codec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of `vqc train image`, `audio`, `prior` and `likelihood`."""
+    """The options of `vqc train image`, `audio`, `prior`, `likelihood` and `sharp`."""
 
-    media: Literal["image", "audio", "prior", "likelihood"]
-    model: str  # the codec that a prior or likelihood is for
+    media: Literal["image", "audio", "prior", "likelihood", "sharp"]
+    model: str  # the codec that a prior, likelihood or sharp decoder is for
     data: tuple[str, ...]
     download: bool
     preset: str  # "": that of the run that is gone on with
@@ -109,22 +110,25 @@ def resumed_run(request: Request) -> Run:
 
 def default_preset(request: Request) -> str:
     """The preset that is begun with when none is named."""
-    if request.media != "prior":
+    if request.media in DEFAULT_PRESETS:
         return DEFAULT_PRESETS[request.media]
     from vqc.models.library import find_by_name
     from vqc.models.prior_registry import DEFAULT_PRIORS
     from vqc.training.settings import PRIORS
 
-    kind = DEFAULT_PRIORS[find_by_name(request.model).kind]
+    codec = find_by_name(request.model)
+    if request.media == "sharp":
+        return SHARP_PRESETS[codec.media]
+    kind = DEFAULT_PRIORS[codec.kind]
     return next(preset for preset, of_prior in PRIORS.items() if of_prior == kind)
 
 
 def for_codec(codec: ModelInfo, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """A preset of a prior or likelihood, made out for a trained model."""
+    """A preset of a part, such as a prior, made out for a trained model."""
     from vqc.training.prior_export import codec_digest
-    from vqc.training.settings import LIKELIHOOD, PRIORS
+    from vqc.training.settings import PARTS
 
-    if tables.get("kind") not in (*PRIORS, LIKELIHOOD):
+    if tables.get("kind") not in PARTS:
         return dict(tables)  # which `check_media` refuses
     of_codec = {"codec": str(codec.path.resolve()), "codec_digest": codec_digest(codec.path)}
     return {**tables, "task": {**tables.get("task", {}), **of_codec}}
@@ -149,12 +153,12 @@ def check_media(settings: Settings, request: Request) -> None:
 
 
 def media_of(kind: str) -> str:
-    """image, audio, prior or likelihood."""
+    """image, audio, prior, likelihood or sharp."""
     from vqc.models.registry import model_classes
-    from vqc.training.settings import LIKELIHOOD, PRIORS
+    from vqc.training.settings import LIKELIHOOD, PRIORS, SHARP
 
-    if kind == LIKELIHOOD:
-        return "likelihood"
+    if kind in (LIKELIHOOD, SHARP):
+        return kind
     return "prior" if kind in PRIORS else model_classes(kind)[1].media
 
 
@@ -246,7 +250,10 @@ def report(
     fields |= {name.replace("_", " "): in_words(row) for name, row in figures.items()}
     sample = "photo.png" if media == "image" else "speech.wav"
     known = path.parent == user_folder()
-    fields["use it"] = f"vqc compress {sample} -m {run.name if known else path}"
+    if media_of(run.settings.kind) == "sharp":
+        fields["use it"] = f"vqc decompress {Path(sample).stem}.vqc --sharp"
+    else:
+        fields["use it"] = f"vqc compress {sample} -m {run.name if known else path}"
     if not known:
         fields["keep it"] = f"vqc models add {path}"
     print_fields(fields)

@@ -78,11 +78,12 @@ def compress(
     return audio_codec.compress([waveform], sample_rate, quality=quality, entropy=entropy, rate=rate or Rate())
 
 
-def decompress(data: bytes, *, device: str = "auto", limit: int | None = None) -> Image | Audio:
+def decompress(data: bytes, *, sharp: bool = False, device: str = "auto", limit: int | None = None) -> Image | Audio:
     """What is in a `.vqc` file: an `Image` (`.array` uint8) or `Audio` (`.samples` float32 [T, C], `.sample_rate`).
 
     Args:
         data: the bytes of the file.
+        sharp: restore with the model's sharp decoder: more texture, less true to the original.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         limit: largest number of pixels or of samples per channel to believe; by default 2^28 pixels, or 2^30 values
             of audio. Longer audio is better restored with `decompress_file`, which holds little of it at a time.
@@ -90,13 +91,13 @@ def decompress(data: bytes, *, device: str = "auto", limit: int | None = None) -
     Raises:
         ContainerError: not a `.vqc` file, damaged, or over the limit.
         ModelNotFoundError: the model it was made with is not at hand; the message names it.
-        OptionError: this is not bytes, or there is no such device.
+        OptionError: this is not bytes, there is no such device, or the model has no sharp decoder.
     """
     if not isinstance(data, bytes | bytearray | memoryview):
         raise OptionError(f"cannot decompress a {type(data).__name__}: give bytes, or use decompress_file")
     container = read_container(bytes(data), limit=limit)
     shape = container.header.shape
-    codec = codec_of(container.header, device)
+    codec = codec_of(container.header, device, sharp=sharp)
     if isinstance(codec, ImageCodec):
         return Image.of(codec.restore(container))
     assert isinstance(shape, AudioShape), "codec_of has compared the medium"

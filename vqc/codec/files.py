@@ -95,6 +95,7 @@ def decompress_file(
     target: Target,
     *,
     format: str | None = None,  # noqa: A002, the word of data.images and data.audio
+    sharp: bool = False,
     device: str = "auto",
     limit: int | None = None,
     overwrite: bool = False,
@@ -106,6 +107,7 @@ def decompress_file(
         source: path, or the bytes of the `.vqc` file.
         target: path of the image or audio file; it appears whole or not at all.
         format: png, jpeg, webp, tiff or bmp; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
+        sharp: restore with the model's sharp decoder: more texture, less true to the original.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         limit: largest number of pixels (2^28 by default) or samples per channel (2^36) to believe.
         overwrite: whether an existing target may be replaced.
@@ -115,7 +117,7 @@ def decompress_file(
         ContainerError: the source is no `.vqc` file, damaged, or over the limit.
         ModelNotFoundError: the model it was made with is not at hand; the message names it.
         MediaError: the source cannot be read.
-        OptionError: the format, suffix or device cannot be used.
+        OptionError: the format, suffix or device cannot be used, or the model has no sharp decoder.
         OutputError: the target cannot be written, or exists.
     """
     begin = time.perf_counter()
@@ -128,7 +130,7 @@ def decompress_file(
         check_writable(format, shape.sample_rate, shape.channels, name=os.fspath(target))
     else:
         format = format or image_format(target)  # noqa: A001
-    codec = codec_of(container.header, device)
+    codec = codec_of(container.header, device, sharp=sharp)
     if isinstance(codec, ImageCodec):
         image = encode_image(codec.restore(container, progress=progress), format)
         write_atomically(target, image, overwrite=overwrite)

@@ -44,17 +44,29 @@ def open_codec(media: Literal["image", "audio"], model: Model, device: str) -> I
     return codec
 
 
-def codec_of(header: Header, device: str) -> ImageCodec | AudioCodec:
-    """The codec to decompress with.
+def codec_of(header: Header, device: str, *, sharp: bool = False) -> ImageCodec | AudioCodec:
+    """The codec to decompress with, if asked for with the model's sharp decoder.
 
     Raises:
-        OptionError: there is no such device.
+        OptionError: there is no such device, or the model has no sharp decoder.
         ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
         ContainerError: the file asks for what its model does not have.
     """
-    codec = _codec(load_model_by_digest(header.digest, find_device(device)))
+    codec = _codec(load_model_by_digest(header.digest, find_device(device), sharp=sharp))
     check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)
-    return codec
+    return sharpened(codec) if sharp else codec
+
+
+def sharpened(codec: ImageCodec | AudioCodec) -> ImageCodec | AudioCodec:
+    """The codec that restores the same files with the model's sharp decoder; OptionError when it has none.
+
+    It is not for compressing: an encoder that looks at what is restored would choose other codes.
+    """
+    if codec.model.sharp is None:
+        raise OptionError(f"the model {codec.name} has no sharp decoder; restore without it")
+    if isinstance(codec, ImageCodec):
+        return ImageCodec(codec.model.sharpened(), codec.digest, name=codec.name)
+    return AudioCodec(codec.model.sharpened(), codec.digest, name=codec.name)
 
 
 def find_device(device: str) -> str:

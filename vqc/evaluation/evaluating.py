@@ -56,7 +56,8 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
 
     Raises:
         MediaError: no item could be read.
-        OptionError: the model does not have a quality or entropy mode that is asked for, or is for another medium.
+        OptionError: the model does not have a quality, entropy mode or decoder that is asked for, or is for another
+            medium.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
     plan, notes = request.plan, list(request.notes)
@@ -72,7 +73,8 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     results = [measured[index] for index in sorted(measured)]
     if not results:
         raise MediaError(f"nothing of {request.data.description} can be measured; {notes[-1]}")
-    curves = _curves(results, plan, info.name, request.data)
+    name = f"{info.name} (sharp)" if plan.sharp else info.name
+    curves = _curves(results, plan, name, request.data)
     for result in results:
         notes += result.notes
     targets = {result.name: result.bytes for result in results if result.bytes}
@@ -80,7 +82,7 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     notes += unmatched(written, plan.against, targets)
     return Evaluation(
         media=plan.media,
-        model=info.name,
+        model=name,
         digest=info.digest,
         info={"training": info.training, "figures": info.figures, "config": info.config, "history": info.history},
         data=request.data.description,
@@ -150,6 +152,7 @@ def _curves(results: Sequence[Measured], plan: Plan, name: str, data: TestSet) -
     ours = [score for score in written if score.codec == "vqc"]
     files = len({score.item for score in ours})
     source = f"vqc, entropy {plan.entropy}" + (f", effort {plan.effort}" if plan.effort is not None else "")
+    source += ", sharp decoder" if plan.sharp else ""
     own = curve_of("vqc", f"vqc {name}", "vqc", source, ours, files)
     curves = (
         own,

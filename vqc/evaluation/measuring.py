@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vqc.codec.audio import AudioCodec
 from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
-from vqc.codec.opening import open_codec
+from vqc.codec.opening import open_codec, sharpened
 from vqc.codec.pieces import read_pieces, streams_of
 from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes
@@ -49,6 +49,7 @@ class Plan:
     metrics: tuple[str, ...]
     against: tuple[str, ...] = ()
     effort: int | None = None  # of the encoder; the model's own if None
+    sharp: bool = False  # whether files are restored with the model's sharp decoder
 
 
 @dataclass(kw_only=True, eq=False)
@@ -83,6 +84,7 @@ def measure(item: TestItem, plan: Plan, *, whole: bool = True, show: Sequence[in
         show: qualities at which what was restored is kept.
     """
     codec: Codec = open_codec(plan.media, plan.model, "cpu")
+    restorer = sharpened(codec) if plan.sharp else codec
     signal = load(item, plan.media)
     measured = Measured(name=item.name, dimensions=signal.signal.size)
     if show:
@@ -90,9 +92,9 @@ def measure(item: TestItem, plan: Plan, *, whole: bool = True, show: Sequence[in
     for quality in plan.qualities:
         begin = time.perf_counter()
         data = compress(codec, signal, quality, plan.entropy if whole else "static", plan.effort)
-        restored, measured.codes[quality] = decompress(codec, data)
+        restored, measured.codes[quality] = decompress(restorer, data)
         measured.seconds[quality] = time.perf_counter() - begin
-        bits = residual_bits(codec, signal, restored, quality)
+        bits = residual_bits(restorer, signal, restored, quality)
         if bits is not None:
             measured.residual_bits[quality] = bits
         scores = score(signal, restored, plan.metrics)
@@ -153,7 +155,7 @@ def decompress(codec: Codec, data: bytes) -> tuple[NDArray[Any], CodeSums]:
 def residual_bits(codec: Codec, item: Item, restored: NDArray[Any], quality: int) -> float | None:
     """-log2 p(x | codes) of the whole file; None where it is not defined.
 
-    That is: the model has no likelihood, or the file has another sample rate than the model.
+    That is: the model has no likelihood, restores with its sharp decoder, or the file has another sample rate.
     """
     likelihood = codec.model.likelihood
     if likelihood is None:

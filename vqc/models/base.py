@@ -11,6 +11,7 @@ entries. Quality runs from 1 (smallest files) to ``qualities`` (best).
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
@@ -40,22 +41,49 @@ class CodecModel(nn.Module, ABC):
     has_targets: ClassVar[bool] = False  # whether an encoder can weigh errors of codes against their bits
     default_effort: ClassVar[int] = 0  # of an encoder that is not told: see `vqc.codec.rate`
     float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
+    sharp_part: ClassVar[str] = ""  # the part that a sharp decoder stands in for; empty: this kind can have none
 
     config: Any
     static_table: Tensor  # int32 [Q, G, K]
     prior: CodePrior | None  # fixed to integers: entropy coding may use it
     likelihood: Likelihood | None  # p(x | codes), for evaluation alone
+    sharp: nn.Module | None  # restores more texture from the same codes, and less of the original
 
     def __init__(self) -> None:
         super().__init__()
         self.register_module("prior", None)
         self.register_module("likelihood", None)
+        self.register_module("sharp", None)
 
     def attach_prior(self, prior: CodePrior) -> None:
         """Give the model a prior of its codes, which is fixed to integers if it is not; OverflowError if that fails."""
         if not prior.fixed:
             prior.fix()
         self.prior = prior.eval().requires_grad_(False)
+
+    def attach_sharp(self, sharp: nn.Module) -> None:
+        """Give the model a sharp decoder: a module like the one that `make_sharp` returns."""
+        self.sharp = sharp.eval().requires_grad_(False)
+
+    def make_sharp(self) -> nn.Module:
+        """A copy of the part that a sharp decoder stands in for, where its training begins.
+
+        ValueError: models of this kind have no such part.
+        """
+        if not self.sharp_part:
+            raise ValueError(f"a model of kind {self.kind} can have no sharp decoder")
+        part: nn.Module = getattr(self, self.sharp_part)
+        return copy.deepcopy(part)
+
+    def sharpened(self) -> Self:
+        """This model with its sharp decoder in place: `decode` gives the other restoration of the same codes.
+
+        Everything else is shared, but for the likelihood, which is that of the model's own restoration.
+        """
+        assert self.sharp is not None, "whoever asks has looked"
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, self.sharp_part: self.sharp, "sharp": None, "likelihood": None}
+        return twin
 
     @property
     def qualities(self) -> int:

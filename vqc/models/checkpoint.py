@@ -16,6 +16,7 @@ from vqc.models.config import canonical_json, config_from_dict, config_to_dict
 from vqc.models.info import (
     FORMAT,
     LIKELIHOOD,
+    SHARP,
     ModelInfo,
     StoredTensor,
     checksum,
@@ -23,13 +24,15 @@ from vqc.models.info import (
     info_from_header,
     parse_header,
     read_info,
+    sharp_digest_of,
 )
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from vqc.models.base import CodecModel
     from vqc.models.likelihood import Likelihood
+    from vqc.models.prior import CodePrior
 
 __all__ = ["LoadedModel", "ModelInfo", "load_checkpoint", "read_info", "save_again", "save_checkpoint"]
 
@@ -67,6 +70,8 @@ def save_checkpoint(
     prior_training: Mapping[str, Any] | None = None,
     prior_figures: Mapping[str, Any] | None = None,
     likelihood_training: Mapping[str, Any] | None = None,
+    sharp_training: Mapping[str, Any] | None = None,
+    sharp_figures: Mapping[str, Any] | None = None,
     history: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model file and return its digest (hex).
@@ -74,8 +79,8 @@ def save_checkpoint(
     With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
     `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
     compresses with the model must first load the file. The model is saved `finalised`, and state that only training
-    needs is left out. A prior goes into the same file, as the smallest integers that hold it, and a likelihood as
-    the weights. `history` holds curves of the training run, [[step, value], …] each.
+    needs is left out. A prior goes into the same file, as the smallest integers that hold it, a likelihood and
+    a sharp decoder as the weights. `history` holds curves of the training run, [[step, value], …] each.
     The file appears whole or not at all. CheckpointError: a weight is not finite, or cannot be stored in float16.
     """
     from safetensors.torch import save
@@ -91,30 +96,43 @@ def save_checkpoint(
         "qualities": model.qualities,
         "default_quality": model.default_quality,
         "parameters": sum(
-            t.numel() for key, t in tensors.items() if t.is_floating_point() and not key.startswith(LIKELIHOOD)
+            t.numel() for key, t in tensors.items() if t.is_floating_point() and not key.startswith((LIKELIHOOD, SHARP))
         ),
         "training": dict(training),
         "figures": dict(figures),
     }
     if model.prior is not None:
-        info["prior"] = {
-            "kind": model.prior.kind,
-            "config": config_to_dict(model.prior.config),
-            "parameters": sum(t.numel() for key, t in tensors.items() if key.startswith(_PRIOR)),
-            "training": dict(prior_training or {}),
-            "figures": dict(prior_figures or {}),
-        }
+        info["prior"] = _prior_described(model.prior, tensors) | _told(prior_training, prior_figures)
     if model.likelihood is not None:
         info["likelihood"] = {
             "config": config_to_dict(model.likelihood.config),
             "training": dict(likelihood_training or {}),
         }
+    if model.sharp is not None:
+        info["sharp"] = _sharp_described(tensors) | _told(sharp_training, sharp_figures)
     if history:
         info["history"] = dict(history)
     digest = digest_of(model.kind, config, map(_as_stored, tensors.items()), info.get("prior"))
     metadata = {"format": FORMAT, "info": canonical_json(info), "digest": digest}
     write_atomically(path, save(tensors, metadata | {"check": checksum(metadata)}), overwrite=True)
     return digest
+
+
+def _prior_described(prior: CodePrior, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {"kind": prior.kind, "config": config_to_dict(prior.config), "parameters": _count(_PRIOR, tensors)}
+
+
+def _sharp_described(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    own = {name: t for name, t in tensors.items() if name.startswith(SHARP)}
+    return {"digest": sharp_digest_of(map(_as_stored, own.items())), "parameters": _count(SHARP, own)}
+
+
+def _told(training: Mapping[str, Any] | None, figures: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"training": dict(training or {}), "figures": dict(figures or {})}
+
+
+def _count(prefix: str, tensors: Mapping[str, Tensor]) -> int:
+    return sum(t.numel() for name, t in tensors.items() if name.startswith(prefix))
 
 
 def save_again(
@@ -125,13 +143,15 @@ def save_again(
     prior_training: Mapping[str, Any] | None = None,
     prior_figures: Mapping[str, Any] | None = None,
     likelihood_training: Mapping[str, Any] | None = None,
+    sharp_training: Mapping[str, Any] | None = None,
+    sharp_figures: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model that was read and has been given another part, say a prior; returns its digest.
 
     What is not given stays as the file says, and so do the bytes of the weights.
     """
     info = loaded.info
-    prior, likelihood = info.prior or {}, info.likelihood or {}
+    prior, likelihood, sharp = info.prior or {}, info.likelihood or {}, info.sharp or {}
     return save_checkpoint(
         path,
         loaded.model,
@@ -142,6 +162,8 @@ def save_again(
         prior_training=prior.get("training") if prior_training is None else prior_training,
         prior_figures=prior.get("figures") if prior_figures is None else prior_figures,
         likelihood_training=likelihood.get("training") if likelihood_training is None else likelihood_training,
+        sharp_training=sharp.get("training") if sharp_training is None else sharp_training,
+        sharp_figures=sharp.get("figures") if sharp_figures is None else sharp_figures,
         history=info.history,
     )
 
@@ -168,9 +190,13 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
     header = parse_header(data, len(data), path)
     info = info_from_header(header, len(data), path)
     body = memoryview(data)[header.data_start :]
-    stored = (StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors)
+    stored = [StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors]
     if digest_of(info.kind, info.config, stored, info.prior) != info.digest:
         raise CheckpointError(f"the weights in {path} do not match their digest; the file is damaged, get it again")
+    if info.sharp is not None and sharp_digest_of(stored) != info.sharp.get("digest"):
+        raise CheckpointError(
+            f"the sharp decoder in {path} does not match its digest; the file is damaged, get it again"
+        )
     model = build_model(info.kind, info.config, where=str(path))
     if info.prior is not None:
         prior = build_prior(info.prior["kind"], info.prior["config"], model, where=f"the prior in {path}")
@@ -178,6 +204,8 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         model.attach_prior(prior)
     if info.likelihood is not None:
         model.likelihood = build_likelihood(info.likelihood, model, path)
+    if info.sharp is not None:
+        model.attach_sharp(build_sharp(model, path))
     fill_model(model, load(data), str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
 
@@ -188,6 +216,14 @@ def build_likelihood(described: Mapping[str, Any], model: CodecModel, path: Path
 
     config = config_from_dict(LikelihoodConfig, described.get("config", {}), where=f"the likelihood in {path}")
     return Likelihood(config, model.media, model.qualities)
+
+
+def build_sharp(model: CodecModel, path: Path) -> nn.Module:
+    """A sharp decoder to be filled; CheckpointError when models of this kind can have none."""
+    try:
+        return model.make_sharp()
+    except ValueError as error:
+        raise CheckpointError(f"{path} holds what this version of vqc does not know: {error}") from None
 
 
 def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> None:

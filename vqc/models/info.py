@@ -7,9 +7,11 @@ then the tensors. Its ``__metadata__`` holds strings, ours are::
     info     canonical JSON: name, kind, media, config, qualities, default_quality, parameters, training, figures,
              prior (if there is one: kind, config, parameters, training, figures; its tensors begin with "prior."),
              likelihood (config and training, if there is one; its tensors begin with "likelihood."),
+             sharp (if there is a sharp decoder: parameters, training, figures and a SHA-256 of its tensors, which begin
+             with "sharp."),
              history (curves of the training run)
     digest   SHA-256 over kind, config and tensors, also those of the prior: what a .vqc file names its model by.
-             A likelihood is left out, as it decides about no byte of a file
+             A likelihood and a sharp decoder are left out, as they decide about no byte of a file
     check    CRC-32 of format, info and digest, so that damage outside the tensors shows too
 """
 
@@ -20,7 +22,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -29,7 +31,7 @@ from vqc.errors import CheckpointError
 from vqc.models.config import canonical_json
 
 FORMAT = "vqc-model-1"
-LIKELIHOOD = "likelihood."  # what the names of its tensors begin with
+LIKELIHOOD, SHARP = "likelihood.", "sharp."  # what the names of their tensors begin with
 MAX_HEADER_BYTES = 4 << 20
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
@@ -78,6 +80,7 @@ class ModelInfo:
     figures: Mapping[str, Any] = field(default_factory=dict)  # validation figures, rates
     prior: Mapping[str, Any] | None = None  # kind, config, parameters, training, figures
     likelihood: Mapping[str, Any] | None = None  # config, training
+    sharp: Mapping[str, Any] | None = None  # digest, parameters, training, figures
     history: Mapping[str, Any] = field(default_factory=dict)  # curve of the training run → [[step, value], …]
     path: Path
 
@@ -145,11 +148,20 @@ def digest_of(
 ) -> str:
     """SHA-256 over kind, canonical config and every tensor's name, dtype, shape and bytes, in order of name.
 
-    Kind and config of a prior come after those of the model. Tensors of a likelihood are left out.
+    Kind and config of a prior come after those of the model. Tensors of a likelihood or a sharp decoder are left out.
     """
     described = [kind, config] if prior is None else [kind, config, prior["kind"], prior["config"]]
+    return _digest(described, (t for t in tensors if not t.name.startswith((LIKELIHOOD, SHARP))))
+
+
+def sharp_digest_of(tensors: Iterable[StoredTensor]) -> str:
+    """SHA-256 over the tensors of a sharp decoder, the others being left out."""
+    return _digest([], (t for t in tensors if t.name.startswith(SHARP)))
+
+
+def _digest(described: Sequence[Any], tensors: Iterable[StoredTensor]) -> str:
     digest = hashlib.sha256(canonical_json(described).encode())
-    for name, dtype, shape, data in sorted((t for t in tensors if not t.name.startswith(LIKELIHOOD)), key=_name):
+    for name, dtype, shape, data in sorted(tensors, key=_name):
         digest.update(canonical_json([name, dtype, list(shape)]).encode())
         digest.update(data)
     return digest.hexdigest()

@@ -57,12 +57,15 @@ def find_by_name(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     raise ModelNotFoundError(f"there is no model {text!r}; {_known(models)}")
 
 
-def find_by_digest(prefix: bytes) -> ModelInfo:
-    """The model whose digest begins with these bytes; ModelNotFoundError names the digest and the models at hand."""
+def find_by_digest(prefix: bytes, *, sharp: bool = False) -> ModelInfo:
+    """The model whose digest begins with these bytes; ModelNotFoundError names the digest and the models at hand.
+
+    With `sharp`, of several that differ in this alone, the first with a sharp decoder.
+    """
     models = list_models()
-    for info in models:
-        if bytes.fromhex(info.digest).startswith(prefix):
-            return info
+    found = [info for info in models if bytes.fromhex(info.digest).startswith(prefix)]
+    if found:
+        return next((info for info in found if sharp and info.sharp is not None), found[0])
     raise ModelNotFoundError(
         f"the file was made with the model {prefix.hex()}, which is not here ({_known(models)}); "
         f"get its {SUFFIX} file and run: vqc models add FILE"
@@ -79,7 +82,7 @@ def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> Model
 
     info = load_checkpoint(source).info
     for other in list_models():
-        if (other.name, other.digest) == (info.name, info.digest):
+        if (other.name, other.digest, other.sharp) == (info.name, info.digest, info.sharp):
             return other
     refuse_taken(info.name, replace=replace)
     target = user_folder() / f"{info.name}{SUFFIX}"
@@ -111,17 +114,17 @@ def load_model(name_or_path: str | os.PathLike[str], device: str = "cpu") -> Loa
     return _load(find_by_name(name_or_path), device)
 
 
-def load_model_by_digest(prefix: bytes, device: str = "cpu") -> LoadedModel:
-    """The model whose digest begins with these bytes, ready for use."""
-    return _load(find_by_digest(prefix), device)
+def load_model_by_digest(prefix: bytes, device: str = "cpu", *, sharp: bool = False) -> LoadedModel:
+    """The model whose digest begins with these bytes, ready for use; see `find_by_digest`."""
+    return _load(find_by_digest(prefix, sharp=sharp), device)
 
 
 def _load(info: ModelInfo, device: str) -> LoadedModel:
-    return _load_once(info.path, info.digest, device)
+    return _load_once(info.path, info.digest, (info.sharp or {}).get("digest", ""), device)
 
 
 @lru_cache(maxsize=8)
-def _load_once(path: Path, digest: str, device: str) -> LoadedModel:
+def _load_once(path: Path, digest: str, sharp_digest: str, device: str) -> LoadedModel:
     from vqc.models.checkpoint import load_checkpoint
 
     return load_checkpoint(path, device)

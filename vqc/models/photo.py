@@ -70,6 +70,7 @@ class PhotoModel(ImageModel):
     has_targets: ClassVar[bool] = True
     default_effort: ClassVar[int] = 2
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
+    sharp_part: ClassVar[str] = "synthesis"
 
     config: PhotoConfig
     steps: Tensor  # [Q]: unit of the latents in 8-bit pixel values

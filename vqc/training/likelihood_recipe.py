@@ -100,7 +100,7 @@ class LikelihoodRecipe(Recipe):
         return Finished(loaded, figures)
 
     def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
-        """The codec's file with the likelihood inside; what it says of codec and prior stays."""
+        """The codec's file with the likelihood inside; what it says of codec, prior and sharp decoder stays."""
         loaded: LoadedModel = finished.model
         described = {**training, "figures": dict(finished.figures)}
         return save_again(path, loaded, name=name, likelihood_training=described)

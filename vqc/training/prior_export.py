@@ -12,7 +12,10 @@ _PRIOR = "prior."  # what the names of its tensors begin with
 
 
 def codec_digest(path: Path) -> str:
-    """The digest of a model file as it would be without its prior: that of the codes it makes."""
+    """The digest of a model file as it would be without its prior: that of the codes it makes.
+
+    `digest_of` leaves out its likelihood and its sharp decoder.
+    """
     data, header = _read(path)
     info, body = info_from_header(header, len(data), path), memoryview(data)[header.data_start :]
     own = [t for t in header.tensors if not t.name.startswith(_PRIOR)]

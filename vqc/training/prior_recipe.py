@@ -137,7 +137,7 @@ class PriorRecipe(Recipe):
         return Finished(loaded, {f"quality_{q}": figures_of(floats[q], integers[q]) for q in task.codes})
 
     def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
-        """The codec's file with the prior inside; what it says of codec and likelihood stays."""
+        """The codec's file with the prior inside; what it says of codec, likelihood and sharp decoder stays."""
         loaded: LoadedModel = finished.model
         return save_again(path, loaded, name=name, prior_training=training, prior_figures=finished.figures)
 

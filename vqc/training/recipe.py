@@ -91,14 +91,15 @@ class Recipe(ABC):
 
 
 def trained_codec(path: str, kind: type[M]) -> M:
-    """The model in a file whose weights a run begins with, without a prior: codes will come to mean something else.
+    """The model in a file whose weights a run begins with, without its parts: codes will come to mean something else.
 
+    These are its prior, its likelihood and its sharp decoder.
     TrainingError: it is of another kind.
     """
     model = load_checkpoint(path).model
     if not isinstance(model, kind):
         raise TrainingError(f"{path} is of the kind {model.kind}; this run trains the kind {kind.kind}")
-    model.prior = None
+    model.prior = model.likelihood = model.sharp = None
     return model
 
 
@@ -115,6 +116,7 @@ _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "photo-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
         "likelihood": ("vqc.training.likelihood_recipe", "LikelihoodRecipe"),
         "speech-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
+        "sharp": ("vqc.training.sharp_recipe", "SharpRecipe"),
     }
 )
 

@@ -26,12 +26,14 @@ from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
 from vqc.models.registry import MODEL_KINDS, model_classes
 from vqc.training.recipe import recipe_of
 from vqc.training.schedule import LoopConfig
+from vqc.training.sharp import SharpConfig
 
 PRESETS = Path(__file__).parent / "presets"
 SECTIONS = ("model", "task", "loop")
 PRIORS = {f"{kind}-prior" if kind in MODEL_KINDS else kind: kind for kind in PRIOR_KINDS}  # in settings → in models
-LIKELIHOOD = "likelihood"
-KINDS = (*MODEL_KINDS, *PRIORS, LIKELIHOOD)
+LIKELIHOOD, SHARP = "likelihood", "sharp"
+PARTS = (*PRIORS, LIKELIHOOD, SHARP)  # of a codec that is there
+KINDS = (*MODEL_KINDS, *PARTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,8 @@ def _model_config(kind: str) -> type[Any]:
     """The config class of [model]."""
     if kind == LIKELIHOOD:
         return LikelihoodConfig
+    if kind == SHARP:
+        return SharpConfig
     return prior_classes(PRIORS[kind])[0] if kind in PRIORS else model_classes(kind)[0]
 
 
