@@ -18,6 +18,7 @@ from vqc.models.photo import MEANS, PhotoConfig, PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import refit, sample_images, without_idle_entries
 from vqc.training.photo_recipe import PhotoRecipe
+from vqc.training.settings import resolve
 
 CONFIG = PhotoConfig(
     lambdas=(4000.0, 400.0),
@@ -149,7 +150,7 @@ def test_a_trimmed_model_trains_on(data: ImagePack, trained: PhotoModel, tmp_pat
     trimmed = without_idle_entries(trained, refit(trained, images))
     save_checkpoint(tmp_path / "trimmed.safetensors", trimmed, name="trimmed", training={}, figures={})
     model = PhotoModel(CONFIG)
-    PhotoRecipe().warm_start(model, str(tmp_path / "trimmed.safetensors"))
+    PhotoRecipe().warm_start(model, str(tmp_path / "trimmed.safetensors"), resolve({"kind": "photo"}))
     for level in (1, 2):
         sent = trimmed.encode(images[1], level)
         assert torch.equal(model.eval().encode(images[1], level)[:, : sent.shape[1]], sent)
@@ -158,4 +159,4 @@ def test_a_trimmed_model_trains_on(data: ImagePack, trained: PhotoModel, tmp_pat
     assert all(t.isfinite().all() for t in model.state_dict().values())
     narrower = PhotoModel(dataclasses.replace(CONFIG, shapes=((9, 1, 16), (10, 2, 2))))
     with pytest.raises(TrainingError, match=r"same .model. settings"):
-        PhotoRecipe().warm_start(narrower, str(tmp_path / "trimmed.safetensors"))
+        PhotoRecipe().warm_start(narrower, str(tmp_path / "trimmed.safetensors"), resolve({"kind": "photo"}))

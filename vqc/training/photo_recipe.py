@@ -33,7 +33,7 @@ class PhotoRecipe(Recipe):
     def start(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> None:
         initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
 
-    def warm_start(self, model: PhotoModel, path: str) -> None:
+    def warm_start(self, model: PhotoModel, path: str, settings: Settings) -> None:
         trained = trained_codec(path, PhotoModel)
         if _trained_part(trained.config, model.config) != dataclasses.replace(model.config, groups=(), entries=()):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")

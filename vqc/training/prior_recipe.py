@@ -66,11 +66,10 @@ class PriorRecipe(Recipe):
     """See `vqc.training.recipe.Recipe`."""
 
     task_config = PriorRunConfig
-    codec: CodecModel  # whose codes it is for
     examples = "streams of codes"
 
     def build(self, settings: Settings) -> CodePrior:
-        self.codec = codec = load_model(settings.task.codec).model
+        codec: CodecModel = load_model(settings.task.codec).model
         config = config_to_dict(settings.model)
         prior = build_prior(PRIORS[settings.kind], config, codec, where="the prior of these [model] settings")
         prior.register_load_state_dict_post_hook(lambda loaded, _: _prepare(loaded, codec))  # type: ignore[no-untyped-call]
@@ -100,10 +99,10 @@ class PriorRecipe(Recipe):
     def start(self, model: CodePrior, pack: CodePack, settings: Settings) -> None:
         model.start_from(pack.codec)
 
-    def warm_start(self, model: CodePrior, path: str) -> None:
+    def warm_start(self, model: CodePrior, path: str, settings: Settings) -> None:
         """The prior in a model file, or the best weights in a run folder."""
         try:
-            model.load_state_dict(_trained_prior(Path(path), model, self.codec))
+            model.load_state_dict(_trained_prior(Path(path), model, load_model(settings.task.codec).model))
         except (AttributeError, KeyError, RuntimeError):
             raise TrainingError(f"the prior in {path} is for other codebooks; leave out --start-from") from None
 

@@ -33,7 +33,7 @@ class SpeechRecipe(Recipe):
         data = SpeechData(pack, settings.task.source_shares)
         initialise(model, data, settings.task, seed=settings.loop.seed)
 
-    def warm_start(self, model: SpeechModel, path: str) -> None:
+    def warm_start(self, model: SpeechModel, path: str, settings: Settings) -> None:
         trained = trained_codec(path, SpeechModel)
         if trained.config != model.config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
