@@ -26,7 +26,7 @@ RATES = (0.06, 0.10, 0.15, 0.22, 0.34, 0.50)  # bpp at which codecs are compared
 SPEECH_SCORES = (("PESQ-WB", "pesq_wb", 2), ("STOI", "stoi", 3), ("ESTOI", "estoi", 3))
 ABSENT = "–"
 SHOWN = re.compile(  # of what scripts/bench measures
-    r"photo 768 x 512, (prior, quality [158]|static, quality 5), .*|speech 60 s, (prior|static), quality 5, .*"
+    r"photo 768 x 512, (prior, quality \d|static, quality 6), .*|speech 60 s, (prior|static), quality 5, .*"
     r"|.*, peak|vqc --help|vqc compress small.png, above import torch|.*, range coded, besides the codes"
 )
 Document = Mapping[str, Any]
