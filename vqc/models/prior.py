@@ -110,5 +110,4 @@ class EntryPrior(CodePrior):
     def move(self, old: Any, new: Any) -> None:
         """Fit it, being fixed, for training on with the codebooks of another model of the same shape."""
         for before, after in zip(self.codebooks(old), self.codebooks(new), strict=True):
-            sent = [len(table) for table in before.tables]
-            before.groups.move(before.entries, sent, after.entries, after.tables)
+            before.groups.move(before.entries, before.tables, after.entries, after.tables)

@@ -9,6 +9,7 @@ the same integers everywhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -69,10 +70,10 @@ class EntryGroups(Exact):
         """Begin at tables (frequencies [n, any K] of each quality, n <= count) of entries [Q, count, K, D]."""
         for q, frequencies in enumerate(self._cut(tables)):
             own, size = frequencies.shape
-            chances = frequencies.double() / frequencies.double().sum(-1, keepdim=True)
+            log_chances = _log_chances(frequencies)
             square = entries[q, :own, :size].double().square().sum(-1) / self.dims
-            spread = (chances * square).sum(1).clamp_min(1e-2 * square.mean(1)).clamp_min(1e-6).sqrt()
-            self.table[q, :own, :size] = chances.clamp_min(1e-9).log()
+            spread = (log_chances.exp() * square).sum(1).clamp_min(1e-2 * square.mean(1)).clamp_min(1e-6).sqrt()
+            self.table[q, :own, :size] = log_chances
             self.exponents[q, :own] = spread.log2().round()
         self.prepare(entries, tables)
 
@@ -94,24 +95,30 @@ class EntryGroups(Exact):
         self.outputs.copy_(torch.cat(features, -1).clamp(-LARGEST, LARGEST))
 
     @torch.no_grad()
-    def move(self, known: Tensor, sent: Sequence[int], entries: Tensor, tables: Sequence[Tensor]) -> None:
-        """Fit the integers of a fixed table to other entries [Q, count, K', D]: each is rated like the nearest one.
+    def move(self, known: Tensor, known_tables: Sequence[Tensor], entries: Tensor, tables: Sequence[Tensor]) -> None:
+        """Fit the integers of a fixed table to other entries [Q, count, K', D].
+
+        Each is rated by its own chance, and by how far the table departs from the chance of its counterpart: the one
+        that would be chosen for it, by squared error and bits. The nearest may be idle.
 
         Args:
             known: the entries [Q, count, K, D] that it is for.
-            sent: how many groups of those each quality has.
-            tables: order-0 frequencies of the other entries at each quality, for groups that it did not have.
+            known_tables: their order-0 frequencies [n, any K] at each quality.
+            tables: those of the other entries.
         """
-        distance = torch.cdist(entries.double(), known.double())
-        for q, used in enumerate(self.used):
-            distance[q, ..., used:] = torch.inf
-        table = self.table.gather(2, distance.argmin(-1))
-        size = table.shape[-1]
-        for q, (before, frequencies) in enumerate(zip(sent, tables, strict=True)):
-            new = frequencies[before:, :size].double()
-            chances = (new / new.sum(-1, keepdim=True)).clamp_min(1e-9)
-            table[q, before : before + len(new), : new.shape[1]] = torch.round(chances.log() * ONE)
-        self.register_buffer("table", table)
+        costs = torch.cdist(entries.double(), known.double()).square()
+        departure = torch.zeros_like(self.table)
+        for q, frequencies in enumerate(self._cut(known_tables)):
+            own, used = len(frequencies), self.used[q]
+            chances = _log_chances(frequencies[:, :used])
+            costs[q, :own, :, :used] -= chances.div(math.log(2))[:, None]
+            costs[q, ..., used:] = torch.inf
+            departure[q, :own, :used] = self.table[q, :own, :used] - chances * ONE
+        table = departure.gather(2, costs.argmin(-1))
+        for q, frequencies in enumerate(tables):
+            chances = _log_chances(frequencies[:, : table.shape[-1]])
+            table[q, : len(chances), : chances.shape[1]] += torch.round(chances * ONE)
+        self.register_buffer("table", table.round().clamp(-LARGEST, LARGEST))
 
     def _cut(self, tables: Sequence[Tensor]) -> list[Tensor]:
         """Without the columns that are there for larger codebooks."""
@@ -125,3 +132,8 @@ class EntryGroups(Exact):
     def _prove(self) -> None:  # a sum of products of coefficients and features is far below 2^53
         check_size(self.table)
         check_size(self.exponents)
+
+
+def _log_chances(frequencies: Tensor) -> Tensor:
+    """Natural logarithms of what frequencies [n, K] stand for; of none at all, a very small one."""
+    return (frequencies.double() / frequencies.double().sum(-1, keepdim=True)).clamp_min(1e-9).log()
