@@ -187,7 +187,7 @@ def test_a_prior_moves_with_its_codebooks() -> None:
     for i in (0, 1):
         codebooks = [getattr(model.quantizer, f"codebook_{i}") for model in (old, new)]
         for level, used in enumerate(old.quantizer.used):
-            apart = 100 * codebooks[0][level]  # so that each is the only counterpart of itself
+            apart = 10_000 * codebooks[0][level]  # so that each is the only counterpart of itself
             codebooks[0][level], codebooks[1][level, :, : used[i]] = apart, apart[:, : used[i]].flip(1)
     for quality in range(3):
         for row, size in zip(new.static_table[quality], new.codebook_sizes(quality + 1), strict=False):
