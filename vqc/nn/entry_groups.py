@@ -99,19 +99,22 @@ class EntryGroups(Exact):
         """Fit the integers of a fixed table to other entries [Q, count, K', D].
 
         Each is rated by its own chance, and by how far the table departs from the chance of its counterpart: the one
-        that would be chosen for it, by squared error and bits. The nearest may be idle.
+        that would be chosen for it, by squared error and bits (the nearest may be idle), or itself if it is there.
 
         Args:
             known: the entries [Q, count, K, D] that it is for.
             known_tables: their order-0 frequencies [n, any K] at each quality.
             tables: those of the other entries.
         """
-        costs = torch.cdist(entries.double(), known.double()).square()
+        exactly = "donot_use_mm_for_euclid_dist"
+        costs = torch.cdist(entries.double(), known.double(), compute_mode=exactly).square()
+        same = costs == 0
         departure = torch.zeros_like(self.table)
         for q, frequencies in enumerate(self._cut(known_tables)):
             own, used = len(frequencies), self.used[q]
             chances = _log_chances(frequencies[:, :used])
             costs[q, :own, :, :used] -= chances.div(math.log(2))[:, None]
+            costs[q].masked_fill_(same[q], -torch.inf)
             costs[q, ..., used:] = torch.inf
             departure[q, :own, :used] = self.table[q, :own, :used] - chances * ONE
         table = departure.gather(2, costs.argmin(-1))
