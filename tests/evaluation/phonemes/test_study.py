@@ -95,7 +95,9 @@ def test_speakers_are_told_by_names_or_by_folders(speech: Path) -> None:
 
 
 def test_models_that_cannot_be_measured_are_refused(speech: Path) -> None:
-    several = SpeechModel(SpeechConfig(mels=16, width=8, encoder_blocks=1, decoder_blocks=1, qualities=1))
+    several = SpeechModel(
+        SpeechConfig(mels=16, width=8, encoder_blocks=1, decoder_blocks=1, qualities=1, default_quality=1)
+    )
     with pytest.raises(OptionError, match="code maps"):
         study_phonemes(several, speech / "speech", alignments=speech / "given")
 
