@@ -113,3 +113,52 @@ def test_autocast_leaves_the_quantizer_in_float32() -> None:
     for a, b in (*zip(found, expected, strict=True), (autocast.codebook_1, plain.codebook_1)):
         assert a.dtype == b.dtype
         assert torch.equal(a, b)
+
+
+def heavy_tailed(count: int, dims: int) -> torch.Tensor:
+    """Mostly small, sometimes very large, as coefficients of pictures and speech are."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = torch.where(torch.rand(count, 1, generator=generator) < 0.02, 60.0, 1.0)
+    return sizes * torch.randn(count, dims, generator=generator)
+
+
+def cost(vq: GroupedECVQ, latents: torch.Tensor, level: int = 0) -> float:
+    result = vq.eval()(latents, level)
+    return float(result.commitment + result.bits)
+
+
+def test_idle_entries_go_where_they_are_worth_their_bits() -> None:
+    torch.manual_seed(0)
+    vq = GroupedECVQ(((2, 1, 32), (2, 2, 64)), qualities=2)
+    latents, others = heavy_tailed(4000, vq.dims), heavy_tailed(4001, vq.dims)[1:]
+    for level in (0, 1):
+        vq.fit(latents / (1 + level), level)
+    before, other_level = cost(vq, others), vq.codebook_0[1].clone()
+    bits = vq.occupy(latents, 0)
+    assert cost(vq, others) < 0.6 * before
+    assert abs(bits - float(vq(latents, 0).bits)) < 0.2
+    assert torch.equal(vq.codebook_0[1], other_level)
+    edge = latents.abs().amax(0)
+    reach = torch.cat([vq.codebook_0[0].abs().amax(1).flatten(), vq.codebook_1[0].abs().amax(1).flatten()])
+    assert (reach > 0.7 * edge).all()
+
+
+def test_entries_that_are_in_use_stay_when_no_other_pays() -> None:
+    torch.manual_seed(0)
+    vq = GroupedECVQ(((1, 1, 16),), qualities=1)
+    latents = torch.randint(-2, 3, (500, 1)).float() * 20
+    vq.fit(latents, 0)
+    vq.occupy(latents, 0)
+    taken = vq.entries(0, 0)[vq.encode(latents, 0).unique()]
+    assert sorted(taken.flatten().round().tolist()) == [-40, -20, 0, 20, 40]
+
+
+def test_dictionaries_go_on_in_groups_of_other_shapes() -> None:
+    old = quantizer()
+    new = GroupedECVQ(((1, 1, 8), (1, 1, 12), (1, 2, 4), (2, 2, 3)), qualities=2)
+    new.take_over(old)
+    latents = torch.randn(200, old.dims)
+    codes = old.encode(latents, 1)
+    assert torch.equal(new.encode(latents, 1)[:, :3], codes[:, :3])
+    assert (new.encode(latents, 1)[:, 3:].amax(0) < 3).all()
+    assert new.group_dims() == old.group_dims()

@@ -104,10 +104,10 @@ def test_a_run_learns_to_speak_and_leaves_the_codes_alone(pack: AudioPack, setti
     loaded = load_checkpoint(tmp_path / "phones.safetensors").model
     assert torch.equal(loaded.encode(whole(pack, 0), 1), codes)
     again = PhonesModel(TINY)
-    recipe.warm_start(again, str(tmp_path / "phones.safetensors"), settings)
+    recipe.warm_start(again, str(tmp_path / "phones.safetensors"), pack, settings)
     assert torch.equal(again.encode(whole(pack, 0), 1), codes)
     with pytest.raises(TrainingError, match="same"):
-        recipe.warm_start(PhonesModel(PhonesConfig()), str(tmp_path / "phones.safetensors"), settings)
+        recipe.warm_start(PhonesModel(PhonesConfig()), str(tmp_path / "phones.safetensors"), pack, settings)
 
 
 @pytest.mark.parametrize("wrong", [{"crop": 100}, {"batch_size": 0}, {"start_seconds": 0.0}])

@@ -16,6 +16,7 @@ from vqc.errors import TrainingError
 from vqc.models.checkpoint import save_checkpoint
 from vqc.models.photo import MEANS, PhotoConfig, PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
+from vqc.training import photo_recipe
 from vqc.training.photo_export import refit, sample_images, without_idle_entries
 from vqc.training.photo_recipe import PhotoRecipe
 from vqc.training.settings import resolve
@@ -145,18 +146,28 @@ def test_what_is_idle_is_dropped_without_a_change(data: ImagePack, trained: Phot
     assert max(trimmed.codebook_sizes(1)[MEANS:]) < 32
 
 
-def test_a_trimmed_model_trains_on(data: ImagePack, trained: PhotoModel, tmp_path: Path) -> None:
+def test_a_trimmed_model_trains_on(
+    data: ImagePack, trained: PhotoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images = sample_images(data, 4, side=64)
     trimmed = without_idle_entries(trained, refit(trained, images))
-    save_checkpoint(tmp_path / "trimmed.safetensors", trimmed, name="trimmed", training={}, figures={})
-    model = PhotoModel(CONFIG)
-    PhotoRecipe().warm_start(model, str(tmp_path / "trimmed.safetensors"), resolve({"kind": "photo"}))
-    for level in (1, 2):
-        sent = trimmed.encode(images[1], level)
-        assert torch.equal(model.eval().encode(images[1], level)[:, : sent.shape[1]], sent)
-    loss = PhotoTask(model.train(), data, TASK).loss((images[0], torch.tensor([1])), 0)
-    assert torch.isfinite(loss.total)
-    assert all(t.isfinite().all() for t in model.state_dict().values())
-    narrower = PhotoModel(dataclasses.replace(CONFIG, shapes=((9, 1, 16), (10, 2, 2))))
+    file, settings = tmp_path / "trimmed.safetensors", resolve({"kind": "photo"})
+    save_checkpoint(file, trimmed, name="trimmed", training={}, figures={})
+    cut_otherwise = dataclasses.replace(CONFIG, shapes=((4, 1, 24), (5, 1, 16), (10, 2, 20)))
+    with monkeypatch.context() as patch:
+        patch.setattr(photo_recipe, "occupy", lambda model, images: None)
+        for config in (CONFIG, dataclasses.replace(CONFIG, shapes=((4, 1, 32), (5, 1, 32), (10, 2, 32)))):
+            model = PhotoModel(config)
+            PhotoRecipe().warm_start(model, str(file), data, settings)
+            for level in (1, 2):
+                sent = trimmed.encode(images[1], level)
+                assert torch.equal(model.eval().encode(images[1], level)[:, : sent.shape[1]], sent)
+    for config in (CONFIG, cut_otherwise):
+        model = PhotoModel(config)
+        PhotoRecipe().warm_start(model, str(file), data, settings)
+        loss = PhotoTask(model.train(), data, TASK).loss((images[0], torch.tensor([1])), 0)
+        assert torch.isfinite(loss.total)
+        assert all(t.isfinite().all() for t in model.state_dict().values())
+    narrower = PhotoModel(dataclasses.replace(CONFIG, shapes=((9, 1, 16), (10, 4, 2))))
     with pytest.raises(TrainingError, match=r"same .model. settings"):
-        PhotoRecipe().warm_start(narrower, str(tmp_path / "trimmed.safetensors"), resolve({"kind": "photo"}))
+        PhotoRecipe().warm_start(narrower, str(file), data, settings)

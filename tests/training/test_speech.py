@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,15 @@ from torch import Tensor
 
 from vqc.data.batches import WHOLE, Shard
 from vqc.data.packs import AudioPack
+from vqc.errors import TrainingError
+from vqc.models.checkpoint import save_checkpoint
 from vqc.models.speech import CODE_HOP, SpeechConfig, SpeechModel
 from vqc.nn.pitch import track_pitch
 from vqc.training import speech
+from vqc.training.settings import resolve
 from vqc.training.speech import SpeechData, SpeechTask, SpeechTaskConfig, pitch_of
+from vqc.training.speech_export import calibrate, spoken, without_idle_entries
+from vqc.training.speech_recipe import SpeechRecipe
 
 pytest.importorskip("pesq")
 pytest.importorskip("pystoi")
@@ -102,3 +108,33 @@ def test_the_commitment_weighs_more_when_the_envelope_takes_too_many_bits(pack: 
         assert bool(task.model.ema_commitment_weight[1] > before[0][1]) == heavier
         assert bool((task.model.waveform_gain[1] < before[1][1]).all()) == heavier
         assert task.model.ema_commitment_weight[0] == before[0][0], "the other quality is not touched"
+
+
+def test_a_finished_model_has_no_idle_entries_and_trains_on(pack: AudioPack, tmp_path: Path) -> None:
+    """Also when its waveform is to be cut into other groups."""
+    settings = resolve({"kind": "speech"}, [])
+    settings = dataclasses.replace(settings, task=dataclasses.replace(TASK, table_utterances=8))
+    recipe, model = SpeechRecipe(), make_task(pack).model.eval()
+    heard = spoken(SpeechData(pack), 3)
+    hits, whole = calibrate(model, heard, TASK), heard[0]
+    trimmed = without_idle_entries(model, hits)
+    assert trimmed.codebook_sizes(2) < model.codebook_sizes(2)
+    for quality in (1, 2):
+        codes = trimmed.encode(whole, quality)
+        assert torch.equal(codes, model.encode(whole, quality))  # whose entries were sorted, too
+        assert all(
+            int(code.max()) < size for code, size in zip(codes[0], trimmed.codebook_sizes(quality), strict=True)
+        )
+        torch.testing.assert_close(trimmed.decode(codes, quality), model.decode(codes, quality))
+    save_checkpoint(tmp_path / "trimmed.safetensors", trimmed, name="trimmed", training={}, figures={})
+    for groups in (CONFIG.waveform_groups, ((20, 2, 16),)):
+        again = SpeechModel(dataclasses.replace(CONFIG, waveform_groups=groups))
+        recipe.warm_start(again, str(tmp_path / "trimmed.safetensors"), pack, settings)
+        assert torch.equal(again.decoder.state_dict()["output.weight"], trimmed.decoder.state_dict()["output.weight"])
+        task = SpeechTask(again.train(), SpeechData(pack), TASK)
+        losses = task.loss(batch_of(task, 2), 0)
+        assert torch.isfinite(losses.total)
+        assert abs(float(losses.logged["waveform_bps"]) - 300) < 150
+    with pytest.raises(TrainingError, match=r"same .model. settings"):
+        other = SpeechModel(dataclasses.replace(CONFIG, mels=24))
+        recipe.warm_start(other, str(tmp_path / "trimmed.safetensors"), pack, settings)

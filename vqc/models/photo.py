@@ -43,7 +43,15 @@ class PhotoConfig:
 
     lambdas: tuple[float, ...] = (11000.0, 6200.0, 3500.0, 1975.0, 1115.0, 630.0, 355.0, 200.0)  # 8-bit squares a bit
     mean_step: float = 2.5  # of the first three latents
-    shapes: tuple[tuple[int, int, int], ...] = ((13, 1, 256), (40, 2, 256), (40, 4, 256), (12, 8, 256))
+    shapes: tuple[tuple[int, int, int], ...] = (
+        (13, 1, 128),
+        (12, 2, 256),
+        (14, 2, 192),
+        (14, 2, 128),
+        (16, 4, 256),
+        (24, 4, 192),
+        (12, 8, 128),
+    )
     groups: tuple[int, ...] = ()  # code maps of each quality, the first three included; () for all at each
     entries: tuple[tuple[int, ...], ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
     # ^ how many entries of the codebooks of each shape each quality uses, the first; () for all

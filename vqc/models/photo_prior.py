@@ -37,7 +37,7 @@ _TAPS = (2 * _REACH + 1) ** 2
 class PhotoPriorConfig:
     """Sizes of the networks, and how the code maps of each shape are cut into slices."""
 
-    slices: tuple[tuple[int, ...], ...] = ((13,), (12, 14, 14), (16, 24), (12,))
+    slices: tuple[tuple[int, ...], ...] = ((13,), (12,), (14,), (14,), (16,), (24,), (12,))
     width: int = 128  # of the context
     head_width: int = 128
     neighbour_width: int = 48

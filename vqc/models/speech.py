@@ -15,7 +15,7 @@ not invent phases: the pulses and the noise have them, and where the MDCT was co
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from vqc.models.base import AudioModel, Int64Array
+from vqc.models.config import WRITTEN_WHEN_SET
 from vqc.models.targets import Targets, entry_errors
 from vqc.nn.convnext import ConvNeXt1d
 from vqc.nn.excitation import position_noise, pulse_train
@@ -50,8 +51,11 @@ class SpeechConfig:
     width: int = 192
     encoder_blocks: int = 3
     decoder_blocks: int = 6
-    envelope_groups: tuple[tuple[int, int, int], ...] = ((8, 1, 256), (16, 2, 256), (16, 4, 256))
-    waveform_groups: tuple[tuple[int, int, int], ...] = ((60, 4, 256),)  # of the lowest bins of one MDCT frame
+    envelope_groups: tuple[tuple[int, int, int], ...] = ((8, 1, 128), (16, 2, 128), (16, 4, 128))
+    waveform_groups: tuple[tuple[int, int, int], ...] = ((48, 1, 128), (96, 2, 192))  # lowest bins of an MDCT frame
+    envelope_entries: tuple[tuple[int, ...], ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    waveform_entries: tuple[tuple[int, ...], ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    # ^ how many entries of the codebooks of each shape each quality uses, the first; () for all
     waveform_shaping: float = 0.7  # noise of the coded waveform follows the envelope to this power
     qualities: int = 8
     first_waveform_quality: int = 4
@@ -88,8 +92,8 @@ class SpeechModel(AudioModel):
         self.mdct = MDCT(PITCH_HOP)
         self.register_buffer("mel", mel_matrix(config.mels, _BINS, SAMPLE_RATE), persistent=False)
         self.register_buffer("unmel", mel_interpolation(config.mels, _BINS, SAMPLE_RATE), persistent=False)
-        self.envelope_vq = GroupedECVQ(config.envelope_groups, config.qualities)
-        self.waveform_vq = GroupedECVQ(config.waveform_groups, config.qualities)
+        self.envelope_vq = GroupedECVQ(config.envelope_groups, config.qualities, used=config.envelope_entries)
+        self.waveform_vq = GroupedECVQ(config.waveform_groups, config.qualities, used=config.waveform_entries)
         block, dims = ENVELOPE_FRAMES * config.mels, self.envelope_vq.dims
         self.register_buffer("klt_mean", torch.zeros(block))
         self.register_buffer("klt", torch.eye(block, dims))

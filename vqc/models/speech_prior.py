@@ -37,7 +37,7 @@ class SpeechPriorConfig:
     """Sizes of the networks, and how the code maps of each shape are cut into slices."""
 
     envelope_slices: tuple[tuple[int, ...], ...] = ((4, 4), (8, 8), (16,))
-    waveform_slices: tuple[tuple[int, ...], ...] = ((6, 10, 16, 28),)
+    waveform_slices: tuple[tuple[int, ...], ...] = ((6, 10, 16, 16), (16, 32, 48))
     width: int = 160  # of the context of a code frame
     fine_width: int = 96  # of the context of a 20 ms frame
     head_width: int = 128
@@ -57,16 +57,17 @@ class SpeechPrior(EntryPrior):
             raise ValueError(f"it is for a model of kind speech, not {codec.kind}")
         self.config, qualities = config, codec.qualities
         self.envelope, self.waveform = nn.ModuleList(), nn.ModuleList()
-        for kept, cuts, shapes, width, steps in (
-            (self.envelope, config.envelope_slices, codec.config.envelope_groups, config.width, (8, 4, 2, 1)),
-            (self.waveform, config.waveform_slices, codec.config.waveform_groups, config.fine_width, (2, 1)),
+        for kept, cuts, quantizer, width, steps in (
+            (self.envelope, config.envelope_slices, codec.envelope_vq, config.width, (8, 4, 2, 1)),
+            (self.waveform, config.waveform_slices, codec.waveform_vq, config.fine_width, (2, 1)),
         ):
+            shapes, used = quantizer.groups, zip(*quantizer.used, strict=True)
             if [sum(cut) for cut in cuts] != [count for count, _, _ in shapes]:
                 raise ValueError(f"slices {cuts} do not add up to the code maps {shapes}")
             first = 0
-            for cut, (_, dims, size) in zip(cuts, shapes, strict=True):
+            for cut, (_, dims, size), of_shape in zip(cuts, shapes, used, strict=True):
                 for count in cut:
-                    groups = EntryGroups(count, dims, size, qualities=qualities, width=config.head_width)
+                    groups = EntryGroups(count, dims, size, qualities=qualities, width=config.head_width, used=of_shape)
                     kept.append(_Slice(groups, first, width, steps, config, qualities))
                     first += count
         self.envelope_maps = sum(count for count, _, _ in codec.config.envelope_groups)

@@ -9,6 +9,7 @@ follow the latents of all ranks; all ranks then quantize at the same levels in t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -110,10 +111,9 @@ class GroupedECVQ(nn.Module):
     def decode(self, codes: Tensor, level: int) -> Tensor:
         """Codes [N, G] to quantized latents [N, dims]."""
         parts, start = [], 0
-        for i, (count, dims, _) in enumerate(self.groups):
+        for i, (count, _, _) in enumerate(self.groups):
             k = codes[:, start : start + count].T
-            entries = torch.gather(self._codebook(i, level), 1, k[..., None].expand(-1, -1, dims))
-            parts.append(entries.transpose(0, 1).flatten(1))
+            parts.append(_take(self._codebook(i, level), k).transpose(0, 1).flatten(1))
             start += count
         return torch.cat(parts, 1)
 
@@ -207,6 +207,57 @@ class GroupedECVQ(nn.Module):
         return total / len(latents)
 
     @torch.no_grad()
+    def occupy(self, latents: Tensor, level: int, *, rounds: int = 12, seed: int = 0) -> float:
+        """Move entries that none of the latents [N, dims] takes to where one of their own would save most.
+
+        Those are the large and rare values at the edge, which k-means from a random start leaves to the nearest entry
+        there is. Drawn as k-means++ does (Arthur and Vassilvitskii 2007), by what they cost above the log₂ N bits of a
+        code that is used once; k-means goes on in between, and alone in the last four of `rounds`. Returns the bits a
+        latent.
+        """
+        generator, total, once = torch.Generator().manual_seed(seed), 0.0, math.log2(len(latents))
+        for i, z in self._split(latents):
+            codebook, bits, size = self._codebook(i, level).clone(), self.bits(i, level).clone(), self.used[level][i]
+            a_round = min(len(latents), -(-size // max(1, rounds - 4)))
+            for moving in range(rounds - 1, -1, -1):
+                codes = _search(z, codebook, bits)
+                hits, sums = _statistics(z, codes, size)
+                codebook = torch.where(hits[..., None] > 0, sums / hits.clamp_min(1)[..., None], codebook)
+                bits = -torch.log2((hits + 0.1) / (hits + 0.1).sum(-1, keepdim=True))
+                if moving >= 4:
+                    cost = (z - _take(codebook, codes)).square().sum(-1) + bits.gather(1, codes)
+                    drawn = torch.multinomial((cost - once).clamp_min(1e-9), a_round, generator=generator)
+                    rarest = hits.argsort(dim=-1, stable=True)[:, :a_round]
+                    idle = (hits.gather(1, rarest) == 0) & (cost.gather(1, drawn) > once)
+                    new = torch.where(idle[..., None], _take(z, drawn), _take(codebook, rarest))
+                    codebook.scatter_(1, rarest[..., None].expand_as(new), new)
+                    bits.scatter_(1, rarest, torch.where(idle, once, bits.gather(1, rarest)))
+            self._codebook(i, level).copy_(codebook)
+            self._of_shape("ema_count", i, level).copy_(hits * (200 / z.shape[1]))
+            self._of_shape("probability", i, level).copy_(torch.exp2(-bits))
+            total += float((hits * bits).sum())
+        return total / len(latents)
+
+    @torch.no_grad()
+    def take_over(self, trained: GroupedECVQ) -> None:
+        """Go on from the dictionaries of another, whose groups are of the same dimensions but maybe in other shapes.
+
+        Entries that a group has more than there are nothing takes: `occupy` gives them a place.
+        """
+        for group in range(self.count):
+            (to, i), (source, j) = self.place(group), trained.place(group)
+            size = min(self.groups[to][2], trained.groups[source][2])
+            for name in ("codebook", "probability"):
+                buffer: Tensor = getattr(self, f"{name}_{to}")[:, i]
+                buffer.zero_()
+                buffer[:, :size] = getattr(trained, f"{name}_{source}")[:, j, :size]
+        self.resume()
+
+    def group_dims(self) -> list[int]:
+        """Dimensions of each group."""
+        return [dims for count, dims, _ in self.groups for _ in range(count)]
+
+    @torch.no_grad()
     def resume(self, vectors_a_step: int = 200) -> None:
         """Take the probabilities as counts of recent use: for training that goes on from an exported model."""
         for i in range(len(self.groups)):
@@ -229,6 +280,11 @@ def _search(z: Tensor, codebook: Tensor, bits: Tensor) -> Tensor:
         best = torch.from_numpy(costs.numpy().argmin(-1)) if costs.device.type == "cpu" else costs.argmin(-1)
         codes[:, start : start + rows] = best
     return codes
+
+
+def _take(vectors: Tensor, index: Tensor) -> Tensor:
+    """Vectors [G, K, D] at index [G, N]: [G, N, D]."""
+    return vectors.gather(1, index[..., None].expand(-1, -1, vectors.shape[2]))
 
 
 def _statistics(z: Tensor, codes: Tensor, size: int) -> tuple[Tensor, Tensor]:

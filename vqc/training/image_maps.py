@@ -89,7 +89,7 @@ class MapsRecipe(Recipe):
         images = self.signals(pack, some(pack.training, FIT_IMAGES), settings)
         fit_linear(model.eval(), images, seed=settings.loop.seed)
 
-    def warm_start(self, model: ImageMaps, path: str, settings: Settings) -> None:
+    def warm_start(self, model: ImageMaps, path: str, pack: ImagePack, settings: Settings) -> None:
         trained = trained_codec(path, ImageMaps)
         if trained.config != model.config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")

@@ -65,7 +65,7 @@ class LikelihoodRecipe(Recipe):
     def start(self, model: Likelihood, pack: Any, settings: Settings) -> None:
         """It begins centred on what was restored."""
 
-    def warm_start(self, model: Likelihood, path: str, settings: Settings) -> None:
+    def warm_start(self, model: Likelihood, path: str, pack: Any, settings: Settings) -> None:
         found = load_checkpoint(path).model.likelihood
         if found is None or found.config != model.config or found.bias.shape != model.bias.shape:
             raise TrainingError(f"{path} holds no likelihood of the same [model] settings; leave out --start-from")

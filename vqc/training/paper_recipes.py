@@ -48,7 +48,7 @@ class PaperRecipe(Recipe):
         """The task itself places the codebook, after `task.free_steps` steps."""
         assert not model.quantizer.ema_steps, "an untrained codebook"
 
-    def warm_start(self, model: Any, path: str, settings: Settings) -> None:
+    def warm_start(self, model: Any, path: str, pack: Any, settings: Settings) -> None:
         """Weights and codebook of a model of the same shape; k-means then starts no codebook anew."""
         trained = trained_codec(path, type(model))
         if trained.config != model.finalised().config:

@@ -38,7 +38,7 @@ class PhonesRecipe(Recipe):
         place(model, [whole(pack, i, task.start_seconds) for i in chosen], seed=settings.loop.seed)
         round_to_stored(model)  # the decoder learns from the codes that the model file will give
 
-    def warm_start(self, model: PhonesModel, path: str, settings: Settings) -> None:
+    def warm_start(self, model: PhonesModel, path: str, pack: AudioPack, settings: Settings) -> None:
         trained = trained_codec(path, PhonesModel)
         if trained.config != model.config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")

@@ -94,6 +94,7 @@ class PhotoTaskConfig:
     validation_photos: int = 12
     validation_side: int = 384
     start_crops: int = 700  # from which the linear transform and the first dictionaries are made
+    occupying_photos: int = 100  # training photos by which idle entries are given a place
     table_photos: int = 250  # training photos from which the last dictionaries and the tables are counted
     report_photos: int = 36  # validation photos of the figures in the model file
 

@@ -13,7 +13,7 @@ from vqc.data.packs import ImagePack, open_images
 from vqc.errors import TrainingError
 from vqc.models.photo import PhotoConfig, PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
-from vqc.training.photo_export import pad_entries, refit, sample_images, without_idle_entries
+from vqc.training.photo_export import occupy, refit, sample_images, without_idle_entries
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -32,16 +32,16 @@ class PhotoRecipe(Recipe):
 
     def start(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> None:
         initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
+        occupy(model, sample_images(pack, settings.task.occupying_photos))
 
-    def warm_start(self, model: PhotoModel, path: str, settings: Settings) -> None:
+    def warm_start(self, model: PhotoModel, path: str, pack: ImagePack, settings: Settings) -> None:
         trained = trained_codec(path, PhotoModel)
-        if _trained_part(trained.config, model.config) != dataclasses.replace(model.config, groups=(), entries=()):
+        if _trained_part(trained) != _trained_part(model):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
-        weights = trained.state_dict()
-        del weights["static_table"]  # of fewer code maps and entries: idle ones were dropped
-        pad_entries(weights, model)
+        weights = {k: v for k, v in trained.state_dict().items() if not k.startswith(("static_table", "quantizer."))}
         model.load_state_dict(weights, strict=False)
-        model.quantizer.resume()
+        model.quantizer.take_over(trained.quantizer)
+        occupy(model.eval(), sample_images(pack, settings.task.occupying_photos))
 
     def make_task(self, model: PhotoModel, pack: ImagePack, settings: Settings, shard: Shard) -> PhotoTask:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -50,6 +50,8 @@ class PhotoRecipe(Recipe):
     def finish(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> Finished:
         images = sample_images(pack, settings.task.table_photos)
         round_to_stored(model.eval())
+        occupy(model, images[: settings.task.occupying_photos])
+        round_to_stored(model)
         model = without_idle_entries(model, refit(model, images))
         round_to_stored(model)
         fill_static_tables(model, images)
@@ -64,12 +66,7 @@ class PhotoRecipe(Recipe):
         return list(centres(pack, pack.validation[:6], 256))
 
 
-def _trained_part(config: PhotoConfig, like: PhotoConfig) -> PhotoConfig:
-    """With the default quality of `like`, and its codebooks where `config` has them without what was idle."""
-    fits = all(
-        (count, dims) == (n, d) and size <= k
-        for (count, dims, size), (n, d, k) in zip(config.shapes, like.shapes, strict=False)
-    )
-    same = fits and len(config.shapes) == len(like.shapes)
-    shapes = like.shapes if same else config.shapes
-    return dataclasses.replace(config, groups=(), entries=(), shapes=shapes, default_quality=like.default_quality)
+def _trained_part(model: PhotoModel) -> tuple[PhotoConfig, list[int]]:
+    """What the weights depend on: not which entries are idle, or in what shapes groups come."""
+    config = dataclasses.replace(model.config, groups=(), entries=(), shapes=(), default_quality=1)
+    return config, model.quantizer.group_dims()

@@ -99,7 +99,7 @@ class PriorRecipe(Recipe):
     def start(self, model: CodePrior, pack: CodePack, settings: Settings) -> None:
         model.start_from(pack.codec)
 
-    def warm_start(self, model: CodePrior, path: str, settings: Settings) -> None:
+    def warm_start(self, model: CodePrior, path: str, pack: CodePack, settings: Settings) -> None:
         """The prior in a model file, or the best weights in a run folder."""
         try:
             model.load_state_dict(_trained_prior(Path(path), model, load_model(settings.task.codec).model))
@@ -168,9 +168,12 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
 
 
 def _refuse_others(path: Path, config: Any, own: Any) -> None:
-    if _without_dropout(config) != _without_dropout(own):
+    if _what_matters(config) != _what_matters(own):
         raise TrainingError(f"a run goes on only from a prior of the same [model] settings; {path} has others")
 
 
-def _without_dropout(config: Any) -> Any:
+def _what_matters(config: Any) -> Any:
+    """What weights depend on: not the dropout, and not of which shapes the slices are."""
+    if hasattr(config, "slices"):
+        config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
     return dataclasses.replace(config, dropout=0.0) if hasattr(config, "dropout") else config

@@ -57,7 +57,7 @@ class Recipe(ABC):
         """Starting values from the data, before the first step of a run from scratch."""
 
     @abstractmethod
-    def warm_start(self, model: Any, path: str, settings: Settings) -> None:
+    def warm_start(self, model: Any, path: str, pack: Any, settings: Settings) -> None:
         """Take over weights and dictionaries of a model file; TrainingError when it is of another shape."""
 
     def describe(self, path: str) -> str:

@@ -187,7 +187,7 @@ def _history(folder: Path) -> Mapping[str, Any]:
 def _start(run: Run, model: Any, pack: Any, say: Callable[[str], None]) -> None:
     if run.start:
         say(f"starting from the weights of {run.start}")
-        run.recipe.warm_start(model, run.start, run.settings)
+        run.recipe.warm_start(model, run.start, pack, run.settings)
     else:
         say("placing the starting values")
         run.recipe.start(model, pack, run.settings)

@@ -68,7 +68,7 @@ class SharpRecipe(Recipe):
     def start(self, model: nn.Module, pack: Any, settings: Settings) -> None:
         """It begins as it was built."""
 
-    def warm_start(self, model: nn.Module, path: str, settings: Settings) -> None:
+    def warm_start(self, model: nn.Module, path: str, pack: Any, settings: Settings) -> None:
         """The sharp decoder of a model file, else its own."""
         try:
             model.load_state_dict(begun(load_checkpoint(path).model).state_dict())

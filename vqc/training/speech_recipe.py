@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,11 +12,11 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, open_audio
 from vqc.errors import TrainingError
-from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechModel
+from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechConfig, SpeechModel
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.speech import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities, spread_out
-from vqc.training.speech_export import calibrate, spoken
+from vqc.training.speech_export import calibrate, spoken, without_idle_entries
 from vqc.training.tables import fill_static_tables
 
 
@@ -33,13 +35,17 @@ class SpeechRecipe(Recipe):
         data = SpeechData(pack, settings.task.source_shares)
         initialise(model, data, settings.task, seed=settings.loop.seed)
 
-    def warm_start(self, model: SpeechModel, path: str, settings: Settings) -> None:
+    def warm_start(self, model: SpeechModel, path: str, pack: AudioPack, settings: Settings) -> None:
         trained = trained_codec(path, SpeechModel)
-        if trained.config != model.config:
+        if _trained_part(trained) != _trained_part(model):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
-        model.load_state_dict(trained.state_dict())
-        model.envelope_vq.resume()
-        model.waveform_vq.resume()
+        quantized = ("static_table", "envelope_vq.", "waveform_vq.")
+        model.load_state_dict({k: v for k, v in trained.state_dict().items() if not k.startswith(quantized)}, False)
+        model.envelope_vq.take_over(trained.envelope_vq)
+        if trained.waveform_vq.group_dims() == model.waveform_vq.group_dims():
+            model.waveform_vq.take_over(trained.waveform_vq)
+        data = SpeechData(pack, settings.task.source_shares)
+        calibrate(model, spoken(data, _utterances(settings)), settings.task)
 
     def make_task(self, model: SpeechModel, pack: AudioPack, settings: Settings, shard: Shard) -> SpeechTask:
         data = SpeechData(pack, settings.task.source_shares)
@@ -48,13 +54,25 @@ class SpeechRecipe(Recipe):
     def finish(self, model: SpeechModel, pack: AudioPack, settings: Settings) -> Finished:
         data, task = SpeechData(pack, settings.task.source_shares), settings.task
         round_to_stored(model.eval())
-        calibrate(model, spoken(data, max(1, task.table_utterances // 4)), task)
+        hits = calibrate(model, spoken(data, _utterances(settings)), task)
         round_to_stored(model)
+        model = without_idle_entries(model, hits)
         fill_static_tables(model, spoken(data, task.table_utterances, seed=2))
         return Finished(model, score_qualities(model, pack, spread_out(pack, task.validation_utterances)))
 
     def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
         return [torch.from_numpy(pack.cut(i, 0, _whole_codes(pack.lengths[i])))[None] for i in spread_out(pack, 3)]
+
+
+def _utterances(settings: Settings) -> int:
+    """How many training utterances dictionaries are made of."""
+    return max(1, int(settings.task.table_utterances) // 4)
+
+
+def _trained_part(model: SpeechModel) -> SpeechConfig:
+    """What the weights depend on, but for how groups are cut and which entries are idle."""
+    groups: dict[str, Any] = {"envelope_groups": (), "waveform_groups": ()}
+    return dataclasses.replace(model.config, **groups, envelope_entries=(), waveform_entries=(), default_quality=1)
 
 
 def _whole_codes(length: int) -> int:
