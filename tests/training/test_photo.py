@@ -15,8 +15,8 @@ from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.checkpoint import save_checkpoint
 from vqc.models.photo import MEANS, PhotoConfig, PhotoModel
-from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training import photo_recipe
+from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import refit, sample_images, without_idle_entries
 from vqc.training.photo_recipe import PhotoRecipe
 from vqc.training.settings import resolve

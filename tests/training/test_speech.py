@@ -122,9 +122,7 @@ def test_a_finished_model_has_no_idle_entries_and_trains_on(pack: AudioPack, tmp
     for quality in (1, 2):
         codes = trimmed.encode(whole, quality)
         assert torch.equal(codes, model.encode(whole, quality))  # whose entries were sorted, too
-        assert all(
-            int(code.max()) < size for code, size in zip(codes[0], trimmed.codebook_sizes(quality), strict=True)
-        )
+        assert all(int(code.max()) < size for code, size in zip(codes[0], trimmed.codebook_sizes(quality), strict=True))
         torch.testing.assert_close(trimmed.decode(codes, quality), model.decode(codes, quality))
     save_checkpoint(tmp_path / "trimmed.safetensors", trimmed, name="trimmed", training={}, figures={})
     for groups in (CONFIG.waveform_groups, ((20, 2, 16),)):
