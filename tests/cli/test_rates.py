@@ -60,6 +60,24 @@ def test_a_quality_between_two(run: Run, desk: Path, models_with_priors: Path) -
     assert (beyond.code, "the qualities of the model tiny-photo are 1 to 3" in beyond.err) == (2, True)
 
 
+def test_what_a_bit_is_worth(run: Run, desk: Path, models_with_priors: Path) -> None:
+    sizes = []
+    for worth in ("4000", "1200", "400"):  # the qualities 1, between them, and 2
+        assert run("compress", "photo.png", *PHOTO, "--lambda", worth, "-f").code == 0
+        sizes.append(Path("photo.vqc").stat().st_size)
+    assert sizes == sorted(sizes)
+    assert run("compress", "photo.png", *PHOTO, "-q", "2", "-o", "two.vqc").code == 0
+    assert Path("two.vqc").read_bytes() == Path("photo.vqc").read_bytes()
+    beyond = run("compress", "photo.png", *PHOTO, "--lambda", "5000", "-f")
+    assert (beyond.code, "lambda 5000: the model tiny-photo has 100 to 4000" in beyond.err) == (2, True)
+    both = run("compress", "photo.png", *PHOTO, "--lambda", "400", "-q", "2", "-f")
+    assert (both.code, both.err) == (2, "vqc: -q 2 and --lambda 400 exclude each other; give one\n")
+    target = run("compress", "photo.png", *PHOTO, "--lambda", "400", "--target-bpp", "1", "-f")
+    assert (target.code, "exclude each other" in target.err) == (2, True)
+    sound = run("compress", "clip.wav", *SPEECH, "--lambda", "400", "-f")
+    assert (sound.code, "does not weigh bits against error" in sound.err) == (2, True)
+
+
 def test_more_effort_is_for_the_encoder_alone(run: Run, desk: Path, models_with_priors: Path) -> None:
     for effort in ("0", "1", "3"):
         assert run("compress", "photo.png", *PHOTO, "--effort", effort, "-f", "--stats").code == 0

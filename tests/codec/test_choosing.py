@@ -158,6 +158,14 @@ def test_a_quality_between_two_lies_between_them() -> None:
     assert (level, weight) == (1, pytest.approx(10**-0.4))
 
 
+def test_a_quality_by_what_a_bit_is_worth() -> None:
+    shown = picture(64, 64)
+    between = PHOTO.compress(shown, quality=1.4, rate=EFFORT)
+    assert PHOTO.compress(shown, rate=Rate(effort=1, bit_worth=4000**0.6 * 400**0.4)) == between
+    with pytest.raises(OptionError, match="quality 2 and lambda 400 exclude each other"):
+        PHOTO.compress(shown, quality=2, rate=Rate(bit_worth=400))
+
+
 @pytest.mark.parametrize("wish", [{"quality": 1.5}, {"rate": EFFORT}, {"rate": Rate(target_bytes=900)}])
 def test_models_without_a_choice_say_so(image_model: ImageModel, audio_model: AudioModel, wish: dict) -> None:
     with pytest.raises(OptionError, match="tiny has one code for everything"):
@@ -173,6 +181,7 @@ def test_models_without_a_choice_say_so(image_model: ImageModel, audio_model: Au
         ({"effort": 1.5}, "effort 1.5"),
         ({"target_bytes": 0}, "target size of 0"),
         ({"target_kbps": math.nan}, "target kbps of nan"),
+        ({"bit_worth": -1.0}, "target lambda of -1"),
         ({"target_bpp": 1.0, "target_bytes": 5}, "exclude each other"),
     ],
 )

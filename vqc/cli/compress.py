@@ -29,6 +29,9 @@ SizeOption = Annotated[
 BppOption = Annotated[
     float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
 ]
+LambdaOption = Annotated[
+    float | None, typer.Option("--lambda", metavar="L", help="Photos: squared error a bit must save; instead of -q.")
+]
 KbpsOption = Annotated[
     float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
 ]
@@ -80,6 +83,7 @@ def compress(
         float | None,
         typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best; also 5.5. [default: the model's]"),
     ] = None,
+    bit_worth: LambdaOption = None,
     target_size: SizeOption = None,
     target_bpp: BppOption = None,
     target_kbps: KbpsOption = None,
@@ -104,8 +108,8 @@ def compress(
 ) -> None:
     """Compress images and audio to .vqc files."""
     refuse_two_on_stdout(json, inputs, output)
-    check_model(model, quality)
-    rate = rate_of(effort, target_size, target_bpp, target_kbps)
+    check_model(model, quality, bit_worth)
+    rate = rate_of(effort, target_size, target_bpp, target_kbps, bit_worth)
     with standard_input(inputs) as stdin:
         plan = make_plan(
             inputs,
@@ -143,15 +147,17 @@ SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?", re.IGNORECASE)
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
 
 
-def rate_of(effort: int | None, size: str | None, bpp: float | None, kbps: float | None) -> Rate:
+def rate_of(
+    effort: int | None, size: str | None, bpp: float | None, kbps: float | None, bit_worth: float | None = None
+) -> Rate:
     """What the options ask for; OptionError when they exclude each other or a size is none."""
     from vqc.codec.rate import Rate
 
-    given = {"--target-size": size, "--target-bpp": bpp, "--target-kbps": kbps}
+    given = {"--target-size": size, "--target-bpp": bpp, "--target-kbps": kbps, "--lambda": bit_worth}
     named = [f"{name} {value}" for name, value in given.items() if value is not None]
     if len(named) > 1:
         raise OptionError(f"{' and '.join(named)} exclude each other; give one")
-    if any(value is not None and value <= 0 for value in (bpp, kbps)):
+    if any(value is not None and value <= 0 for value in (bpp, kbps, bit_worth)):
         raise OptionError(f"{named[0]}: give a number above 0")
     target_bytes = None
     if size is not None:
@@ -161,14 +167,16 @@ def rate_of(effort: int | None, size: str | None, bpp: float | None, kbps: float
         target_bytes = int(float(found[1]) * UNITS[(found[2] or "").lower()])
         if not target_bytes:
             raise OptionError(f"--target-size {size}: give a size above 0")
-    return Rate(effort=effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps)
+    return Rate(effort=effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps, bit_worth=bit_worth)
 
 
-def check_model(model: str | None, quality: float | None) -> None:
+def check_model(model: str | None, quality: float | None, bit_worth: float | None) -> None:
     """Finds out without loading it whether the model is there and has this quality.
 
     Without a model the codec chooses one for each file, and looks at the quality then.
     """
+    if quality is not None and bit_worth is not None:
+        raise OptionError(f"-q {quality:g} and --lambda {bit_worth:g} exclude each other; give one")
     if model is None:
         return
     from vqc.models.library import find_by_name

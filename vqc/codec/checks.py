@@ -37,14 +37,32 @@ def check_mode(model: CodecModel, entropy: str, name: str) -> EntropyOption:
     return check_entropy(entropy)
 
 
-def check_quality(model: CodecModel, quality: float | None, name: str) -> float:
-    """The quality, the model's default for None; OptionError when the model called `name` does not have it."""
+def check_quality(model: CodecModel, quality: float | None, name: str, bit_worth: float | None = None) -> float:
+    """The quality, the one that `bit_worth` stands for, or the model's default.
+
+    OptionError when both are given, or the model called `name` does not have it.
+    """
+    if bit_worth is not None:
+        if quality is not None:
+            raise OptionError(f"quality {quality:g} and lambda {bit_worth:g} exclude each other; give one")
+        return _quality_at(model, bit_worth, name)
     if quality is None:
         return model.default_quality
     number = isinstance(quality, int | float | np.integer | np.floating) and not isinstance(quality, bool)
     if not number or not 1 <= quality <= model.qualities:
         raise OptionError(f"quality {quality}: the qualities of the model {name} are 1 to {model.qualities}")
     return float(quality)
+
+
+def _quality_at(model: CodecModel, bit_worth: float, name: str) -> float:
+    """The quality at which a bit is worth so much."""
+    worths = model.bit_worths
+    if not worths:
+        raise OptionError(f"lambda {bit_worth:g}: the model {name} does not weigh bits against error; give a quality")
+    if not worths[-1] <= bit_worth <= worths[0]:
+        raise OptionError(f"lambda {bit_worth:g}: the model {name} has {worths[-1]:g} to {worths[0]:g}")
+    falling = -np.log(worths)
+    return float(np.interp(-np.log(bit_worth), falling, range(1, len(worths) + 1)))
 
 
 def check_header(header: Header, kind: str, qualities: int, digest: bytes, name: str) -> None:

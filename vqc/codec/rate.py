@@ -33,17 +33,24 @@ class Rate:
     target_bytes: size of the whole file, not to be exceeded.
     target_bpp: the same in bits per pixel, of an image.
     target_kbps: the same in kilobits per second, of audio.
+    bit_worth: λ, the squared error of 8-bit values that a bit has to save; stands for a quality of models of images.
     """
 
     effort: int | None = None
     target_bytes: int | None = None
     target_bpp: float | None = None
     target_kbps: float | None = None
+    bit_worth: float | None = None
 
     def __post_init__(self) -> None:
         if self.effort is not None and (not isinstance(self.effort, int) or self.effort not in EFFORTS):
             raise OptionError(f"effort {self.effort}: it is a whole number from 0 to {EFFORTS.stop - 1}")
-        targets = {"size": self.target_bytes, "bpp": self.target_bpp, "kbps": self.target_kbps}
+        targets = {
+            "size": self.target_bytes,
+            "bpp": self.target_bpp,
+            "kbps": self.target_kbps,
+            "lambda": self.bit_worth,
+        }
         given = {name: value for name, value in targets.items() if value is not None}
         if len(given) > 1:
             raise OptionError(f"targets of {' and '.join(given)} exclude each other; give one")

@@ -124,6 +124,11 @@ class CodecModel(nn.Module, ABC):
         """
         raise NotImplementedError(f"a model of kind {self.kind} gives its encoder no choice")
 
+    @property
+    def bit_worths(self) -> tuple[float, ...]:
+        """λ of each quality, falling: the squared error of 8-bit values that a bit is worth; () where none is."""
+        return ()
+
     def weight_of(self, quality: float) -> tuple[int, float]:
         """The quality, and the weight of a bit there, that stand for a quality between two."""
         level = round(quality)

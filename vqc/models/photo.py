@@ -155,6 +155,10 @@ class PhotoModel(ImageModel):
     def targets(self, signal: Tensor, quality: int, inner: tuple[slice, ...]) -> Targets:
         return _PhotoTargets(self, signal, quality, inner)
 
+    @property
+    def bit_worths(self) -> tuple[float, ...]:
+        return self.config.lambdas
+
     def weight_of(self, quality: float) -> tuple[int, float]:
         """λ between those of the qualities: its nearest quality, and how much more a bit is worth than there."""
         wanted = float(np.interp(quality, range(1, self.qualities + 1), np.log(self.config.lambdas)))
