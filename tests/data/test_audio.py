@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
+import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -210,6 +212,24 @@ def test_wav_files_end_at_4_gib(monkeypatch: pytest.MonkeyPatch) -> None:
         writer.write(np.zeros((1_000, 2), np.float32))
         with pytest.raises(OutputError, match=r"write \.flac"):
             writer.write(np.zeros((1, 2), np.float32))
+
+
+class SmallDisk(io.BytesIO):
+    def write(self, data: Any) -> int:
+        if self.tell() + memoryview(data).nbytes > 3_000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3"])
+def test_a_full_disk_costs_one_sentence(capfd: pytest.CaptureFixture[str], format: str) -> None:  # noqa: A002
+    noise = np.random.default_rng(0).uniform(-1, 1, (40_000, 1)).astype(np.float32)
+    with (
+        pytest.raises(OutputError, match="cannot be written: No space left on device; make room"),
+        AudioWriter(SmallDisk(), 16_000, 1, format=format) as writer,
+    ):
+        writer.write(noise)
+    assert capfd.readouterr().err == ""
 
 
 def test_the_suffix_decides_the_format(tmp_path: Path) -> None:

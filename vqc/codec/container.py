@@ -234,6 +234,8 @@ def _damaged(what: str) -> ContainerError:
 
 def _checked_content(data: bytes) -> bytes:
     """What stands between version and checksum."""
+    if not data:
+        raise ContainerError("the .vqc file is empty; get it again")
     if data[: len(MAGIC)] != MAGIC:
         raise ContainerError("this is not a .vqc file: it does not begin with the letters VQC")
     if len(data) < _FIXED_BYTES:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
@@ -62,6 +62,34 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no ty
 
     def seekable(self) -> bool:
         return False
+
+
+class _Kept:
+    """A file to write to that keeps its failures: raised in a callback of libsndfile they would be printed and lost."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            return 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self.file.seek(offset, whence)  # which writes what is buffered
+        except OSError as error:
+            self.error = error
+            return -1
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def read(self, count: int) -> bytes:
+        return self.file.read(count)
 
 
 class AudioReader:
@@ -181,9 +209,8 @@ class AudioWriter:
         if self._format not in _CODING:
             raise OptionError(f"audio is written as {', '.join(_CODING)}, not as {self._format}")
         check_writable(self._format, sample_rate, channels, name=self.name)
-        self._file = self._create(
-            os.fspath(target) if isinstance(target, (str, os.PathLike)) else target, sample_rate, channels
-        )
+        self._kept = None if isinstance(target, (str, os.PathLike)) else _Kept(target)
+        self._file = self._create(self._kept or os.fspath(cast(str, target)), sample_rate, channels)
         self._bytes = 0
 
     def write(self, block: Samples) -> None:
@@ -199,10 +226,13 @@ class AudioWriter:
             try:
                 self._file.write(self._scaled(block[start : start + _PIECE]))
             except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all was written
+                self._check_kept()
                 raise OutputError(f"{self.name}: cannot be written; is the disk full?") from error
 
     def close(self) -> None:
+        """Raises OutputError when the last of it cannot be written."""
         self._file.close()
+        self._check_kept()
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -210,9 +240,18 @@ class AudioWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if kind is None:
+            self.close()
+        else:
+            self._file.close()
 
-    def _create(self, target: str | BinaryIO, sample_rate: int, channels: int) -> _Stream:
+    def _check_kept(self) -> None:
+        error = self._kept and self._kept.error
+        if error:
+            what = error.strerror or error
+            raise OutputError(f"{self.name}: cannot be written: {what}; make room or choose another output") from error
+
+    def _create(self, target: str | _Kept, sample_rate: int, channels: int) -> _Stream:
         container, coding = _CODING[self._format]
         try:
             if isinstance(target, str):
