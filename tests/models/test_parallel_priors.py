@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny_priors import PHOTO_PRIOR, draw_codes, draw_model, draw_prior
+from tiny_priors import PHOTO, PHOTO_PRIOR, draw_codes, draw_model, draw_prior
 
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import CheckpointError
@@ -19,6 +20,7 @@ from vqc.models.photo_prior import PhotoPrior
 from vqc.models.prior import CodePrior
 from vqc.models.prior_registry import build_prior, prior_classes
 from vqc.models.speech_prior import SpeechPrior
+from vqc.nn.integer import ONE, unfixed
 
 GRIDS = {"photo": [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)], "speech": [(1,), (2,), (5,), (23,)]}
 CASES = [(kind, quality, grid) for kind, grids in GRIDS.items() for quality in (1, 2) for grid in grids]
@@ -174,6 +176,26 @@ def test_the_number_of_passes_does_not_grow_with_the_grid(
     assert np.prod(grid) > 60
 
 
+def test_a_prior_moves_to_codebooks_that_are_cut_otherwise() -> None:
+    old = draw_model("photo")
+    prior = draw_prior(old)
+    prior.fix()
+    assert isinstance(prior, PhotoPrior)
+    before = [part.groups.table / ONE for part in prior._slices]
+    cut = [(0, 0, 1), (0, 1, 3), (1, 0, 3), (1, 3, 4)]  # which groups of which shape are shapes of the other model
+    shapes = tuple((stop - start, *PHOTO.shapes[i][1:]) for i, start, stop in cut)
+    entries = tuple(tuple(used[i] for i, _, _ in cut) for used in PHOTO.entries)
+    new = PhotoModel(replace(PHOTO, shapes=shapes, entries=entries))
+    for shape, (i, start, stop) in enumerate(cut):
+        getattr(new.quantizer, f"codebook_{shape}").copy_(getattr(old.quantizer, f"codebook_{i}")[:, start:stop])
+    new.set_static_table(old.static_table.numpy())
+    like = PhotoPrior(replace(PHOTO_PRIOR, slices=tuple((stop - start,) for _, start, stop in cut)), new)
+    prior.move(old, new, like)
+    like.load_state_dict(unfixed(prior, like))
+    for part, table in zip(like._slices, before, strict=True):
+        assert (part.groups.table - table).abs().max() < 2 / ONE
+
+
 def test_a_prior_moves_with_its_codebooks() -> None:
     """Entries in the opposite order have what was said of them in the opposite order."""
     old, new = draw_model("photo"), draw_model("photo")
@@ -193,7 +215,7 @@ def test_a_prior_moves_with_its_codebooks() -> None:
         for row, size in zip(new.static_table[quality], new.codebook_sizes(quality + 1), strict=False):
             row[:size] = row[:size].flip(0)
     before = [part.groups.table.clone() for part in prior._slices]
-    prior.move(old, new)
+    prior.move(old, new, prior)
     for part, table in zip(prior._slices, before, strict=True):
         for level, used in enumerate(part.groups.used):
             sent = max(0, min(part.count, len(old.codebook_sizes(level + 1)) - part.first))

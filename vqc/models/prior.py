@@ -107,7 +107,7 @@ class EntryPrior(CodePrior):
         for groups, entries, tables in self.codebooks(codec):
             groups.prepare(entries, tables)
 
-    def move(self, old: Any, new: Any) -> None:
-        """Fit it, being fixed, for training on with the codebooks of another model of the same shape."""
-        for before, after in zip(self.codebooks(old), self.codebooks(new), strict=True):
+    def move(self, old: Any, new: Any, like: EntryPrior) -> None:
+        """Fit it, being fixed, for training on with the codebooks of another model; `like`: a prior made for that."""
+        for before, after in zip(self.codebooks(old), like.codebooks(new), strict=True):
             before.groups.move(before.entries, before.tables, after.entries, after.tables)

@@ -162,8 +162,8 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
     if found is None or found.kind != like.kind:
         raise TrainingError(f"{path} holds no prior of the kind {like.kind}; leave out --start-from")
     _refuse_others(path, found.config, like.config)
-    if isinstance(found, EntryPrior):
-        found.move(model, codec)
+    if isinstance(found, EntryPrior) and isinstance(like, EntryPrior):
+        found.move(model, codec, like)
     return unfixed(found, like)
 
 
