@@ -82,10 +82,8 @@ class AudioCodec:
             OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
             MediaError: there are no samples, too many channels, another sample rate, or values that are not numbers.
         """
-        mode, wanted = (
-            check_mode(self.model, entropy, self.name),
-            check_quality(self.model, quality, self.name, rate.bit_worth),
-        )
+        mode = check_mode(self.model, entropy, self.name)
+        wanted = check_quality(self.model, quality, self.name, rate.bit_worth)
         if sample_rate not in SAMPLE_RATES:
             span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
             raise MediaError(f"the audio has {sample_rate:,} samples per second; {span} can be compressed")

@@ -84,10 +84,8 @@ class ImageCodec:
             OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
             MediaError: the picture has no pixels, or more than a file may have.
         """
-        mode, wanted = (
-            check_mode(self.model, entropy, self.name),
-            check_quality(self.model, quality, self.name, rate.bit_worth),
-        )
+        mode = check_mode(self.model, entropy, self.name)
+        wanted = check_quality(self.model, quality, self.name, rate.bit_worth)
         height, width = picture.height, picture.width
         if not 1 <= height * width <= MAX_PIXELS:
             raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")
