@@ -129,16 +129,7 @@ class CropBatches:
         chosen = self.draws(self.batch_size, generator)
         chances = generator.random((self.batch_size, 5))
         rows = zip(chosen[self.rows], chances[self.rows], strict=True)
-        return as_batch([self._crop(self.pack.image(i), *numbers) for i, numbers in rows])
-
-    def _crop(
-        self, photo: UInt8Array, shrunk: float, shrink: float, down: float, right: float, flip: float
-    ) -> UInt8Array:
-        room = min(photo.shape[:2]) / self.side
-        wanted = 1 + shrink * (self.most_shrink - 1) if shrunk < 0.5 else 1.0
-        source = max(1, round(self.side * min(wanted, max(1.0, room))))
-        square = resized(random_square(photo, source, down, right), self.side)
-        return mirrored(square) if flip < 0.5 else square
+        return as_batch([varied_square(self.pack.image(i), self.side, n, self.most_shrink) for i, n in rows])
 
 
 class WaveformBatches:
@@ -192,6 +183,16 @@ def random_square(image: UInt8Array, side: int, down: float, right: float) -> UI
     source = min(side, *image.shape[:2])
     top, left = (int(place * (n - source + 1)) for place, n in zip((down, right), image.shape[:2], strict=True))
     return resized(image[top : top + source, left : left + source], side)
+
+
+def varied_square(photo: UInt8Array, side: int, chances: Float64Array, most_shrink: float = 2) -> UInt8Array:
+    """A square as five numbers in [0, 1) tell: in half of all cases shrunk by up to `most_shrink`, in half mirrored."""
+    shrunk, shrink, down, right, flip = chances.tolist()
+    room = min(photo.shape[:2]) / side
+    wanted = 1 + shrink * (most_shrink - 1) if shrunk < 0.5 else 1.0
+    source = max(1, round(side * min(wanted, max(1.0, room))))
+    square = resized(random_square(photo, source, down, right), side)
+    return mirrored(square) if flip < 0.5 else square
 
 
 def resized(square: UInt8Array, side: int) -> UInt8Array:
