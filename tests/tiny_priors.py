@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -26,6 +28,7 @@ PHOTO = PhotoConfig(
     default_quality=2,
 )
 PHOTO_PRIOR = PhotoPriorConfig(slices=((1, 2), (3, 1)), width=8, head_width=6, neighbour_width=4, means_width=8)
+STEPPED_PRIOR = replace(PHOTO_PRIOR, passes=(4, 1, 3, 2), steps=(1, 2, 3, 1))
 SPEECH = SpeechConfig(
     mels=6,
     width=4,
@@ -42,10 +45,17 @@ SPEECH_PRIOR = SpeechPriorConfig(
 )
 
 
+PRIORS = {
+    "photo": lambda codec: PhotoPrior(PHOTO_PRIOR, codec),
+    "photo-stepped": lambda codec: PhotoPrior(STEPPED_PRIOR, codec),
+    "speech": lambda codec: SpeechPrior(SPEECH_PRIOR, codec),
+}
+
+
 def draw_model(kind: str) -> CodecModel:
-    """A model of a kind of `vqc.models.prior_registry.DEFAULT_PRIORS` with random codebooks and skewed tables."""
+    """The model for a prior of `PRIORS`, with random codebooks and skewed tables."""
     torch.manual_seed(0)
-    model: CodecModel = {"photo": lambda: PhotoModel(PHOTO), "speech": lambda: SpeechModel(SPEECH)}[kind]()
+    model: CodecModel = SpeechModel(SPEECH) if kind == "speech" else PhotoModel(PHOTO)
     for name, buffer in model.named_buffers():
         if ".codebook_" in name:
             buffer.normal_(std=3)
@@ -58,10 +68,10 @@ def draw_model(kind: str) -> CodecModel:
     return model.eval().requires_grad_(False)
 
 
-def draw_prior(model: CodecModel) -> CodePrior:
-    """A float prior for it, always the same."""
+def draw_prior(model: CodecModel, kind: str = "") -> CodePrior:
+    """A float prior for it, always the same; one of `PRIORS` if there are several."""
     torch.manual_seed(0)
-    prior = PhotoPrior(PHOTO_PRIOR, model) if isinstance(model, PhotoModel) else SpeechPrior(SPEECH_PRIOR, model)
+    prior = PRIORS[kind or model.kind](model)
     prior.start_from(model)
     with torch.no_grad():
         for name, parameter in prior.named_parameters():

@@ -162,6 +162,9 @@ def test_a_run_is_not_begun_over_another(run: Run, data: Path) -> None:
 
 PRIOR = (
     "--set=model.slices=[[1,2],[3,1]]",
+    "--set=model.passes=[]",
+    "--set=model.steps=[1,2,2,1]",
+    "--set=task.piece=32",
     "--set=model.width=8",
     "--set=model.head_width=6",
     "--set=model.neighbour_width=4",

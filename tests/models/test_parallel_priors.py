@@ -19,10 +19,10 @@ from vqc.models.photo import PhotoModel
 from vqc.models.photo_prior import PhotoPrior
 from vqc.models.prior import CodePrior
 from vqc.models.prior_registry import build_prior, prior_classes
-from vqc.models.speech_prior import SpeechPrior
 from vqc.nn.integer import ONE, unfixed
 
-GRIDS = {"photo": [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)], "speech": [(1,), (2,), (5,), (23,)]}
+IMAGES = [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)]
+GRIDS = {"photo": IMAGES, "photo-stepped": IMAGES, "speech": [(1,), (2,), (5,), (23,)]}
 CASES = [(kind, quality, grid) for kind, grids in GRIDS.items() for quality in (1, 2) for grid in grids]
 each_case = pytest.mark.parametrize(("kind", "quality", "grid"), CASES)
 each_kind = pytest.mark.parametrize("kind", GRIDS)
@@ -35,7 +35,7 @@ def models() -> dict[str, CodecModel]:
 
 @pytest.fixture(scope="module")
 def fixed(models: dict[str, CodecModel]) -> dict[str, CodePrior]:
-    priors = {kind: draw_prior(model) for kind, model in models.items()}
+    priors = {kind: draw_prior(model, kind) for kind, model in models.items()}
     for prior in priors.values():
         prior.fix()
     return priors
@@ -98,13 +98,13 @@ def test_what_is_known_does_make_a_difference(
 @each_kind
 def test_integers_cost_what_floats_do(kind: str, models: dict[str, CodecModel], fixed: dict[str, CodePrior]) -> None:
     codes = draw_codes(models[kind], 2, GRIDS[kind][-1], items=4)
-    floats = draw_prior(models[kind]).bits(codes, 2)
+    floats = draw_prior(models[kind], kind).bits(codes, 2)
     assert float(fixed[kind].bits(codes, 2).sum()) == pytest.approx(float(floats.sum().detach()), rel=0.01)
 
 
 @each_kind
 def test_chosen_positions_cost_what_they_do_among_all(kind: str, models: dict[str, CodecModel]) -> None:
-    prior, codes = draw_prior(models[kind]), draw_codes(models[kind], 2, GRIDS[kind][-1], items=2)
+    prior, codes = draw_prior(models[kind], kind), draw_codes(models[kind], 2, GRIDS[kind][-1], items=2)
     chosen = torch.rand(2, *GRIDS[kind][-1], generator=torch.Generator().manual_seed(0)) < 0.4
     with torch.inference_mode():
         places = torch.cat([index for index, _ in prior.parts(codes, 2)])
@@ -135,12 +135,13 @@ def test_a_prior_travels_in_the_file_of_its_model(kind: str, tmp_path, models: d
     described = {"name": "tiny", "training": {}, "figures": {}, "weights": "float16"}
     first = save_checkpoint(tmp_path / "plain.safetensors", plain, **described)
     stored = load_checkpoint(tmp_path / "plain.safetensors").model
-    stored.attach_prior(draw_prior(stored))
+    stored.attach_prior(draw_prior(stored, kind))
     codes = draw_codes(stored, 2, GRIDS[kind][-1])
     second = save_checkpoint(tmp_path / "both.safetensors", stored, **described, prior_figures={"saving": 7})
     loaded = load_checkpoint(tmp_path / "both.safetensors")
     assert first != second == loaded.info.digest
-    assert loaded.info.prior["kind"] == kind
+    assert loaded.info.prior["kind"] == plain.kind
+    assert loaded.model.prior.config == stored.prior.config
     assert loaded.info.prior["figures"] == {"saving": 7}
     assert loaded.info.prior["parameters"] > 100
     assert torch.equal(loaded.model.prior.bits(codes, 2), stored.prior.bits(codes, 2))
@@ -165,15 +166,37 @@ def test_a_prior_that_would_not_be_exact_is_refused(tmp_path) -> None:
         load_checkpoint(tmp_path / "model.safetensors")
 
 
-@pytest.mark.parametrize(("prior_class", "passes"), [(PhotoPrior, 27), (SpeechPrior, 20)])
-def test_the_number_of_passes_does_not_grow_with_the_grid(
-    prior_class: type[CodePrior], passes: int, fixed: dict[str, CodePrior], models: dict[str, CodecModel]
+@pytest.mark.parametrize(("kind", "parts"), [("photo", 27), ("photo-stepped", 33), ("speech", 20)])
+def test_the_number_of_parts_does_not_grow_with_the_grid(
+    kind: str, parts: int, fixed: dict[str, CodePrior], models: dict[str, CodecModel]
 ) -> None:
-    kind = prior_class.kind
     for grid in ((32,) * (len(GRIDS[kind][0])), (64,) * (len(GRIDS[kind][0]))):
         codes = draw_codes(models[kind], 2, grid)
-        assert sum(1 for _ in fixed[kind].parts(codes, 2)) == passes
+        assert sum(1 for _ in fixed[kind].parts(codes, 2)) == parts
     assert np.prod(grid) > 60
+
+
+def test_a_finer_order_begins_as_the_coarser_one(models: dict[str, CodecModel]) -> None:
+    """Each pass and step that is added knows more, and makes nothing of it before it is trained."""
+    model, known = models["photo"], draw_prior(models["photo"])
+    known.fix()
+    finer = PhotoPrior(replace(PHOTO_PRIOR, passes=(2, 3, 2, 4), steps=(1, 2, 3, 1)), model)
+    finer.load_state_dict(unfixed(known, finer), strict=False)
+    finer.prepare(model)
+    codes = draw_codes(model, 2, (9, 11))
+    costs = {}
+    for prior in (known, finer):
+        places = torch.cat([index for index, _ in prior.parts(codes, 2)])
+        costs[prior] = torch.zeros(codes.numel()).index_put_((places,), prior.bits(codes, 2).float().detach())
+    assert torch.allclose(costs[known], costs[finer], atol=0.05)
+
+
+@pytest.mark.parametrize(("name", "value"), [("passes", (2, 2, 2)), ("steps", (1, 0, 1, 1))])
+def test_an_order_that_fits_no_slices_is_refused(
+    name: str, value: tuple[int, ...], models: dict[str, CodecModel]
+) -> None:
+    with pytest.raises(CheckpointError, match=name):
+        build_prior("photo", config_to_dict(PHOTO_PRIOR) | {name: list(value)}, models["photo"])
 
 
 def test_a_prior_moves_to_codebooks_that_are_cut_otherwise() -> None:

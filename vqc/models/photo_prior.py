@@ -3,27 +3,32 @@
 ::
 
     mean colours: a lattice of every 8th position, then the points between, at 4, 2, 1; each from 5×5 known neighbours
-    details:      slices of code maps, coarse to fine; of each slice first the black, then the white squares of a board
-                     context ─┬──────────────────────(+)─ network ─ coefficients ─► logits, black
-                              └─ (+) ◄─ black codes ──┘                         └─► logits, white
+    details:      slices of code maps, coarse to fine; of each slice first the black, then the white squares of a board,
+                  or more such passes before; and a position's codes at once, or in steps
+                     context ─(+)─────────(+)─ network ─ coefficients ─► logits of the pass and step
+                               ▲           ▲
+                      codes of its four    codes of the steps before,
+                      known neighbours     at the position itself
                      context ◄─ 3×3 network ◄─ codes of the slice
 
-A code map is never asked one code at a time, so a tile takes 35 passes whatever its size. Logits of a code are its
-logarithm in a table of the quality plus coefficients times features of its codebook entry (its coordinates, their
-sizes and squares, its length): the network says how the distribution is shifted and stretched, and need not learn a
-codebook. Made of exact layers (`vqc.nn.integer`): after `fix` every machine computes the same integers.
+A code map is never asked one code at a time, so a tile takes a fixed number of parts whatever its size. Logits of a
+code are its logarithm in a table of the quality plus coefficients times features of its codebook entry (its
+coordinates, their sizes and squares, its length): the network says how the distribution is shifted and stretched, and
+need not learn a codebook. Made of exact layers (`vqc.nn.integer`): once fixed, all machines compute the same integers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.models.config import WRITTEN_WHEN_SET
 from vqc.models.photo import MEAN_CODES, MEANS, PhotoModel
 from vqc.models.prior import Codebooks, EntryPrior, Part
 from vqc.nn.entry_groups import EntryGroups
@@ -35,13 +40,23 @@ _TAPS = (2 * _REACH + 1) ** 2
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoPriorConfig:
-    """Sizes of the networks, and how the code maps of each shape are cut into slices."""
+    """Sizes of the networks, and how the code maps of each shape are cut into slices.
+
+    passes: of each slice over the positions, each over as many as all before it; () for 2, the two colours of a board.
+    steps: of each slice, in which the codes of a position come; () for 1.
+    """
 
     slices: tuple[tuple[int, ...], ...] = ((13,), (12,), (14,), (14,), (16,), (24,), (12,))
     width: int = 128  # of the context
     head_width: int = 128
     neighbour_width: int = 48
     means_width: int = 128
+    passes: tuple[int, ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    steps: tuple[int, ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+
+    def order_of(self, part: int) -> tuple[int, int]:
+        """Passes and steps of a slice, by its number among all."""
+        return self.passes[part] if self.passes else 2, self.steps[part] if self.steps else 1
 
 
 class PhotoPrior(EntryPrior):
@@ -57,13 +72,18 @@ class PhotoPrior(EntryPrior):
         shapes, qualities = codec.config.shapes, codec.qualities
         if [sum(cut) for cut in config.slices] != [count for count, _, _ in shapes]:
             raise ValueError(f"slices {config.slices} do not add up to the code maps {shapes}")
+        for name in ("passes", "steps"):
+            of_slices = getattr(config, name)
+            if of_slices and (len(of_slices) != sum(map(len, config.slices)) or min(of_slices) < 1):
+                raise ValueError(f"{name} {of_slices} are not one number, at least 1, for each of the slices")
         self.means = _Means(config.means_width, qualities)
         self.first = _Absorb(_Means.features, config.width, qualities)
         self.slices, first = nn.ModuleList(), MEANS
         for cut, (_, dims, size), used in zip(config.slices, shapes, _used(codec), strict=True):
             for count in cut:
                 groups = EntryGroups(count, dims, size, qualities=qualities, width=config.head_width, used=used)
-                self.slices.append(_Slice(groups, first, config, qualities))
+                passes, steps = config.order_of(len(self.slices))
+                self.slices.append(_Slice(groups, first, passes, steps, config, qualities))
                 first += count
 
     def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
@@ -186,44 +206,76 @@ class _Means(Exact):
 
 
 class _Slice(Exact):
-    """Some code maps of one shape, of the black squares first."""
+    """Some code maps of one shape: pass by pass over the positions, and step by step over the codes of each."""
 
-    def __init__(self, groups: EntryGroups, first: int, config: PhotoPriorConfig, qualities: int) -> None:
+    def __init__(
+        self, groups: EntryGroups, first: int, passes: int, steps: int, config: PhotoPriorConfig, qualities: int
+    ) -> None:
         super().__init__()
         self.groups, self.first, self.count = groups, first, groups.count
-        described = groups.count * groups.described_dims
+        self.ends = [round(step * groups.count / steps) for step in range(steps + 1)]
+        self.passes = passes
+        described, neighbours = groups.count * groups.described_dims, config.neighbour_width
         self.absorb = _Absorb(described, config.width, qualities)
-        self.embed = ExactLinear(described, config.neighbour_width, qualities=qualities)
+        if passes > 1:
+            self.embed = ExactLinear(described, neighbours, qualities=qualities)
+            self.beside = ExactLinear(4 * neighbours, config.head_width, qualities=qualities)
         self.front = ExactLinear(config.width, config.head_width, qualities=qualities)
-        self.beside = ExactLinear(4 * config.neighbour_width, config.head_width, qualities=qualities)
+        self.farther = nn.ModuleList(
+            ExactLinear(4 * neighbours, config.head_width, qualities=qualities, zero=True) for _ in range(passes - 2)
+        )
+        if steps > 1:
+            self.before = ExactLinear(described, config.head_width, qualities=qualities, zero=True)
         self.back = ExactLinear(config.head_width, config.head_width, qualities=qualities)
 
     def parts(self, codes: Tensor, context: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
         """See `PhotoPrior.parts`."""
-        batch, maps, height, width = codes.shape
-        count = min(self.count, maps - self.first)
-        board = torch.arange(height, device=codes.device)[:, None] + torch.arange(width, device=codes.device) & 1
-        board = board.expand(batch, -1, -1)
-        for square in (0, 1):
-            wanted = board == square
+        batch, _, height, width = codes.shape
+        for number, (wanted, offsets) in enumerate(_boards(height, width, self.passes, codes.device)):
+            wanted = wanted.expand(batch, -1, -1)
             if chosen is not None:
                 wanted = wanted & chosen
             places = wanted.flatten().nonzero()[:, 0]
             if not len(places):
                 continue
             h = self.front(context.flatten(0, 2)[places], quality)
-            if square:
-                described = self.described(codes, quality)
-                known = self.rectify(self.embed(described, quality, inputs=slice(described.shape[-1])))
-                around = F.pad(known * (board == 0)[..., None], (0, 0, 1, 1, 1, 1))
-                sides = [around[:, 1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _SIDES]
-                h = self.saturate(h + self.beside(torch.cat(sides, -1).flatten(0, 2)[places], quality))
+            if offsets:
+                h = self.saturate(h + self._sides(number)(self._around(codes, places, offsets, quality), quality))
+            yield from self._steps(codes, h, places, quality)
+
+    def _steps(self, codes: Tensor, hidden: Tensor, places: Tensor, quality: int) -> Iterator[Part]:
+        """The codes of one pass, at `places` of [B, h, w] flattened."""
+        maps, area = codes.shape[1], codes.shape[2] * codes.shape[3]
+        count = min(self.count, maps - self.first)
+        image, position = places // area, places % area
+        for start, end in pairwise(self.ends):
+            end = min(end, count)
+            if start >= end:
+                break
+            h = hidden
+            if start:
+                known = codes.flatten(2)[image, self.first : self.first + start, position]
+                known = self.groups.described(known, quality)
+                h = self.saturate(h + self.before(known, quality, inputs=slice(known.shape[-1])))
             h = self.rectify(self.back(self.rectify(h), quality))
-            image, position = places // (height * width), places % (height * width)
-            map_ = self.first + torch.arange(count, device=codes.device)[:, None]
-            index = (image * maps + map_) * (height * width) + position
-            for some, logits in self.groups.logits(h, count, quality):
+            map_ = self.first + torch.arange(start, end, device=codes.device)[:, None]
+            index = (image * maps + map_) * area + position
+            for some, logits in self.groups.logits(h, range(start, end), quality):
                 yield Part(index[some].flatten(), logits.flatten(0, 1))
+
+    def _sides(self, number: int) -> ExactLinear:
+        """What looks at the neighbours in a pass."""
+        return cast(ExactLinear, self.beside if number == self.passes - 1 else self.farther[number - 1])
+
+    def _around(self, codes: Tensor, places: Tensor, offsets: _Offsets, quality: int) -> Tensor:
+        """The slice at the four neighbours of each place, all of which are known or outside, [N, ...]."""
+        height, width = codes.shape[2:]
+        described = self.described(codes, quality)
+        known = self.rectify(self.embed(described, quality, inputs=slice(described.shape[-1])))
+        reach = max(max(abs(y), abs(x)) for y, x in offsets)
+        around = F.pad(known, (0, 0, reach, reach, reach, reach))
+        sides = [around[:, reach + y : reach + y + height, reach + x : reach + x + width] for y, x in offsets]
+        return torch.cat([side.flatten(0, 2)[places] for side in sides], -1)
 
     def described(self, codes: Tensor, quality: int) -> Tensor:
         """Features [B, h, w, ...] of the slice's codes."""
@@ -235,7 +287,29 @@ def _used(codec: PhotoModel) -> list[tuple[int, ...]]:
     return [tuple(of_shape) for of_shape in zip(*codec.quantizer.used, strict=True)]
 
 
-_SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
+_Offsets = tuple[tuple[int, int], ...]  # of neighbours, down and right
+
+
+def _boards(height: int, width: int, passes: int, device: torch.device) -> Iterator[tuple[Tensor, _Offsets]]:
+    """Where each pass is, bool [h, w], and where its four nearest positions of the passes before are.
+
+    The last pass has the white squares of a board, the one before the half of the black ones that lies in odd rows, and
+    so on; the first has what is left, and no neighbours.
+    """
+    row = torch.arange(height, device=device)[:, None]
+    column = torch.arange(width, device=device)
+    for left in range(passes - 1, -1, -1):  # passes that follow
+        unit = 1 << left // 2
+        on_grid = (row % unit == 0) & (column % unit == 0)
+        straight = left % 2 == 0
+        here = on_grid if straight else on_grid & ((row // unit + column // unit) % 2 == 0)
+        if left == passes - 1:
+            yield here, ()
+        elif straight:
+            yield here & ((row // unit + column // unit) % 2 == 1), ((-unit, 0), (unit, 0), (0, -unit), (0, unit))
+        else:
+            odd = (row // unit) % 2 == 1
+            yield here & odd, ((-unit, -unit), (-unit, unit), (unit, -unit), (unit, unit))
 
 
 def _companded(x: Tensor) -> Tensor:

@@ -226,7 +226,7 @@ class _Slice(Exact):
             if chosen is not None:
                 picked = chosen[:, wanted].flatten()
                 places, h = places[picked], h[picked]
-            for some, logits in self.groups.logits(h, self.groups.count, quality):
+            for some, logits in self.groups.logits(h, range(self.groups.count), quality):
                 yield Part(places.T[some].flatten(), logits.flatten(0, 1))
 
     def absorbed(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tensor:

@@ -50,20 +50,24 @@ class EntryGroups(Exact):
         group = torch.arange(codes.shape[-1], device=codes.device)
         return self.numbers(self.inputs[quality - 1][group, codes].flatten(-2))
 
-    def logits(self, hidden: Tensor, count: int, quality: int) -> Iterator[tuple[slice, Tensor]]:
-        """[N, width] to the logits [n, N, K] of the first `count` groups, some of them at a time; K: entries in use."""
-        c = self.coefficients(hidden, outputs=slice(count * self.features))
-        c = c.view(-1, count, self.features).transpose(0, 1)
+    def logits(self, hidden: Tensor, groups: range, quality: int) -> Iterator[tuple[slice, Tensor]]:
+        """[N, width] to the logits [n, N, K] of these groups, some of them at a time; K: entries in use.
+
+        The slices count from the first of these groups.
+        """
+        c = self.coefficients(hidden, outputs=slice(groups.start * self.features, groups.stop * self.features))
+        c = c.view(-1, len(groups), self.features).transpose(0, 1)
         used = self.used[quality - 1]
         step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * used))
-        for first in range(0, count, step):
-            groups = slice(first, min(first + step, count))
-            shapes = self.numbers(self.outputs[quality - 1, groups, :used]).transpose(1, 2)
-            table = self.table[quality - 1, groups, None, :used]
+        for first in range(0, len(groups), step):
+            some = slice(first, min(first + step, len(groups)))
+            own = slice(groups.start + some.start, groups.start + some.stop)
+            shapes = self.numbers(self.outputs[quality - 1, own, :used]).transpose(1, 2)
+            table = self.table[quality - 1, own, None, :used]
             if self.fixed:
-                yield groups, torch.bmm(c[groups], shapes).mul_(1 / ONE).floor_().add_(table)
+                yield some, torch.bmm(c[some], shapes).mul_(1 / ONE).floor_().add_(table)
             else:
-                yield groups, torch.baddbmm(table, c[groups], shapes)
+                yield some, torch.baddbmm(table, c[some], shapes)
 
     @torch.no_grad()
     def start_from(self, entries: Tensor, tables: Sequence[Tensor]) -> None:

@@ -132,14 +132,18 @@ class ExactLinear(Exact):
 
 
 def unfixed(network: Exact, like: nn.Module) -> dict[str, Tensor]:
-    """State of a float network, of the same shape as `like`, that says what a fixed one does: to go on training."""
-    state = network.state_dict()
-    for name in dict(like.named_parameters()):
+    """State of a float network, of the same shape as `like`, that says what a fixed one does: to go on training.
+
+    Without what `like` lacks; what it has more of is not there either.
+    """
+    state, parameters, result = network.state_dict(), dict(like.named_parameters()), {}
+    for name, tensor in like.state_dict().items():
         owner, _, own = name.rpartition(".")
-        module = network.get_submodule(owner)
-        assert isinstance(module, Exact)
-        state[name] = state[name] * module._unit_of(own)
-    return {name: state[name].to(tensor.dtype) for name, tensor in like.state_dict().items()}
+        if name in state:
+            module = network.get_submodule(owner)
+            unit = module._unit_of(own) if isinstance(module, Exact) and name in parameters else 1.0
+            result[name] = (state[name] * unit).to(tensor.dtype)
+    return result
 
 
 def fraction_bits(weight: Tensor) -> int:

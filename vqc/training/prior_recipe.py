@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -42,11 +43,14 @@ class PriorRunConfig(PriorTaskConfig):
     qualities: tuple[int, ...] = ()  # empty: all
     leave_out: str = ""  # items with this in their names are not trained on
     views: int = 1  # of each training item that are encoded: as it is, mirrored, shifted by less than a code
+    piece: int = 0  # side in pixels of a random square, maybe shrunk and mirrored, that is encoded of each; 0: all
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.views < 1:
             raise ValueError(f"views is {self.views}; it must be at least 1")
+        if self.piece < 0:
+            raise ValueError(f"piece is {self.piece}; it must be a side in pixels, or 0 for whole images")
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ class PriorRecipe(Recipe):
         else:
             data = open_images(sources, download=download, progress=progress)
         data.leave_out(settings.task.leave_out)
-        views = settings.task.views
-        codes = {q: open_codes(codec, digest, data, q, views=views, progress=progress) for q in chosen}
+        cut = {"views": settings.task.views, "piece": settings.task.piece}
+        codes = {q: open_codes(codec, digest, data, q, **cut, progress=progress) for q in chosen}
         return CodePack(data, model, codes)
 
     def start(self, model: CodePrior, pack: CodePack, settings: Settings) -> None:
@@ -156,7 +160,7 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
         if PRIORS.get(settings.kind) != like.kind or not best.exists():
             raise TrainingError(f"{path} is not the folder of a run that has trained a prior of the kind {like.kind}")
         _refuse_others(path, settings.model, like.config)
-        return load_file(best)
+        return _in_order_of(like, load_file(best))
     model = load_checkpoint(path).model
     found = model.prior
     if found is None or found.kind != like.kind:
@@ -164,7 +168,7 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
     _refuse_others(path, found.config, like.config)
     if isinstance(found, EntryPrior) and isinstance(like, EntryPrior):
         found.move(model, codec, like)
-    return unfixed(found, like)
+    return _in_order_of(like, unfixed(found, like))
 
 
 def _refuse_others(path: Path, config: Any, own: Any) -> None:
@@ -172,8 +176,13 @@ def _refuse_others(path: Path, config: Any, own: Any) -> None:
         raise TrainingError(f"a run goes on only from a prior of the same [model] settings; {path} has others")
 
 
+def _in_order_of(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights for the passes and steps of another prior: what looks at more begins as zero."""
+    return {name: state.get(name, torch.zeros_like(tensor)) for name, tensor in like.state_dict().items()}
+
+
 def _what_matters(config: Any) -> Any:
-    """What weights depend on: not the dropout, and not of which shapes the slices are."""
+    """What weights depend on: not the dropout, and not of which shapes the slices are, or in what order they come."""
     if hasattr(config, "slices"):
-        config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
+        config = dataclasses.replace(config, slices=(sum(config.slices, ()),), passes=(), steps=())
     return dataclasses.replace(config, dropout=0.0) if hasattr(config, "dropout") else config
