@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,32 @@ def test_decode_is_the_training_pass(model: PhotoModel, images: Tensor) -> None:
         codes = model.encode(images[:2], 2)
         torch.testing.assert_close(model.decode(codes, 2), expected.image, rtol=0, atol=2e-5)
     assert torch.equal(codes[:, :MEANS], expected.means)
+
+
+def test_coefficients_of_a_turned_image_are_the_same_but_for_signs(model: PhotoModel, images: Tensor) -> None:
+    signs = model.transform.signs_when_turned()
+    assert set(signs.tolist()) == {-1.0, 1.0}
+    turned = model.transform.analyse(images.flip(2, 3))
+    expected = (model.transform.analyse(images) * signs[None, :, None, None]).flip(2, 3)
+    torch.testing.assert_close(turned, expected, rtol=0, atol=1e-4)
+
+
+def test_both_ways_is_the_mean_of_an_image_and_the_turned_one(model: PhotoModel, images: Tensor) -> None:
+    both = PhotoModel(dataclasses.replace(SMALL, both_ways=True)).eval()
+    both.load_state_dict(model.state_dict())
+    levels = torch.tensor([1])
+    with torch.no_grad():
+        codes = model.encode(images[:2], 2)
+        latents = model.decoded_latents(codes, 2)
+        signs = model.transform.signs_when_turned()[None, :, None, None]
+        turned = model.restore(signs * latents.flip(2, 3), levels).flip(2, 3)
+        once = model.decode(codes, 2)
+        assert (turned - once).abs().max() > 1e-3, "the networks do not see the same upside down"
+        torch.testing.assert_close(both.decode(codes, 2), (once + turned) / 2, rtol=0, atol=2e-5)
+        torch.testing.assert_close(both.encode(images[:2], 2), codes)
+    both.attach_sharp(both.make_sharp())
+    torch.testing.assert_close(both.sharpened().decode(codes, 2), once, rtol=0, atol=2e-5)
+    assert not both.is_sharp
 
 
 def test_codes_fit_their_codebooks(model: PhotoModel, images: Tensor) -> None:

@@ -47,6 +47,7 @@ class CodecModel(nn.Module, ABC):
     static_table: Tensor  # int32 [Q, G, K]
     prior: CodePrior | None  # fixed to integers: entropy coding may use it
     likelihood: Likelihood | None  # p(x | codes), for evaluation alone
+    is_sharp: bool = False  # whether `sharp` stands in for the model's own part
     sharp: nn.Module | None  # restores more texture from the same codes, and less of the original
 
     def __init__(self) -> None:
@@ -82,6 +83,7 @@ class CodecModel(nn.Module, ABC):
         """
         assert self.sharp is not None, "whoever asks has looked"
         twin = copy.copy(self)
+        twin.is_sharp = True
         twin._modules = {**self._modules, self.sharp_part: self.sharp, "sharp": None, "likelihood": None}
         return twin
 

@@ -60,6 +60,7 @@ class PhotoConfig:
     synthesis_blocks: tuple[tuple[int, ...], ...] = ((64,), (128,), (192, 192))
     prediction_width: int = 64
     default_quality: int = 6
+    both_ways: bool = field(default=False, metadata=WRITTEN_WHEN_SET)  # see `PhotoModel.restore_both_ways`
 
 
 class PhotoPass(NamedTuple):
@@ -76,7 +77,7 @@ class PhotoModel(ImageModel):
 
     kind: ClassVar[str] = "photo"
     has_targets: ClassVar[bool] = True
-    default_effort: ClassVar[int] = 2
+    default_effort: ClassVar[int] = 3
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
     sharp_part: ClassVar[str] = "synthesis"
 
@@ -141,16 +142,17 @@ class PhotoModel(ImageModel):
 
     def decode(self, codes: Tensor, quality: int) -> Tensor:
         levels = torch.tensor([quality - 1], device=codes.device)
-        means = self.mean_values(codes[:, :MEANS])
-        rest = self.entries(codes, quality)
-        return self.restore(torch.cat([means, rest + self.predicted(means, levels)], 1), levels)
+        restore = self.restore_both_ways if self.config.both_ways and not self.is_sharp else self.restore
+        return restore(self.decoded_latents(codes, quality), levels)
 
-    def entries(self, codes: Tensor, quality: int) -> Tensor:
-        """What the codes after the first three stand for, [B, D - 3, h, w]."""
-        rows = _rows(codes[:, MEANS:])
+    def decoded_latents(self, codes: Tensor, quality: int) -> Tensor:
+        """What codes int64 [B, G, h, w] stand for, [B, D, h, w]."""
+        levels = torch.tensor([quality - 1], device=codes.device)
+        means, rows = self.mean_values(codes[:, :MEANS]), _rows(codes[:, MEANS:])
         missing = self.quantizer.count - rows.shape[1]
         rows = torch.cat([rows, rows.new_zeros(len(rows), missing)], 1)
-        return _maps(self.quantizer.decode(rows, quality - 1), codes)
+        rest = _maps(self.quantizer.decode(rows, quality - 1), codes)
+        return torch.cat([means, rest + self.predicted(means, levels)], 1)
 
     def targets(self, signal: Tensor, quality: int, inner: tuple[slice, ...]) -> Targets:
         return _PhotoTargets(self, signal, quality, inner)
@@ -178,7 +180,11 @@ class PhotoModel(ImageModel):
         levels = torch.tensor([quality - 1], device=image.device)
         latents = self.latents(image, levels)
         means = self.mean_codes(latents)
-        return means, _rows(latents[:, MEANS:] - self.predicted(self.mean_values(means), levels))
+        return means, _rows(self.rest(latents, means, levels))
+
+    def rest(self, latents: Tensor, means: Tensor, levels: Tensor) -> Tensor:
+        """What the codes of the first three latents do not predict of the others, [B, D - 3, h, w]."""
+        return latents[:, MEANS:] - self.predicted(self.mean_values(means), levels)
 
     def mean_codes(self, latents: Tensor) -> Tensor:
         """Codes int64 [B, 3, h, w] of the first three latents."""
@@ -201,6 +207,16 @@ class PhotoModel(ImageModel):
         linear = self.transform.synthesise(coefficients / 255)
         correction: Tensor = self.synthesis(coefficients / self._scale(), 4 * linear, levels)
         return linear + 0.5 + CORRECTION * correction
+
+    def restore_both_ways(self, latents: Tensor, levels: Tensor) -> Tensor:
+        """The mean of `restore` and of what it makes of the image turned upside down, turned back.
+
+        The errors of the two differ in part ("self-ensemble": Timofte, Rothe and Van Gool 2016). A coefficient of a
+        turned block is the block's own, or its negative: the components of `BlockTransform.fit_klt` are even or odd.
+        """
+        signs = self.transform.signs_when_turned()[None, :, None, None]
+        turned = self.restore((latents * signs).flip(2, 3), levels).flip(2, 3)
+        return (self.restore(latents, levels) + turned) / 2
 
     def forward(self, image: Tensor, levels: Tensor) -> PhotoPass:
         """Training pass of images [B, 3, H, W] at levels int64 [B] (0-based); codebooks follow when training."""
@@ -228,17 +244,19 @@ class PhotoModel(ImageModel):
 
 
 class _PhotoTargets(Targets):
-    """The latents after the mean colours; these stay as they are."""
+    """The latents; the mean colours are the nearest to them, whatever they cost."""
 
     refines: ClassVar[bool] = True
 
     def __init__(self, model: PhotoModel, image: Tensor, quality: int, inner: tuple[slice, ...]) -> None:
         self.model, self.image, self.quality = model, image, quality
-        means, rows = model.mean_codes_and_rest(image, quality)
-        self.rest = _maps(rows, means)
-        self.move = torch.zeros_like(self.rest)
+        self.levels = torch.tensor([quality - 1], device=image.device)
+        self.latents = model.latents(image, self.levels)
+        self.move = torch.zeros_like(self.latents)
+        means, self.rest = self._means_and_rest()
         groups = len(model.codebook_sizes(quality)) - MEANS
-        super().__init__(torch.cat([means, _maps(model.quantizer.encode(rows, quality - 1, groups), means)], 1), inner)
+        codes = model.quantizer.encode(_rows(self.rest), quality - 1, groups)
+        super().__init__(torch.cat([means, _maps(codes, means)], 1), inner)
 
     def errors(self, codes: Tensor, group: int) -> Tensor | None:
         if group < MEANS:
@@ -252,17 +270,20 @@ class _PhotoTargets(Targets):
 
         With a linear orthonormal decoder it would lead back to the latents of the image.
         """
-        window, model = self.whole(codes), self.model
-        levels = torch.tensor([self.quality - 1], device=codes.device)
-        means = model.mean_values(window[:, :MEANS])
-        predicted, entries = model.predicted(means, levels), model.entries(window, self.quality)
+        model = self.model
+        decoded = model.decoded_latents(self.whole(codes), self.quality)
         with torch.inference_mode(False), torch.enable_grad():
-            at = entries.clone().requires_grad_(True)
-            restored = model.restore(torch.cat([means.clone(), at + predicted.clone()], 1), levels.clone())
-            error = (restored - self.image.clone()).square().sum() * (255**2 / model.config.lambdas[self.quality - 1])
-            (slope,) = torch.autograd.grad(error, at)
-        self.move = self.move * MOMENTUM + (entries - slope / 2 - self.rest) * REFINEMENT
-        self.rest = self.rest + self.move
+            at = decoded.clone().requires_grad_(True)
+            error = (model.restore(at, self.levels.clone()) - self.image.clone()).square().sum()
+            (slope,) = torch.autograd.grad(error * (255**2 / model.config.lambdas[self.quality - 1]), at)
+        self.move = self.move * MOMENTUM + (decoded - slope / 2 - self.latents) * REFINEMENT
+        self.latents = self.latents + self.move
+        means, self.rest = self._means_and_rest()
+        self.window = torch.cat([means, self.window[:, MEANS:]], 1)
+
+    def _means_and_rest(self) -> tuple[Tensor, Tensor]:
+        means = self.model.mean_codes(self.latents)
+        return means, self.model.rest(self.latents, means, self.levels)
 
 
 def _rows(maps: Tensor) -> Tensor:

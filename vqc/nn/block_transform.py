@@ -30,6 +30,12 @@ class BlockTransform(nn.Module):
         """Coefficients [B, dims, h, w] to the image [B, C, h·size, w·size] that has no others."""
         return F.pixel_shuffle(F.conv2d(coefficients, self.basis.T[:, :, None, None]), self.size)
 
+    def signs_when_turned(self) -> Tensor:
+        """What turning blocks by 180° multiplies their coefficients with, [dims]: 1 or −1, after `fit_klt`."""
+        size = self.size * self.size
+        planes = self.basis.view(len(self.basis), -1, size)
+        return (planes * planes.flip(2)).sum((1, 2)).sign()
+
     @torch.no_grad()
     def fit_klt(self, blocks: Tensor, *, first: tuple[int, ...] = ()) -> None:
         """Principal components of zero-mean blocks [N, C, size, size], symmetrized over flips.

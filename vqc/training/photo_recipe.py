@@ -67,6 +67,6 @@ class PhotoRecipe(Recipe):
 
 
 def _trained_part(model: PhotoModel) -> tuple[PhotoConfig, list[int]]:
-    """What the weights depend on: not which entries are idle, or in what shapes groups come."""
-    config = dataclasses.replace(model.config, groups=(), entries=(), shapes=(), default_quality=1)
+    """What the weights depend on: not which entries are idle, in what shapes groups come, or how often is restored."""
+    config = dataclasses.replace(model.config, groups=(), entries=(), shapes=(), default_quality=1, both_ways=False)
     return config, model.quantizer.group_dims()
