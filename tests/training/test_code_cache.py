@@ -15,10 +15,9 @@ from vqc.codec.audio import AudioCodec
 from vqc.codec.container import read_container, split_streams
 from vqc.codec.image import ImageCodec
 from vqc.codec.streams import StreamCoder
-from vqc.data.batches import varied_square
 from vqc.data.images import Picture
 from vqc.models.base import AudioModel, ImageModel
-from vqc.training.code_cache import CodeStreams, open_codes
+from vqc.training.code_cache import CodeStreams, open_codes, piece_of
 
 MODEL, OTHER_MODEL = "a" * 64, "b" * 64
 
@@ -187,10 +186,10 @@ def test_pieces_of_large_images_stand_for_them(image_model: ImageModel) -> None:
     assert codes[1].validation.grids.tolist() == [[4, 4]]
     assert len({stream.tobytes() for stream in (codes[1].training[i] for i in range(18))}) == 18
     assert codes[1].training.values.tolist() == [3 * 16 * 16] * 18
-    seen = [varied_square(data.image(0), 16, np.random.default_rng((0, view, 1)).random(5)) for view in range(6)]
+    seen = [piece_of(data.image(0), 16, 0, view, 1) for view in range(6)]
     files = [ImageCodec(image_model, b"digest").compress(Picture(s, None), quality=1, entropy="static") for s in seen]
     assert as_written(image_model, 1, codes[1].training)[:6] == [
         split_streams(read_container(f).body, 1)[0] for f in files
     ]
-    other = [varied_square(data.image(0), 16, np.random.default_rng((0, view, 2)).random(5)) for view in range(6)]
+    other = [piece_of(data.image(0), 16, 0, view, 2) for view in range(6)]
     assert not any(np.array_equal(a, b) for a, b in zip(seen, other, strict=True))

@@ -142,8 +142,7 @@ class PhotoModel(ImageModel):
 
     def decode(self, codes: Tensor, quality: int) -> Tensor:
         levels = torch.tensor([quality - 1], device=codes.device)
-        restore = self.restore_both_ways if self.config.both_ways and not self.is_sharp else self.restore
-        return restore(self.decoded_latents(codes, quality), levels)
+        return self.restored(self.decoded_latents(codes, quality), levels)
 
     def decoded_latents(self, codes: Tensor, quality: int) -> Tensor:
         """What codes int64 [B, G, h, w] stand for, [B, D, h, w]."""
@@ -208,6 +207,11 @@ class PhotoModel(ImageModel):
         correction: Tensor = self.synthesis(coefficients / self._scale(), 4 * linear, levels)
         return linear + 0.5 + CORRECTION * correction
 
+    def restored(self, latents: Tensor, levels: Tensor) -> Tensor:
+        """Quantized latents to the image as `decode` gives it."""
+        both = self.config.both_ways and not self.is_sharp
+        return self.restore_both_ways(latents, levels) if both else self.restore(latents, levels)
+
     def restore_both_ways(self, latents: Tensor, levels: Tensor) -> Tensor:
         """The mean of `restore` and of what it makes of the image turned upside down, turned back.
 
@@ -234,7 +238,8 @@ class PhotoModel(ImageModel):
         target = torch.cat([means, entries + predicted.detach()], 1)
         commitment = (latents[:, :MEANS] - means).square().sum(1) + (rest - entries).square().sum(1)
         through = latents + (target - latents).detach()
-        return PhotoPass(self.restore(through, levels), commitment.mean((1, 2)), bits, codes)
+        restored = self.restore(through, levels) if self.training else self.restored(through, levels)
+        return PhotoPass(restored, commitment.mean((1, 2)), bits, codes)
 
     def _steps(self, levels: Tensor) -> Tensor:
         return self.steps[levels, None, None, None]

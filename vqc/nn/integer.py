@@ -223,8 +223,8 @@ def frequencies(logits: Tensor) -> Tensor:
     Each is at least 1; what rounding leaves, less than K + 32 in 2^24, goes to the first code.
     """
     table = exponentials().to(logits.device)
-    below = logits.amax(1, keepdim=True) - logits
-    weights = torch.take(table, below.clamp_(max=len(table) - 1).to(torch.int64))
+    below = (logits.amax(1, keepdim=True) - logits).clamp_(max=len(table) - 1).to(torch.int32)
+    weights = table.index_select(0, below.flatten()).view(logits.shape)
     # A weight is at most 2^24 and their sum at least that, so this is at most 2^28 and its product with a weight exact.
     reciprocal = torch.div((TOTAL - logits.shape[1]) << 28, weights.sum(1).to(torch.int64), rounding_mode="floor")
     shares = weights.mul_((reciprocal.to(torch.float64) * 2.0**-28)[:, None]).floor_().add_(1)

@@ -220,8 +220,9 @@ def _streams(
         if isinstance(model, ImageModel):
             factor = model.downsampling_factor
             image = cast(ImageData, data).image(item)
-            if piece[0]:
-                image = varied_square(image, piece[0], np.random.default_rng((item, view, piece[1])).random(5))
+            side, quality = piece
+            if side:
+                image = piece_of(image, side, item, view, quality)
             else:
                 image = _seen(image, factor, view, generator)
             cuts = _tiles(image, factor, model.halo)
@@ -231,6 +232,11 @@ def _streams(
             cuts = _chunks(waveform[late:], model.hop_length, model.halo)
         for window, core, values in cuts:
             yield _Stream(number, item, window, core, values)
+
+
+def piece_of(image: NDArray[np.uint8], side: int, item: int, view: int, quality: int) -> NDArray[np.uint8]:
+    """The square of a view of an image that is encoded in its place, always the same, of another place each quality."""
+    return varied_square(image, side, np.random.default_rng((item, view, quality)).random(5))
 
 
 def _seen(image: NDArray[np.uint8], factor: int, view: int, generator: np.random.Generator) -> NDArray[np.uint8]:
