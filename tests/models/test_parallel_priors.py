@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from tiny_priors import PHOTO, PHOTO_PRIOR, draw_codes, draw_model, draw_prior

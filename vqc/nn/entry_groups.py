@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear, check_size
 
-_LOGITS_AT_ONCE = 1 << 16  # half a MiB of float64: larger ones leave the cache, or cost more to allocate than to compute
+_LOGITS_AT_ONCE = 1 << 16  # half a MiB of float64: larger ones leave the cache, or cost more to allocate than compute
 
 
 class EntryGroups(Exact):
