@@ -218,9 +218,12 @@ class PhotoModel(ImageModel):
         The errors of the two differ in part ("self-ensemble": Timofte, Rothe and Van Gool 2016). A coefficient of a
         turned block is the block's own, or its negative: the components of `BlockTransform.fit_klt` are even or odd.
         """
+        return (self.restore(latents, levels) + self.restore_turned(latents, levels)) / 2
+
+    def restore_turned(self, latents: Tensor, levels: Tensor) -> Tensor:
+        """The image that `restore` makes of the latents of the turned one, turned back."""
         signs = self.transform.signs_when_turned()[None, :, None, None]
-        turned = self.restore((latents * signs).flip(2, 3), levels).flip(2, 3)
-        return (self.restore(latents, levels) + turned) / 2
+        return self.restore((latents * signs).flip(2, 3), levels).flip(2, 3)
 
     def forward(self, image: Tensor, levels: Tensor) -> PhotoPass:
         """Training pass of images [B, 3, H, W] at levels int64 [B] (0-based); codebooks follow when training."""
@@ -257,7 +260,7 @@ class _PhotoTargets(Targets):
         self.model, self.image, self.quality = model, image, quality
         self.levels = torch.tensor([quality - 1], device=image.device)
         self.latents = model.latents(image, self.levels)
-        self.move = torch.zeros_like(self.latents)
+        self.move, self.turned = torch.zeros_like(self.latents), False
         means, self.rest = self._means_and_rest()
         groups = len(model.codebook_sizes(quality)) - MEANS
         codes = model.quantizer.encode(_rows(self.rest), quality - 1, groups)
@@ -273,13 +276,16 @@ class _PhotoTargets(Targets):
     def refine(self, codes: Tensor) -> None:
         """A step of proximal gradient descent on the error of the decoded image, with momentum (Polyak 1964).
 
-        With a linear orthonormal decoder it would lead back to the latents of the image.
+        With a linear orthonormal decoder it would lead back to the latents of the image. Of an image that is restored
+        both ways up, steps look at one and the other in turn.
         """
         model = self.model
+        self.turned = model.config.both_ways and not self.turned
+        restore = model.restore_turned if self.turned else model.restore
         decoded = model.decoded_latents(self.whole(codes), self.quality)
         with torch.inference_mode(False), torch.enable_grad():
             at = decoded.clone().requires_grad_(True)
-            error = (model.restore(at, self.levels.clone()) - self.image.clone()).square().sum()
+            error = (restore(at, self.levels.clone()) - self.image.clone()).square().sum()
             (slope,) = torch.autograd.grad(error * (255**2 / model.config.lambdas[self.quality - 1]), at)
         self.move = self.move * MOMENTUM + (decoded - slope / 2 - self.latents) * REFINEMENT
         self.latents = self.latents + self.move
