@@ -164,7 +164,7 @@ PRIOR = (
     "--set=model.slices=[[1,2],[3,1]]",
     "--set=model.passes=[]",
     "--set=model.steps=[1,2,2,1]",
-    "--set=task.piece=32",
+    "--set=task.piece=0",
     "--set=model.width=8",
     "--set=model.head_width=6",
     "--set=model.neighbour_width=4",

@@ -164,7 +164,7 @@ def _write(
         for part, items in zip(PARTS, parts, strict=True):
             index = []
             with (new / f"{part}.bin").open("wb") as file:
-                streams = _streams(model, data, items, views if part == "training" else 1, (piece, quality))
+                streams = _streams(model, data, items, views if part == "training" else 1, piece, quality)
                 for stream, codes in _encoded(model, streams, quality):
                     file.write(np.ascontiguousarray(codes, dtype=np.uint16).data)
                     index.append((stream.item, stream.values, *codes.shape[1:]))
@@ -213,16 +213,16 @@ def _streams(
     data: ImageData | AudioData,
     items: Sequence[int],
     views: int,
-    piece: tuple[int, int],
+    piece: int,
+    quality: int,
 ) -> Iterator[_Stream]:
     for (number, item), view in itertools.product(enumerate(items), range(views)):
         generator = np.random.default_rng((item, view))
         if isinstance(model, ImageModel):
             factor = model.downsampling_factor
             image = cast(ImageData, data).image(item)
-            side, quality = piece
-            if side:
-                image = piece_of(image, side, item, view, quality)
+            if piece:
+                image = piece_of(image, piece, item, view, quality)
             else:
                 image = _seen(image, factor, view, generator)
             cuts = _tiles(image, factor, model.halo)
