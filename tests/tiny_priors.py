@@ -43,19 +43,20 @@ SPEECH = SpeechConfig(
 SPEECH_PRIOR = SpeechPriorConfig(
     envelope_slices=((2,), (1, 1)), waveform_slices=((1, 3),), width=8, fine_width=6, head_width=6, neighbour_width=4
 )
-
+STEPPED_SPEECH_PRIOR = replace(SPEECH_PRIOR, farther=(1, 2, 3), steps=(2, 1, 1, 1, 3))
 
 PRIORS = {
     "photo": lambda codec: PhotoPrior(PHOTO_PRIOR, codec),
     "photo-stepped": lambda codec: PhotoPrior(STEPPED_PRIOR, codec),
     "speech": lambda codec: SpeechPrior(SPEECH_PRIOR, codec),
+    "speech-stepped": lambda codec: SpeechPrior(STEPPED_SPEECH_PRIOR, codec),
 }
 
 
 def draw_model(kind: str) -> CodecModel:
     """The model for a prior of `PRIORS`, with random codebooks and skewed tables."""
     torch.manual_seed(0)
-    model: CodecModel = SpeechModel(SPEECH) if kind == "speech" else PhotoModel(PHOTO)
+    model: CodecModel = SpeechModel(SPEECH) if kind.startswith("speech") else PhotoModel(PHOTO)
     for name, buffer in model.named_buffers():
         if ".codebook_" in name:
             buffer.normal_(std=3)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_priors import PHOTO, PHOTO_PRIOR, draw_codes, draw_model, draw_prior
+from tiny_priors import PHOTO, PHOTO_PRIOR, SPEECH_PRIOR, draw_codes, draw_model, draw_prior
 
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import CheckpointError
@@ -21,7 +21,12 @@ from vqc.models.prior_registry import build_prior, prior_classes
 from vqc.nn.integer import ONE, unfixed
 
 IMAGES = [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)]
-GRIDS = {"photo": IMAGES, "photo-stepped": IMAGES, "speech": [(1,), (2,), (5,), (23,)]}
+RECORDINGS = [(1,), (2,), (5,), (23,)]
+GRIDS = {"photo": IMAGES, "photo-stepped": IMAGES, "speech": RECORDINGS, "speech-stepped": RECORDINGS}
+FINER = {
+    "photo": {"passes": (2, 3, 2, 4), "steps": (1, 2, 3, 1)},
+    "speech": {"farther": (1, 2, 3), "steps": (2, 1, 1, 1, 3)},
+}
 CASES = [(kind, quality, grid) for kind, grids in GRIDS.items() for quality in (1, 2) for grid in grids]
 each_case = pytest.mark.parametrize(("kind", "quality", "grid"), CASES)
 each_kind = pytest.mark.parametrize("kind", GRIDS)
@@ -165,7 +170,9 @@ def test_a_prior_that_would_not_be_exact_is_refused(tmp_path) -> None:
         load_checkpoint(tmp_path / "model.safetensors")
 
 
-@pytest.mark.parametrize(("kind", "parts"), [("photo", 27), ("photo-stepped", 33), ("speech", 20)])
+@pytest.mark.parametrize(
+    ("kind", "parts"), [("photo", 27), ("photo-stepped", 33), ("speech", 20), ("speech-stepped", 46)]
+)
 def test_the_number_of_parts_does_not_grow_with_the_grid(
     kind: str, parts: int, fixed: dict[str, CodePrior], models: dict[str, CodecModel]
 ) -> None:
@@ -174,14 +181,17 @@ def test_the_number_of_parts_does_not_grow_with_the_grid(
         assert sum(1 for _ in fixed[kind].parts(codes, 2)) == parts
 
 
-def test_a_finer_order_begins_as_the_coarser_one(models: dict[str, CodecModel]) -> None:
+@pytest.mark.parametrize(("kind", "grid"), [("photo", (9, 11)), ("speech", (40,))])
+def test_a_finer_order_begins_as_the_coarser_one(
+    kind: str, grid: tuple[int, ...], models: dict[str, CodecModel]
+) -> None:
     """Each pass and step that is added knows more, and makes nothing of it before it is trained."""
-    model, known = models["photo"], draw_prior(models["photo"])
+    model, known = models[kind], draw_prior(models[kind], kind)
     known.fix()
-    finer = PhotoPrior(replace(PHOTO_PRIOR, passes=(2, 3, 2, 4), steps=(1, 2, 3, 1)), model)
+    finer = type(known)(replace(known.config, **FINER[kind]), model)
     finer.load_state_dict(unfixed(known, finer), strict=False)
     finer.prepare(model)
-    codes = draw_codes(model, 2, (9, 11))
+    codes = draw_codes(model, 2, grid)
     costs = {}
     for prior in (known, finer):
         places = torch.cat([index for index, _ in prior.parts(codes, 2)])
@@ -189,12 +199,22 @@ def test_a_finer_order_begins_as_the_coarser_one(models: dict[str, CodecModel]) 
     assert torch.allclose(costs[known], costs[finer], atol=0.05)
 
 
-@pytest.mark.parametrize(("name", "value"), [("passes", (2, 2, 2)), ("steps", (1, 0, 1, 1))])
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("photo", "passes", (2, 2, 2)),
+        ("photo", "steps", (1, 0, 1, 1)),
+        ("speech", "steps", (1, 1, 1, 1)),
+        ("speech", "farther", (1, 1)),
+        ("speech", "farther", (0, -1, 0)),
+    ],
+)
 def test_an_order_that_fits_no_slices_is_refused(
-    name: str, value: tuple[int, ...], models: dict[str, CodecModel]
+    kind: str, name: str, value: tuple[int, ...], models: dict[str, CodecModel]
 ) -> None:
+    config = {"photo": PHOTO_PRIOR, "speech": SPEECH_PRIOR}[kind]
     with pytest.raises(CheckpointError, match=name):
-        build_prior("photo", config_to_dict(PHOTO_PRIOR) | {name: list(value)}, models["photo"])
+        build_prior(kind, config_to_dict(config) | {name: list(value)}, models[kind])
 
 
 def test_a_prior_moves_to_codebooks_that_are_cut_otherwise() -> None:

@@ -1,10 +1,11 @@
 """The pitch of a periodic sound is found; silence and noise have none."""
 
+import numpy as np
 import pytest
 import torch
 
 from vqc.nn.excitation import position_noise, pulse_train
-from vqc.nn.pitch import PITCH_STATES, pitch_hz, track_pitch
+from vqc.nn.pitch import PITCH_STATES, VOICING_THRESHOLD, pitch_hz, track_pitch, viterbi
 
 
 @pytest.mark.parametrize("hz", [80.0, 140.0, 250.0])
@@ -34,3 +35,22 @@ def test_a_track_does_not_depend_on_its_neighbours_in_the_batch() -> None:
     both = track_pitch(torch.cat([a, b]))
     assert torch.equal(both[:1], track_pitch(a))
     assert torch.equal(both[1:], track_pitch(b))
+
+
+def test_no_path_is_cheaper() -> None:
+    """Against every way to come to every state, with the costs of all moves written out."""
+    correlation = np.random.default_rng(0).random((2, 12, PITCH_STATES - 1)).astype(np.float32)
+    state = np.arange(PITCH_STATES)
+    distance = np.abs(state[:, None] - state)
+    moves = np.where(distance <= 8, 0.025 * distance, np.inf)
+    moves[0, :] = moves[:, 0] = 0.35
+    moves[0, 0] = 0
+    for item, path in zip(correlation, viterbi(correlation), strict=True):
+        costs = np.full((len(item), PITCH_STATES), 1 - VOICING_THRESHOLD)
+        costs[:, 1:] = 1 - item + 0.06 * np.arange(PITCH_STATES - 1)[::-1] / (PITCH_STATES - 1)
+        least = costs[0]
+        for own in costs[1:]:
+            least = (least[:, None] + moves).min(0) + own
+        found = costs[np.arange(len(path)), path].sum() + moves[path[:-1], path[1:]].sum()
+        assert found == pytest.approx(least.min(), rel=1e-9)
+        assert path.any()

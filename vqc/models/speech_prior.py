@@ -5,26 +5,32 @@
     envelope, 80 ms:  slices of code maps; of each every 8th frame, then those between, at 4, 2, 1
     pitch, 20 ms:     every 8th value, then those between, each from known ones on both sides and the whole envelope
     waveform, 20 ms:  slices from low to high frequencies; of each the even frames, then the odd ones
+                      (all three maybe from a coarser lattice on; the codes of a frame at once, or in steps)
 
-    context ─(+)─ network ─► logits of a slice's codes at some frames
-             └◄─ the slice's codes at known frames on both sides
+    context ─(+)────────(+)─ network ─► logits of some of a slice's codes at some frames
+              ▲          ▲
+       its codes at   those of the steps
+       known frames   before, at the frame
+       on both sides  itself
     context ◄─ network over 5 frames ◄─ codes of the slice
 
 Frames half-way between known ones say as much about each other as frames in a row would (the chain rule of entropy
-does not mind the order), and a chunk takes 32 passes whatever its length. Made of exact layers (`vqc.nn.integer`):
-after `fix` every machine computes the same integers.
+does not mind the order), and a chunk takes the same number of passes whatever its length. Made of exact layers
+(`vqc.nn.integer`): after `fix` every machine computes the same integers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.models.config import WRITTEN_WHEN_SET
 from vqc.models.prior import Codebooks, EntryPrior, Part
 from vqc.models.speech import PITCHES, SpeechModel
 from vqc.nn.entry_groups import EntryGroups
@@ -34,7 +40,11 @@ from vqc.nn.pitch import PITCH_STATES
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechPriorConfig:
-    """Sizes of the networks, and how the code maps of each shape are cut into slices."""
+    """Sizes of the networks, and how the code maps of each shape are cut into slices.
+
+    farther: how many coarser lattices of envelope, pitch and waveform come before the first one; () for none.
+    steps: of each slice, in which the codes of a frame come, those of the envelope first; () for 1.
+    """
 
     envelope_slices: tuple[tuple[int, ...], ...] = ((4, 4), (8, 8), (16,))
     waveform_slices: tuple[tuple[int, ...], ...] = ((6, 10, 16, 16), (16, 32, 48))
@@ -44,6 +54,8 @@ class SpeechPriorConfig:
     neighbour_width: int = 48
     pitch_width: int = 16
     dropout: float = 0.0
+    farther: tuple[int, ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    steps: tuple[int, ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
 
 
 class SpeechPrior(EntryPrior):
@@ -57,9 +69,16 @@ class SpeechPrior(EntryPrior):
             raise ValueError(f"it is for a model of kind speech, not {codec.kind}")
         self.config, qualities = config, codec.qualities
         self.envelope, self.waveform = nn.ModuleList(), nn.ModuleList()
-        for kept, cuts, quantizer, width, steps in (
-            (self.envelope, config.envelope_slices, codec.envelope_vq, config.width, (8, 4, 2, 1)),
-            (self.waveform, config.waveform_slices, codec.waveform_vq, config.fine_width, (2, 1)),
+        count = sum(map(len, config.envelope_slices + config.waveform_slices))
+        if config.farther and (len(config.farther) != 3 or min(config.farther) < 0):
+            raise ValueError(f"farther {config.farther} is not one number each for envelope, pitch and waveform")
+        if config.steps and (len(config.steps) != count or min(config.steps) < 1):
+            raise ValueError(f"steps {config.steps} are not one number, at least 1, for each of the slices")
+        of_envelope, of_pitch, of_waveform = config.farther or (0, 0, 0)
+        steps = iter(config.steps or (1,) * count)
+        for kept, cuts, quantizer, width, lattice in (
+            (self.envelope, config.envelope_slices, codec.envelope_vq, config.width, _Lattice(8, of_envelope)),
+            (self.waveform, config.waveform_slices, codec.waveform_vq, config.fine_width, _Lattice(2, of_waveform)),
         ):
             shapes, used = quantizer.groups, zip(*quantizer.used, strict=True)
             if [sum(cut) for cut in cuts] != [count for count, _, _ in shapes]:
@@ -68,12 +87,12 @@ class SpeechPrior(EntryPrior):
             for cut, (_, dims, size), of_shape in zip(cuts, shapes, used, strict=True):
                 for count in cut:
                     groups = EntryGroups(count, dims, size, qualities=qualities, width=config.head_width, used=of_shape)
-                    kept.append(_Slice(groups, first, width, steps, config, qualities))
+                    kept.append(_Slice(groups, first, width, lattice, next(steps), config, qualities))
                     first += count
         self.envelope_maps = sum(count for count, _, _ in codec.config.envelope_groups)
         self.waveform_maps = sum(count for count, _, _ in codec.config.waveform_groups)
         self.finer = ExactLinear(config.width, PITCHES * config.fine_width, qualities=qualities)
-        self.pitch = _Pitch(config, qualities)
+        self.pitch = _Pitch(_Lattice(8, of_pitch), config, qualities)
 
     def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
         """Every code of int64 [B, G, T] once, in the order of coding.
@@ -155,19 +174,42 @@ class _Absorb(Exact):
         return self.saturate(context + self.leave(self.rectify(self.around(taps, quality))))
 
 
+class _Lattice:
+    """Frames in the order in which they become known: every `first`th, then those half-way between; or coarser before.
+
+    Args:
+        first: step of the first lattice, a power of two.
+        farther: how many coarser ones come before it.
+    """
+
+    def __init__(self, first: int, farther: int) -> None:
+        self.first, self.farther = first, farther
+        self.steps = [1 << k for k in reversed(range(first.bit_length() + farther))]
+
+    def passes(self, frames: int, device: torch.device) -> Iterator[tuple[int, Tensor]]:
+        """Of every lattice its step, and its frames that are not in the one before."""
+        yield self.steps[0], torch.arange(0, frames, self.steps[0], device=device)
+        for step in self.steps[1:]:
+            if step < frames:
+                yield step, torch.arange(step, frames, 2 * step, device=device)
+
+
 class _Neighbours(Exact):
-    """What codes at known frames on both sides say: those at ±1 and ±3 steps."""
+    """What codes at known frames on both sides say: those at ±1 and ±3 steps of a lattice."""
 
     _offsets = (-3, -1, 1, 3)
 
-    def __init__(self, inputs: int, outputs: int, steps: int, qualities: int) -> None:
+    def __init__(self, inputs: int, outputs: int, lattice: _Lattice, qualities: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            ExactLinear(len(self._offsets) * (inputs + 1), outputs, qualities=qualities) for _ in range(steps)
+        size, self.lattice = len(self._offsets) * (inputs + 1), lattice
+        near = len(lattice.steps) - 1 - lattice.farther
+        self.layers = nn.ModuleList(ExactLinear(size, outputs, qualities=qualities) for _ in range(near))
+        self.farther = nn.ModuleList(
+            ExactLinear(size, outputs, qualities=qualities, zero=True) for _ in range(lattice.farther)
         )
 
-    def forward(self, embedded: Tensor, wanted: Tensor, step: int, layer: int, quality: int) -> Tensor:
-        """Of embedded [B, N, inputs], for the frames wanted [n]: [B, n, outputs]."""
+    def forward(self, embedded: Tensor, wanted: Tensor, step: int, quality: int) -> Tensor:
+        """Of embedded [B, N, inputs], for the frames wanted [n] of a lattice but the coarsest: [B, n, outputs]."""
         frames, taps = embedded.shape[1], []
         for offset in self._offsets:
             at = wanted + offset * step
@@ -175,36 +217,33 @@ class _Neighbours(Exact):
             values = torch.where(there, embedded[:, at.clamp(0, frames - 1)], 0)
             mark = self.numbers(there * ONE).expand(len(embedded), -1, -1)
             taps += [values, mark]
-        result: Tensor = self.layers[layer](torch.cat(taps, -1), quality)
+        layers = [*self.farther, *self.layers]
+        result: Tensor = layers[self.lattice.steps.index(step) - 1](torch.cat(taps, -1), quality)
         return result
 
 
-def _lattices(frames: int, steps: tuple[int, ...], device: torch.device) -> Iterator[tuple[int, int, Tensor]]:
-    """Number and step of a lattice, and its frames that are not in the one before."""
-    for number, step in enumerate(steps):
-        start, stride = (0, step) if number == 0 else (step, 2 * step)
-        if start < frames:
-            yield number, step, torch.arange(start, frames, stride, device=device)
-
-
 class _Slice(Exact):
-    """Some code maps of one shape."""
+    """Some code maps of one shape: pass by pass over the frames, and step by step over the codes of each."""
 
     def __init__(
         self,
         groups: EntryGroups,
         first: int,
         width: int,
-        steps: tuple[int, ...],
+        lattice: _Lattice,
+        steps: int,
         config: SpeechPriorConfig,
         qualities: int,
     ) -> None:
         super().__init__()
-        self.groups, self.first, self.steps = groups, first, steps
+        self.groups, self.first, self.lattice = groups, first, lattice
+        self.ends = [round(step * groups.count / steps) for step in range(steps + 1)]
         described, head = groups.count * groups.described_dims, config.head_width
         self.embed = ExactLinear(described, config.neighbour_width, qualities=qualities)
         self.front = ExactLinear(width, head, qualities=qualities)
-        self.beside = _Neighbours(config.neighbour_width, head, len(steps) - 1, qualities)
+        self.beside = _Neighbours(config.neighbour_width, head, lattice, qualities)
+        if steps > 1:
+            self.before = ExactLinear(described, head, qualities=qualities, zero=True)
         self.back = ExactLinear(head, head, qualities=qualities)
         self.absorb = _Absorb(described, width, qualities)
         self.dropout = nn.Dropout(config.dropout)
@@ -215,19 +254,27 @@ class _Slice(Exact):
         """Of codes whose places in the flattened codes are index [B, N, maps]; see `SpeechPrior.parts`."""
         front = self.front(context, quality)
         own = index[..., self.first : self.first + self.groups.count]
-        for number, step, wanted in _lattices(index.shape[1], self.steps, index.device):
+        for step, wanted in self.lattice.passes(index.shape[1], index.device):
             h = front[:, wanted]
-            if number:
+            if step < self.lattice.steps[0]:
                 embedded = self.rectify(self.embed(self.groups.described(flat[own], quality), quality))
-                h = self.saturate(h + self.beside(embedded, wanted, step, number - 1, quality))
-            h = self.dropout(self.rectify(self.back(self.rectify(h), quality)))
-            places = own[:, wanted].flatten(0, 1)
-            h = h.flatten(0, 1)
+                h = self.saturate(h + self.beside(embedded, wanted, step, quality))
+            places, h = own[:, wanted].flatten(0, 1), h.flatten(0, 1)
             if chosen is not None:
                 picked = chosen[:, wanted].flatten()
                 places, h = places[picked], h[picked]
-            for some, logits in self.groups.logits(h, range(self.groups.count), quality):
-                yield Part(places.T[some].flatten(), logits.flatten(0, 1))
+            for start, end in pairwise(self.ends):
+                yield from self._step(flat, places, h, range(start, end), quality)
+
+    def _step(self, flat: Tensor, places: Tensor, hidden: Tensor, groups: range, quality: int) -> Iterator[Part]:
+        """Some of the code maps, at frames [N] with their places [N, maps]."""
+        if groups.start:
+            known = self.groups.described(flat[places[:, : groups.start]], quality)
+            hidden = self.saturate(hidden + self.before(known, quality, inputs=slice(known.shape[-1])))
+        h = self.dropout(self.rectify(self.back(self.rectify(hidden), quality)))
+        places = places[:, groups.start : groups.stop].T
+        for some, logits in self.groups.logits(h, groups, quality):
+            yield Part(places[some].flatten(), logits.flatten(0, 1))
 
     def absorbed(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tensor:
         """The next context."""
@@ -239,26 +286,25 @@ class _Slice(Exact):
 class _Pitch(Exact):
     """Pitch states: the logits of all states, and functions of the distance to the nearest known one on each side."""
 
-    _steps = (8, 4, 2, 1)
-
-    def __init__(self, config: SpeechPriorConfig, qualities: int) -> None:
+    def __init__(self, lattice: _Lattice, config: SpeechPriorConfig, qualities: int) -> None:
         super().__init__()
+        self.lattice = lattice
         head, distances = config.head_width, 2 * PITCH_STATES - 1
         self.embed = ExactTable(PITCH_STATES, config.pitch_width)
         self.front = ExactLinear(config.fine_width, head, qualities=qualities)
-        self.beside = _Neighbours(config.pitch_width, head, len(self._steps) - 1, qualities)
+        self.beside = _Neighbours(config.pitch_width, head, lattice, qualities)
         self.back = ExactLinear(head, head, qualities=qualities)
         self.states = ExactLinear(head, PITCH_STATES)
         self.absorb = _Absorb(config.pitch_width, config.fine_width, qualities)
-        self.sides = nn.ModuleList()
+        self.sides, self.farther_sides = nn.ModuleList(), nn.ModuleList()
         self.dropout = nn.Dropout(config.dropout)
         distance = torch.arange(distances).float() - PITCH_STATES + 1
         shapes = torch.stack([torch.exp(-((distance / w) ** 2)) for w in (0.5, 1, 2, 4, 8, 16, 32)])
-        for _ in range(2):
+        for sides in (self.sides,) * 2 + (self.farther_sides,) * (2 if lattice.farther else 0):
             side = nn.Sequential(ExactLinear(head, len(shapes), zero=True), ExactLinear(len(shapes), distances))
             with torch.no_grad():
                 cast(ExactLinear, side[1]).weight.copy_(shapes.T)
-            self.sides.append(side)
+            sides.append(side)
 
     def parts(
         self, flat: Tensor, index: Tensor, context: Tensor, quality: int, chosen: Tensor | None
@@ -267,15 +313,17 @@ class _Pitch(Exact):
         front = self.front(context, quality)
         frames = index.shape[1]
         k = torch.arange(PITCH_STATES, device=index.device)
-        for number, step, wanted in _lattices(frames, self._steps, index.device):
+        for step, wanted in self.lattice.passes(frames, index.device):
             h = front[:, wanted]
             states = flat[index]
-            if number:
-                h = self.saturate(h + self.beside(self.embed(states), wanted, step, number - 1, quality))
+            later = step < self.lattice.steps[0]
+            if later:
+                h = self.saturate(h + self.beside(self.embed(states), wanted, step, quality))
             h = self.dropout(self.rectify(self.back(self.rectify(h), quality)))
             logits = self.states(h)
-            if number:
-                for side, offset in zip(self.sides, (-step, step), strict=True):
+            if later:
+                sides = self.sides if step < self.lattice.first else self.farther_sides
+                for side, offset in zip(sides, (-step, step), strict=True):
                     at = (wanted + offset).clamp(max=frames - 1)
                     known = torch.where((wanted + offset < frames), states[:, at], 0)[..., None]
                     by_distance = side(h)

@@ -63,28 +63,39 @@ def track_pitch(waveform: Tensor) -> Tensor:
 def viterbi(correlation: NDArray[np.float32]) -> NDArray[np.int64]:
     """The cheapest path [B, T] through candidates [B, T, 127]; state 0 is unvoiced."""
     batch, frames, count = correlation.shape
+    path = np.zeros((batch, frames), np.int64)
+    if not frames:
+        return path
     octave = np.arange(count)[::-1] / count
     voiced_cost = (1 - correlation) + _LONG_LAG_COST * octave
     unvoiced_cost = 1 - VOICING_THRESHOLD
-    moves = np.arange(-_REACH, _REACH + 1)
-    move_cost = _JUMP_COST * np.abs(moves)
-    cost = np.concatenate([np.full((batch, 1), unvoiced_cost), voiced_cost[:, 0]], axis=1) if frames else np.empty(0)
-    back = np.zeros((frames, batch, count + 1), np.int16)
+    move_cost = _JUMP_COST * np.abs(np.arange(-_REACH, _REACH + 1))
+
+    # what the cheapest path to each state costs; voiced ones with room on both sides for moves from beyond the states
+    unvoiced = np.full((frames, batch), unvoiced_cost)
+    padded = np.full((frames, batch, count + 2 * _REACH), np.inf)
+    voiced = padded[..., _REACH : _REACH + count]
+    voiced[0] = voiced_cost[:, 0]
+    reach = np.lib.stride_tricks.sliding_window_view(padded, count, axis=2)  # [T, B, moves, 127]
     for t in range(1, frames):
-        padded = np.pad(cost[:, 1:], ((0, 0), (_REACH, _REACH)), constant_values=np.inf)
-        reach = np.lib.stride_tricks.sliding_window_view(padded, 2 * _REACH + 1, axis=1) + move_cost
-        best = reach.argmin(-1)
-        stay = np.take_along_axis(reach, best[..., None], -1)[..., 0]
-        onset = cost[:, :1] + _SWITCH_COST
-        back[t, :, 1:] = np.where(stay <= onset, np.arange(count) + moves[best] + 1, 0)
-        offset_from = cost[:, 1:].argmin(1) + 1
-        offset = np.take_along_axis(cost, offset_from[:, None], 1)[:, 0] + _SWITCH_COST
-        back[t, :, 0] = np.where(cost[:, 0] <= offset, 0, offset_from)
-        unvoiced = np.minimum(cost[:, 0], offset) + unvoiced_cost
-        cost = np.concatenate([unvoiced[:, None], np.minimum(stay, onset) + voiced_cost[:, t]], axis=1)
-    path = np.zeros((batch, frames), np.int64)
-    if frames:
-        path[:, -1] = cost.argmin(1)
-    for t in range(frames - 1, 0, -1):
-        path[:, t - 1] = np.take_along_axis(back[t], path[:, t, None], 1)[:, 0]
+        stay = (reach[t - 1] + move_cost[:, None]).min(1)
+        onset, offset = unvoiced[t - 1, :, None] + _SWITCH_COST, voiced[t - 1].min(1) + _SWITCH_COST
+        voiced[t] = np.minimum(stay, onset) + voiced_cost[:, t]
+        unvoiced[t] = np.minimum(unvoiced[t - 1], offset) + unvoiced_cost
+
+    # back to where they come from
+    for item in range(batch):
+        best = int(voiced[-1, item].argmin())
+        state = 0 if unvoiced[-1, item] <= voiced[-1, item, best] else best + 1
+        path[item, -1] = state
+        for t in range(frames - 2, -1, -1):
+            silent = unvoiced[t, item]
+            if state:
+                costs = reach[t, item, :, state - 1] + move_cost
+                best = int(costs.argmin())
+                state = state + best - _REACH if costs[best] <= silent + _SWITCH_COST else 0
+            else:
+                best = int(voiced[t, item].argmin())
+                state = 0 if silent <= voiced[t, item, best] + _SWITCH_COST else best + 1
+            path[item, t] = state
     return path

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -25,6 +26,7 @@ from vqc.nn.distributed import own_rank, world_size
 from vqc.training.protocols import Losses
 
 PATIENCE = timedelta(hours=2)  # ranks wait so long for rank 0 to validate
+_LETTING_GO_SECONDS = 0.2
 
 
 class Ranks(NamedTuple):
@@ -57,6 +59,9 @@ def join() -> Iterator[Ranks]:
     try:
         yield ranks
     finally:
+        # DistributedDataParallel keeps the threads of gloo alive. One that has yet to let go of the last tensor it was
+        # given needs the interpreter for that, and aborts the process if that is on its way out.
+        time.sleep(_LETTING_GO_SECONDS)
         dist.destroy_process_group()
 
 

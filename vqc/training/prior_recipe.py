@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -177,12 +176,16 @@ def _refuse_others(path: Path, config: Any, own: Any) -> None:
 
 
 def _in_order_of(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights for the passes and steps of another prior: what looks at more begins as zero."""
-    return {name: state.get(name, torch.zeros_like(tensor)) for name, tensor in like.state_dict().items()}
+    """Weights for a new prior, maybe with more passes and steps: what looks at more is as it was made, mostly zero."""
+    return {name: state.get(name, tensor) for name, tensor in like.state_dict().items()}
 
 
 def _what_matters(config: Any) -> Any:
     """What weights depend on: not the dropout, and not of which shapes the slices are, or in what order they come."""
     if hasattr(config, "slices"):
-        config = dataclasses.replace(config, slices=(sum(config.slices, ()),), passes=(), steps=())
+        config = dataclasses.replace(config, slices=(sum(config.slices, ()),), passes=())
+    if hasattr(config, "steps"):
+        config = dataclasses.replace(config, steps=())
+    if hasattr(config, "farther"):
+        config = dataclasses.replace(config, farther=())
     return dataclasses.replace(config, dropout=0.0) if hasattr(config, "dropout") else config
