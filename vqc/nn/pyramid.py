@@ -5,7 +5,8 @@
     analysis   pixels ─ unshuffle 4 ─ 1/4 ─ unshuffle 2 ─ 1/8 ─ unshuffle 2 ─ 1/16 ─ latents
     synthesis  latents ─ 1/16 ─ shuffle 2 ─ 1/8 ─ shuffle 2 ─ 1/4 ─ shuffle 4 ─ pixels
 
-Each scale has residual blocks conditioned on the quality level (a scale and a shift per channel and level).
+Each scale has residual blocks conditioned on the quality level (a scale and a shift per channel and level). Weights lie
+in memory as the convolutions read them, channels last.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class AnalysisPyramid(nn.Module):
         self.inject = nn.Conv2d(dims, w16, 1, bias=False)
         self.stack16 = LevelStack(w16, blocks[2], levels)
         self.project = zero_conv(w16, dims)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, image: Tensor, features: Tensor, levels: Tensor) -> Tensor:
         h = self.stack4(self.stem(F.pixel_unshuffle(image, 4)), levels)
@@ -89,6 +91,7 @@ class SynthesisPyramid(nn.Module):
         self.look = nn.Conv2d(3 * 16, w4, 1, bias=False)
         self.stack4 = LevelStack(w4, blocks[0], levels)
         self.project = zero_conv(w4, 3 * 16, 3)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, latents: Tensor, image: Tensor, levels: Tensor) -> Tensor:
         h = self.stack16(self.enter(latents), levels)
