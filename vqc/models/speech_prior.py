@@ -69,13 +69,13 @@ class SpeechPrior(EntryPrior):
             raise ValueError(f"it is for a model of kind speech, not {codec.kind}")
         self.config, qualities = config, codec.qualities
         self.envelope, self.waveform = nn.ModuleList(), nn.ModuleList()
-        count = sum(map(len, config.envelope_slices + config.waveform_slices))
+        total = sum(map(len, config.envelope_slices + config.waveform_slices))
         if config.farther and (len(config.farther) != 3 or min(config.farther) < 0):
             raise ValueError(f"farther {config.farther} is not one number each for envelope, pitch and waveform")
-        if config.steps and (len(config.steps) != count or min(config.steps) < 1):
+        if config.steps and (len(config.steps) != total or min(config.steps) < 1):
             raise ValueError(f"steps {config.steps} are not one number, at least 1, for each of the slices")
         of_envelope, of_pitch, of_waveform = config.farther or (0, 0, 0)
-        steps = iter(config.steps or (1,) * count)
+        steps = iter(config.steps or (1,) * total)
         for kept, cuts, quantizer, width, lattice in (
             (self.envelope, config.envelope_slices, codec.envelope_vq, config.width, _Lattice(8, of_envelope)),
             (self.waveform, config.waveform_slices, codec.waveform_vq, config.fine_width, _Lattice(2, of_waveform)),

@@ -183,9 +183,6 @@ def _in_order_of(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor]
 def _what_matters(config: Any) -> Any:
     """What weights depend on: not the dropout, and not of which shapes the slices are, or in what order they come."""
     if hasattr(config, "slices"):
-        config = dataclasses.replace(config, slices=(sum(config.slices, ()),), passes=())
-    if hasattr(config, "steps"):
-        config = dataclasses.replace(config, steps=())
-    if hasattr(config, "farther"):
-        config = dataclasses.replace(config, farther=())
-    return dataclasses.replace(config, dropout=0.0) if hasattr(config, "dropout") else config
+        config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
+    neutral: dict[str, Any] = {"dropout": 0.0, "passes": (), "steps": (), "farther": ()}
+    return dataclasses.replace(config, **{name: value for name, value in neutral.items() if hasattr(config, name)})
