@@ -148,9 +148,9 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("torchvision", "torchaudio"):
         monkeypatch.delitem(sys.modules, package, raising=False)
         monkeypatch.setattr(sys, "meta_path", [Missing(package), *sys.meta_path])
-    with pytest.raises(TrainingError, match=r"^CIFAR-10 is a set of torchvision, .* pip install 'vqc\[train\]'$"):
+    with pytest.raises(TrainingError, match=r"^CIFAR-10 is a set of torchvision, .* pip install 'vqc-codec\[train\]'$"):
         open_images(["cifar10"])
-    with pytest.raises(TrainingError, match=r"^YesNo is a set of torchaudio, .* pip install 'vqc\[train\]'$"):
+    with pytest.raises(TrainingError, match=r"^YesNo is a set of torchaudio, .* pip install 'vqc-codec\[train\]'$"):
         open_audio(["yesno"], 16_000, download=True)
 
 
@@ -186,7 +186,7 @@ def test_a_package_that_does_not_fit_this_torch_is_told_in_a_sentence(
     first_line = str(error).splitlines()[0]
     assert str(told.value) == (
         f"CIFAR-10 needs torchvision, which does not work here ({first_line}); get the one that fits: "
-        "pip install 'vqc[train]'"
+        "pip install 'vqc-codec[train]'"
     )
 
 

@@ -40,10 +40,10 @@ def test_better_is_better() -> None:
 def test_what_is_not_installed_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "_installed", lambda module: module not in {"pesq", "pytorch_msssim", "librosa"})
     assert missing("image") == [
-        "MS-SSIM is left out: pytorch-msssim is not installed; get it with pip install 'vqc[eval]'"
+        "MS-SSIM is left out: pytorch-msssim is not installed; get it with pip install 'vqc-codec[eval]'"
     ]
     assert [line.split(" is left out")[0] for line in missing("audio")] == ["PESQ-WB", "DNSMOS"]
-    assert "pip install 'vqc[dnsmos]'" in missing("audio")[1]
+    assert "pip install 'vqc-codec[dnsmos]'" in missing("audio")[1]
     assert "ms_ssim" not in metrics_of("image")
     pixels = np.zeros((200, 200, 3), np.uint8)
     assert score_images(pixels, pixels, ("ms_ssim", "mse")) == {"mse": 0.0}

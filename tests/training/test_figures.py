@@ -183,5 +183,5 @@ def test_without_matplotlib_one_sentence_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Path], object]
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'vqc\[eval\]'"):
+    with pytest.raises(MissingPackageError, match=r"pip install 'vqc-codec\[eval\]'"):
         draw(make_run(tmp_path))

@@ -76,5 +76,5 @@ def test_tensorboard_hears_every_figure_once(
 
 def test_without_tensorboard_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(TrainingError, match=r"pip install 'vqc\[tensorboard\]'"):
+    with pytest.raises(TrainingError, match=r"pip install 'vqc-codec\[tensorboard\]'"):
         TensorBoardLog()

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vqc._distribution import install_command
 from vqc.errors import OutputError, TrainingError
 
-EXTRA = "pip install 'vqc[train]'"
+EXTRA = install_command("train")
 
 
 def set_class(package: str, name: str, title: str) -> Any:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vqc._distribution import install_command
 from vqc.atomic import write_atomically
 from vqc.errors import MissingPackageError
 
@@ -66,7 +67,7 @@ def house_style() -> Iterator[None]:
         import matplotlib
     except ImportError:
         raise MissingPackageError(
-            "figures need matplotlib, which is not installed; run: pip install 'vqc[eval]'"
+            f"figures need matplotlib, which is not installed; run: {install_command('eval')}"
         ) from None
 
     with matplotlib.rc_context(), warnings.catch_warnings():

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Literal
 
+from vqc._distribution import install_command
 from vqc.errors import OptionError
 
 Media = Literal["image", "audio"]
@@ -181,7 +182,7 @@ def _sentence(metric: Metric) -> str:
     absent = [name for name in metric.needs if not _installed(name)]
     names = " and ".join(name.replace("_", "-") for name in absent)
     verb = "is" if len(absent) == 1 else "are"
-    return f"{metric.label} is left out: {names} {verb} not installed; get it with pip install 'vqc[{metric.extra}]'"
+    return f"{metric.label} is left out: {names} {verb} not installed; get it with {install_command(metric.extra)}"
 
 
 @cache

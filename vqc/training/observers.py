@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
+from vqc._distribution import install_command
 from vqc.errors import TrainingError
 from vqc.training.protocols import Outcome, RunPlan
 
@@ -55,7 +56,7 @@ class TensorBoardLog:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise TrainingError(
-                "TensorBoard logs need tensorboard, which is not installed; run: pip install 'vqc[tensorboard]'"
+                f"TensorBoard logs need tensorboard, which is not installed; run: {install_command('tensorboard')}"
             ) from None
         self._make_writer = SummaryWriter
         self._writer: SummaryWriter | None = None

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqc._distribution import install_command
 from vqc.atomic import write_atomically
 from vqc.data.batches import WHOLE, Prefetched, Shard
 from vqc.data.packing import one_process
@@ -292,6 +293,6 @@ def speech_metrics() -> tuple[Any, Any]:
         from pystoi import stoi
     except ImportError:
         raise TrainingError(
-            "speech is validated by PESQ and STOI, which are not installed; run: pip install 'vqc[eval]'"
+            f"speech is validated by PESQ and STOI, which are not installed; run: {install_command('eval')}"
         ) from None
     return pesq, stoi

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vqc._distribution import install_command
 from vqc.atomic import write_atomically
 from vqc.errors import MissingPackageError
 from vqc.evaluation.phonemes.phones import Segment
@@ -37,7 +38,7 @@ class Aligner:
             self.version = version("pocketsphinx")
         except (ImportError, PackageNotFoundError):
             raise MissingPackageError(
-                "phones are aligned by PocketSphinx, which is not installed; run: pip install 'vqc[phonemes]', "
+                f"phones are aligned by PocketSphinx, which is not installed; run: {install_command('phonemes')}, "
                 "or give --alignments"
             ) from None
         self.cache, self.unknown = cache, set[str]()
