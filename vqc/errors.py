@@ -1,7 +1,8 @@
-"""Every mistake a user can make, as one exception tree.
+"""Every mistake a user can make, as one exception tree, and the one warning.
 
 Each message is one sentence that names the thing, says what is wrong with it, and says what to do next.
-The command line prints it after ``vqc:`` and exits with `exit_code`.
+The command line prints it after ``vqc:`` and exits with `exit_code`. A warning is printed alike, unless with --quiet,
+and the work goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ class VQCError(Exception):
 
 class MediaError(VQCError):
     """An image or audio file cannot be read, or is of a sort that is not supported."""
+
+
+class MediaWarning(UserWarning):
+    """An image or audio file was read or written, but not all of it is as it should be; given to `warnings.warn`."""
 
 
 class ContainerError(VQCError):

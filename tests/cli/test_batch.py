@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import typer
 from vqc.cli.batch import run_plan
 from vqc.cli.listing import Job, Plan, Source
 from vqc.cli.results import finish
-from vqc.errors import MediaError, OptionError, VQCError
+from vqc.errors import MediaError, MediaWarning, OptionError, VQCError
 
 
 def copy(source: Path, target: Path, progress: Any) -> Any:
@@ -58,6 +60,47 @@ def test_an_interruption_stops_everything_and_leaves_no_folder(tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         run_plan(Plan(make_jobs(tmp_path, ["a", "b"])), interrupted, "Copying", workers=1, quiet=True)
     assert not (tmp_path / "out").exists()
+
+
+def copy_with_doubts(source: Path, target: Path, progress: Any) -> Any:
+    """As `copy`, and warns of it twice, as of a file that is read again."""
+    for _ in range(2):
+        warnings.warn(MediaWarning(f"{source}: is odd."), stacklevel=1)
+    return copy(source, target, progress)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("quiet", [False, True])
+def test_each_warning_is_a_line_on_stderr_and_nothing_with_quiet(
+    tmp_path: Path, workers: int, quiet: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = Plan(make_jobs(tmp_path, ["a", "b"]))
+    outcomes = run_plan(plan, copy_with_doubts, "Copying", workers=workers, quiet=quiet)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sorted(err.splitlines()) == ([] if quiet else ["vqc: a: is odd", "vqc: b: is odd"])
+    assert [(outcome.problem, outcome.warnings) for outcome in outcomes] == [("", ("a: is odd",)), ("", ("b: is odd",))]
+
+
+def test_json_holds_the_warnings_of_a_file_that_failed_in_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = run_plan(Plan(make_jobs(tmp_path, ["missing"])), copy_with_doubts, "", workers=1, quiet=True)
+    with pytest.raises(typer.Exit):
+        finish(outcomes, as_json=True, quiet=True)
+    assert json.loads(capsys.readouterr().out) == [
+        {"input": "missing", "error": "missing: No such file or directory", "warnings": ["missing: is odd"]}
+    ]
+
+
+def test_other_warnings_stay_what_they_are(tmp_path: Path) -> None:
+    def work(source: Path, target: Path, progress: Any) -> Any:
+        warnings.warn("this is ours to mend", RuntimeWarning, stacklevel=1)
+        return copy(source, target, progress)
+
+    with pytest.warns(RuntimeWarning, match="ours to mend"):
+        outcomes = run_plan(Plan(make_jobs(tmp_path, ["a"])), work, "", workers=1, quiet=True)
+    assert not outcomes[0].warnings
 
 
 @pytest.mark.parametrize(("errors", "code"), [([], 0), ([OptionError], 2), ([MediaError, OptionError], 1)])

@@ -18,7 +18,7 @@ from vqc.cli.decompress import decompress
 from vqc.cli.eval import evaluation
 from vqc.cli.info import info
 from vqc.cli.models import models
-from vqc.cli.printing import sentence, warn
+from vqc.cli.printing import media_warnings, sentence, warn
 from vqc.cli.train import train
 from vqc.cli.verify import verify
 from vqc.errors import VQCError
@@ -71,7 +71,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="vqc")
+        with media_warnings(warn):
+            app(prog_name="vqc")
     except VQCError as error:
         warn(sentence(error))
         sys.exit(error.exit_code)

@@ -14,12 +14,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqc.cli.listing import STREAM, Job, Plan
-from vqc.cli.printing import problem_with
+from vqc.cli.printing import media_warnings, problem_with
 from vqc.cli.progress import ProgressBar
 from vqc.errors import VQCError
 
@@ -38,13 +38,14 @@ stop_event: Event | None = None  # in a worker process: set when the others are 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: a report, or the sentence that says why there is none."""
+    """What became of one file: a report, or the sentence that says why there is none; and warnings on the way."""
 
     name: str
     target: str
     report: Report | None = None
     problem: str = ""
     exit_code: int = 0
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def failure(cls, name: str, error: BaseException, target: str = "", path: Path | None = None) -> Outcome:
@@ -73,6 +74,8 @@ def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -
             for index, outcome in runner:
                 done[index] = outcome
                 progress.advance()
+                for warning in () if quiet else outcome.warnings:
+                    progress.warn(warning)
                 if outcome.problem:
                     progress.warn(outcome.problem)
         finally:
@@ -143,7 +146,16 @@ def attempt_in_worker(job: Job, work: Work) -> Outcome:
 
 
 def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
-    """Does one job. What a user can cause becomes the outcome's problem."""
+    """Does one job, and keeps what is to be warned of. What a user can cause becomes the outcome's problem."""
+    warnings = list[str]()
+    with media_warnings(warnings.append):
+        outcome = outcome_of(job, work, progress)
+    named = (text.replace(str(job.source.path), job.source.name) for text in warnings)
+    return replace(outcome, warnings=tuple(named))
+
+
+def outcome_of(job: Job, work: Work, progress: Progress | None) -> Outcome:
+    """Does one job."""
     name, target = job.source.name, str(job.target or STREAM)
     try:
         with writable(job) as path:

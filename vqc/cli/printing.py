@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TextIO
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
 
-from vqc.errors import VQCError
+from vqc.errors import MediaWarning, VQCError
 
 
 def sentence(error: BaseException) -> str:
     """One line that names the thing and says what is wrong with it."""
-    if isinstance(error, VQCError):
+    if isinstance(error, VQCError | MediaWarning):
         return " ".join(str(error).split()).removesuffix(".")
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
@@ -31,6 +33,25 @@ def problem_with(name: str, error: BaseException) -> str:
 def warn(text: str) -> None:
     """Prints one line on stderr."""
     print(f"vqc: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def media_warnings(say: Callable[[str], None]) -> Iterator[None]:
+    """Gives each sentence of the `MediaWarning`s of the block to `say`, once; other warnings are shown as ever."""
+    said = set[str]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", MediaWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not isinstance(message, MediaWarning):
+                others(message, category, *where, **more)
+            elif (text := sentence(message)) not in said:  # a file may be read several times
+                said.add(text)
+                say(text)
+
+        warnings.showwarning = show
+        yield
 
 
 def print_json(value: object) -> None:

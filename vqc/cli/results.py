@@ -46,9 +46,10 @@ def finish(outcomes: Sequence[Outcome], *, as_json: bool, quiet: bool) -> None:
 
 
 def as_dict(outcome: Outcome) -> dict[str, object]:
-    """One outcome for JSON: the figures of the report, or the problem."""
+    """One outcome for JSON: the figures of the report, or the problem; and the warnings, if there are any."""
+    warned = {"warnings": list(outcome.warnings)} if outcome.warnings else {}
     if outcome.report is None:
-        return {"input": outcome.name, "error": outcome.problem}
+        return {"input": outcome.name, "error": outcome.problem, **warned}
     report = outcome.report
     fields: dict[str, object] = {
         "input": outcome.name,
@@ -67,7 +68,7 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
         fields |= {"psnr": report.psnr, "mse": report.mse}
     if report.explanation is not None:
         fields["explanation"] = explanation_as_dict(report.explanation, heat_map_of(outcome, report))
-    return fields
+    return fields | warned
 
 
 def print_explanations(reports: Sequence[tuple[Outcome, Report]]) -> None:
