@@ -7,6 +7,8 @@ and the work goes on.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -32,6 +34,12 @@ class ModelNotFoundError(VQCError):
     """No model with this name or digest is bundled or in the user's model folder."""
 
 
+class ModelNameError(ModelNotFoundError):
+    """A model was asked for by a name or a path that is not there."""
+
+    exit_code: ClassVar[int] = 2
+
+
 class CheckpointError(VQCError):
     """A model file cannot be read, or its config and tensors do not belong together."""
 
@@ -52,3 +60,9 @@ class OptionError(VQCError):
     """An option has a value that cannot be used."""
 
     exit_code: ClassVar[int] = 2
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean 'photo'?` where a known word is near, and nothing otherwise."""
+    found = difflib.get_close_matches(word, list(known), 1)
+    return f", did you mean {found[0]!r}?" if found else ""

@@ -154,8 +154,6 @@ def test_wrong_usage_ends_with_2_and_writes_nothing(run: Run, desk: Path, argume
     [
         ("compress", "nothing.png", *IMAGE),
         ("compress", "broken.png", *IMAGE),
-        ("compress", "photo.png", "-m", "nobody"),
-        ("compress", "photo.png", "-m", "photo.png/x.safetensors"),
         ("compress", "photo.png", *IMAGE, "-o", "no/such/folder.vqc"),
         ("compress", "photo.png", *IMAGE, "-o", "photo.png", "--force"),
         ("compress", "photo.png", *IMAGE, "-o", "/dev/full"),

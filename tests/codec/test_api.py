@@ -142,7 +142,7 @@ def test_what_is_no_waveform(media: Callable[[], Any], rate: int, error: type[VQ
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"model": "tiny-audio"}, OptionError, "tiny-audio is one for audio, but this is an image"),
+        ({"model": "tiny-audio"}, OptionError, "tiny-audio is for audio, but this is an image"),
         ({"model": "absent"}, ModelNotFoundError, "no model 'absent'.*tiny-image"),
         ({"quality": 2}, OptionError, "tiny-image are 1 to 1"),
         ({"entropy": "prior"}, OptionError, "prior"),

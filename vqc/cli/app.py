@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from vqc._version import __version__
+from vqc.cli.commands import App
 from vqc.cli.compress import compress
 from vqc.cli.decompress import decompress
 from vqc.cli.eval import evaluation
@@ -23,15 +24,11 @@ from vqc.cli.train import train
 from vqc.cli.verify import verify
 from vqc.errors import VQCError
 
-app = typer.Typer(
+app = App(
+    "Compress photos and speech with small neural networks, restore them, and train such networks.",
     name="vqc",
-    help="Compress photos and speech with small neural networks, restore them, and train such networks.",
     epilog="Example: vqc compress photo.png",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # plain help: starts faster and is the same text in every terminal
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -45,7 +42,7 @@ def show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", "-V", callback=show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Typer runs this before every command; it exists for the options that belong to none of them."""

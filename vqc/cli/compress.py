@@ -12,7 +12,16 @@ import typer
 from vqc.cli.batch import run_plan, standard_input
 from vqc.cli.formats import MEDIA_SUFFIXES
 from vqc.cli.listing import Source, make_plan
-from vqc.cli.options import Device, DeviceOption, Entropy, ForceOption, JobsOption, JsonOption, QuietOption
+from vqc.cli.options import (
+    Device,
+    DeviceOption,
+    Entropy,
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+    model_option,
+)
 from vqc.cli.results import finish, refuse_two_on_stdout
 from vqc.errors import MediaError, OptionError
 
@@ -77,7 +86,7 @@ def compress(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="MODEL", help="Name or file. [default: photo or speech, by input]"),
+        model_option("Name or file. [default: photo or speech, by input]"),
     ] = None,
     quality: Annotated[
         float | None,

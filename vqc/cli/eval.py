@@ -7,20 +7,16 @@ from typing import Annotated
 
 import typer
 
+from vqc.cli.commands import App
 from vqc.cli.eval_phonemes import phonemes
-from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption
+from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, model_option
 
-evaluation = typer.Typer(
-    help="Measure models, and other codecs on the same files.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+evaluation = App("Measure models, and other codecs on the same files.", invoke_without_command=True)
 
 
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", "-m", metavar="MODEL", help="Name or file. [default: by data; without, all bundled]"),
+    model_option("Name or file. [default: by data; without, all bundled]"),
 ]
 DataOption = Annotated[
     str | None,

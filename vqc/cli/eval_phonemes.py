@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vqc.cli.options import ForceOption, JsonOption, QuietOption
+from vqc.cli.options import ForceOption, JsonOption, QuietOption, model_option
 
 if TYPE_CHECKING:
     from vqc.evaluation.phonemes.study import PhonemeStudy
@@ -19,7 +19,8 @@ def phonemes(
         str, typer.Option("--data", metavar="DATA", help="Folder of speech with transcripts, or LibriSpeech.")
     ],
     model: Annotated[
-        str, typer.Option("--model", "-m", metavar="MODEL", help="Name or file, with one codebook.")
+        str,
+        model_option("Name or file, with one codebook."),
     ] = "phones",
     split: Annotated[
         str | None, typer.Option("--split", metavar="PART", help="Folder in the data, such as test-other.")

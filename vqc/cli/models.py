@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vqc.cli.commands import App
 from vqc.cli.options import ForceOption, JsonOption
 from vqc.cli.printing import print_fields, print_json, size
 
@@ -17,12 +18,7 @@ if TYPE_CHECKING:
 SHORT_DIGEST = 12  # hex digits: what a .vqc file holds
 
 
-models = typer.Typer(
-    help="List the models at hand with their figures, or add one.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+models = App("List the models at hand with their figures, or add one.", invoke_without_command=True)
 
 
 @models.callback()

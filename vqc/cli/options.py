@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 Entropy = Literal["auto", "prior", "static", "none"]
 Device = Literal["auto", "cpu", "cuda"]
+
+
+def model_names() -> list[str]:
+    """What completes --model."""
+    from vqc.models.library import list_models
+
+    return [info.name for info in list_models()]
+
+
+def model_option(text: str, *, hidden: bool = False) -> Any:
+    """--model, whose help differs from command to command."""
+    return typer.Option("--model", "-m", metavar="MODEL", autocompletion=model_names, hidden=hidden, help=text)
+
 
 DeviceOption = Annotated[
     Device, typer.Option("--device", metavar="DEVICE", help="Where the networks run: auto, cpu or cuda.")

@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption
+from vqc.cli.commands import App
+from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption, model_option
 from vqc.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
     from vqc.cli.training import Request
 
-train = typer.Typer(
-    help="Train your own codec.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+train = App("Train your own codec.", no_args_is_help=True)
 
 DataOption = Annotated[
     list[str] | None,
     typer.Option("--data", metavar="DATA", help="Folder, or a named set such as cifar10 or LibriSpeech; repeatable."),
 ]
 DownloadOption = Annotated[bool, typer.Option("--download", help="Get named sets that are not here yet.")]
-PresetOption = Annotated[
-    str | None, typer.Option("--preset", metavar="NAME", help="Settings to begin with, or a TOML file of your own.")
-]
+PRESETS = {  # of each command, the default first; that of a prior or a sharp decoder is the one for its codec
+    "image": "photo, images, cifar10, cifar10-maps",
+    "audio": "speech, phones, librispeech, librispeech-x4",
+    "prior": "photo-prior, speech-prior, pixelcnn, pixelcnn-maps, wavenet",
+    "likelihood": "likelihood, likelihood-maps",
+    "sharp": "sharp, sharp-speech",
+}
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as model.codebook_size=1024; repeatable."),
@@ -59,20 +59,26 @@ TensorBoardOption = Annotated[bool, typer.Option("--tensorboard", help="Also log
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show size, cost, rates and time a step; train nothing.")]
 
 
+def presets_of(media: str) -> str:
+    """The help of --preset."""
+    first = "by MODEL" if media in ("prior", "sharp") else PRESETS[media].split(",")[0]
+    return f"{PRESETS[media]}, or a TOML file of your own. [default: {first}]"
+
+
 def command_for(media: Literal["image", "audio", "prior", "likelihood", "sharp"], what: str) -> Callable[..., None]:
     """The command that trains a codec of a medium, or a part for a codec that is there."""
     of_codec = media in OF_CODECS
-    model_option = typer.Option(
-        "--model", "-m", metavar="MODEL", hidden=not of_codec, help="Trained codec that it is for."
-    )
+    option = model_option("Trained codec that it is for.", hidden=not of_codec)
     own_name = "that of MODEL" if of_codec else "the output's, or PRESET"
+    name_option = typer.Option("--name", metavar="NAME", help=f"Name of the model. [default: {own_name}]")
     other = OTHER_STARTS.get(media, WARM_START)
+    preset_option = typer.Option("--preset", metavar="NAME", help=presets_of(media))
 
     def command(
-        model: Annotated[str | None, model_option] = None,
+        model: Annotated[str | None, option] = None,
         data: DataOption = None,
         download: DownloadOption = False,
-        preset: PresetOption = None,
+        preset: Annotated[str | None, preset_option] = None,
         overrides: SetOption = None,
         run: RunOption = None,
         resume: ResumeOption = False,
@@ -80,7 +86,7 @@ def command_for(media: Literal["image", "audio", "prior", "likelihood", "sharp"]
         steps: StepsOption = None,
         time: TimeOption = None,
         output: OutputOption = None,
-        name: Annotated[str | None, typer.Option("--name", help=f"Name of the model. [default: {own_name}]")] = None,
+        name: Annotated[str | None, name_option] = None,
         add: AddOption = False,
         device: DeviceOption = "auto",
         threads: ThreadsOption = None,

@@ -50,7 +50,8 @@ def check_quality(model: CodecModel, quality: float | None, name: str, bit_worth
         return model.default_quality
     number = isinstance(quality, int | float | np.integer | np.floating) and not isinstance(quality, bool)
     if not number or not 1 <= quality <= model.qualities:
-        raise OptionError(f"quality {quality}: the qualities of the model {name} are 1 to {model.qualities}")
+        shown = f"{quality:g}" if number else repr(quality)
+        raise OptionError(f"quality {shown}: the qualities of the model {name} are 1 to {model.qualities}")
     return float(quality)
 
 

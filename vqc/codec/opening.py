@@ -36,10 +36,9 @@ def open_codec(media: Literal["image", "audio"], model: Model, device: str) -> I
         model = load_model(default_for(media) if model is None else model, find_device(device))
     codec = _codec(model)
     if codec.model.media != media:
-        kinds = {"image": "an image", "audio": "audio"}
+        what, other = ("an image", "audio") if media == "image" else ("audio", "images")
         raise OptionError(
-            f"the model {model.info.name} is one for {codec.model.media}, but this is {kinds[media]}; "
-            "leave the model out, or choose another"
+            f"the model {model.info.name} is for {other}, but this is {what}; leave the model out, or choose another"
         )
     return codec
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vqc.atomic import write_atomically
-from vqc.errors import CheckpointError, ModelNotFoundError, OutputError
+from vqc.errors import CheckpointError, ModelNameError, ModelNotFoundError, OutputError, did_you_mean
 from vqc.models.info import ModelInfo, read_info
 
 if TYPE_CHECKING:
@@ -42,19 +42,20 @@ def list_models() -> list[ModelInfo]:
 def find_by_name(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     """The model with this name, or in this file.
 
-    Anything with a folder separator or the suffix ``.safetensors`` is a path. ModelNotFoundError: no such model;
+    Anything with a folder separator or the suffix ``.safetensors`` is a path. ModelNameError: no such model;
     CheckpointError: the file is not a model.
     """
     text = os.fspath(name_or_path)
     if text.endswith(SUFFIX) or "/" in text or os.sep in text:
         if not Path(text).is_file():
-            raise ModelNotFoundError(f"there is no model file {text}; check the path")
+            raise ModelNameError(f"there is no model file {text}; check the path")
         return read_info(text)
     models = list_models()
     for info in models:
         if info.name == text:
             return info
-    raise ModelNotFoundError(f"there is no model {text!r}; {_known(models)}")
+    names = [info.name for info in models]
+    raise ModelNameError(f"there is no model {text!r}{did_you_mean(text, names)}; models at hand: {', '.join(names)}")
 
 
 def find_by_digest(prefix: bytes, *, sharp: bool = False) -> ModelInfo:

@@ -11,7 +11,6 @@ A preset is a small TOML file: the kind of model and, in three tables, only the 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqc.errors import OptionError
+from vqc.errors import OptionError, did_you_mean
 from vqc.models.config import config_to_dict
 from vqc.models.likelihood import LikelihoodConfig
 from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
@@ -61,7 +60,7 @@ def read_preset(name_or_file: str) -> dict[str, Any]:
     path = bundled if bundled.is_file() else Path(name_or_file)
     if path.suffix not in (".toml", ".json"):
         raise OptionError(
-            f"there is no preset {name_or_file!r}{_nearest(name_or_file, preset_names())}; presets are "
+            f"there is no preset {name_or_file!r}{did_you_mean(name_or_file, preset_names())}; presets are "
             f"{', '.join(preset_names())}, or a file ending in .toml or .json"
         )
     try:
@@ -109,7 +108,8 @@ def parse_override(text: str) -> tuple[str, str, Any]:
         raise OptionError(f"--set {text} is not of the form section.key=value, such as loop.learning_rate=3e-4")
     if section not in SECTIONS:
         raise OptionError(
-            f"--set {text}: there is no section {section!r}{_nearest(section, SECTIONS)}; they are model, task and loop"
+            f"--set {text}: there is no section {section!r}{did_you_mean(section, SECTIONS)}; "
+            "they are model, task and loop"
         )
     try:
         return section, key, None if value.strip() == "none" else tomllib.loads(f"value = {value}")["value"]
@@ -147,12 +147,9 @@ def _check(name: str, value: Any, field: dataclasses.Field[Any]) -> None:
 def _refuse_unknown(values: Mapping[str, Any], known: Sequence[str], where: str) -> None:
     for key in values:
         if key not in known:
-            raise OptionError(f"{where} has no key {key!r}{_nearest(key, known)}; known are {', '.join(sorted(known))}")
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(known), 1)
-    return f", did you mean {found[0]!r}?" if found else ""
+            raise OptionError(
+                f"{where} has no key {key!r}{did_you_mean(key, known)}; known are {', '.join(sorted(known))}"
+            )
 
 
 def _frozen(value: Any) -> Any:

@@ -1,0 +1,166 @@
+"""Commands as this program has them: plain help whose options stand in groups, and errors of one sentence each.
+
+Typer's own help is one long list of options, shows types as Python writes them and cuts sentences; what is wrong with a
+value it says in the words of the library that found out. Both are put right here, once for every command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from vqc.errors import OptionError
+
+# Which options stand together in the help, whatever the command; all others stand under "Options".
+GROUPS = {
+    "Data": ("data", "download", "split", "list", "limit", "files", "alignments"),
+    "Quality": ("model", "quality", "lambda", "target-size", "target-bpp", "target-kbps", "effort", "entropy", "sharp"),
+    "Training": ("preset", "set", "start-from", "steps", "time", "seed", "run-dir", "resume", "dry-run"),
+    "Measuring": ("against", "metrics", "context"),
+    "Output": ("output", "format", "name", "add", "force", "skip-existing", "update", "stats", "explain", "report",
+               "csv", "picture", "tensorboard", "json", "quiet"),
+    "Speed": ("device", "jobs", "threads"),
+}  # fmt: skip
+FEW = 8  # options that need no groups
+RANGE = re.compile(r"; (?:[\d.]+<=x<=[\d.]+|x[<>]=[\d.]+)|  \[(?:[\d.]+<=x<=[\d.]+|x[<>]=[\d.]+)\]")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    from typer.core import TyperCommand as _Base
+else:
+    _Base = object
+
+
+class _Plain(_Base):
+    """What commands and groups of commands have in common; stands before Typer's class among the bases."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Typer does, but a value that cannot be used is an OptionError."""
+        try:
+            rest: list[str] = super().parse_args(ctx, args)
+            return rest
+        except typer.BadParameter as error:
+            problem = about_value(error)
+            if problem is None:
+                raise
+            raise OptionError(problem) from None
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`INPUT...` and not `{INPUT}...`."""
+        return [re.sub(r"[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The whole sentence: a list of commands has room for two lines."""
+        sentence: str = super().get_short_help_str(1000)
+        return sentence
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then options, in groups if they are many."""
+        arguments, options = [], dict[str, list[tuple[str, str]]]()
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            text = RANGE.sub("", record[1])  # which the metavar or the words say
+            if parameter.param_type_name == "argument":
+                arguments.append((parameter.metavar or record[0], text))
+            else:
+                options.setdefault(group_of(parameter.opts), []).append((record[0], text))
+        if sum(map(len, options.values())) <= FEW:
+            options = {"Options": [record for records in options.values() for record in records]}
+        for title, records in [("Arguments", arguments), *options.items()]:
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class Command(_Plain, TyperCommand):
+    """A command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As above; what no argument of the command takes is refused with a hint where it belongs."""
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            takes_data = any("--data" in parameter.opts for parameter in self.params)
+            hint = f"give data with --data {extra[0]}" if takes_data else f"see {ctx.command_path} --help"
+            raise OptionError(f"{extra[0]}: {ctx.command_path} has no place for it; {hint}")
+        return extra
+
+
+class Group(_Plain, TyperGroup):
+    """Commands under one name."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """As above, and the commands below."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Typer does; a file where a command belongs is refused with a hint where it belongs."""
+        word = args[0]
+        if self.get_command(ctx, word) is None and (Path(word).exists() or Path(word).suffix):
+            raise OptionError(f"{word}: this is no command of {ctx.command_path}{self.place_for(word)}")
+        return super().resolve_command(ctx, args)
+
+    def place_for(self, file: str) -> str:
+        """What takes a file where a command belongs, as the end of a sentence."""
+        if any("--data" in parameter.opts for parameter in self.params):
+            return f"; to work on it give --data {file}"
+        if "compress" in self.commands:
+            verb = "decompress" if file.endswith(".vqc") else "compress"
+            return f"; did you mean vqc {verb} {file}?"
+        return ""
+
+
+class App(typer.Typer):
+    """A group of commands as this program has them; `settings` are those of Typer."""
+
+    def __init__(self, help: str, **settings: Any) -> None:  # noqa: A002, the word of Typer
+        super().__init__(
+            help=help,
+            cls=Group,
+            rich_markup_mode=None,  # plain help: starts faster and is the same text in every terminal
+            pretty_exceptions_enable=False,
+            context_settings={"help_option_names": ["-h", "--help"]},
+            **settings,
+        )
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
+        """As Typer's, for a `Command`."""
+        return super().command(name, **{"cls": Command, **settings})
+
+
+def group_of(names: Sequence[str]) -> str:
+    """The title under which an option stands."""
+    return next(
+        (title for title, members in GROUPS.items() for name in names if name.lstrip("-") in members), "Options"
+    )
+
+
+def about_value(error: typer.BadParameter) -> str | None:
+    """What is wrong with the value of an option, as a sentence; None where Typer says it well enough.
+
+    Typer 0.29 reports what pydantic found; of other versions the words are taken as they come.
+    """
+    found = getattr(error.__cause__, "errors", None)
+    if found is None or error.param is None:
+        return None
+    problem, parameter = found()[0], error.param
+    given = f"{max(parameter.opts, key=len)} {problem['input']}"
+    choices = re.search(r"is not one of (.*)\.", str(problem["msg"]))
+    if choices:
+        words = re.findall(r"'([^']*)'", choices[1])
+        return f"{given}: choose one of {', '.join(words)}"
+    low, high = getattr(parameter, "min", None), getattr(parameter, "max", None)
+    of_integers = str(problem["type"]).startswith("int") or isinstance(low, int)
+    if not of_integers and not str(problem["type"]).startswith("float"):
+        return None
+    span = "" if low is None else f" from {low} to {high}" if high is not None else f", {low} or more"
+    return f"{given}: give a {'whole ' * of_integers}number{span}"
