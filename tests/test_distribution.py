@@ -27,9 +27,10 @@ STRAY = re.compile(
 def files() -> Iterator[Path]:
     """Text files that are or will be part of the project."""
     skipped = {".git", "build", "dist", "runs", "demo", "__pycache__"}
+    made = ("_cache", ".egg-info")
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
-        hidden = any(part in skipped or part.startswith(".venv") or part.endswith(("_cache", ".egg-info")) for part in parts)
+        hidden = any(part in skipped or part.startswith(".venv") or part.endswith(made) for part in parts)
         if path.is_file() and path.suffix in TEXT and not hidden and path != Path(__file__):
             yield path
 
