@@ -121,7 +121,7 @@ def test_batches_of_a_step_add_up_to_one_large_batch(tmp_path: Path) -> None:
     runs = []
     for accumulate in (1, 3):
         torch.manual_seed(0)
-        config = LoopConfig(steps=8, log_every=2, accumulate=accumulate, learning_rate=0.01)
+        config = LoopConfig(steps=8, log_every=2, accumulate=accumulate, learning_rate=0.01, precision="float32")
         trainer = Trainer(Linear(12 // accumulate), config, tmp_path / str(accumulate))
         while trainer.step < 8:
             trainer.train_step()

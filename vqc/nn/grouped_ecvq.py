@@ -98,6 +98,7 @@ class GroupedECVQ(nn.Module):
         """Ideal code length of each entry of shape i, [count, K]."""
         return -torch.log2(self._of_shape("probability", i, level))
 
+    @in_float32
     def encode(self, latents: Tensor, level: int, groups: int | None = None) -> Tensor:
         """Latents [N, dims] to codes int64 [N, G] of dictionary `level` (0-based), or of the first `groups` only."""
         codes, left = [], self.count if groups is None else groups

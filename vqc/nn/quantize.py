@@ -107,6 +107,7 @@ class VectorQuantizer(nn.Module):
         )
 
     @torch.no_grad()
+    @in_float32
     def nearest(self, z: Tensor) -> Tensor:
         """Codes int64 [...] of vectors [..., D]: the entries of least ‖z − e‖² + λ bits."""
         offset = self.codebook.square().sum(1)

@@ -31,7 +31,7 @@ from vqc.data.packing import Progress, one_process, user_cache
 from vqc.data.spans import Span, all_spans, chunk_core, tile_core
 from vqc.errors import OutputError
 from vqc.models.base import AudioModel, ImageModel
-from vqc.models.targets import usual_codes
+from vqc.training.frozen_codec import FrozenCodec
 
 FOLDER = "codes-3"  # in the cache; the first layout held symbols, the second codes as `model.encode` gives them
 PARTS = ("training", "validation")
@@ -110,7 +110,7 @@ def open_codes(
     """The codes of all items, encoded now unless that was done before.
 
     Args:
-        model: images are encoded by an image model, recordings by an audio model; is put into evaluation mode.
+        model: images are encoded by an image model, recordings by an audio model; is frozen.
         digest: of the model (hex), without its prior: that makes no difference to its codes.
         views: of each training item.
         piece: side in pixels of a random square that is encoded of each view of an image; 0: all of it.
@@ -183,15 +183,14 @@ class _Stream(NamedTuple):
     values: int
 
 
-@torch.inference_mode()
 def _encoded(
     model: ImageModel | AudioModel, streams: Iterator[_Stream], quality: int
 ) -> Iterator[tuple[_Stream, NDArray[np.int64]]]:
     """Streams with their codes [G, ...]."""
-    model.eval()
+    frozen = FrozenCodec(model)
     for batch in _batches(streams):
         signals = torch.from_numpy(np.stack([stream.window for stream in batch])).to(model.static_table.device)
-        for stream, codes in zip(batch, usual_codes(model, signals, quality).cpu().numpy(), strict=True):
+        for stream, codes in zip(batch, frozen.usual_codes(signals, quality).cpu().numpy(), strict=True):
             yield stream, codes[:, *stream.core]
 
 

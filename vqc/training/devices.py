@@ -1,12 +1,21 @@
-"""Where a training computes, and in which precision."""
+"""Where a training computes, and in which precision.
+
+What "auto" means of precision is found out from the hardware, or said by VQC_BFLOAT16: 1 for bfloat16 on any hardware
+(many times slower where it is emulated), 0 for float32. Tests run with either.
+"""
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+
+from vqc.errors import OptionError
+
+BFLOAT16_VARIABLE = "VQC_BFLOAT16"
 
 
 def use_threads(count: int) -> None:
@@ -27,9 +36,20 @@ def to_device(batch: Any, device: torch.device) -> Any:
 
 
 def uses_bfloat16(precision: Literal["auto", "float32", "bfloat16"], device: torch.device) -> bool:
-    """What "auto" means: bfloat16 where the hardware multiplies it; elsewhere it is emulated, many times slower."""
+    """What "auto" means: bfloat16 where the hardware multiplies it; elsewhere it is emulated, many times slower.
+
+    Raises:
+        OptionError: VQC_BFLOAT16 is neither 0 nor 1.
+    """
     if precision != "auto":
         return precision == "bfloat16"
+    said = os.environ.get(BFLOAT16_VARIABLE, "")
+    if said not in ("", "0", "1"):
+        raise OptionError(
+            f"{BFLOAT16_VARIABLE} is {said!r}; set it to 1 for bfloat16 or 0 for float32, or leave it out"
+        )
+    if said:
+        return said == "1"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vqc.models.likelihood import Likelihood, to_levels
+from vqc.training.frozen_codec import FrozenCodec
 from vqc.training.protocols import Losses
 
 
@@ -59,7 +60,8 @@ class LikelihoodTask:
         self.likelihood, self.batches, self.validation = likelihood, batches, validation
         self.period = pool * likelihood.qualities  # steps after which batches come again; 0: never
         self._restored: dict[int, tuple[Tensor, Tensor]] = {}
-        self.codec: nn.Module = codec.eval().requires_grad_(False)
+        self.codec = FrozenCodec(codec)
+        self.media = codec.media
 
     @property
     def model(self) -> Likelihood:
@@ -107,7 +109,5 @@ class LikelihoodTask:
 
     def _levels(self, signal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """The original and what a file would restore."""
-        codec: Any = self.codec
-        with torch.inference_mode():
-            restored = codec.decode(codec.encode(signal, quality), quality)
-        return to_levels(signal, codec.media), to_levels(restored, codec.media)
+        restored = self.codec.decode(self.codec.encode(signal, quality), quality)
+        return to_levels(signal, self.media), to_levels(restored, self.media)

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from vqc.errors import OptionError
 from vqc.models.phones import HOP, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP, VOICING_THRESHOLD, periodicity
+from vqc.nn.precision import in_float32
+from vqc.training.frozen_codec import file_codes
 from vqc.training.protocols import Losses
 
 
@@ -59,13 +61,18 @@ class PhonesTask:
 
     def _errors(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """Mean absolute error of normalised log-mel frames, cross-entropy of the voicing in nats."""
-        with torch.no_grad():
-            entries = F.embedding(self.model.encode(waveform, 1)[:, 0], self.model.quantizer.codebook)
-            wanted = minus_mean(self.model.log_mel(waveform))
-            voiced = (periodicity(waveform).amax(-1) > VOICING_THRESHOLD).repeat_interleave(PITCH_HOP // HOP, 1)
+        entries, wanted, voiced = self._wanted(waveform)
         spoken = self.model.decoder(entries)
         mel = (spoken.log_mel - wanted).abs().mean()
         return mel, F.binary_cross_entropy_with_logits(spoken.voicing, voiced.to(mel))
+
+    @torch.no_grad()
+    @in_float32
+    def _wanted(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of [B, T]: the entries that a file gives the decoder, and the frames and the voicing that it is to find."""
+        entries = F.embedding(file_codes(self.model, waveform, 1)[:, 0], self.model.quantizer.codebook)
+        voiced = (periodicity(waveform).amax(-1) > VOICING_THRESHOLD).repeat_interleave(PITCH_HOP // HOP, 1)
+        return entries, minus_mean(self.model.log_mel(waveform)), voiced
 
     @torch.no_grad()
     def validate(self) -> Mapping[str, float]:

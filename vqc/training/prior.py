@@ -21,6 +21,7 @@ from vqc.data.packs import AudioPack, ImagePack
 from vqc.entropy.tables import TOTAL, ideal_bits
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
+from vqc.nn.precision import in_float32
 from vqc.training.code_cache import CachedCodes, CodeStreams
 from vqc.training.protocols import Losses
 
@@ -123,9 +124,13 @@ class PriorTask:
     def loss(self, batch: PriorBatch, step: int) -> Losses:
         """Bits a position, in a unit of the quality."""
         codes, chosen, quality = batch
-        with torch.autocast(codes.device.type, enabled=False):  # logits of bfloat16 are off by 1/16 of a nat
-            bits = self.prior.bits(codes, quality, chosen).mean()
+        bits = self._bits(codes, quality, chosen).mean()
         return Losses(bits * (codes.shape[1] / self._units[quality]), {"bits_per_code": bits.detach()})
+
+    @in_float32
+    def _bits(self, codes: Tensor, quality: int, chosen: Tensor) -> Tensor:
+        """Logits of bfloat16 are off by 1/16 of a nat."""
+        return self.prior.bits(codes, quality, chosen)
 
     def validate(self) -> Mapping[str, float]:
         """Means over the qualities; the score is the share of the bits under static tables that is left."""

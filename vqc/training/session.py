@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
@@ -25,6 +25,7 @@ from vqc.errors import OptionError, TrainingError
 from vqc.models.checkpoint import load_checkpoint
 from vqc.nn.distributed import own_rank
 from vqc.training.distributed import Ranks, bytes_of_rank_0, number_of_rank_0
+from vqc.training.frozen_codec import FrozenCodec
 from vqc.training.history import read_history, thinned
 from vqc.training.loop import Trainer
 from vqc.training.protocols import Observer, Outcome
@@ -171,10 +172,9 @@ def restored_samples(run: Run, pack: Any, model_file: Path) -> tuple[list[torch.
     signals = run.recipe.samples(pack, run.settings)
     if not signals:
         return [], []
-    model = cast(Any, load_checkpoint(model_file).model)
-    with torch.inference_mode():
-        restored = [model.decode(model.encode(x, model.default_quality), model.default_quality) for x in signals]
-    return signals, restored
+    model: Any = load_checkpoint(model_file).model
+    codec, quality = FrozenCodec(model), model.default_quality
+    return signals, [codec.decode(codec.encode(x, quality), quality) for x in signals]
 
 
 def _history(folder: Path) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from vqc.errors import OptionError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
 from vqc.nn.precision import in_float32
 from vqc.training.adversarial import Adversary, make_critic
+from vqc.training.frozen_codec import FrozenCodec
 from vqc.training.losses import LogMelLoss
 from vqc.training.protocols import Losses
 from vqc.training.speech_losses import ComplexSpectrumLoss
@@ -154,7 +155,8 @@ class SharpTask:
     ) -> None:
         self.sharp, self.batch, self.validation, self.config = sharp, batches, validation, config
         codec.sharp = None  # is not to be frozen with the rest
-        self.codec: Any = codec.eval().requires_grad_(False)
+        self.codec: Any = codec
+        self.frozen = FrozenCodec(codec)
         codec.sharp = sharp
         self.restorer: Any = codec.sharpened()
         self.compare = comparison_for(codec)
@@ -202,8 +204,8 @@ class SharpTask:
     def measure(self, quality: int) -> dict[str, float]:
         """Figures of both decoders on the validation signals at one quality; see `Comparison.figures`."""
         if quality not in self._known:  # codes and the own decoder's values stay what they are
-            codes = [self.codec.encode(signal.to(self._device), quality) for signal in self.validation]
-            self._known[quality] = codes, self._values(self.codec, codes, quality)
+            codes = [self.frozen.encode(signal.to(self._device), quality) for signal in self.validation]
+            self._known[quality] = codes, self._values(self.frozen, codes, quality)
         codes, own = self._known[quality]
         return self.compare.figures(self._values(self.restorer, codes, quality), own)
 
@@ -218,9 +220,8 @@ class SharpTask:
 
     @in_float32
     def _restored(self, signal: Tensor, quality: int, step: int) -> Tensor:
-        """Through the codes that files hold: those of float32."""
-        with torch.no_grad():
-            codes = self.codec.encode(signal, quality)
+        """Through the codes that files hold, to what is restored in float32."""
+        codes = self.frozen.encode(signal, quality)
         place = {"first_frame": step} if isinstance(self.codec, AudioModel) else {}  # always other noise
         restored: Tensor = self.restorer.decode(codes, quality, **place)
         return restored

@@ -23,6 +23,7 @@ from vqc.errors import TrainingError
 from vqc.models.speech import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
 from vqc.nn.distributed import mean_over_ranks
 from vqc.nn.pitch import PITCH_HOP, track_pitch
+from vqc.nn.precision import in_float32
 from vqc.training.protocols import Losses
 from vqc.training.speech_losses import ComplexSpectrumLoss, EnvelopeCorrelationLoss, LogMelLoss, LoudnessLoss
 
@@ -192,9 +193,9 @@ class SpeechTask:
         return waveform, pitch, quality
 
     def loss(self, batch: tuple[Tensor, Tensor, int], step: int) -> Losses:
-        with torch.autocast(batch[0].device.type, enabled=False):
-            return self._loss(*batch, step)
+        return self._loss(*batch, step)
 
+    @in_float32
     def _loss(self, waveform: Tensor, pitch: Tensor, quality: int, step: int) -> Losses:
         codes = self.model.quantize(waveform, pitch, quality)
         estimate = self.model.synthesize(codes, quality, first_sample=step * 1000)
