@@ -1,29 +1,36 @@
 """Files that appear whole or not at all.
 
 A result is written to a hidden file beside its target, flushed to the disk and then given the target's name. Whatever
-goes wrong before that, Ctrl-C included, removes the hidden file and leaves the target as it was.
+goes wrong before that, Ctrl-C included, removes the hidden file and leaves the target as it was. Whether a target may
+be replaced is decided in the moment of that renaming, by the system: of two programs with one target only one gets it.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from vqc.errors import OutputError
+from vqc.partials import CLOSED_BEFORE_RENAMED, cut, make_partial
+
+LONGEST_NAME = 255  # bytes, in nearly every file system
 
 
 def check_target(target: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """The target with links followed, once it is known that it may be written. Call it before slow work.
 
     Raises:
-        OutputError: the target exists (and `overwrite` is not set), is a folder, or its folder is missing or read-only.
+        OutputError: the target exists (and `overwrite` is not set), is a folder, its folder is missing or read-only, or
+            its name is too long or a link that leads in a circle.
     """
     shown, path = os.fspath(target), Path(os.path.realpath(target))
+    _look_at(shown)
     folder = path.parent
     if path.is_dir():
         raise OutputError(f"{shown}: a folder has this name; choose another output")
@@ -40,7 +47,8 @@ def check_target(target: str | os.PathLike[str], *, overwrite: bool = False) -> 
 def atomic_file(target: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """A file, open for writing and reading bytes, that becomes `target` when the block ends without an exception.
 
-    A target that is no regular file (a device, a pipe) is written to directly: there is nothing to replace.
+    A file that is replaced hands on its permissions. A target that is no regular file (a device, a pipe) is written to
+    directly: there is nothing to replace.
 
     Raises:
         OutputError: see `check_target`; also when the disk is full, or another program made the target meanwhile.
@@ -51,13 +59,22 @@ def atomic_file(target: str | os.PathLike[str], *, overwrite: bool = False) -> I
             with path.open("wb") as file:
                 yield file
             return
-        temporary, new_file = _make_beside(path, shown)
+        mode = _mode_of(path) if overwrite else None
+        try:
+            temporary, new_file = make_partial(path)
+        except OSError as error:
+            raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
         try:
             with new_file:
+                _set_mode(new_file, mode, also=0o600)  # at once: what few may read, few may read while it is written
                 yield new_file
                 new_file.flush()
+                _set_mode(new_file, mode)
                 os.fsync(new_file.fileno())
-            _publish(temporary, path, shown, overwrite=overwrite)
+                if not CLOSED_BEFORE_RENAMED:  # and with that let go of
+                    _publish(temporary, path, shown, overwrite=overwrite)
+            if CLOSED_BEFORE_RENAMED:
+                _publish(temporary, path, shown, overwrite=overwrite)
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
@@ -69,13 +86,32 @@ def write_atomically(target: str | os.PathLike[str], data: bytes, *, overwrite: 
         file.write(data)
 
 
-def _make_beside(path: Path, shown: str) -> tuple[Path, BinaryIO]:
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
+def fitting_name(stem: str, suffix: str) -> str:
+    """`stem` and `suffix` as the name of a file; the end of a stem that is too long is left away."""
+    return cut(stem, LONGEST_NAME - len(os.fsencode(suffix))) + suffix
+
+
+def _look_at(shown: str) -> None:
+    """Finds what is wrong with the name itself: too long, a loop of links, below a folder that may not be read."""
     try:
-        # "x": never an existing file. Not `tempfile`, whose files nobody else may read, even under their final name.
-        return temporary, temporary.open("x+b")
+        os.stat(shown)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError as error:
-        raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{shown}: cannot be written: {error.strerror or error}; choose another output") from error
+
+
+def _mode_of(path: Path) -> int | None:
+    """The permissions of a file that is there."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    except FileNotFoundError:
+        return None
+
+
+def _set_mode(file: BinaryIO, mode: int | None, *, also: int = 0) -> None:
+    if mode is not None and sys.platform != "win32":
+        os.fchmod(file.fileno(), mode | also)
 
 
 @contextmanager
@@ -92,17 +128,28 @@ def _full_disks_reported(shown: str) -> Iterator[None]:
 
 
 def _publish(temporary: Path, path: Path, shown: str, *, overwrite: bool) -> None:
-    if not overwrite:
-        try:
-            path.hardlink_to(temporary)  # unlike a rename, refuses a target that was made meanwhile
-        except FileExistsError:
-            raise _exists(shown) from None
-        except OSError:  # a file system without hard links
-            if path.exists():
-                raise _exists(shown) from None
-        else:
-            return
-    temporary.replace(path)
+    if overwrite:
+        temporary.replace(path)
+        return
+    try:
+        path.hardlink_to(temporary)  # unlike a rename, refuses a target that was made meanwhile
+    except FileExistsError:
+        raise _made_meanwhile(shown) from None
+    except OSError:  # a file system without hard links
+        _take_name(temporary, path, shown)
+
+
+def _take_name(temporary: Path, path: Path, shown: str) -> None:
+    """`_publish` by reserving the name with an empty file, which only one program can make."""
+    try:
+        path.open("xb").close()
+    except FileExistsError:
+        raise _made_meanwhile(shown) from None
+    try:
+        temporary.replace(path)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _replaceable(path: Path) -> bool:
@@ -111,3 +158,7 @@ def _replaceable(path: Path) -> bool:
 
 def _exists(shown: str) -> OutputError:
     return OutputError(f"{shown}: this file exists already; allow to overwrite it, or choose another output")
+
+
+def _made_meanwhile(shown: str) -> OutputError:
+    return OutputError(f"{shown}: another program made this file meanwhile, and it is kept; choose another output")
