@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "_version": set(),
     "_distribution": set(),
     "partials": set(),
+    "workers": set(),
     "atomic": {"partials", "errors"},
     "nn": set(),
     "entropy": {"errors"},

@@ -1,9 +1,10 @@
-"""Ctrl-C, a reader that goes away: nothing is left behind, nobody sees a traceback."""
+"""Ctrl-C, a closed terminal, a killed parent, a reader that goes away: nothing and nobody is left behind."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,23 +17,31 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
-# Two jobs for two worker processes; each begins its file and would then take a minute.
+# Three jobs for two worker processes; each begins its file and would then take a minute. Whoever is at work holds a
+# connection, which ends with the process.
 SLOW_BATCH = """
-import sys, time
+import socket, sys, time
 from pathlib import Path
 from typing import Any
 from vqc.cli.batch import run_plan
 from vqc.cli.listing import Job, Plan, Source
 
 def work(source, target, progress):
+    global connection
     try:
+        if len(sys.argv) > 2:
+            connection = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
         target.touch()
-        time.sleep(60)
+        for _ in range(1200):  # a signal between two lines would not end one long sleep
+            time.sleep(0.05)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
 
 if __name__ == "__main__":
+    import signal
+    for sent in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sent, lambda number, _: sys.exit(128 + number))
     here = Path(sys.argv[1])
     jobs = [Job(Source(here / name, Path(name), name), here / "out" / name, "") for name in ("a", "b", "c")]
     try:
@@ -88,7 +97,35 @@ def test_ctrl_c_stops_worker_processes_and_what_they_began(tmp_path: Path, whole
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("whole_group", [True, False], ids=["the group", "the parent alone"])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
+def test_no_worker_outlives_its_parent(tmp_path: Path, sent: signal.Signals, whole_group: bool) -> None:
+    if whole_group and sent == signal.SIGKILL:
+        pytest.skip("that leaves nobody")
+    script = tmp_path / "slow.py"
+    script.write_text(LISTEN + SLOW_BATCH)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).touch()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        port = str(server.getsockname()[1])
+        with started([str(script), str(tmp_path), port], tmp_path) as process:
+            workers = [server.accept()[0] for _ in range(2)]
+            wait_until(lambda: len(list(tmp_path.glob("out/*"))) == 2)
+            (os.killpg if whole_group else os.kill)(process.pid, sent)
+            for worker in workers:
+                worker.settimeout(30)
+                assert worker.recv(1) == b"", "the process has ended"
+                worker.close()
+            _, err = process.communicate(timeout=30)
+    assert list(tmp_path.glob("out/*")) == [], "and has cleaned up"
+    if sent != signal.SIGKILL:
+        assert (process.returncode, err) == (128 + sent, b"")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["int", "term", "hup"]
+)
 def test_an_interrupted_command_leaves_nothing(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     with started(["-c", COMMAND, "compress", "-", "-o", "x.vqc"], tmp_path, stdin=subprocess.PIPE) as process:
         wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
@@ -106,3 +143,13 @@ def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=30) in (0, 1)
+
+
+def test_nohup_is_respected(tmp_path: Path) -> None:
+    command = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + COMMAND
+    with started(["-c", command, "compress", "-", "-o", "x.vqc"], tmp_path, stdin=subprocess.PIPE) as process:
+        wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(b"no picture", timeout=30)
+    assert process.returncode == 1
+    assert err.startswith(b"vqc: standard input: ")

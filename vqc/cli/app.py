@@ -1,6 +1,6 @@
 """The commands put together, and the one door through which every error leaves.
 
-Exit codes: 0 done, 1 something could not be done, 2 wrong usage, 130 interrupted, 143 terminated.
+Exit codes: 0 done, 1 something could not be done, 2 wrong usage, 130 interrupted, 129 hung up, 143 terminated.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def terminated(signal_number: int, _frame: object) -> None:
 def main() -> None:
     """Entry point of the console script: runs the command line and ends the process."""
     signal.signal(signal.SIGTERM, terminated)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup does
+        signal.signal(signal.SIGHUP, terminated)
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -1,7 +1,8 @@
 """Many files through one function: one bad file does not stop the others, Ctrl-C stops them all and leaves nothing.
 
 With more than one worker the files go to processes, which share nothing and can be interrupted at any time. They are
-started with Ctrl-C ignored and listen to it only while at work, so that none of them prints a traceback.
+started with Ctrl-C ignored and listen to it only while at work, so that none of them prints a traceback. Of a terminal
+that is closed (SIGHUP) the parent tells them; when the parent is gone they end by themselves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory")  # torch has no exception of its own for it on a CPU
 stop_event: Event | None = None  # in a worker process: set when the others are to stop as well
+at_work = False  # in a worker process: whether it is at a file
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,13 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
     workers = min(workers, len(jobs))
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
-    stop = context.Event()
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(threads, stop)) as pool:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers
-        try:
+    with ExitStack() as stack:
+        with deaf_children():
+            stop = context.Event()
+            pool = stack.enter_context(
+                ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(threads, stop))
+            )
             futures = {pool.submit(attempt_in_worker, job, work): index for index, job in enumerate(jobs)}
-        finally:
-            signal.signal(signal.SIGINT, before)
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -116,33 +118,69 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
         except BaseException:
             stop.set()  # before the signal: a worker either sees the one or gets the other
             for child in multiprocessing.active_children():
-                if child.pid is not None:
-                    os.kill(child.pid, signal.SIGINT)
+                if child.pid is not None and sys.platform != "win32":  # there the console tells all, and this kills
+                    with suppress(ProcessLookupError):
+                        os.kill(child.pid, signal.SIGINT)
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes that are started within inherit that Ctrl-C is ignored and the end of a terminal waits for ever."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
 def begin_worker(threads: int, stop: Event) -> None:
     """Divides the cores among the worker processes; torch reads this when it is first imported."""
+    from vqc.workers import end_with_parent
+
     global stop_event
     stop_event = stop
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    end_with_parent(lambda: at_work)
 
 
 def attempt_in_worker(job: Job, work: Work) -> Outcome:
-    """`attempt`, listening to the first Ctrl-C while there is something to clean up."""
+    """`attempt`, where it can be interrupted."""
+    from vqc.workers import is_orphan
 
-    def interrupted(signal_number: int, _frame: object) -> None:
-        signal.signal(signal_number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupted)
-    try:
-        if stop_event is not None and stop_event.is_set():
+    with listening():
+        if is_orphan() or (stop_event is not None and stop_event.is_set()):
             raise KeyboardInterrupt
         return attempt(job, work)
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Lets the first Ctrl-C or SIGTERM interrupt a worker that may have something to clean up; SIGTERM then ends it."""
+    global at_work
+    received: list[int] = []
+
+    def interrupted(signal_number: int, _frame: object) -> None:
+        received.append(signal_number)
+        if len(received) == 1:
+            raise KeyboardInterrupt
+
+    at_work = True
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
+    try:
+        yield
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        at_work = False
+        if signal.SIGTERM in received:
+            os._exit(128 + signal.SIGTERM)  # by an exit the pool would only learn that this file has failed
 
 
 def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:

@@ -20,6 +20,7 @@ from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
 from vqc.evaluation.rivals.measuring import unmatched
 from vqc.models.base import CodecModel
 from vqc.models.library import load_model
+from vqc.workers import end_with_parent
 
 Progress = Callable[[int, int], None]  # files done, all files
 
@@ -132,8 +133,9 @@ def _run(work: Sequence[_Work], jobs: int) -> Iterator[tuple[int, Measured | str
 
 
 def _begin(threads: int) -> None:
-    """Of a worker: its share of the cores; Ctrl-C is for the process that has started it."""
+    """Of a worker: its share of the cores; Ctrl-C is for the process that has started it, with which it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     import torch
 
     torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a run to end at the next step rather than at once."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) ask a run to end at the next step rather than at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
 class Interruption:
@@ -29,7 +30,9 @@ class Interruption:
         """Signals are taken as requests within. In a thread, where Python has no signals, nothing is changed."""
         self.requested = False
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
+            hangs_up = HANGUP is not None and signal.getsignal(HANGUP) != signal.SIG_IGN  # nohup wants none
+            taken = (*SIGNALS, HANGUP) if HANGUP is not None and hangs_up else SIGNALS
+            self._before = {number: signal.signal(number, self._take) for number in taken}
         try:
             yield
         finally:

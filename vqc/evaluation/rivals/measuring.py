@@ -18,6 +18,7 @@ from vqc.evaluation.rivals.base import Rival, Setting
 from vqc.evaluation.rivals.matching import TOLERANCE, Encodings
 from vqc.evaluation.rivals.registry import choose_rivals, rival_named
 from vqc.metrics.scores import score_audio, score_images
+from vqc.workers import end_with_parent
 
 Targets = Mapping[int, int]  # quality of the model → bytes of its file
 
@@ -82,7 +83,7 @@ def _results(calls: Sequence[Callable[[], RivalScores]], jobs: int) -> Sequence[
     if jobs <= 1:
         return [call() for call in calls]
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
