@@ -147,7 +147,7 @@ def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
 
 def test_nohup_is_respected(tmp_path: Path) -> None:
     command = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + COMMAND
-    with started(["-c", command, "compress", "-", "-o", "x.vqc"], tmp_path, stdin=subprocess.PIPE) as process:
+    with started(["-c", command, "decompress", "-", "-o", "x.png"], tmp_path, stdin=subprocess.PIPE) as process:
         wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
         process.send_signal(signal.SIGHUP)
         _, err = process.communicate(b"no picture", timeout=30)
