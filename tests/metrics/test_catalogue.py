@@ -14,8 +14,10 @@ from vqc.metrics.scores import score_audio, score_images
 def test_every_metric_that_is_listed_is_computed() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 176, 176, 3), dtype=np.uint8)
     assert tuple(score_images(pixels[0], pixels[1], METRICS)) == metrics_of("image")
-    speech = np.random.default_rng(0).normal(0, 0.1, (2, 32_000)).astype(np.float32)
-    assert tuple(score_audio(speech[0], speech[0] + speech[1], 16_000, METRICS)) == metrics_of("audio")
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 32_000)).astype(np.float32)
+    hiss = np.diff(noise[0], 2, append=[0, 0])
+    speech = np.concatenate([noise[0], hiss, np.resize(noise[0, :160], 16_000)]).astype(np.float32)  # and a period
+    assert tuple(score_audio(speech, speech + np.resize(noise[1], 80_000), 16_000, METRICS)) == metrics_of("audio")
 
 
 def test_better_is_better() -> None:

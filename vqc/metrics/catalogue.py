@@ -39,6 +39,11 @@ class Metric:
 
 _IMAGE: frozenset[Media] = frozenset({"image"})
 _AUDIO: frozenset[Media] = frozenset({"audio"})
+_RIPPLE = (
+    "How far the ripple of the spectrum is from the original's: the standard deviation in dB from 4.5 to 7.5 kHz, in "
+    "bins of 25 Hz, around a running mean over 1 kHz, of the power of each 60 ms. It grows where noise becomes a comb."
+)
+_BANDS = "How far the energy of a third octave is off, the mean of 19 of them from 125 Hz to 8 kHz."
 
 _ALL = (
     Metric(
@@ -133,6 +138,43 @@ _ALL = (
         media=_AUDIO,
         needs=("pystoi",),
         definition="Extended STOI (Jensen and Taal 2016), which also heeds noise that comes and goes.",
+    ),
+    Metric(
+        key="ripple_fricatives",
+        label="Ripple of fricatives",
+        unit="dB",
+        better="lower",
+        decimals=1,
+        media=_AUDIO,
+        definition=f"{_RIPPLE} Frames of the original with more energy above 4 kHz than below and no period; "
+        "recordings without 60 ms of such have none.",
+    ),
+    Metric(
+        key="ripple_vowels",
+        label="Ripple of vowels",
+        unit="dB",
+        better="lower",
+        decimals=1,
+        media=_AUDIO,
+        definition=f"{_RIPPLE} Frames of the original with more energy below 4 kHz and a period.",
+    ),
+    Metric(
+        key="bands_fricatives",
+        label="Bands of fricatives",
+        unit="dB",
+        better="lower",
+        decimals=1,
+        media=_AUDIO,
+        definition=f"{_BANDS} Frames as for the ripple of fricatives, ten or more.",
+    ),
+    Metric(
+        key="bands_vowels",
+        label="Bands of vowels",
+        unit="dB",
+        better="lower",
+        decimals=1,
+        media=_AUDIO,
+        definition=f"{_BANDS} Frames as for the ripple of vowels, ten or more.",
     ),
     Metric(
         key="dnsmos",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vqc.metrics import audio, images
 from vqc.metrics.alignment import align
 from vqc.metrics.catalogue import Media, metrics_of
+from vqc.metrics.fricatives import Spectra, band_energy_error, ripple_error
 from vqc.metrics.mel import mel_distance
 
 
@@ -47,6 +48,10 @@ def score_audio(
         "pesq_wb": lambda: audio.pesq_wb(*pair.speech),
         "stoi": lambda: audio.stoi(*pair.speech),
         "estoi": lambda: audio.stoi(*pair.speech, extended=True),
+        "ripple_fricatives": lambda: ripple_error(pair.spectra, pair.spectra.fricative),
+        "ripple_vowels": lambda: ripple_error(pair.spectra, pair.spectra.vowel),
+        "bands_fricatives": lambda: band_energy_error(pair.spectra, pair.spectra.fricative),
+        "bands_vowels": lambda: band_energy_error(pair.spectra, pair.spectra.vowel),
         "dnsmos": lambda: audio.dnsmos(pair.speech[1]),
     }
     return _scores("audio", known, wanted)
@@ -67,6 +72,11 @@ class _Pair:
             soxr.resample(samples, self.sample_rate, audio.SPEECH_RATE) for samples in (self.original, self.restored)
         )
         return first, second
+
+    @cached_property
+    def spectra(self) -> Spectra:
+        """Of both at 16 kHz, with their fricatives and vowels."""
+        return Spectra.of(*self.speech)
 
 
 def _scores(media: Media, known: dict[str, Callable[[], float | None]], wanted: Collection[str]) -> dict[str, float]:
