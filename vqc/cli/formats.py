@@ -1,17 +1,19 @@
-"""Names of media formats: which files are looked for in folders, and which formats can be written."""
+"""Names of media formats as the commands take and offer them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vqc.cli.listing import listed
+from vqc.data.suffixes import FORMAT_OF_SUFFIX, usual_suffixes, written_as
 from vqc.errors import OptionError
 
-# What can be read and written; what can only be read is in MEDIA_SUFFIXES alone.
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"})
-MEDIA_SUFFIXES = IMAGE_SUFFIXES | AUDIO_SUFFIXES | {".aif", ".aiff", ".au", ".caf", ".w64"}
-FORMATS = {".jpg": "jpeg", ".tif": "tiff", ".oga": "ogg"}  # where it is not the suffix itself
+if TYPE_CHECKING:
+    from vqc.data.sources import Media
+
+MEDIA_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)  # of the files that are looked for in folders
+WRITTEN = written_as("image") | written_as("audio")
 DEFAULT_SUFFIX = {"image": ".png", "audio": ".wav"}
 
 
@@ -23,8 +25,8 @@ def wanted_suffix(file_format: str | None, file: str | None) -> str | None:
     asked = f".{file_format.lower().removeprefix('.')}" if file_format else None
     named = (Path(file).suffix.lower() or None) if file else None
     for suffix in (asked, named):
-        if suffix is not None and suffix not in IMAGE_SUFFIXES | AUDIO_SUFFIXES:
-            formats = listed(IMAGE_SUFFIXES | AUDIO_SUFFIXES)
+        if suffix is not None and suffix not in WRITTEN:
+            formats = listed(usual_suffixes("image") + usual_suffixes("audio"))
             raise OptionError(f"format {suffix[1:]!r} cannot be written; choose one of {formats}")
     if asked and named and format_of(asked) != format_of(named):
         raise OptionError(f"--format {file_format} and -o {file} ask for different formats; give one of them")
@@ -33,13 +35,14 @@ def wanted_suffix(file_format: str | None, file: str | None) -> str | None:
 
 def suffix_for(media: str, wanted: str | None, name: str) -> str:
     """The suffix of a restored file; OptionError when an image is wanted of audio or the other way round."""
-    fitting = IMAGE_SUFFIXES if media == "image" else AUDIO_SUFFIXES
-    if wanted is not None and wanted not in fitting:
+    medium: Media = "image" if media == "image" else "audio"
+    if wanted is not None and wanted not in written_as(medium):
         what = "an image" if media == "image" else "audio"
-        raise OptionError(f"{name}: this is {what}, which cannot be written as {wanted[1:]}; use {listed(fitting)}")
+        fitting = listed(usual_suffixes(medium))
+        raise OptionError(f"{name}: this is {what}, which cannot be written as {wanted[1:]}; use {fitting}")
     return wanted or DEFAULT_SUFFIX[media]
 
 
 def format_of(suffix: str) -> str:
     """The name of the format that a suffix stands for, `.jpg` for example for `jpeg`."""
-    return FORMATS.get(suffix, suffix.removeprefix("."))
+    return WRITTEN[suffix]

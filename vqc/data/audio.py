@@ -19,6 +19,7 @@ import soxr
 from numpy.typing import NDArray
 
 from vqc.data.mp3 import count_samples
+from vqc.data.suffixes import usual_suffixes, written_as
 from vqc.errors import MediaError, OptionError, OutputError
 
 Samples = NDArray[np.float32]
@@ -29,9 +30,7 @@ MAX_CHANNELS = 255
 SAMPLE_RATES = range(1_000, 1_000_001)  # in Hz; what is outside is a mistake
 
 _READABLE = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG", "MP3"})
-_FORMAT_OF_SUFFIX = MappingProxyType(
-    {".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".oga": "ogg", ".opus": "opus", ".mp3": "mp3"}
-)
+_FORMAT_OF_SUFFIX = written_as("audio")
 # format → libsndfile's names of container and coding
 _CODING = MappingProxyType(
     {
@@ -276,7 +275,7 @@ def audio_format(path: str | os.PathLike[str]) -> str:
     """The format that the suffix of a path asks for: wav, flac, ogg, opus or mp3; OptionError for any other."""
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMAT_OF_SUFFIX:
-        choice = ", ".join(_FORMAT_OF_SUFFIX)
+        choice = ", ".join(usual_suffixes("audio"))
         raise OptionError(f"{os.fspath(path)}: audio is written with one of the suffixes {choice}; choose one of these")
     return _FORMAT_OF_SUFFIX[suffix]
 

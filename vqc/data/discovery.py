@@ -14,12 +14,9 @@ from typing import NamedTuple
 
 from vqc.data.holdout import split_key
 from vqc.data.sources import WORDS, Item, Media, Part, counted
+from vqc.data.suffixes import FORMAT_OF_SUFFIX, SUFFIXES
 from vqc.errors import TrainingError
 
-SUFFIXES: dict[Media, tuple[str, ...]] = {
-    "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"),
-    "audio": (".flac", ".wav", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".caf", ".au"),
-}
 FEW = 0.02  # of the files may be of the other kind: covers beside music
 
 # "train-clean-100", "Training", "val", "dev_other", "testA" are parts; "valley" and "testament" are not.
@@ -85,7 +82,8 @@ def _hidden(name: str) -> bool:
 
 def _kind(name: str) -> Media | None:
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122, a Path for each of a million names is slow
-    return next((media for media, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+    found = FORMAT_OF_SUFFIX.get(suffix)
+    return None if found is None else found.media
 
 
 def _part_word(name: str) -> tuple[str, str] | None:

@@ -22,26 +22,17 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps
 
+from vqc.data.kinds import HEAD_BYTES, image_format_of, not_media
+from vqc.data.suffixes import usual_suffixes, written_as
 from vqc.errors import MediaError, OptionError, OutputError
 
 MAX_PIXELS = 2**28  # of a file to read; the largest phone photos have 2 * 10^8
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
-_READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-_FORMAT_OF_SUFFIX = MappingProxyType(
-    {
-        ".png": "png",
-        ".jpg": "jpeg",
-        ".jpeg": "jpeg",
-        ".webp": "webp",
-        ".tif": "tiff",
-        ".tiff": "tiff",
-        ".bmp": "bmp",
-    }
-)
+_FORMAT_OF_SUFFIX = written_as("image")
 _SAVE_OPTIONS: MappingProxyType[str, dict[str, object]] = MappingProxyType(
     {
         "png": {"compress_level": 3},
@@ -86,7 +77,7 @@ class Picture:
 
 
 def read_image(source: Source, *, name: str | None = None) -> Picture:
-    """The picture in a PNG, JPEG, WebP, TIFF or BMP file.
+    """The picture in a PNG, JPEG, WebP, TIFF or BMP file, in a still GIF or AVIF.
 
     Args:
         source: a path, the bytes of a file, or a binary file object.
@@ -128,7 +119,7 @@ def image_format(path: str | os.PathLike[str]) -> str:
     """The format that the suffix of a path asks for: png, jpeg, webp, tiff or bmp; OptionError for any other."""
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMAT_OF_SUFFIX:
-        choice = ", ".join(_FORMAT_OF_SUFFIX)
+        choice = ", ".join(usual_suffixes("image"))
         raise OptionError(
             f"{os.fspath(path)}: images are written with one of the suffixes {choice}; choose one of these"
         )
@@ -188,14 +179,15 @@ def _quiet_pillow() -> Iterator[None]:
 
 
 def _read(file: BinaryIO, name: str) -> Picture:
+    head = file.read(HEAD_BYTES)
+    found = image_format_of(head)
+    if found is None:
+        raise not_media(name, head)
+    file.seek(0)
     with _quiet_pillow():
         try:
-            with Image.open(file, formats=_READABLE) as image:
+            with Image.open(file, formats=[found]) as image:
                 return _picture(image, name)
-        except UnidentifiedImageError:
-            raise MediaError(
-                f"{name}: not a PNG, JPEG, WebP, TIFF or BMP image, or damaged; convert it to PNG"
-            ) from None
         except Image.DecompressionBombError:
             raise MediaError(f"{name}: has more than {MAX_PIXELS:,} pixels; cut it into parts") from None
         except MediaError:

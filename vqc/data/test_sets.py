@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from vqc.data.audio import AudioReader
 from vqc.data.cifar10 import is_cifar10, read_cifar10
-from vqc.data.discovery import SUFFIXES
 from vqc.data.fetching import fetch_set, missing, open_set, set_class
 from vqc.data.folders import rgb
 from vqc.data.images import read_image
 from vqc.data.packing import user_cache
 from vqc.data.sources import WORDS, Media, counted
+from vqc.data.suffixes import SUFFIXES
 from vqc.errors import MediaError, OptionError, OutputError
 
 NAMED: Mapping[str, Media] = MappingProxyType({"kodak": "image", "cifar10": "image", "librispeech": "audio"})

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqc.data.audio import AudioReader, resample
-from vqc.data.discovery import SUFFIXES
 from vqc.data.holdout import split_key
+from vqc.data.suffixes import SUFFIXES
 from vqc.errors import OptionError
 
 SAMPLE_RATE = 16_000
