@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from vqc.data.holdout import split_key
 from vqc.data.sources import WORDS, Item, Media, Part, counted
 from vqc.data.suffixes import FORMAT_OF_SUFFIX, SUFFIXES
+from vqc.data.walking import walk
 from vqc.errors import TrainingError
 
 FEW = 0.02  # of the files may be of the other kind: covers beside music
@@ -33,7 +34,7 @@ class Found(NamedTuple):
 
 
 def find_media(folder: Path, media: Media) -> Found:
-    """Every image or recording below a folder; hidden files are passed over.
+    """Every image or recording below a folder; hidden files are passed over, and each real folder counts once.
 
     Raises:
         TrainingError: the folder is missing, holds none, or holds images and audio.
@@ -42,8 +43,8 @@ def find_media(folder: Path, media: Media) -> Found:
         raise TrainingError(f"{folder} is {'a file' if folder.exists() else 'missing'}; give the folder of the data")
     found: dict[Media, list[str]] = {"image": [], "audio": []}
     left_out: Counter[str] = Counter()
-    others = 0
-    for name in _files(folder):
+    others, closed = 0, list[str]()
+    for name in _files(folder, lambda error: closed.append(f"{error.filename} is left out, as it may not be read")):
         kind = _kind(name)
         if kind is None:
             others += 1
@@ -51,7 +52,7 @@ def find_media(folder: Path, media: Media) -> Found:
             left_out[test] += kind == media
         else:
             found[kind].append(name)
-    notes = tuple(
+    notes = tuple(closed) + tuple(
         f"{folder / test} is left out, as test data is never trained on ({counted(count, media)})"
         for test, count in sorted(left_out.items())
         if count
@@ -62,22 +63,13 @@ def find_media(folder: Path, media: Media) -> Found:
     return Found(items, [folder / name for name in names], notes)
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """Paths of all files relative to a folder, in posix form. Links to folders are followed, each folder once."""
+def _files(folder: Path, unreadable: Callable[[OSError], object]) -> Iterator[str]:
+    """Paths of all files relative to a folder, in posix form. Of the names of one folder only the first counts."""
     seen = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not _hidden(name))
-        below = Path(parent).relative_to(folder)
-        yield from ((below / name).as_posix() for name in files if not _hidden(name))
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX"))
+    for place in walk(folder, unreadable):
+        if place.real not in seen:
+            seen.add(place.real)
+            yield from place.paths
 
 
 def _kind(name: str) -> Media | None:

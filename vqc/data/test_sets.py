@@ -25,6 +25,7 @@ from vqc.data.images import read_image
 from vqc.data.packing import user_cache
 from vqc.data.sources import WORDS, Media, counted
 from vqc.data.suffixes import SUFFIXES
+from vqc.data.walking import files_below
 from vqc.errors import MediaError, OptionError, OutputError
 
 NAMED: Mapping[str, Media] = MappingProxyType({"kodak": "image", "cifar10": "image", "librispeech": "audio"})
@@ -101,6 +102,7 @@ def open_test_set(
 
     Raises:
         OptionError: there is no such data, split or listed file.
+        MediaError: a folder in it may not be read.
         TrainingError, OutputError: a named set is not here and not to be downloaded, or that fails.
     """
     path, plain = Path(name), "".join(letter for letter in name.lower() if letter.isalnum())
@@ -129,7 +131,7 @@ def open_test_set(
 
 def _found(folder: Path, media: Media) -> list[TestItem]:
     suffixes = SUFFIXES[media]
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and not p.name.startswith("."))
+    files = sorted(path for path in files_below(folder) if path.suffix.lower() in suffixes)
     if not files:
         raise OptionError(f"{folder} holds no {WORDS[media]}; they end in {', '.join(suffixes)}")
     return [TestItem(path.relative_to(folder).as_posix(), path) for path in files]
@@ -233,8 +235,7 @@ def media_of_data(name: str) -> tuple[Media, bool]:
         return NAMED[plain], plain == "cifar10"
     if is_cifar10(path):
         return "image", True
-    files = [path] if path.is_file() else path.rglob("*")
-    for file in files:
+    for file in [path] if path.is_file() else files_below(path):
         for media, suffixes in SUFFIXES.items():
             if file.suffix.lower() in suffixes:
                 return media, False

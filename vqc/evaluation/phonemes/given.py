@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
+from vqc.data.walking import files_below
 from vqc.errors import OptionError
 from vqc.evaluation.phonemes.phones import Segment
 
@@ -21,12 +22,12 @@ _TOKEN = re.compile(r'"((?:[^"]|"")*)"|(?<![\w.+-])(-?\d+(?:\.\d+)?(?:[eE][-+]?\
 def read_alignments(folder: Path) -> Mapping[str, list[Segment]]:
     """All alignments in a folder, by the names of their recordings without suffix.
 
-    OptionError: there are none, or one cannot be read.
+    OptionError: there are none, or one cannot be read. MediaError: a folder may not be read.
     """
     if not folder.is_dir():
         raise OptionError(f"{folder} is not a folder; give one with TextGrid or CTM files")
     found: dict[str, list[Segment]] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(files_below(folder)):
         suffix = path.suffix.lower()
         if suffix not in (".textgrid", ".ctm"):
             continue

@@ -6,7 +6,6 @@ the name of a recording without its suffix, a space, and what is said in it.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from vqc.data.audio import AudioReader, resample
 from vqc.data.holdout import split_key
 from vqc.data.suffixes import SUFFIXES
+from vqc.data.walking import files_below
 from vqc.errors import OptionError
 
 SAMPLE_RATE = 16_000
@@ -41,10 +41,11 @@ def find_utterances(folder: Path, *, transcribed: bool = True) -> list[Utterance
 
     Raises:
         OptionError: there are none, or a transcript cannot be read.
+        MediaError: a folder may not be read.
     """
     if not folder.is_dir():
         raise OptionError(f"{folder} is not a folder; give one with recordings and their transcripts")
-    files = sorted(Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
+    files = sorted(files_below(folder))
     transcripts = [path for path in files if path.name.endswith(".trans.txt")]
     words = {key: text for path in transcripts for key, text in _read_transcript(path).items()}
     recordings = [path for path in files if path.suffix.lower() in SUFFIXES["audio"]]
