@@ -15,6 +15,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from vqc.processors import available
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 VQC = (sys.executable, "-m", "vqc")
 RATE = 16_000  # of the sample clip, in Hz
@@ -82,7 +84,7 @@ def machine() -> dict[str, object]:
 
     return {
         "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": available(),
         "threads": torch.get_num_threads(),
         "load": [round(load, 2) for load in os.getloadavg()],
         "python": platform.python_version(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqc import processors
 from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import AudioModel, ImageModel, Int64Array
 
@@ -122,6 +125,19 @@ def audio_model() -> AudioModel:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(1)
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands that are run inside a test set threads for their process, which is that of all tests."""
+    monkeypatch.setattr(processors, "_chosen", None)
+    environment, threads = dict(os.environ), torch.get_num_threads()
+    yield
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    for name in (*processors.COUNTS, *processors.WAITING):
+        os.environ.pop(name, None)
+        os.environ.update({name: environment[name]} if name in environment else {})
 
 
 @pytest.fixture(scope="session")

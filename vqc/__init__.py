@@ -8,6 +8,7 @@
     vqc.compress(image, rate=vqc.Rate(target_bytes=20_000))
     vqc.compress_file("photo.jpg", "photo.vqc")
     vqc.decompress_file("photo.vqc", "photo.png")
+    vqc.set_threads(1)                                    # CPU threads to compute with
 
 Names are loaded when they are used, so that `import vqc` does not import torch.
 """
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     )
     from vqc.errors import VQCError
     from vqc.models.library import load_model
+    from vqc.processors import set_threads
 
 _MODULES = {
     "Audio": "vqc.codec.api",
@@ -47,6 +49,7 @@ _MODULES = {
     "decompress": "vqc.codec.api",
     "decompress_file": "vqc.codec.api",
     "load_model": "vqc.models.library",
+    "set_threads": "vqc.processors",
     "verify": "vqc.codec.api",
 }
 
@@ -63,6 +66,7 @@ __all__ = [
     "decompress",
     "decompress_file",
     "load_model",
+    "set_threads",
     "verify",
 ]
 

@@ -23,6 +23,7 @@ from vqc.cli.printing import media_warnings, sentence, warn
 from vqc.cli.train import train
 from vqc.cli.verify import verify
 from vqc.errors import VQCError
+from vqc.processors import prepare
 
 app = App(
     "Compress photos and speech with small neural networks, restore them, and train such networks.",
@@ -64,6 +65,7 @@ def terminated(signal_number: int, _frame: object) -> None:
 
 def main() -> None:
     """Entry point of the console script: runs the command line and ends the process."""
+    prepare()
     signal.signal(signal.SIGTERM, terminated)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup does
         signal.signal(signal.SIGHUP, terminated)

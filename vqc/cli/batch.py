@@ -23,6 +23,7 @@ from vqc.cli.listing import STREAM, Job, Plan
 from vqc.cli.printing import media_warnings, problem_with
 from vqc.cli.progress import ProgressBar
 from vqc.errors import VQCError
+from vqc.processors import set_threads, share
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -101,13 +102,13 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 
     workers = min(workers, len(jobs))
-    threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
     with ExitStack() as stack:
         with deaf_children():
             stop = context.Event()
+            given = (share(workers), stop)
             pool = stack.enter_context(
-                ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(threads, stop))
+                ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=given)
             )
             futures = {pool.submit(attempt_in_worker, job, work): index for index, job in enumerate(jobs)}
         try:
@@ -140,12 +141,12 @@ def deaf_children() -> Iterator[None]:
 
 
 def begin_worker(threads: int, stop: Event) -> None:
-    """Divides the cores among the worker processes; torch reads this when it is first imported."""
+    """Divides the cores among the worker processes."""
     from vqc.workers import end_with_parent
 
     global stop_event
     stop_event = stop
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    set_threads(threads)
     end_with_parent(lambda: at_work)
 
 

@@ -20,6 +20,7 @@ from vqc.cli.options import (
     JobsOption,
     JsonOption,
     QuietOption,
+    ThreadsOption,
     model_option,
 )
 from vqc.cli.results import finish, refuse_two_on_stdout
@@ -105,6 +106,7 @@ def compress(
     ] = "auto",
     device: DeviceOption = "auto",
     jobs: JobsOption = 1,
+    threads: ThreadsOption = None,
     force: ForceOption = False,
     stats: Annotated[
         bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")

@@ -12,7 +12,7 @@ from vqc.cli.batch import run_plan, standard_input
 from vqc.cli.formats import format_of, suffix_for, wanted_suffix
 from vqc.cli.headers import LimitOption, media_of, read_file
 from vqc.cli.listing import Source, make_plan, output_file
-from vqc.cli.options import Device, DeviceOption, ForceOption, JobsOption, JsonOption, QuietOption
+from vqc.cli.options import Device, DeviceOption, ForceOption, JobsOption, JsonOption, QuietOption, ThreadsOption
 from vqc.cli.printing import warn
 from vqc.cli.results import finish, refuse_two_on_stdout
 
@@ -71,6 +71,7 @@ def decompress(
     limit: LimitOption = None,
     device: DeviceOption = "auto",
     jobs: JobsOption = 1,
+    threads: ThreadsOption = None,
     force: ForceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,

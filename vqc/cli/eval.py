@@ -9,7 +9,7 @@ import typer
 
 from vqc.cli.commands import App
 from vqc.cli.eval_phonemes import phonemes
-from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, model_option
+from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
 
 evaluation = App("Measure models, and other codecs on the same files.", invoke_without_command=True)
 
@@ -83,6 +83,7 @@ def measure(
     csv: CsvOption = None,
     explain: ExplainOption = False,
     jobs: CoresOption = None,
+    threads: ThreadsOption = None,
     force: ForceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,

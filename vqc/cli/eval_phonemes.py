@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vqc.cli.options import ForceOption, JsonOption, QuietOption, model_option
+from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
 
 if TYPE_CHECKING:
     from vqc.evaluation.phonemes.study import PhonemeStudy
@@ -36,6 +36,7 @@ def phonemes(
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="PNG", help="Draw which phones are taken for which.")
     ] = None,
+    threads: ThreadsOption = None,
     force: ForceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +10,7 @@ from vqc.cli.options import Entropy
 from vqc.cli.printing import print_json, print_table, warn
 from vqc.cli.progress import ProgressBar
 from vqc.errors import OptionError, OutputError
+from vqc.processors import threads
 
 if TYPE_CHECKING:
     from vqc.data.test_sets import TestSet
@@ -142,7 +142,7 @@ def make_request(subject: Subject, wish: Wish) -> Request:
     return Request(
         plan=plan,
         data=data,
-        jobs=wish.jobs or min(os.cpu_count() or 1, len(data.items) if wish.data else 1),
+        jobs=wish.jobs or min(threads(), len(data.items) if wish.data else 1),
         files=wish.files or (PATIENCE if wish.data is None and info.kind == "image-maps" else None),
         examples=EXAMPLES if wish.report else 0,
         example_qualities=tuple(sorted({qualities[len(qualities) // 4], default})),

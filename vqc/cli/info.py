@@ -10,7 +10,7 @@ import typer
 
 from vqc.cli.headers import LimitOption, media_of, read_file
 from vqc.cli.models import model_as_dict, print_model
-from vqc.cli.options import JsonOption
+from vqc.cli.options import JsonOption, ThreadsOption
 from vqc.cli.printing import duration, number, print_fields, print_json, problem_with, size, warn
 from vqc.errors import MediaError, ModelNotFoundError, VQCError
 
@@ -25,6 +25,7 @@ def info(
         bool, typer.Option("--costs", help="Also read the codes; print what each entropy mode makes of the file.")
     ] = False,
     limit: LimitOption = None,
+    threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Describe .vqc files and models without decoding them."""

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from vqc.processors import set_threads
+
 Entropy = Literal["auto", "prior", "static", "none"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -24,6 +26,22 @@ def model_option(text: str, *, hidden: bool = False) -> Any:
 
 DeviceOption = Annotated[
     Device, typer.Option("--device", metavar="DEVICE", help="Where the networks run: auto, cpu or cuda.")
+]
+
+
+def use_threads(count: int | None) -> int | None:
+    """Callback of --threads: takes effect before a command runs, and with that before torch is loaded."""
+    if count is not None:
+        set_threads(count)
+    return count
+
+
+# Commands need not look at it: its callback has done what there is to do.
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", metavar="N", min=1, callback=use_threads, help="CPU threads to compute with. [default: cores]"
+    ),
 ]
 JobsOption = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Files to work on at the same time.")]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]

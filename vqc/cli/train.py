@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from vqc.cli.commands import App
-from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption, model_option
+from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
 from vqc.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ TimeOption = Annotated[
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Model file. [default: RUN/model.safetensors]")
 ]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads to train with.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of all random choices.")]
 AddOption = Annotated[
     bool, typer.Option("--add", help="Add the model to those that compress and decompress find by themselves.")
@@ -113,7 +112,6 @@ def command_for(media: Literal["image", "audio", "prior", "likelihood", "sharp"]
             name=name,
             add=add,
             device=device,
-            threads=threads,
             tensorboard=tensorboard,
             dry_run=dry_run,
             force=force,
@@ -190,6 +188,7 @@ train.command("sharp", epilog="Example: vqc train sharp -m photo --data PHOTOS -
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     output: OutputOption = None,
+    threads: ThreadsOption = None,
     force: ForceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,

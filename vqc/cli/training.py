@@ -45,7 +45,6 @@ class Request:
     name: str | None
     add: bool
     device: str
-    threads: int | None
     tensorboard: bool
     dry_run: bool
     force: bool
@@ -55,11 +54,8 @@ class Request:
 
 def run_training(request: Request) -> None:
     """Train as asked, and print what came of it."""
-    from vqc.training.devices import use_threads
     from vqc.training.distributed import join
 
-    if request.threads:
-        use_threads(request.threads)
     with join() as ranks:
         show = ranks.first and not request.quiet
         run = resumed_run(request) if request.resume else new_run(request)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vqc.cli.headers import LimitOption
-from vqc.cli.options import JsonOption, QuietOption
+from vqc.cli.options import JsonOption, QuietOption, ThreadsOption
 from vqc.cli.printing import print_json, problem_with, warn
 from vqc.errors import VQCError
 
@@ -18,6 +18,7 @@ def verify(
         bool, typer.Option("--no-decode", help="Check the checksum and that the model is here, but read no codes.")
     ] = False,
     limit: LimitOption = None,
+    threads: ThreadsOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

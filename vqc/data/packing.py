@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from vqc.data.sources import WORDS, Contents, Item, Media, Source, counted
 from vqc.errors import MediaError, OutputError, TrainingError
+from vqc.processors import threads
 
 try:
     import fcntl
@@ -135,13 +136,13 @@ def _decoded(contents: Contents) -> Iterator[tuple[Item, NDArray[Any] | MediaErr
         except MediaError as error:
             return error
 
-    threads = os.cpu_count() or 1
+    count = threads()
     waiting: deque[tuple[Item, Future[NDArray[Any] | MediaError]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(count) as pool:
         try:
             for index, item in enumerate(contents.items):
                 waiting.append((item, pool.submit(attempt, index)))
-                if len(waiting) > _AHEAD * threads:
+                if len(waiting) > _AHEAD * count:
                     first, future = waiting.popleft()
                     yield first, future.result()
             for first, future in waiting:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
@@ -20,6 +19,7 @@ from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
 from vqc.evaluation.rivals.measuring import unmatched
 from vqc.models.base import CodecModel
 from vqc.models.library import load_model
+from vqc.processors import set_threads, share
 from vqc.workers import end_with_parent
 
 Progress = Callable[[int, int], None]  # files done, all files
@@ -118,9 +118,8 @@ def _run(work: Sequence[_Work], jobs: int) -> Iterator[tuple[int, Measured | str
     if jobs <= 1:
         yield from ((index, _attempt(one)) for index, one in enumerate(work))
         return
-    threads = max(1, (os.cpu_count() or 1) // jobs)
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(share(jobs),)) as pool:
         futures: dict[Future[Measured | str], int] = {pool.submit(_attempt, one): i for i, one in enumerate(work)}
         try:
             for future in as_completed(futures):
@@ -136,9 +135,7 @@ def _begin(threads: int) -> None:
     """Of a worker: its share of the cores; Ctrl-C is for the process that has started it, with which it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    import torch
-
-    torch.set_num_threads(threads)
+    set_threads(threads)
 
 
 def _attempt(work: _Work) -> Measured | str:

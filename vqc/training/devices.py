@@ -18,11 +18,6 @@ from vqc.errors import OptionError
 BFLOAT16_VARIABLE = "VQC_BFLOAT16"
 
 
-def use_threads(count: int) -> None:
-    """Compute on so many CPU threads."""
-    torch.set_num_threads(count)
-
-
 def to_device(batch: Any, device: torch.device) -> Any:
     """The same nest of tuples, lists and dicts with its tensors on the device."""
     if isinstance(batch, Tensor):
