@@ -33,6 +33,7 @@ from vqc.codec.container import (
     read_container,
     write_container,
 )
+from vqc.codec.meter import ENCODING, Meter, compressing
 from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes, StreamCoder, write_streams
 from vqc.data.audio import resample
@@ -87,8 +88,11 @@ class AudioCodec:
         if sample_rate not in SAMPLE_RATES:
             span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
             raise MediaError(f"the audio has {sample_rate:,} samples per second; {span} can be compressed")
-        source = _Source(blocks, sample_rate, self.model.sample_rate, samples, progress)
-        chunks = _Chunks(source, self.model)
+        source = _Source(blocks, sample_rate, self.model.sample_rate)
+        effort = effort_of(self.model, rate)
+        frames = model_samples(samples or 0, sample_rate, self.model.sample_rate) / self.model.hop_length
+        meter = Meter(progress, compressing(frames, effort, self.model, mode, search=rate.is_target))
+        chunks = _Chunks(source, self.model, meter)
 
         def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
             shape = AudioShape(
@@ -107,11 +111,11 @@ class AudioCodec:
                 return (self._chunk_targets(window, active, level) for window, active in held)
 
             size = rate.bytes_of_audio(source.samples / sample_rate)
-            data = Chooser(self.model, mode, effort_of(self.model, rate), targets, file_of).compress(wanted, size)
+            data = Chooser(self.model, mode, effort, targets, file_of, meter).compress(wanted, size)
         else:
             level = int(wanted)
             parts = [self._encode_chunk(window, active, level) for window, active in chunks]
-            data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode))
+            data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode, meter))
         tell(progress, 1.0)
         return data
 
@@ -214,16 +218,8 @@ class AudioCodec:
 class _Source:
     """The waveform to compress: checked, counted and resampled on its way."""
 
-    def __init__(
-        self,
-        blocks: Iterable[Float32Array],
-        sample_rate: int,
-        model_rate: int,
-        expected: int | None,
-        progress: Progress | None,
-    ) -> None:
+    def __init__(self, blocks: Iterable[Float32Array], sample_rate: int, model_rate: int) -> None:
         self.blocks, self.sample_rate, self.model_rate = blocks, sample_rate, model_rate
-        self.expected, self.progress = expected, progress
         self.samples = self.channels = 0
 
     def resampled(self) -> Iterator[Float32Array]:
@@ -243,8 +239,6 @@ class _Source:
         for block in self.blocks:
             self._check(block)
             self.samples += len(block)
-            if self.expected:
-                tell(self.progress, min(1.0, self.samples / self.expected))
             if len(block):
                 yield block
 
@@ -263,8 +257,8 @@ class _Source:
 class _Chunks:
     """The chunks of a source, mid and side where that pays, and which of their channels are to be coded; once."""
 
-    def __init__(self, source: _Source, model: AudioModel) -> None:
-        self.source, self.model = source, model
+    def __init__(self, source: _Source, model: AudioModel, meter: Meter) -> None:
+        self.source, self.model, self.meter = source, model, meter
         self.masks, self.mid_side = list[bytes](), False
 
     def __iter__(self) -> Iterator[tuple[Window, list[bool]]]:
@@ -276,6 +270,7 @@ class _Chunks:
             active = _active_channels(window, self.model.hop_length)
             self.masks.append(silence_bits(active))
             yield window, active
+            self.meter.add(ENCODING * (window.span.stop - window.span.start))
 
 
 def _active_channels(window: Window, hop: int) -> list[bool]:

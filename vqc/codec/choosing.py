@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
 
 from vqc.codec.container import Entropy
+from vqc.codec.meter import REFINING, Meter
 from vqc.codec.rate import Choice, Rate, hit_size
 from vqc.codec.streams import Codes, EntropyOption, StreamCoder, write_streams
 from vqc.errors import OptionError
@@ -40,6 +42,7 @@ class Chooser:
         effort: see `Rate`.
         targets: those of a quality, a list for each stream.
         file_of: the file of a quality, a mode and streams.
+        meter: is told of what is done, but for what `targets` does.
     """
 
     def __init__(
@@ -49,9 +52,10 @@ class Chooser:
         effort: int,
         targets: Callable[[int], Streams],
         file_of: Callable[[int, Entropy, list[bytes]], bytes],
+        meter: Meter,
     ) -> None:
         self.model, self.mode, self.refinements = model, mode, effort
-        self.targets, self.file_of = targets, file_of
+        self.targets, self.file_of, self.meter = targets, file_of, meter
         self.kept: tuple[int, list[list[Targets]]] = (0, [])  # of the last quality
 
     @torch.inference_mode()
@@ -77,13 +81,14 @@ class Chooser:
             for _ in range(self.refinements if target.refines else 0):
                 codes = coder.choose(target, choice.weight)
                 target.refine(torch.from_numpy(codes.astype(np.int64)).to(target.window))
+                self.meter.add(REFINING * math.prod(codes.shape[2:]))
         return targets
 
     def write(self, choice: Choice, streams: Streams) -> bytes:
         """The file of a choice."""
         coder = StreamCoder(self.model, choice.quality)
         parts = [self.codes(coder, targets, choice) for targets in streams]
-        return self.file_of(choice.quality, *write_streams(coder, parts, self.mode))
+        return self.file_of(choice.quality, *write_streams(coder, parts, self.mode, self.meter))
 
     def codes(self, coder: StreamCoder, targets: list[Targets], choice: Choice) -> Codes:
         """Of one stream, [A, G, ...]."""

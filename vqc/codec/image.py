@@ -32,6 +32,7 @@ from vqc.codec.container import (
     split_streams,
     write_container,
 )
+from vqc.codec.meter import ENCODING, Meter, compressing, within
 from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes, StreamCoder, write_streams
 from vqc.codec.tiling import Tile, Tiling
@@ -42,6 +43,8 @@ from vqc.models.registry import WIRE_IDS
 from vqc.models.targets import Targets
 
 Pixels = NDArray[np.uint8]
+
+_READING = 2 / 3  # of the time that restoring takes
 
 
 class TileStreams(NamedTuple):
@@ -99,19 +102,23 @@ class ImageCodec:
             return write_container(Container(header=header, alpha=alpha, body=join_streams(streams)))
 
         def targets(level: int) -> Iterator[list[Targets]]:
-            for index, tile in enumerate(tiling):
-                yield [self._tile_targets(picture.pixels, tile, level)]
-                tell(progress, (index + 1) / len(tiling))
+            for tile in tiling:
+                found = self._tile_targets(picture.pixels, tile, level)
+                meter.add(ENCODING * tile.positions)
+                yield [found]
 
-        size = rate.bytes_of_image(height * width)
+        size, effort = rate.bytes_of_image(height * width), effort_of(self.model, rate)
+        meter = Meter(progress, compressing(tiling.positions, effort, self.model, mode, search=size is not None))
         if chooses(self.model, wanted, rate, self.name):
-            chooser = Chooser(self.model, mode, effort_of(self.model, rate), targets, file_of)
-            return chooser.compress(wanted, size)
-        level, parts = int(wanted), list[Codes]()
-        for index, tile in enumerate(tiling):
-            parts.append(self._encode_tile(picture.pixels, tile, level))
-            tell(progress, (index + 1) / len(tiling))
-        return file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode))
+            data = Chooser(self.model, mode, effort, targets, file_of, meter).compress(wanted, size)
+        else:
+            level, parts = int(wanted), list[Codes]()
+            for tile in tiling:
+                parts.append(self._encode_tile(picture.pixels, tile, level))
+                meter.add(ENCODING * tile.positions)
+            data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode, meter))
+        tell(progress, 1.0)
+        return data
 
     def decompress(self, data: bytes, *, limit: int | None = None, progress: Progress | None = None) -> Picture:
         """The picture of a file that was made with the same model.
@@ -127,7 +134,8 @@ class ImageCodec:
 
     def restore(self, container: Container, *, progress: Progress | None = None) -> Picture:
         """As `decompress`, of a container already read."""
-        return self.render(self.read_codes(container), container, progress=progress)
+        codes = self.read_codes(container, progress=within(progress, 0, _READING))
+        return self.render(codes, container, progress=within(progress, _READING, 1))
 
     @torch.inference_mode()
     def render(self, codes: Codes, container: Container, *, progress: Progress | None = None) -> Picture:
@@ -143,13 +151,14 @@ class ImageCodec:
             tell(progress, (index + 1) / len(tiling))
         return Picture(pixels, alpha)
 
-    def read_codes(self, container: Container) -> Codes:
+    def read_codes(self, container: Container, *, progress: Progress | None = None) -> Codes:
         """The whole code grid [G, h, w] of a file, without running the network; raises what `decompress` does."""
         reader, header = self.tiles(container), container.header
         grid = np.empty((len(reader.coder.sizes), *reader.tiling.grid), np.uint16)
+        meter = Meter(progress, grid.size)
         for tile, stream in zip(reader.tiling, reader.streams, strict=True):
             core = grid[:, tile.rows.core, tile.columns.core]
-            core[:] = reader.coder.read(stream, header.entropy, 1, core.shape[1:])[0]
+            core[:] = reader.coder.read(stream, header.entropy, 1, core.shape[1:], done=meter.add)[0]
         return grid
 
     def tiles(self, container: Container) -> TileStreams:

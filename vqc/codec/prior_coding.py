@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqc.codec.meter import Done
 from vqc.entropy.adaptive import Frequencies, SymbolDecoder, SymbolEncoder, symbol_bits
 from vqc.errors import ContainerError
 from vqc.models.prior import CodePrior
@@ -34,8 +35,13 @@ Step = Callable[[Tensor, Frequencies], NDArray[np.int32]]  # where codes are, th
 
 
 @torch.inference_mode()
-def encode_with_prior(prior: CodePrior, codes: Codes, quality: int, costs: Costs | None = None) -> bytes:
-    """The stream of codes [B, G, ...]; `costs`, of the same shape, is filled with the bits that each code takes."""
+def encode_with_prior(
+    prior: CodePrior, codes: Codes, quality: int, costs: Costs | None = None, *, done: Done | None = None
+) -> bytes:
+    """The stream of codes [B, G, ...]; `costs`, of the same shape, is filled with the bits that each code takes.
+
+    `done` is told how many codes more are written.
+    """
     encoder = SymbolEncoder()
     for first in range(0, len(codes), _ITEMS):
         items = np.ascontiguousarray(codes[first : first + _ITEMS])
@@ -45,15 +51,23 @@ def encode_with_prior(prior: CodePrior, codes: Codes, quality: int, costs: Costs
             encoder.encode(symbols, tables)
             return symbols
 
-        _run(prior, items.shape, quality, step, None if costs is None else costs[first : first + _ITEMS])
+        _run(prior, items.shape, quality, step, None if costs is None else costs[first : first + _ITEMS], done)
     return _check(codes) + encoder.finish()
 
 
 @torch.inference_mode()
 def decode_with_prior(
-    prior: CodePrior, data: bytes, shape: tuple[int, ...], quality: int, costs: Costs | None = None
+    prior: CodePrior,
+    data: bytes,
+    shape: tuple[int, ...],
+    quality: int,
+    costs: Costs | None = None,
+    *,
+    done: Done | None = None,
 ) -> Codes:
     """The codes [B, G, ...] of a stream; `costs`, of this shape, is filled with the bits that each code takes.
+
+    `done` is told how many codes more are read.
 
     ContainerError when it is not exactly theirs.
     """
@@ -62,7 +76,7 @@ def decode_with_prior(
         for first in range(0, shape[0], _ITEMS):
             items = min(_ITEMS, shape[0] - first), *shape[1:]
             some = None if costs is None else costs[first : first + _ITEMS]
-            parts.append(_run(prior, items, quality, lambda _, tables: decoder.decode(tables), some))
+            parts.append(_run(prior, items, quality, lambda _, tables: decoder.decode(tables), some, done))
         decoder.finish()
     except ContainerError as error:
         raise _mismatch() from error
@@ -79,7 +93,9 @@ def _mismatch() -> ContainerError:
     )
 
 
-def _run(prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step, costs: Costs | None) -> Codes:
+def _run(
+    prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step, costs: Costs | None, done: Done | None
+) -> Codes:
     """All codes of a stream, in the prior's order, each part from `step`."""
     assert costs is None or costs.flags.c_contiguous, "costs are written into a view"
     device = next(prior.buffers()).device
@@ -93,6 +109,8 @@ def _run(prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step, cos
             flat[index] = torch.from_numpy(symbols).to(device, torch.int64)
             if costs is not None:
                 costs.reshape(-1)[index.cpu().numpy()] = symbol_bits(symbols, tables)
+            if done is not None:
+                done(len(index))
     return codes.cpu().numpy().astype(np.uint16)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.codec.container import Entropy
+from vqc.codec.meter import CODING, Done, Meter
 from vqc.codec.prior_coding import Costs, decode_with_prior, encode_with_prior
 from vqc.entropy.bitpack import code_width, pack, packed_length, unpack
 from vqc.entropy.static import decode_symbols, encode_symbols
@@ -48,13 +49,13 @@ class StreamCoder:
     def _bits(self) -> Tensor:
         return table_bits(self.model, self.quality)
 
-    def write(self, codes: Codes, entropy: Entropy) -> bytes:
-        """The stream of codes [A, G, ...]; nothing at all for A = 0."""
+    def write(self, codes: Codes, entropy: Entropy, done: Done | None = None) -> bytes:
+        """The stream of codes [A, G, ...]; nothing at all for A = 0. `done` hears of codes that a prior writes."""
         items = codes.shape[0]
         if items == 0:
             return b""
         if entropy == "prior":
-            return encode_with_prior(self.prior, codes, self.quality)
+            return encode_with_prior(self.prior, codes, self.quality, done=done)
         if entropy == "none":
             return pack(codes.reshape(items * len(self.sizes), -1), self.sizes * items)
         symbols = [self.model.to_symbols(item) for item in codes.astype(np.int64)]
@@ -65,7 +66,14 @@ class StreamCoder:
         return targets.chosen(self._bits, weight).cpu().numpy().astype(np.uint16)
 
     def read(
-        self, stream: bytes, entropy: Entropy, items: int, grid: tuple[int, ...], costs: Costs | None = None
+        self,
+        stream: bytes,
+        entropy: Entropy,
+        items: int,
+        grid: tuple[int, ...],
+        costs: Costs | None = None,
+        *,
+        done: Done | None = None,
     ) -> Codes:
         """The codes [A, G, *grid] of a stream; `costs`, of this shape, is filled with the bits that each code takes.
 
@@ -78,7 +86,7 @@ class StreamCoder:
             return np.zeros((0, groups, *grid), np.uint16)
         count = math.prod(grid)
         if entropy == "prior":
-            return decode_with_prior(self.prior, stream, (items, groups, *grid), self.quality, costs)
+            return decode_with_prior(self.prior, stream, (items, groups, *grid), self.quality, costs, done=done)
         if entropy == "none":
             codes = unpack(stream, self.sizes * items, count).reshape(items, groups, *grid)
             if costs is not None:
@@ -118,11 +126,17 @@ class StreamCoder:
             raise ContainerError("the .vqc file has codes outside the model's codebooks; it is damaged, get it again")
 
 
-def write_streams(coder: StreamCoder, parts: Sequence[Codes], entropy: EntropyOption) -> tuple[Entropy, list[bytes]]:
+def write_streams(
+    coder: StreamCoder, parts: Sequence[Codes], entropy: EntropyOption, meter: Meter | None = None
+) -> tuple[Entropy, list[bytes]]:
     """The streams of all tiles or chunks and the mode they are in: "auto" takes the one with fewest bytes in total."""
+
+    def written_as(mode: Entropy) -> list[bytes]:
+        return [coder.write(codes, mode, meter.counter(codes, CODING) if meter else None) for codes in parts]
+
     if entropy != "auto":
-        return entropy, [coder.write(codes, entropy) for codes in parts]
-    written = {mode: [coder.write(codes, mode) for codes in parts] for mode in coder.modes if mode != "none"}
+        return entropy, written_as(entropy)
+    written = {mode: written_as(mode) for mode in coder.modes if mode != "none"}
     smallest = min(written, key=lambda mode: sum(map(len, written[mode])))
     if sum(map(len, written[smallest])) <= sum(map(coder.packed_length, parts)):
         return smallest, written[smallest]

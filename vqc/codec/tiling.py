@@ -21,6 +21,11 @@ class Tile(NamedTuple):
     rows: Span
     columns: Span
 
+    @property
+    def positions(self) -> int:
+        """Of codes, in the core."""
+        return (self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start)
+
 
 class Tiling:
     """The tiles of an image of `height` x `width` pixels for a model with this factor and halo (in pixels)."""
@@ -29,6 +34,11 @@ class Tiling:
         self.core, self.halo = tile_core(factor), -(-halo // factor)
         self.grid = -(-height // factor), -(-width // factor)  # codes [h, w] of the whole image
         self.shape = span_count(self.grid[0], self.core), span_count(self.grid[1], self.core)  # tiles
+
+    @property
+    def positions(self) -> int:
+        """Of codes, in the whole image."""
+        return self.grid[0] * self.grid[1]
 
     def __len__(self) -> int:
         return self.shape[0] * self.shape[1]

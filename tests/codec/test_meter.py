@@ -1,0 +1,84 @@
+"""The share of the work that is told: it grows, it leaves room for the prior, and it ends at 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_priors import draw_model, draw_prior
+
+from vqc.codec import streams
+from vqc.codec.audio import AudioCodec
+from vqc.codec.image import ImageCodec
+from vqc.codec.meter import Meter, within
+from vqc.codec.rate import Rate
+from vqc.data.images import Picture
+
+Compress = Callable[..., bytes]
+
+
+def codec_of(kind: str) -> Any:
+    """A codec whose model has a prior."""
+    model = draw_model(kind)
+    model.attach_prior(draw_prior(model))
+    return (ImageCodec if kind == "photo" else AudioCodec)(model, bytes(32))
+
+
+def compress(kind: str, codec: Any, **options: Any) -> bytes:
+    """A picture of two tiles, or ten seconds in mono."""
+    rng = np.random.default_rng(0)
+    if kind == "photo":
+        return codec.compress(Picture(rng.integers(0, 256, (64, 1200, 3), np.uint8)), **options)
+    samples = rng.normal(0, 0.1, (160_000, 1)).astype(np.float32)
+    return codec.compress([samples], 16_000, samples=len(samples), **options)
+
+
+@pytest.mark.parametrize("kind", ["photo", "speech"])
+@pytest.mark.parametrize("options", [{}, {"rate": Rate(effort=0)}, {"rate": Rate(target_bytes=100_000)}])
+def test_the_prior_has_its_part_of_the_bar(kind: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    told, when_coding = list[float](), list[float]()
+    write = streams.encode_with_prior
+
+    def watched(*arguments: Any, **named: Any) -> bytes:
+        when_coding.append(max(told, default=0.0))
+        stream = write(*arguments, **named)
+        when_coding.append(max(told, default=0.0))
+        return stream
+
+    monkeypatch.setattr(streams, "encode_with_prior", watched)
+    compress(kind, codec_of(kind), entropy="prior", progress=told.append, **options)
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert max(told[:-1]) < 1
+    assert when_coding[0] < 0.75
+    assert when_coding[1] - when_coding[0] > 0.02
+
+
+def test_restoring_tells_of_its_parts() -> None:
+    codec, told = codec_of("photo"), list[float]()
+    codec.decompress(compress("photo", codec), progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert any(0.1 < share < 0.6 for share in told)  # while codes are read
+
+
+def test_a_meter_waits_for_more_work_than_was_expected() -> None:
+    told = list[float]()
+    meter = Meter(told.append, 4)
+    for _ in range(6):
+        meter.add(1)
+    assert told == [0.25, 0.5, 0.75, 0.99]
+    Meter(told.append, 0).add(1)
+    assert len(told) == 4
+
+
+def test_a_part_tells_the_whole() -> None:
+    told = list[float]()
+    part = within(told.append, 0.5, 0.75)
+    assert part is not None
+    part(0.5)
+    part(1.0)
+    assert told == [0.625, 0.75]
+    assert within(None, 0, 1) is None
