@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
+import re
+import typing
 
 import pytest
 
 from vqc.errors import CheckpointError
 from vqc.models.audio_vqvae import AudioVQVAEConfig
-from vqc.models.config import canonical_json, config_from_dict, config_to_dict
+from vqc.models.config import Config, canonical_json, config_from_dict, config_to_dict
 from vqc.models.image_vqvae import ImageVQVAEConfig
-from vqc.models.registry import MODEL_KINDS, WIRE_IDS, build_model
+from vqc.models.likelihood import LikelihoodConfig
+from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
+from vqc.models.registry import MODEL_KINDS, WIRE_IDS, build_model, model_classes
 
 
 def test_a_config_survives_json() -> None:
@@ -22,12 +28,25 @@ def test_a_config_survives_json() -> None:
     ("values", "message"),
     [
         ({"width": 3}, "'width'"),
-        ({"codebook_size": "512"}, "'codebook_size'"),
-        ({"codebook_size": 512.0}, "'codebook_size'"),
-        ({"widths": 3}, "'widths'"),
+        ({"codebook_size": "512"}, "codebook_size is"),
+        ({"codebook_size": 512.0}, "codebook_size is"),
+        ({"widths": 3}, "widths is"),
         ({"strides": [2, 3]}, "strides"),
         ({"strides": [2]}, "widths"),
         ({"codebook_update": "magic"}, "magic"),
+        ({"codebook_size": 300_000_000}, "codebook_size is 300000000, not a whole number from 2 to 65,536"),
+        ({"codebook_size": True}, "codebook_size is"),
+        ({"codebook_dim": -1}, "codebook_dim is"),
+        ({"commitment_weight": float("nan")}, "commitment_weight is nan, not a number from 0 to 1,000"),
+        ({"commitment_weight": float("inf")}, "commitment_weight is"),
+        ({"commitment_weight": None}, "commitment_weight is"),
+        ({"residual_layers": 10**9}, "residual_layers is"),
+        ({"widths": [8, 10**9]}, "widths is .* each a whole number from 1 to 4,096"),
+        ({"widths": [8, "8"]}, "widths is"),
+        ({"widths": [[8], [8]]}, "widths is"),
+        ({"widths": [1] * 300, "strides": [2] * 300}, "widths is .* a list of at most 256"),
+        ({"strides": [64, 64]}, "strides are .*256"),
+        ({"codebook_update": ["ema"]}, "codebook_update is"),
         ({"codebook_update": "dynamic"}, "max_codebook_size"),
         ({"max_codebook_size": 600}, "dynamic"),
     ],
@@ -37,6 +56,50 @@ def test_configs_refuse_what_they_do_not_know(values: dict[str, object], message
         config_from_dict(ImageVQVAEConfig, values)
     with pytest.raises(CheckpointError, match=message):
         build_model("image-vqvae", values)
+
+
+def config_classes() -> list[type[Config]]:
+    return [
+        one(kind)[0] for kinds, one in ((MODEL_KINDS, model_classes), (PRIOR_KINDS, prior_classes)) for kind in kinds
+    ]
+
+
+@pytest.mark.parametrize("config_class", [*config_classes(), LikelihoodConfig])
+def test_every_number_of_a_config_has_its_limits_where_it_is_declared(config_class: type[Config]) -> None:
+    hints = typing.get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        if not {"int", "float"} & set(re.findall(r"\w+", str(hints[field.name]))):
+            continue
+        most = field.metadata["most"]
+        assert field.metadata["least"] < most
+        for beyond in (most + 1, math.nan, -1, 10**30):
+            with pytest.raises(ValueError, match=f"{field.name} is"):
+                config_class(**{field.name: beyond if type(field.default) is not tuple else (beyond,)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        ("photo", {"shapes": [[3, 1, 12, 4]]}, "each a list of 3"),
+        ("photo", {"shapes": [[1000, 2, 12]]}, "1 to 765 dimensions"),
+        ("photo", {"lambdas": [400.0, 4000.0]}, "do not fall"),
+        ("photo", {"lambdas": []}, "do not fall"),
+        ("photo", {"groups": [5]}, "each of the 8 qualities"),
+        ("photo", {"entries": [[1000] * 7] * 8}, "more entries"),
+        ("photo", {"entries": [[1]] * 8}, "not entries in use of 7 shapes"),
+        ("photo", {"widths": [64, 128]}, "a list of 3"),
+        ("photo", {"analysis_blocks": [[32], [128]]}, "three scales"),
+        ("photo", {"default_quality": 9}, "default_quality"),
+        ("speech", {"waveform_groups": [[400, 1, 128]]}, "1 to 320 dimensions"),
+        ("speech", {"envelope_groups": []}, "not shapes"),
+        ("speech", {"default_quality": 9}, "default_quality"),
+        ("image-maps", {"shapes": [[49, 1, 12]]}, "1 to 48 dimensions"),
+        ("audio-vqvae", {"strides": [64, 64, 2], "widths": [1, 1, 1]}, "4,096"),
+    ],
+)
+def test_sizes_that_do_not_fit_together_are_refused(kind: str, values: dict[str, object], message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        build_model(kind, values)
 
 
 def test_whole_numbers_may_stand_for_fractions() -> None:

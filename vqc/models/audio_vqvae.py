@@ -21,7 +21,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from vqc.models.base import AudioModel
-from vqc.models.config import WRITTEN_WHEN_SET
+from vqc.models.config import WRITTEN_WHEN_SET, limited
 from vqc.models.vqvae import VQVAE, VQVAEConfig
 from vqc.nn.frame_transform import FrameTransform
 from vqc.nn.residual import Dimensions
@@ -33,11 +33,13 @@ SCALE = 10.0  # brings speech, RMS about 0.06, to latents of about unit size; wi
 class AudioVQVAEConfig(VQVAEConfig):
     """Everything that determines the network."""
 
-    sample_rate: int = 16_000
-    widths: tuple[int, ...] = (32, 64, 128, 128, 256, 256)
-    strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
-    residual_width: int = 64
+    sample_rate: int = limited(16_000, 1000, 1_000_000)
+    widths: tuple[int, ...] = limited((32, 64, 128, 128, 256, 256), 1, 4096)
+    strides: tuple[int, ...] = limited((2, 2, 2, 2, 2, 2), 2, 64)
+    residual_width: int = limited(64, 1, 4096)
     linear_path: bool = field(default=False, metadata=WRITTEN_WHEN_SET)
+
+    largest_step: ClassVar[int] = 4096
 
 
 class AudioVQVAE(VQVAE, AudioModel):

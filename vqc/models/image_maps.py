@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqc.models.base import ImageModel
+from vqc.models.config import Config, Shapes, check_codebooks, limited
 from vqc.nn.block_transform import BlockTransform
 from vqc.nn.grouped_ecvq import GroupedECVQ
 from vqc.nn.residual import ResidualStack
@@ -29,27 +30,26 @@ CORRECTION = 16 / 255  # unit of the synthesis network's output
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageMapsConfig:
+class ImageMapsConfig(Config):
     """Rate, code maps and networks."""
 
-    block: int = 4  # pixels per side of a code
-    squared_error: float = 30.0  # λ: squares of 8-bit values that are worth a bit
-    shapes: tuple[tuple[int, int, int], ...] = ((8, 1, 256), (4, 2, 512), (2, 4, 512))  # maps, dimensions, entries
-    width: int = 128
-    analysis_layers: int = 2
-    synthesis_layers: int = 4
-    fine_width: int = 64  # at twice the resolution of the codes
-    fine_layers: int = 2
+    block: int = limited(4, 2, 64)  # pixels per side of a code
+    squared_error: float = limited(30.0, 1e-3, 1_000_000)  # λ: squares of 8-bit values that are worth a bit
+    # maps, dimensions, entries
+    shapes: Shapes = limited(((8, 1, 256), (4, 2, 512), (2, 4, 512)), 1, 65_536)
+    width: int = limited(128, 1, 4096)
+    analysis_layers: int = limited(2, 0, 64)
+    synthesis_layers: int = limited(4, 0, 64)
+    fine_width: int = limited(64, 1, 4096)  # at twice the resolution of the codes
+    fine_layers: int = limited(2, 0, 64)
 
     def __post_init__(self) -> None:
-        if self.block < 2 or self.block % 2:
+        super().__post_init__()
+        if self.block % 2:
             raise ValueError(f"block is {self.block}; it must be even")
-        if not self.squared_error > 0:
-            raise ValueError(f"squared_error is {self.squared_error}; it must be above 0")
-        if any(count < 1 or dims < 1 or size < 2 for count, dims, size in self.shapes) or not self.shapes:
-            raise ValueError(f"shapes are {self.shapes}; give maps, dimensions and entries of each shape")
-        if sum(count * dims for count, dims, _ in self.shapes) > 3 * self.block**2:
-            raise ValueError(f"shapes are {self.shapes}: more dimensions than the {3 * self.block**2} of a block")
+        if any(size < 2 for _, _, size in self.shapes):
+            raise ValueError(f"shapes are {self.shapes}; a map has at least 2 entries")
+        check_codebooks(self.shapes, (), dims=3 * self.block**2, qualities=1)
 
 
 class MapsPass(NamedTuple):

@@ -12,6 +12,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from vqc.models.base import ImageModel
+from vqc.models.config import limited
 from vqc.models.vqvae import VQVAE, VQVAEConfig
 from vqc.nn.residual import Dimensions
 
@@ -20,8 +21,10 @@ from vqc.nn.residual import Dimensions
 class ImageVQVAEConfig(VQVAEConfig):
     """Everything that determines the network."""
 
-    widths: tuple[int, ...] = (64, 128)
-    strides: tuple[int, ...] = (2, 2)
+    widths: tuple[int, ...] = limited((64, 128), 1, 4096)
+    strides: tuple[int, ...] = limited((2, 2), 2, 64)
+
+    largest_step: ClassVar[int] = 256
 
 
 class ImageVQVAE(VQVAE, ImageModel):

@@ -21,24 +21,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.models.config import Config, limited
 from vqc.nn.logistic_mixture import log_probability, parameters_per_value
 from vqc.nn.residual import CONVOLUTIONS, ResidualStack
 
 
 @dataclass(frozen=True, kw_only=True)
-class LikelihoodConfig:
+class LikelihoodConfig(Config):
     """With no layers the mixture is the same everywhere; else a network works on blocks, best those of the codes."""
 
-    mixtures: int = 5
-    width: int = 128
-    layers: int = 0
-    block: int = 4  # pixels a side, or samples
-
-    def __post_init__(self) -> None:
-        if min(self.mixtures, self.width, self.block) < 1 or self.layers < 0:
-            raise ValueError(
-                f"mixtures, width, layers and block are {self.mixtures}, {self.width}, {self.layers} and {self.block}"
-            )
+    mixtures: int = limited(5, 1, 64)
+    width: int = limited(128, 1, 4096)
+    layers: int = limited(0, 0, 64)
+    block: int = limited(4, 1, 64)  # pixels a side, or samples
 
 
 class Likelihood(nn.Module):

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.models.base import CodecModel
+from vqc.models.config import Config, limited
 from vqc.models.prior import CodePrior, Part
 from vqc.nn.code_groups import CodeGroups
 from vqc.nn.pixelcnn import GatedPixelCNN
@@ -30,49 +31,41 @@ from vqc.nn.wavenet import WaveNet
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelCNNConfig:
+class PixelCNNConfig(Config):
     """A gated PixelCNN over code maps [B, G, h, w]."""
 
-    block: int = 8  # positions a side that see each other; 32×32 pixels of the paper's image model
-    width: int = 96
-    layers: int = 10
-    kernel_size: int = 3
-    first_kernel_size: int = 7
-    head_width: int = 128  # of each group's own layer
-    code_dim: int = 16  # of an embedded code
-    dropout: float = 0.0
+    block: int = limited(8, 1, 64)  # positions a side that see each other; 32×32 pixels of the paper's image model
+    width: int = limited(96, 1, 4096)
+    layers: int = limited(10, 1, 128)
+    kernel_size: int = limited(3, 3, 33)
+    first_kernel_size: int = limited(7, 3, 33)
+    head_width: int = limited(128, 1, 4096)  # of each group's own layer
+    code_dim: int = limited(16, 1, 1024)  # of an embedded code
+    dropout: float = limited(0.0, 0, 0.99)
 
     def __post_init__(self) -> None:
-        _check(self, "block", "width", "layers", "head_width", "code_dim")
-        if any(size < 3 or size % 2 == 0 for size in (self.kernel_size, self.first_kernel_size)):
+        super().__post_init__()
+        if self.kernel_size % 2 == 0 or self.first_kernel_size % 2 == 0:
             raise ValueError(f"kernels are {self.first_kernel_size} and {self.kernel_size} wide, not odd and above 1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaveNetConfig:
+class WaveNetConfig(Config):
     """A WaveNet over code sequences [B, G, T]."""
 
-    block: int = 256  # frames that see each other
-    width: int = 128
-    skip_width: int = 256
-    kernel_size: int = 2
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64) * 2
-    head_width: int = 128
-    code_dim: int = 16
-    dropout: float = 0.0
+    block: int = limited(256, 1, 4096)  # frames that see each other
+    width: int = limited(128, 1, 4096)
+    skip_width: int = limited(256, 1, 4096)
+    kernel_size: int = limited(2, 2, 64)
+    dilations: tuple[int, ...] = limited((1, 2, 4, 8, 16, 32, 64) * 2, 1, 4096)
+    head_width: int = limited(128, 1, 4096)
+    code_dim: int = limited(16, 1, 1024)
+    dropout: float = limited(0.0, 0, 0.99)
 
     def __post_init__(self) -> None:
-        _check(self, "block", "width", "skip_width", "head_width", "code_dim")
-        if self.kernel_size < 2 or not self.dilations or min(self.dilations) < 1:
-            raise ValueError(f"kernel size {self.kernel_size} and dilations {self.dilations} see no past")
-
-
-def _check(config: PixelCNNConfig | WaveNetConfig, *sizes: str) -> None:
-    for name in sizes:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} is {getattr(config, name)}; it must be at least 1")
-    if not 0 <= config.dropout < 1:
-        raise ValueError(f"dropout is {config.dropout}; it must be at least 0 and below 1")
+        super().__post_init__()
+        if not self.dilations:
+            raise ValueError("there are no dilations: it would see no past")
 
 
 class BlockPrior(CodePrior):

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqc.models.base import AudioModel
+from vqc.models.config import Config, limited
 from vqc.nn.convnext import ConvNeXt1d
 from vqc.nn.excitation import position_noise, pulse_train
 from vqc.nn.quantize import VectorQuantizer
@@ -46,22 +47,16 @@ _TRUST_MAP, _TRUST_SHIFT = 300.0, 50.0  # frames that weigh as much as the belie
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhonesConfig:
+class PhonesConfig(Config):
     """Everything that determines a `PhonesModel`."""
 
-    mels: int = 40
-    context: int = 5  # frames seen to either side of each
-    context_step: int = 2  # of 10 ms between them
-    codebook_size: int = 512
-    codebook_dim: int = 32
-    decoder_width: int = 128
-    decoder_blocks: int = 3
-
-    def __post_init__(self) -> None:
-        least = {"mels": 2, "context": 0, "context_step": 1, "codebook_size": 2, "codebook_dim": 1, "decoder_width": 1}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {number}")
+    mels: int = limited(40, 2, 512)
+    context: int = limited(5, 0, 64)  # frames seen to either side of each
+    context_step: int = limited(2, 1, 64)  # of 10 ms between them
+    codebook_size: int = limited(512, 2, 65_536)
+    codebook_dim: int = limited(32, 1, 1024)
+    decoder_width: int = limited(128, 1, 4096)
+    decoder_blocks: int = limited(3, 0, 64)
 
 
 class Spoken(NamedTuple):

@@ -15,6 +15,7 @@ The first three code maps are sent as residuals of the median edge detector (see
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor
 
 from vqc.models.base import ImageModel, Int64Array
-from vqc.models.config import WRITTEN_WHEN_SET
+from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks, limited
 from vqc.models.median_prediction import from_residuals, to_residuals
 from vqc.models.targets import Targets, entry_errors
 from vqc.nn.block_transform import BlockTransform
@@ -38,29 +39,38 @@ CORRECTION = 16 / 255  # unit of the synthesis network's output
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoConfig:
+class PhotoConfig(Config):
     """Rates, quantizer and networks of a photo model."""
 
-    lambdas: tuple[float, ...] = (11000.0, 6200.0, 3500.0, 1975.0, 1115.0, 630.0, 355.0, 200.0)  # 8-bit squares a bit
-    mean_step: float = 2.5  # of the first three latents
-    shapes: tuple[tuple[int, int, int], ...] = (
-        (13, 1, 128),
-        (12, 2, 256),
-        (14, 2, 192),
-        (14, 2, 128),
-        (16, 4, 256),
-        (24, 4, 192),
-        (12, 8, 128),
+    lambdas: tuple[float, ...] = limited(  # 8-bit squares a bit
+        (11000.0, 6200.0, 3500.0, 1975.0, 1115.0, 630.0, 355.0, 200.0), 1e-3, 1_000_000_000
     )
-    groups: tuple[int, ...] = ()  # code maps of each quality, the first three included; () for all at each
-    entries: tuple[tuple[int, ...], ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    mean_step: float = limited(2.5, 1e-3, 1000)  # of the first three latents
+    shapes: Shapes = limited(
+        ((13, 1, 128), (12, 2, 256), (14, 2, 192), (14, 2, 128), (16, 4, 256), (24, 4, 192), (12, 8, 128)), 1, 65_536
+    )
+    groups: tuple[int, ...] = limited((), MEANS, 4096)
+    # ^ code maps of each quality, the first three included; () for all at each
+    entries: tuple[tuple[int, ...], ...] = limited((), 1, 65_536, written_when_set=True)
     # ^ how many entries of the codebooks of each shape each quality uses, the first; () for all
-    widths: tuple[int, int, int] = (64, 128, 192)  # at 1/4, 1/8 and 1/16
-    analysis_blocks: tuple[tuple[int, ...], ...] = ((32,), (128,), (192,))
-    synthesis_blocks: tuple[tuple[int, ...], ...] = ((64,), (128,), (192, 192))
-    prediction_width: int = 64
-    default_quality: int = 6
+    widths: tuple[int, int, int] = limited((64, 128, 192), 1, 4096)  # at 1/4, 1/8 and 1/16
+    analysis_blocks: tuple[tuple[int, ...], ...] = limited(((32,), (128,), (192,)), 1, 4096)
+    synthesis_blocks: tuple[tuple[int, ...], ...] = limited(((64,), (128,), (192, 192)), 1, 4096)
+    prediction_width: int = limited(64, 1, 4096)
+    default_quality: int = limited(6, 1, 255)
     both_ways: bool = field(default=False, metadata=WRITTEN_WHEN_SET)  # see `PhotoModel.restore_both_ways`
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_codebooks(self.shapes, self.entries, dims=3 * BLOCK**2 - MEANS, qualities=len(self.lambdas))
+        if not self.lambdas or any(coarse <= fine for coarse, fine in pairwise(self.lambdas)):
+            raise ValueError(f"lambdas {self.lambdas} do not fall")
+        if self.groups and len(self.groups) != len(self.lambdas):
+            raise ValueError(f"groups {self.groups} are not one number for each of the {len(self.lambdas)} qualities")
+        if len(self.analysis_blocks) != 3 or len(self.synthesis_blocks) != 3:
+            raise ValueError("analysis_blocks and synthesis_blocks are not for three scales")
+        if self.default_quality > len(self.lambdas):
+            raise ValueError(f"default_quality is {self.default_quality} of {len(self.lambdas)}")
 
 
 class PhotoPass(NamedTuple):

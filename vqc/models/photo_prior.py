@@ -20,7 +20,7 @@ need not learn a codebook. Made of exact layers (`vqc.nn.integer`): once fixed, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.models.config import WRITTEN_WHEN_SET
+from vqc.models.config import Config, limited
 from vqc.models.photo import MEAN_CODES, MEANS, PhotoModel
 from vqc.models.prior import Codebooks, EntryPrior, Part
 from vqc.nn.entry_groups import EntryGroups
@@ -39,20 +39,20 @@ _TAPS = (2 * _REACH + 1) ** 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoPriorConfig:
+class PhotoPriorConfig(Config):
     """Sizes of the networks, and how the code maps of each shape are cut into slices.
 
     passes: of each slice over the positions, each over as many as all before it; () for 2, the two colours of a board.
     steps: of each slice, in which the codes of a position come; () for 1.
     """
 
-    slices: tuple[tuple[int, ...], ...] = ((13,), (12,), (14,), (14,), (16,), (24,), (12,))
-    width: int = 128  # of the context
-    head_width: int = 128
-    neighbour_width: int = 48
-    means_width: int = 128
-    passes: tuple[int, ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
-    steps: tuple[int, ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    slices: tuple[tuple[int, ...], ...] = limited(((13,), (12,), (14,), (14,), (16,), (24,), (12,)), 1, 4096)
+    width: int = limited(128, 1, 4096)  # of the context
+    head_width: int = limited(128, 1, 4096)
+    neighbour_width: int = limited(48, 1, 4096)
+    means_width: int = limited(128, 1, 4096)
+    passes: tuple[int, ...] = limited((), 1, 16, written_when_set=True)
+    steps: tuple[int, ...] = limited((), 1, 4096, written_when_set=True)
 
     def order_of(self, part: int) -> tuple[int, int]:
         """Passes and steps of a slice, by its number among all."""
@@ -74,8 +74,8 @@ class PhotoPrior(EntryPrior):
             raise ValueError(f"slices {config.slices} do not add up to the code maps {shapes}")
         for name in ("passes", "steps"):
             of_slices = getattr(config, name)
-            if of_slices and (len(of_slices) != sum(map(len, config.slices)) or min(of_slices) < 1):
-                raise ValueError(f"{name} {of_slices} are not one number, at least 1, for each of the slices")
+            if of_slices and len(of_slices) != sum(map(len, config.slices)):
+                raise ValueError(f"{name} {of_slices} are not one number for each of the slices")
         self.means = _Means(config.means_width, qualities)
         self.first = _Absorb(_Means.features, config.width, qualities)
         self.slices, first = nn.ModuleList(), MEANS

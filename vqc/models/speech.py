@@ -15,15 +15,15 @@ not invent phases: the pulses and the noise have them, and where the MDCT was co
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vqc.models.base import AudioModel, Int64Array
-from vqc.models.config import WRITTEN_WHEN_SET
+from vqc.models.config import Config, Shapes, check_codebooks, limited
+from vqc.models.pitch_changes import from_changes, to_changes
 from vqc.models.targets import Targets, entry_errors
 from vqc.nn.convnext import ConvNeXt1d
 from vqc.nn.excitation import position_noise, pulse_train
@@ -44,22 +44,30 @@ _FLOOR = 1e-5  # power added to a mel band before the logarithm: white noise at 
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeechConfig:
+class SpeechConfig(Config):
     """Everything that determines a `SpeechModel`; group shapes are (how many, dimensions of each, codebook size)."""
 
-    mels: int = 48
-    width: int = 192
-    encoder_blocks: int = 3
-    decoder_blocks: int = 6
-    envelope_groups: tuple[tuple[int, int, int], ...] = ((8, 1, 128), (16, 2, 128), (16, 4, 128))
-    waveform_groups: tuple[tuple[int, int, int], ...] = ((48, 1, 128), (96, 2, 192))  # lowest bins of an MDCT frame
-    envelope_entries: tuple[tuple[int, ...], ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
-    waveform_entries: tuple[tuple[int, ...], ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    mels: int = limited(48, 2, 512)
+    width: int = limited(192, 1, 4096)
+    encoder_blocks: int = limited(3, 0, 64)
+    decoder_blocks: int = limited(6, 0, 64)
+    envelope_groups: Shapes = limited(((8, 1, 128), (16, 2, 128), (16, 4, 128)), 1, 65_536)
+    waveform_groups: Shapes = limited(((48, 1, 128), (96, 2, 192)), 1, 65_536)  # lowest bins of an MDCT frame
+    envelope_entries: tuple[tuple[int, ...], ...] = limited((), 1, 65_536, written_when_set=True)
+    waveform_entries: tuple[tuple[int, ...], ...] = limited((), 1, 65_536, written_when_set=True)
     # ^ how many entries of the codebooks of each shape each quality uses, the first; () for all
-    waveform_shaping: float = 0.7  # noise of the coded waveform follows the envelope to this power
-    qualities: int = 8
-    first_waveform_quality: int = 4
-    default_quality: int = 5
+    waveform_shaping: float = limited(0.7, 0, 2)  # noise of the coded waveform follows the envelope to this power
+    qualities: int = limited(8, 1, 255)
+    first_waveform_quality: int = limited(4, 1, 256)
+    default_quality: int = limited(5, 1, 255)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        dims, qualities = ENVELOPE_FRAMES * self.mels, self.qualities
+        check_codebooks(self.envelope_groups, self.envelope_entries, dims=dims, qualities=qualities)
+        check_codebooks(self.waveform_groups, self.waveform_entries, dims=_BINS - 1, qualities=qualities)
+        if self.default_quality > qualities:
+            raise ValueError(f"default_quality is {self.default_quality} of {qualities}")
 
 
 class SpeechCodes(NamedTuple):
@@ -260,12 +268,12 @@ class SpeechModel(AudioModel):
 
     def to_symbols(self, codes: Int64Array) -> Int64Array:
         symbols = codes.copy()
-        symbols[:PITCHES] = _pitch_changes(codes[:PITCHES].T.reshape(-1)).reshape(-1, PITCHES).T
+        symbols[:PITCHES] = to_changes(codes[:PITCHES].T.reshape(-1)).reshape(-1, PITCHES).T
         return symbols
 
     def from_symbols(self, symbols: Int64Array) -> Int64Array:
         codes = symbols.copy()
-        codes[:PITCHES] = _pitch_from_changes(symbols[:PITCHES].T.reshape(-1)).reshape(-1, PITCHES).T
+        codes[:PITCHES] = from_changes(symbols[:PITCHES].T.reshape(-1)).reshape(-1, PITCHES).T
         return codes
 
 
@@ -364,37 +372,3 @@ class _SourceGains(nn.Module):
 
 def _scaled(log_mel: Tensor) -> Tensor:
     return (log_mel + 5.0) * 0.3
-
-
-_CHANGES = PITCH_STATES - 1  # voiced states; their differences are taken modulo this
-_SWITCH = _CHANGES  # the symbol for voiced ↔ unvoiced at the last voiced pitch
-
-
-def _pitch_changes(states: Int64Array) -> Int64Array:
-    """States in order of time to symbols: 0 as before, 127 voice on or off, else the change from the last voiced state.
-
-    A change implies voice, so that unvoiced → voiced at another pitch is one symbol.
-    """
-    symbols = np.zeros_like(states)
-    voiced, last = False, 1 + _CHANGES // 2
-    for t, state in enumerate(states.tolist()):
-        if state == 0:
-            symbols[t] = _SWITCH if voiced else 0
-            voiced = False
-            continue
-        change = (state - last) % _CHANGES
-        symbols[t] = _SWITCH if change == 0 and not voiced else change
-        voiced, last = True, state
-    return symbols
-
-
-def _pitch_from_changes(symbols: Int64Array) -> Int64Array:
-    states = np.zeros_like(symbols)
-    voiced, last = False, 1 + _CHANGES // 2
-    for t, symbol in enumerate(symbols.tolist()):
-        if symbol == _SWITCH:
-            voiced = not voiced
-        elif symbol > 0:
-            voiced, last = True, (last - 1 + symbol) % _CHANGES + 1
-        states[t] = last if voiced else 0
-    return states

@@ -22,7 +22,7 @@ does not mind the order), and a chunk takes the same number of passes whatever i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.models.config import WRITTEN_WHEN_SET
+from vqc.models.config import Config, limited
 from vqc.models.prior import Codebooks, EntryPrior, Part
 from vqc.models.speech import PITCHES, SpeechModel
 from vqc.nn.entry_groups import EntryGroups
@@ -39,23 +39,23 @@ from vqc.nn.pitch import PITCH_STATES
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeechPriorConfig:
+class SpeechPriorConfig(Config):
     """Sizes of the networks, and how the code maps of each shape are cut into slices.
 
     farther: how many coarser lattices of envelope, pitch and waveform come before the first one; () for none.
     steps: of each slice, in which the codes of a frame come, those of the envelope first; () for 1.
     """
 
-    envelope_slices: tuple[tuple[int, ...], ...] = ((4, 4), (8, 8), (16,))
-    waveform_slices: tuple[tuple[int, ...], ...] = ((6, 10, 16, 16), (16, 32, 48))
-    width: int = 160  # of the context of a code frame
-    fine_width: int = 96  # of the context of a 20 ms frame
-    head_width: int = 128
-    neighbour_width: int = 48
-    pitch_width: int = 16
-    dropout: float = 0.0
-    farther: tuple[int, ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
-    steps: tuple[int, ...] = field(default=(), metadata=WRITTEN_WHEN_SET)
+    envelope_slices: tuple[tuple[int, ...], ...] = limited(((4, 4), (8, 8), (16,)), 1, 4096)
+    waveform_slices: tuple[tuple[int, ...], ...] = limited(((6, 10, 16, 16), (16, 32, 48)), 1, 4096)
+    width: int = limited(160, 1, 4096)  # of the context of a code frame
+    fine_width: int = limited(96, 1, 4096)  # of the context of a 20 ms frame
+    head_width: int = limited(128, 1, 4096)
+    neighbour_width: int = limited(48, 1, 4096)
+    pitch_width: int = limited(16, 1, 4096)
+    dropout: float = limited(0.0, 0, 0.99)
+    farther: tuple[int, ...] = limited((), 0, 16, written_when_set=True)
+    steps: tuple[int, ...] = limited((), 1, 4096, written_when_set=True)
 
 
 class SpeechPrior(EntryPrior):
@@ -70,10 +70,10 @@ class SpeechPrior(EntryPrior):
         self.config, qualities = config, codec.qualities
         self.envelope, self.waveform = nn.ModuleList(), nn.ModuleList()
         total = sum(map(len, config.envelope_slices + config.waveform_slices))
-        if config.farther and (len(config.farther) != 3 or min(config.farther) < 0):
+        if len(config.farther) not in (0, 3):
             raise ValueError(f"farther {config.farther} is not one number each for envelope, pitch and waveform")
-        if config.steps and (len(config.steps) != total or min(config.steps) < 1):
-            raise ValueError(f"steps {config.steps} are not one number, at least 1, for each of the slices")
+        if len(config.steps) not in (0, total):
+            raise ValueError(f"steps {config.steps} are not one number for each of the slices")
         of_envelope, of_pitch, of_waveform = config.farther or (0, 0, 0)
         steps = iter(config.steps or (1,) * total)
         for kept, cuts, quantizer, width, lattice in (

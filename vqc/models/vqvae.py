@@ -8,20 +8,21 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Self
 
 from torch import Tensor
 
 from vqc.models.base import CodecModel
-from vqc.models.config import WRITTEN_WHEN_SET
+from vqc.models.config import Config, limited
 from vqc.nn.dynamic import DynamicVectorQuantizer
 from vqc.nn.quantize import Quantized, VectorQuantizer
 from vqc.nn.residual import Dimensions, StridedDecoder, StridedEncoder, reach
 
 
 @dataclass(frozen=True, kw_only=True)
-class VQVAEConfig:
+class VQVAEConfig(Config):
     """Everything that determines the network.
 
     With ``codebook_update="dynamic"`` the codebook starts with `codebook_size` entries and grows and shrinks in
@@ -30,31 +31,28 @@ class VQVAEConfig:
 
     widths: tuple[int, ...]  # channels after each strided convolution
     strides: tuple[int, ...]  # their kernels are twice as wide
-    residual_layers: int = 2
-    residual_width: int = 32
-    codebook_size: int = 512
-    codebook_dim: int = 64
-    commitment_weight: float = 0.25
+    residual_layers: int = limited(2, 0, 64)
+    residual_width: int = limited(32, 1, 4096)
+    codebook_size: int = limited(512, 2, 65_536)
+    codebook_dim: int = limited(64, 1, 4096)
+    commitment_weight: float = limited(0.25, 0, 1000)
     codebook_update: Literal["ema", "loss", "dynamic"] = "ema"
-    codebook_decay: float = 0.99
-    max_codebook_size: int = field(default=0, metadata=WRITTEN_WHEN_SET)  # of a dynamic codebook
-    revive_below: float = field(default=0.05, metadata=WRITTEN_WHEN_SET)  # of the average use: an entry is dead
+    codebook_decay: float = limited(0.99, 0, 1)
+    max_codebook_size: int = limited(0, 0, 65_536, written_when_set=True)  # of a dynamic codebook
+    revive_below: float = limited(0.05, 0, 1, written_when_set=True)  # of the average use: an entry is dead
+
+    largest_step: ClassVar[int]  # samples of a side, or of time, to a code: what a signal is padded to
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.widths) != len(self.strides) or not self.strides:
             raise ValueError(f"there are {len(self.widths)} widths for {len(self.strides)} strides")
         if any(s < 2 or s % 2 for s in self.strides):
             raise ValueError(
                 f"strides are {self.strides}; each must be even, so that its kernel of twice its size is centred"
             )
-        if min(self.widths) < 1:
-            raise ValueError(f"widths are {self.widths}; each must be at least 1")
-        least = {"residual_layers": 0, "residual_width": 1, "codebook_dim": 1, "codebook_size": 2}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {number}")
-        if self.codebook_update not in ("ema", "loss", "dynamic"):
-            raise ValueError(f"codebook_update is {self.codebook_update!r}, not 'ema', 'loss' or 'dynamic'")
+        if math.prod(self.strides) > self.largest_step:
+            raise ValueError(f"strides are {self.strides}; their product must be at most {self.largest_step:,}")
         if self.codebook_update != "dynamic" and self.max_codebook_size:
             raise ValueError("max_codebook_size is for codebook_update='dynamic'; other codebooks keep their size")
         if self.codebook_update == "dynamic" and not 2 <= self.codebook_size <= self.max_codebook_size:
