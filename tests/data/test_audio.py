@@ -8,6 +8,7 @@ import logging
 import os
 import struct
 import tracemalloc
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqc.codec import container
-from vqc.data import audio
-from vqc.data.audio import AudioReader, AudioWriter, Resampler, Samples, audio_format, resample, resampled_length
-from vqc.errors import MediaError, OptionError, OutputError
+from vqc.data import audio, wav
+from vqc.data.audio import AudioReader, Resampler, Samples, resample, resampled_length
+from vqc.data.audio_writing import AudioWriter, audio_format
+from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
 
 FORMATS = ["wav", "flac", "ogg", "opus", "mp3"]
 
@@ -126,7 +128,7 @@ REFUSED = {
     "no samples": (made(np.zeros((0, 1)), 16_000, format="WAV"), "holds no samples"),
     "cut header": (made(np.zeros(1000), 16_000, format="WAV")[:20], "not a WAV"),
     "cut flac": (made(chirp(20_000, 16_000), 16_000, format="FLAC")[:20_000], "of 20,000 samples .* can be read"),
-    "cut opus": (made(chirp(20_000, 16_000), 16_000, format="OGG", subtype="OPUS")[:300], "not a WAV"),
+    "cut opus": (made(chirp(20_000, 16_000), 16_000, format="OGG", subtype="OPUS")[:300], "its last page is not whole"),
     "not a number": (made(NOT_A_NUMBER, 16_000, format="WAV", subtype="FLOAT"), "not numbers"),
     "10 Hz": (wav_header(10, 1), "10 Hz makes no sense"),
     "2 GHz": (wav_header(2_000_000_000, 1), "2,000,000,000 Hz makes no sense"),
@@ -173,12 +175,14 @@ def test_damaged_files_give_samples_or_the_one_error(
         data = bytearray(good)
         for position in rng.integers(0, len(data) if rng.random() < 0.5 else 200, 3):
             data[position] = rng.integers(0, 256)
-        try:
-            with AudioReader(bytes(data)) as reader:
-                for block in reader.blocks():
-                    assert np.isfinite(block).all()
-        except MediaError:
-            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MediaWarning)
+            try:
+                with AudioReader(bytes(data)) as reader:
+                    for block in reader.blocks():
+                        assert np.isfinite(block).all()
+            except MediaError:
+                continue
 
 
 @pytest.mark.parametrize(
@@ -207,7 +211,7 @@ def test_what_a_format_cannot_hold_is_said_before_anything_is_written(
 
 
 def test_wav_files_end_at_4_gib(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio, "_LONGEST_WAV", 4_000)
+    monkeypatch.setattr(wav, "_LARGEST", 2**16 + 4_000)
     with AudioWriter(io.BytesIO(), 16_000, 2, format="wav") as writer:
         writer.write(np.zeros((1_000, 2), np.float32))
         with pytest.raises(OutputError, match=r"write \.flac"):

@@ -1,26 +1,31 @@
-"""Audio files, streamed: blocks of samples in, blocks of samples out, and sample-rate conversion between them.
+"""Audio files, streamed: blocks of samples come out of them, and sample-rate conversion of such blocks.
 
 Samples are float32 [n, C] with full scale at -1 and 1. Nothing here holds a whole file, however long it is.
+
+What libsndfile would read wrongly is found by looking into the file first (`_look`). For what is broken off there is
+one rule: a format that marks where it ends (FLAC, Ogg) must not stop before; of one that does not (WAV, AIFF, MP3 and
+the like) what is there is read, with a warning.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import BinaryIO, cast
+from types import TracebackType
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from vqc.data.mp3 import count_samples
-from vqc.data.suffixes import usual_suffixes, written_as
-from vqc.errors import MediaError, OptionError, OutputError
+from vqc.data import flac, headers, mp3, mpg123, ogg
+from vqc.data.recording import Recording
+from vqc.errors import MediaError, MediaWarning
 
 Samples = NDArray[np.float32]
 Source = str | os.PathLike[str] | bytes | BinaryIO
@@ -28,31 +33,13 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 BLOCK = 65_536  # samples per channel in a block, unless asked otherwise
 MAX_CHANNELS = 255
 SAMPLE_RATES = range(1_000, 1_000_001)  # in Hz; what is outside is a mistake
+FULL_SCALE = 1.001  # and no more: the largest 16-bit numbers are made 1 in more ways than one
 
 _READABLE = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG", "MP3"})
-_FORMAT_OF_SUFFIX = written_as("audio")
-# format → libsndfile's names of container and coding
-_CODING = MappingProxyType(
-    {
-        "wav": ("WAV", "PCM_16"),
-        "flac": ("FLAC", "PCM_16"),
-        "ogg": ("OGG", "VORBIS"),
-        "opus": ("OGG", "OPUS"),
-        "mp3": ("MP3", "MPEG_LAYER_III"),
-    }
-)
-_RATES = MappingProxyType(
-    {
-        "opus": (8_000, 12_000, 16_000, 24_000, 48_000),
-        "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
-    }
-)
-_LONGEST_WAV = 2**32 - 2**16  # bytes: its length field has 32 bits
-_MP3_PADDING = 3 * 1_152  # samples that a decoder may leave off at both ends
-_PIECE = 4_096  # samples given to libsndfile at a time; its Vorbis encoder puts a whole call on the stack
+_FLOATS = frozenset({"FLOAT", "DOUBLE"})  # codings that hold more than full scale on purpose
 
 
-class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+class SoundStream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
     """A sound file that never seeks.
 
     soundfile seeks to where it is after every read, and seeking restarts the decoders of MP3, Opus and Vorbis: the
@@ -63,39 +50,17 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no ty
         return False
 
 
-class _Kept:
-    """A file to write to that keeps its failures: raised in a callback of libsndfile they would be printed and lost."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self.error: OSError | None = None
-
-    def write(self, data: bytes) -> int:
-        try:
-            return self.file.write(data)
-        except OSError as error:
-            self.error = error
-            return 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        try:
-            return self.file.seek(offset, whence)  # which writes what is buffered
-        except OSError as error:
-            self.error = error
-            return -1
-
-    def tell(self) -> int:
-        return self.file.tell()
-
-    def read(self, count: int) -> bytes:
-        return self.file.read(count)
-
-
 class AudioReader:
-    """An open audio file: `sample_rate` in Hz, `channels`, and `frames`: samples per channel, as declared."""
+    """An open audio file.
+
+    `sample_rate` in Hz, `channels`, and `frames`: samples per channel, as declared. `channel_mask` says where the
+    channels stand, as in WAV (0: not known); None if they stand as so many channels usually do.
+    """
 
     def __init__(self, source: Source, *, name: str | None = None) -> None:
-        """Opens a WAV, FLAC, OGG (Vorbis or Opus), MP3, AIFF, AU, CAF or W64 file.
+        """Opens a WAV, FLAC, OGG (Vorbis, Opus or FLAC), MP3, AIFF, AU, CAF or W64 file.
+
+        Warns (`MediaWarning`) of a file that may not be whole.
 
         Args:
             source: a path, the bytes of a file, or a binary file object that can seek.
@@ -105,46 +70,47 @@ class AudioReader:
             MediaError: missing, empty, damaged, of another format, or with a rate or channels that make no sense.
         """
         self.name = name or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the audio")
-        self._file = _open(source, self.name)
-        self.sample_rate: int = self._file.samplerate
-        self.channels: int = self._file.channels
-        self.frames: int = self._file.frames
+        self._own = _opened(source, self.name) if isinstance(source, (str, os.PathLike, bytes)) else None
+        self._file: SoundStream | None = None
         try:
-            self._check()
-            if self._file.format == "MP3":
-                self._check_mp3(source)
-        except MediaError:
+            self._start(source)
+        except BaseException:
             self.close()
             raise
+        for doubt in self._found.doubts:
+            self._warn(doubt)
 
     def blocks(self, samples: int = BLOCK) -> Iterator[Samples]:
         """All of the file, once, in blocks [n, C] of at most `samples`, none of them empty.
 
+        The channels are in the order of WAV. Warns at the end if peaks were above full scale in a file of floats.
+
         Raises:
             MediaError: the file is damaged or shorter than it declares, or holds values that are not numbers.
         """
-        count = 0
-        while True:
-            try:
-                block: Samples = self._file.read(samples, dtype="float32", always_2d=True)
-            except soundfile.SoundFileError as error:
-                raise self._cut_short(count) from error
-            if not len(block):
-                break
-            if not np.isfinite(block).all():
-                raise MediaError(f"{self.name}: holds values that are not numbers; repair it with an audio program")
-            count += len(block)
-            yield block
-        # The header of an MP3 often still counts what was cut off on purpose.
-        if count == 0 or (count < self.frames and self._file.format != "MP3"):
+        count, peak = 0, 0.0
+        for part in self._parts:
+            for block in self._blocks_of(part, samples, count):
+                if not np.isfinite(block).all():
+                    raise MediaError(f"{self.name}: holds values that are not numbers; repair it with an audio program")
+                count += len(block)
+                peak = max(peak, float(np.abs(block).max()))
+                yield block if self._order is None else block[:, self._order]
+        # MP3 that is cut short has been told of, and what a decoder leaves off at the ends is not exactly known.
+        if count == 0 or (count < self.frames and not self._is_mp3):
             raise self._cut_short(count)
+        if self._is_float and peak > FULL_SCALE:
+            self._warn(clipping(peak))
 
     def read(self) -> Samples:
         """All of the file at once, [T, C]."""
         return np.concatenate([np.zeros((0, self.channels), np.float32), *self.blocks()])
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+        if self._own is not None:
+            self._own.close()
 
     def __enter__(self) -> AudioReader:
         return self
@@ -154,8 +120,59 @@ class AudioReader:
     ) -> None:
         self.close()
 
-    def _check(self) -> None:
-        if self._file.format not in _READABLE:
+    def _start(self, source: Source) -> None:
+        """Looks into the file and opens the first of its parts, of several also the others for a moment."""
+        file = self._own or source
+        assert not isinstance(file, (str, bytes, os.PathLike)), "paths and bytes have been opened"
+        self._found, self._is_mp3 = _look(file, self.name)
+        self._parts = self._found.parts or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else file,)
+        self._file = first = self._open(self._parts[0])
+        self.sample_rate: int = first.samplerate
+        self.channels: int = first.channels
+        self.frames: int = first.frames
+        self._is_mp3 |= first.format == "MP3"
+        self._is_float = first.subtype in _FLOATS
+        for part in self._parts[1:]:
+            with self._open(part) as other:
+                if (other.samplerate, other.channels) != (self.sample_rate, self.channels):
+                    raise MediaError(f"{self.name}: is put together from files of other sorts; convert each on its own")
+                self.frames += other.frames
+        self._check(first)
+        places = self._found.places or ()
+        self._order = np.argsort(places) if len(places) == self.channels else None
+        self.channel_mask = self._found.channel_mask
+
+    def _open(self, part: str | BinaryIO) -> SoundStream:
+        try:
+            if not isinstance(part, str):
+                part.seek(0)
+            with self._muted():
+                return SoundStream(part)
+        except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
+            raise _unreadable(self.name) from error
+
+    def _blocks_of(self, part: str | BinaryIO, samples: int, before: int) -> Iterator[Samples]:
+        """The blocks of one part, as they stand in the file; `before` have been read of other parts."""
+        if self._file is None or part is not self._parts[0]:
+            if self._file is not None:
+                self._file.close()
+            self._file = self._open(part)
+        while True:
+            try:
+                with self._muted():
+                    block: Samples = self._file.read(samples, dtype="float32", always_2d=True)
+            except soundfile.SoundFileError as error:
+                raise self._cut_short(before) from error
+            if not len(block):
+                return
+            before += len(block)
+            yield block
+
+    def _muted(self) -> AbstractContextManager[None]:
+        return mpg123.quiet() if self._is_mp3 else nullcontext()
+
+    def _check(self, first: SoundStream) -> None:
+        if first.format not in _READABLE:
             raise _unreadable(self.name)
         if self.sample_rate not in SAMPLE_RATES:
             raise MediaError(f"{self.name}: a sample rate of {self.sample_rate:,} Hz makes no sense; convert it first")
@@ -166,11 +183,8 @@ class AudioReader:
         if self.frames < 1:
             raise MediaError(f"{self.name}: holds no samples; nothing can be made of it")
 
-    def _check_mp3(self, source: Source) -> None:
-        with _bytes_of(source) as file:
-            counted = count_samples(file)
-        if counted is not None and counted > self.frames + _MP3_PADDING:
-            raise MediaError(f"{self.name}: the MP3 does not tell its length; convert it to WAV or FLAC")
+    def _warn(self, doubt: str) -> None:
+        warnings.warn(MediaWarning(f"{self.name}: {doubt}"), stacklevel=3)
 
     def _cut_short(self, count: int) -> MediaError:
         return MediaError(
@@ -178,121 +192,9 @@ class AudioReader:
         )
 
 
-class AudioWriter:
-    """An audio file being written; `close` (or leaving the `with` block) completes it."""
-
-    def __init__(
-        self,
-        target: str | os.PathLike[str] | BinaryIO,
-        sample_rate: int,
-        channels: int,
-        *,
-        format: str | None = None,  # noqa: A002, the word soundfile uses as well
-        name: str | None = None,
-    ) -> None:
-        """Starts a wav or flac (16-bit), ogg (Vorbis), opus or mp3 file, over an existing one.
-
-        Args:
-            target: a path, or a binary file object that can seek.
-            format: as above; that of the path's suffix when left out.
-            name: how errors call the file; the path when left out.
-
-        Raises:
-            OptionError: the format or suffix is none of these.
-            OutputError: the file cannot be written, or cannot hold this sample rate or so many channels.
-        """
-        is_path = isinstance(target, (str, os.PathLike))
-        self.name = name or (os.fspath(target) if isinstance(target, (str, os.PathLike)) else "the audio")
-        assert format or is_path, "a file object has no suffix to tell the format"
-        self._format = format or audio_format(self.name)
-        if self._format not in _CODING:
-            raise OptionError(f"audio is written as {', '.join(_CODING)}, not as {self._format}")
-        check_writable(self._format, sample_rate, channels, name=self.name)
-        self._kept = None if isinstance(target, (str, os.PathLike)) else _Kept(target)
-        self._file = self._create(self._kept or os.fspath(cast(str, target)), sample_rate, channels)
-        self._bytes = 0
-
-    def write(self, block: Samples) -> None:
-        """Appends samples [n, C]; what exceeds full scale is clipped.
-
-        Raises:
-            OutputError: the file cannot be written further.
-        """
-        self._bytes += 2 * block.size
-        if self._format == "wav" and self._bytes > _LONGEST_WAV:
-            raise OutputError(f"{self.name}: a WAV file ends at 4 GiB; write .flac")
-        for start in range(0, len(block), _PIECE):
-            try:
-                self._file.write(self._scaled(block[start : start + _PIECE]))
-            except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all was written
-                self._check_kept()
-                raise OutputError(f"{self.name}: cannot be written; is the disk full?") from error
-
-    def close(self) -> None:
-        """Raises OutputError when the last of it cannot be written."""
-        self._file.close()
-        self._check_kept()
-
-    def __enter__(self) -> AudioWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._file.close()
-
-    def _check_kept(self) -> None:
-        error = self._kept and self._kept.error
-        if error:
-            what = error.strerror or error
-            raise OutputError(f"{self.name}: cannot be written: {what}; make room or choose another output") from error
-
-    def _create(self, target: str | _Kept, sample_rate: int, channels: int) -> _Stream:
-        container, coding = _CODING[self._format]
-        try:
-            if isinstance(target, str):
-                with Path(target).open("ab"):  # says why not, which libsndfile does not
-                    pass
-            return _Stream(target, "w", sample_rate, channels, format=container, subtype=coding)
-        except OSError as error:
-            raise OutputError(f"{self.name}: cannot be written: {error.strerror or error}") from error
-        except soundfile.SoundFileError as error:
-            what = f"{channels} channels at {sample_rate:,} Hz"
-            raise OutputError(f"{self.name}: {self._format} cannot hold {what}; write .wav") from error
-
-    def _scaled(self, block: Samples) -> NDArray[np.int16] | Samples:
-        """16-bit numbers as readers divide them by 2^15, so that writing what was read changes nothing."""
-        if self._format in ("wav", "flac"):
-            numbers: NDArray[np.int16] = np.clip(np.rint(block * 2.0**15), -(2**15), 2**15 - 1).astype(np.int16)
-            return numbers
-        return np.clip(block, -1, 1)
-
-
-def audio_format(path: str | os.PathLike[str]) -> str:
-    """The format that the suffix of a path asks for: wav, flac, ogg, opus or mp3; OptionError for any other."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in _FORMAT_OF_SUFFIX:
-        choice = ", ".join(usual_suffixes("audio"))
-        raise OptionError(f"{os.fspath(path)}: audio is written with one of the suffixes {choice}; choose one of these")
-    return _FORMAT_OF_SUFFIX[suffix]
-
-
-def check_writable(format: str, sample_rate: int, channels: int, *, name: str = "the audio") -> None:  # noqa: A002
-    """OutputError when files of a format cannot have this sample rate in Hz; call it before slow work."""
-    rates = _RATES.get(format, ())
-    if rates and sample_rate not in rates:
-        known = ", ".join(f"{rate / 1000:g}" for rate in rates)
-        raise OutputError(
-            f"{name}: {format} files have sample rates of {known} kHz and this audio has {sample_rate / 1000:g} kHz;"
-            " write .ogg, .flac or .wav"
-        )
-    if format == "mp3" and channels > 2:
-        raise OutputError(
-            f"{name}: mp3 files have at most 2 channels and this audio has {channels}; write .flac or .wav"
-        )
+def clipping(peak: float) -> str:
+    """What to say of samples above full scale, after a name."""
+    return f"has peaks {20 * np.log10(peak):.1f} dB above full scale, which are clipped; make it quieter first"
 
 
 class Resampler:
@@ -336,33 +238,33 @@ def resampled_length(samples: int, source_rate: int, target_rate: int) -> int:
     return (2 * samples * target_rate + source_rate) // (2 * source_rate)
 
 
-def _open(source: Source, name: str) -> _Stream:
+def _opened(source: str | os.PathLike[str] | bytes, name: str) -> BinaryIO:
+    """The source as a file; this also says what is wrong with a path, which libsndfile does not."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
     try:
-        with _bytes_of(source) as file:  # this also says what is wrong with a path, which libsndfile does not
-            if not file.read(1):
-                raise MediaError(f"{name}: is an empty file; get it again")
-        if isinstance(source, (str, os.PathLike)):
-            return _Stream(os.fspath(source))
-        return _Stream(io.BytesIO(source) if isinstance(source, bytes) else source)
+        return Path(source).open("rb")
     except OSError as error:
         raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
-    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
-        raise _unreadable(name) from error
 
 
-@contextmanager
-def _bytes_of(source: Source) -> Iterator[BinaryIO]:
-    """The source as a file to look into; one that was given stands where it stood afterwards."""
-    if isinstance(source, (str, os.PathLike)):
-        with Path(source).open("rb") as file:
-            yield file
-    elif isinstance(source, bytes):
-        yield io.BytesIO(source)
-    else:
-        position = source.tell()
-        source.seek(0)
-        yield source
-        source.seek(position)
+def _look(file: BinaryIO, name: str) -> tuple[Recording, bool]:
+    """How the file is to be read, and whether libmpg123 will read it."""
+    try:
+        file.seek(0)
+        mark = file.read(4)
+        if not mark:
+            raise MediaError(f"{name}: is an empty file; get it again")
+        if mark == ogg.MARK:
+            return ogg.look_into_ogg(file, name), False
+        if mark == flac.MARK:
+            return flac.look_into_flac(file, name), False
+        if mark in headers.MARKS:
+            found = headers.look_into_header(file)
+            return found, found.is_mp3
+        return mp3.look_into_mp3(file), True
+    except OSError as error:
+        raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
 def _unreadable(name: str) -> MediaError:

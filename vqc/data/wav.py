@@ -1,0 +1,73 @@
+"""WAV files of 16 bits, with what libsndfile does not write: where channels stand, and more than 4 GiB (RF64).
+
+See Microsoft's WAVEFORMATEXTENSIBLE and EBU Tech 3306 (RF64).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+
+_SAMPLE_BYTES = 2
+_LARGEST = 2**32 - 1  # what its length fields hold; in RF64 they hold just this and the truth stands elsewhere
+_PCM, _EXTENSIBLE = 1, 0xFFFE
+_PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
+
+
+class WavFile:
+    """A WAV file being written; `close` completes it."""
+
+    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, *, mask: int | None, samples: int) -> None:
+        """Starts the file.
+
+        Args:
+            file: to write to, from where it stands; it must be able to seek if other samples come than expected.
+            mask: where the channels stand; None: not said.
+            samples: how many per channel are expected.
+        """
+        self._file, self._rate, self._channels, self._mask = file, sample_rate, channels, mask
+        self._start, self._expected, self._written = file.tell(), samples, 0
+        self._large = _is_large(samples * channels * _SAMPLE_BYTES)
+        file.write(self._header(samples))
+
+    def write(self, numbers: NDArray[Any]) -> None:
+        """Appends samples int16 [n, C]. Raises OSError, or OverflowError when the file would be too large."""
+        if not self._large and _is_large((self._written + len(numbers)) * self._channels * _SAMPLE_BYTES):
+            raise OverflowError
+        self._file.write(numbers.astype("<i2", copy=False).tobytes())
+        self._written += len(numbers)
+
+    def close(self) -> None:
+        """Raises OSError when the last of it cannot be written."""
+        if self._written != self._expected:
+            self._file.seek(self._start)
+            self._file.write(self._header(self._written))
+            self._file.seek(0, 2)
+        self._file.flush()
+
+    def _header(self, samples: int) -> bytes:
+        length = samples * self._channels * _SAMPLE_BYTES
+        kind = struct.pack(
+            "<HHIIHH",
+            _PCM if self._mask is None else _EXTENSIBLE,
+            self._channels,
+            self._rate,
+            min(_LARGEST, self._rate * self._channels * _SAMPLE_BYTES),
+            self._channels * _SAMPLE_BYTES,
+            8 * _SAMPLE_BYTES,
+        )
+        if self._mask is not None:
+            kind += struct.pack("<HHI", 22, 8 * _SAMPLE_BYTES, self._mask) + _PCM_GUID
+        chunks = b"fmt " + struct.pack("<I", len(kind)) + kind
+        if not self._large:
+            head = b"RIFF" + struct.pack("<I", 4 + len(chunks) + 8 + length)
+            return head + b"WAVE" + chunks + b"data" + struct.pack("<I", length)
+        sizes = struct.pack("<QQQI", 4 + 36 + len(chunks) + 8 + length, length, samples, 0)
+        head = b"RF64" + struct.pack("<I", _LARGEST) + b"WAVEds64" + struct.pack("<I", len(sizes)) + sizes
+        return head + chunks + b"data" + struct.pack("<I", _LARGEST)
+
+
+def _is_large(length: int) -> bool:
+    return length > _LARGEST - 2**16  # the header counts as well
