@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from vqc.data import flac, headers, mp3, mpg123, ogg
 from vqc.data.recording import Recording
+from vqc.data.spliced import Span, file_size, spliced
 from vqc.errors import MediaError, MediaWarning
 
 Samples = NDArray[np.float32]
@@ -125,7 +126,11 @@ class AudioReader:
         file = self._own or source
         assert not isinstance(file, (str, bytes, os.PathLike)), "paths and bytes have been opened"
         self._found, self._is_mp3 = _look(file, self.name)
-        self._parts = self._found.parts or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else file,)
+        # libsndfile seeks before the begin of damaged files, which in its own files and in spliced ones does no harm.
+        whole = (
+            os.fspath(source) if isinstance(source, (str, os.PathLike)) else spliced(file, [Span(0, file_size(file))])
+        )
+        self._parts = self._found.parts or (whole,)
         self._file = first = self._open(self._parts[0])
         self.sample_rate: int = first.samplerate
         self.channels: int = first.channels

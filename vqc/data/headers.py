@@ -152,7 +152,8 @@ def _walk(file: BinaryIO, layout: _Format, position: int) -> Iterator[tuple[byte
         if len(head) < head_bytes:
             return
         (length,) = struct.unpack(layout.length, head[layout.name :])
-        length -= head_bytes if layout.counts_head else 0
+        if layout.counts_head:
+            length = max(0, length - head_bytes)
         yield head[:4], length, position + head_bytes
         if length < 0:
             return
@@ -166,7 +167,7 @@ def _learn(found: _Found, name: bytes, body: bytes, order: str, start: int) -> N
         found.mask = usual_mask(found.channels) if found.channels <= 2 else 0
         if tag == _EXTENSIBLE and len(body) >= 40:
             found.mask = struct.unpack(f"{order}I", body[20:24])[0]
-            (tag,) = struct.unpack(f"{order}H", body[24:26])
+            tag = struct.unpack(f"{order}I", body[24:28])[0]
         found.is_mp3 = tag in _MP3_TAGS
     elif name == b"COMM" and len(body) >= 8:
         found.channels, _, bits = struct.unpack(">HIH", body[:8])
