@@ -58,6 +58,40 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     assert same(load_file(parts / "best.safetensors"), load_file(whole / "best.safetensors"))
 
 
+class Counting(Toy):
+    """Reports the number of each step, and every third step another figure."""
+
+    def loss(self, batch: Tensor, step: int) -> Losses:
+        figures = {"number": torch.tensor(float(step)), **({"third": float(step)} if step % 3 == 0 else {})}
+        return Losses(super().loss(batch, step).total, figures)
+
+
+def test_rows_are_means_since_the_last_row(tmp_path: Path) -> None:
+    """And not figures of the batch at hand, which say more of the batch than of the model."""
+    config = LoopConfig(steps=10, log_every=5, accumulate=2)
+    task, losses = Counting(), list[float]()
+    loss = task.loss
+    task.loss = lambda *given: losses.append(float((found := loss(*given)).total.detach())) or found  # type: ignore[method-assign,func-returns-value]
+    Trainer(task, config, tmp_path).run()
+    rows = [row for row in logged(tmp_path) if "loss" in row]
+    assert [row["step"] for row in rows] == [5, 10]
+    assert [row["number"] for row in rows] == [2.0, 7.0]
+    assert [row["third"] for row in rows] == [1.5, 7.5], "of the steps that had it"
+    assert [row["loss"] for row in rows] == pytest.approx([sum(losses[:10]) / 10, sum(losses[10:]) / 10], rel=1e-6)
+
+
+@pytest.mark.parametrize("stop", [2, 5, 8])
+def test_means_go_on_after_an_interruption(stop: int, tmp_path: Path) -> None:
+    config = LoopConfig(steps=10, log_every=5)
+    Trainer(Counting(), config, tmp_path / "whole").run()
+    first = Trainer(Counting(), config, tmp_path / "parts")
+    for _ in range(stop):
+        first.train_step()
+    first.checkpoint()
+    Trainer(Counting(), config, tmp_path / "parts").run()
+    assert logged(tmp_path / "parts") == logged(tmp_path / "whole")
+
+
 def test_a_finished_run_has_nothing_more_to_do(tmp_path: Path) -> None:
     config = LoopConfig(steps=3, log_every=1)
     first = Trainer(Toy(), config, tmp_path).run()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WIDTH, PANEL_HEIGHT = 7.2, 2.5  # inches
 LINE_HEIGHT = 15 / 72 / (0.8 * PANEL_HEIGHT)  # of a label, in heights of the axes, which fill that much of their panel
+LEADER = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6, "shrinkA": 1, "shrinkB": 3}
 SMOOTHED_FROM = 40  # with fewer points every one of them is worth a look
 
 
@@ -97,7 +98,8 @@ def label_ends(axes: Axes, panel: Panel) -> None:
             color=colour,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.6, "shrinkA": 1, "shrinkB": 3},
+            # From the left edge of the name: from its middle, the line could cross the name below or above.
+            arrowprops={**LEADER, "color": colour, "relpos": (0, 0.5)},
         )
 
 

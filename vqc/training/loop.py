@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ import torch
 from torch import Tensor, nn
 
 from vqc.errors import TrainingError
-from vqc.nn.distributed import mean_over_ranks, own_rank
+from vqc.nn.distributed import own_rank
 from vqc.training.devices import seed_step, to_device, uses_bfloat16
 from vqc.training.distributed import Agreement, agree, number_of_rank_0
 from vqc.training.interruption import Interruption
 from vqc.training.optimization import Optimization
 from vqc.training.protocols import Losses, Observer, Outcome, RunPlan, Task
 from vqc.training.run_folder import Progress, RunFolder, with_prefix
+from vqc.training.running_means import RunningMeans
 from vqc.training.schedule import LoopConfig, is_over, learning_rate_at
 from vqc.training.weight_average import WeightAverage
 
@@ -77,6 +78,7 @@ class Trainer:
             self.second = Optimization(self.critic, task.critic_loss, config, **settings)  # type: ignore[attr-defined]
         self.average = WeightAverage(task.model, config.ema_decay)
         self.progress = Progress()
+        self._figures = RunningMeans(self.device)
         self.folder = RunFolder(run_dir)
         self._restore()
         self._interruption = Interruption()
@@ -156,15 +158,15 @@ class Trainer:
         if not self.task.model.training:
             self.task.model.train()
         log = (step + 1) % self.config.log_every == 0
-        figures, norm = self._passes(step, log=log)
-        self._check_finite(step, rate, figures[0].total + norm, now=log)
+        total, norm = self._passes(step)
+        self._check_finite(step, rate, total + norm, now=log)
         self.main.move(rate)
         self.average.update(step)
         if self.second is not None:
             critic_rate = self.config.critic_learning_rate
             self.second.clip()
             self.second.move(rate * (1.0 if critic_rate is None else critic_rate / self.config.learning_rate))
-        row: Mapping[str, float] = _means(figures, norm) if log else {}
+        row = self._figures.read() if log else {}
         spent = time.monotonic() - start  # validation does not use up training time
         self.progress = self.progress._replace(step=step + 1, seconds=self.seconds + spent)
         if log:
@@ -172,9 +174,9 @@ class Trainer:
             for observer in self.observers:
                 observer.logged(row)
 
-    def _passes(self, step: int, *, log: bool) -> tuple[list[Losses], Tensor]:
-        """Forward and backward passes of all batches of a step: what they report, and the norm of the gradient."""
-        figures, count = [], self.config.accumulate
+    def _passes(self, step: int) -> tuple[Tensor, Tensor]:
+        """Forward and backward passes of all batches of a step: their last loss, and the norm of the gradient."""
+        count, total = self.config.accumulate, torch.zeros(())
         for i in range(count):
             seed_step(self.device, self.config.seed, step * count + i, own_rank())
             waiting = time.monotonic()
@@ -187,9 +189,11 @@ class Trainer:
                 self.critic.requires_grad_(True)
                 critic = self.second.accumulate(batch, step, last=i == count - 1)
                 losses = Losses(losses.total, {**losses.logged, "critic_loss": critic.total, **critic.logged})
-            if log or i == count - 1:
-                figures.append(losses)
-        return figures, self.main.clip()
+            total = losses.total
+            self._figures.add({"loss": total, **losses.logged})
+        norm = self.main.clip()
+        self._figures.add({"gradient_norm": norm})
+        return total, norm
 
     def _check_finite(self, step: int, rate: float, number: Tensor, *, now: bool) -> None:
         """Remember a number of this step; now and then (on a CPU always) see whether all of them are finite."""
@@ -244,6 +248,7 @@ class Trainer:
         tensors |= {f"average.{k}": v for k, v in self.average.average.items()}
         if self.second is not None:
             tensors |= self.second.tensors("critic", "critic_optimizer")
+        tensors |= {f"figures.{k}": v for k, v in self._figures.tensors().items()}
         self.folder.save_state(tensors, self.progress, self.config)
         self._checkpointed_at = time.monotonic()
 
@@ -261,6 +266,7 @@ class Trainer:
                 f"{self.folder.path} holds a run of another model; give another run folder, or remove this one"
             ) from None
         self.average.load(with_prefix(tensors, "average."))
+        self._figures.load(with_prefix(tensors, "figures."))
         self.folder.forget_after(self.step)  # what was logged after the checkpoint will be logged again
 
 
@@ -275,14 +281,3 @@ class _Meter:
         rates = {"steps_per_second": steps / seconds, "data_share": min(1.0, self.waited / seconds)}
         self.waited, self._last = 0.0, progress
         return rates
-
-
-def _means(figures: Iterable[Losses], norm: Tensor) -> dict[str, float]:
-    """Each figure's mean over the batches of a step that have it, and over all ranks, in one transfer."""
-    gathered: dict[str, list[Tensor]] = {"gradient_norm": [norm]}
-    for losses in figures:
-        for name, value in {"loss": losses.total, **losses.logged}.items():
-            number = torch.as_tensor(value, dtype=torch.float32, device=norm.device).detach()
-            gathered.setdefault(name, []).append(number)
-    means = mean_over_ranks(torch.stack([torch.stack(numbers).mean() for numbers in gathered.values()]))
-    return dict(zip(gathered, means.tolist(), strict=True))

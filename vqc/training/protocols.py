@@ -70,16 +70,17 @@ class Outcome(NamedTuple):
 class Observer(Protocol):
     """Who watches a run on rank 0. `started` and `ended` come once each, `ended` whatever happens.
 
-    Rows hold "step" and "minutes". A row of training also holds "loss", the figures of the task by their names, "lr",
-    "gradient_norm", "steps_per_second" and "data_share" (of the time since the last row, spent waiting for batches);
-    a row of validation holds the figures of `Task.validate` with "val_" before their names.
+    Rows hold "step" and "minutes". A row of training also holds "loss", the figures of the task by their names and
+    "gradient_norm" (means over the batches since the last row, of those that had them), "lr", "steps_per_second" and
+    "data_share" (of the time since the last row, spent waiting for batches). A row of validation holds the figures of
+    `Task.validate` with "val_" before their names.
     """
 
     def started(self, plan: RunPlan) -> None:
         """Before the first step."""
 
     def logged(self, row: Mapping[str, float]) -> None:
-        """Figures of a training step."""
+        """Figures of the training steps since the last row."""
 
     def validated(self, row: Mapping[str, float], best: bool) -> None:
         """Figures of a validation, and whether its score is the best so far."""

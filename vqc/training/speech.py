@@ -214,7 +214,6 @@ class SpeechTask:
         return Losses(
             total,
             {
-                "quality": quality,
                 "mel": mel.detach(),
                 "loudness": loudness.detach(),
                 "correlation": correlation.detach(),
