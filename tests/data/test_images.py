@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import struct
+import subprocess
+import sys
 import time
 import warnings
 import zlib
@@ -16,8 +18,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from vqc.data.images import Picture, encode_image, from_pillow, image_format, read_image, write_image
-from vqc.errors import MediaError, OptionError, OutputError
+from vqc.data.images import Picture, encode_image, from_pillow, image_format, pixel_limit, read_image, write_image
+from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
 
 Pixels = NDArray[np.uint8]
 RNG = np.random.default_rng(20)
@@ -293,6 +295,7 @@ def test_cut_files_are_refused(name: str) -> None:
     """At some lengths nothing is missing but an end mark; then the whole picture may come."""
     data = GOOD[name]
     whole = read_image(data)
+    warnings.simplefilter("ignore", MediaWarning)
     refused = 0
     lengths = sorted({*range(0, len(data), max(1, len(data) // 60)), *range(max(0, len(data) - 8), len(data))})
     for length in lengths:
@@ -328,8 +331,10 @@ def test_bombs_are_refused_before_they_are_unpacked() -> None:
     row = chunk(b"IHDR", struct.pack(">IIBBBBB", 2**16, 2**16, 8, 2, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + row + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
     limit, start = Image.MAX_IMAGE_PIXELS, time.process_time()
-    with pytest.raises(MediaError, match="more than 268,435,456 pixels"):
+    with pytest.raises(MediaError, match="has 4,294,967,296 pixels, and of a file of its size at most 40,000,000 are"):
         read_image(bomb)
+    with pytest.raises(MediaError, match="at most 1,000,000 are read; cut it into parts, or raise the limit"):
+        read_image(bomb, limit=10**6)
     assert time.process_time() - start < 0.2
     assert limit == Image.MAX_IMAGE_PIXELS
 
@@ -340,7 +345,31 @@ def test_large_photos_are_read_without_pillows_warning() -> None:
     data = b"\x89PNG\r\n\x1a\n" + row + chunk(b"IDAT", zlib.compress(bytes(1000)))
     warnings.simplefilter("error")
     with pytest.raises(MediaError, match="damaged or cut short"):
-        read_image(data)
+        read_image(data, limit=2**28)
+
+
+def test_small_files_may_claim_few_pixels_and_large_ones_as_many_as_photos_have() -> None:
+    assert pixel_limit(1_000) == pixel_limit(1_000_000) == 40_000_000
+    assert pixel_limit(5_000_000) == 200_000_000
+    assert pixel_limit(10**9) == 2**28
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "JPEG"])
+def test_reading_takes_little_memory_for_each_pixel(format: str, tmp_path: Path) -> None:  # noqa: A002
+    """So that what the limit lets pass stays below 1.5 GB."""
+    path, side = tmp_path / "large", 2600
+    image = Image.new("RGB" if format == "JPEG" else "RGBA", (side, side), (90, 30, 60))
+    options: dict[str, Any] = {"WEBP": {"lossless": True, "method": 0}, "AVIF": {"speed": 10}}.get(format, {})
+    image.save(path, format, **options)
+    program = (
+        "import sys; from resource import RUSAGE_SELF, getrusage; from vqc.data.images import read_image;"
+        "before = getrusage(RUSAGE_SELF).ru_maxrss; picture = read_image(sys.argv[1]);"
+        "print((getrusage(RUSAGE_SELF).ru_maxrss - before) * 1024, picture.pixels.nbytes)"
+    )
+    run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    taken, result = map(int, run.stdout.split())
+    assert result == 3 * side * side
+    assert taken < 30 * side * side, f"{taken / side / side:.1f} bytes a pixel"
 
 
 def test_other_files_are_named_in_the_error(tmp_path: Path) -> None:
