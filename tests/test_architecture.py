@@ -27,13 +27,14 @@ ROOMS: dict[str, set[str]] = {
     "partials": set(),
     "workers": set(),
     "processors": {"errors"},
+    "folders": set(),
     "atomic": {"partials", "errors"},
     "nn": set(),
     "entropy": {"errors"},
     "metrics": {"nn", "errors", "_distribution"},
-    "data": {"errors", "_distribution", "processors"},
+    "data": {"errors", "_distribution", "processors", "folders"},
     "drawing": {"atomic", "errors", "_distribution"},
-    "models": {"nn", "atomic", "errors", "_version"},
+    "models": {"folders", "nn", "atomic", "errors", "_version"},
     "codec": {"models", "entropy", "data", "metrics", "atomic", "errors", "_version"},
     "training": {
         "models",
@@ -43,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
         "metrics",
         "drawing",
         "atomic",
+        "folders",
         "errors",
         "_version",
         "_distribution",
@@ -56,6 +58,7 @@ ROOMS: dict[str, set[str]] = {
         "atomic",
         "workers",
         "processors",
+        "folders",
         "errors",
         "_version",
         "_distribution",
@@ -67,6 +70,7 @@ ROOMS: dict[str, set[str]] = {
         "partials",
         "workers",
         "processors",
+        "folders",
         "nn",
         "entropy",
         "metrics",
@@ -85,6 +89,7 @@ STRICTER: dict[str, set[str]] = {"codec/container.py": {"errors"}}
 
 # Third-party packages of each room; what is not listed takes nothing but the standard library.
 OUTSIDE: dict[str, set[str]] = {
+    "folders": {"platformdirs"},
     "nn": {"torch", "numpy"},
     "entropy": {"numpy", "constriction"},
     # Extras `eval` and `dnsmos`, imported inside functions.

@@ -24,7 +24,8 @@ models = App("List the models at hand with their figures, or add one.", invoke_w
 @models.callback()
 def list_all(context: typer.Context, json: JsonOption = False) -> None:
     """List the models at hand with their figures, or add one."""
-    from vqc.models.library import default_for, list_models, user_folder
+    from vqc.folders import user_models
+    from vqc.models.library import default_for, list_models
 
     if context.invoked_subcommand:
         return
@@ -36,7 +37,7 @@ def list_all(context: typer.Context, json: JsonOption = False) -> None:
         use = f", used for {info.media} files" if default_for(info.media) == info.name else ""
         print_model(info, info.name + use)
         print()
-    print(f"Further models are looked for in {user_folder()}")
+    print(f"Further models are looked for in {user_models()}")
 
 
 @models.command(epilog="Example: vqc models add my.safetensors", no_args_is_help=True)

@@ -235,7 +235,7 @@ def report(
     run: Run, path: Path, digest: str, figures: Mapping[str, Any], media: str, *, json: bool, quiet: bool
 ) -> None:
     """What a finished model is, on stdout."""
-    from vqc.models.library import user_folder
+    from vqc.folders import user_models
 
     if json:
         print_json({"model": str(path), "name": run.name, "digest": digest, "figures": dict(figures)})
@@ -245,7 +245,7 @@ def report(
     fields = {"model": str(path), "digest": digest[:SHORT_DIGEST]}
     fields |= {name.replace("_", " "): in_words(row) for name, row in figures.items()}
     sample = "photo.png" if media == "image" else "speech.wav"
-    known = path.parent == user_folder()
+    known = path.parent == user_models()
     if media_of(run.settings.kind) == "sharp":
         fields["use it"] = f"vqc decompress {Path(sample).stem}.vqc --sharp"
     else:

@@ -16,9 +16,10 @@ from vqc.data.cifar10 import cifar10_source, is_cifar10
 from vqc.data.fetching import fetch_set, missing, open_set, set_class
 from vqc.data.folders import audio_folder, image_folder, rgb
 from vqc.data.images import from_pillow
-from vqc.data.packing import one_process, user_cache
+from vqc.data.packing import one_process
 from vqc.data.sources import Contents, Item, Media, Part, Source
 from vqc.errors import MediaError, TrainingError
+from vqc.folders import user_cache
 
 
 class ImageSet(NamedTuple):

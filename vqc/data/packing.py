@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections import deque
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from vqc.data.sources import WORDS, Contents, Item, Media, Source, counted
 from vqc.errors import MediaError, OutputError, TrainingError
+from vqc.folders import user_cache
 from vqc.processors import threads
 
 try:
@@ -49,12 +49,6 @@ class Shelf:
     skipped: list[tuple[str, str]]
     shapes: NDArray[np.int64]
     data: NDArray[Any]
-
-
-def user_cache() -> Path:
-    """``$XDG_CACHE_HOME/vqc``, by default ``~/.cache/vqc``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "vqc"
 
 
 def open_shelf(source: Source, media: Media, progress: Progress | None = None) -> Shelf:

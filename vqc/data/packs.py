@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from vqc.data.holdout import split
 from vqc.data.named import audio_source, image_source
-from vqc.data.packing import Progress, Shelf, open_shelf, user_cache
+from vqc.data.packing import Progress, Shelf, open_shelf
 from vqc.data.sources import WORDS, Media, Source, counted
 from vqc.errors import TrainingError
+from vqc.folders import user_cache
 
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]

@@ -22,11 +22,11 @@ from vqc.data.cifar10 import is_cifar10, read_cifar10
 from vqc.data.fetching import fetch_set, missing, open_set, set_class
 from vqc.data.folders import rgb
 from vqc.data.images import read_image
-from vqc.data.packing import user_cache
 from vqc.data.sources import WORDS, Media, counted
 from vqc.data.suffixes import SUFFIXES
 from vqc.data.walking import files_below
 from vqc.errors import MediaError, OptionError, OutputError
+from vqc.folders import user_cache
 
 NAMED: Mapping[str, Media] = MappingProxyType({"kodak": "image", "cifar10": "image", "librispeech": "audio"})
 KODAK_URL = "https://r0k.us/graphics/kodak/kodak/kodim{:02}.png"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vqc.atomic import write_atomically
 from vqc.errors import CheckpointError, ModelNameError, ModelNotFoundError, OutputError, did_you_mean
+from vqc.folders import user_models
 from vqc.models.info import ModelInfo, read_info
 
 if TYPE_CHECKING:
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 DEFAULT_MODELS = {"image": "photo", "audio": "speech"}
-
-
-def user_folder() -> Path:
-    """Where a user's own models lie: ``$XDG_DATA_HOME/vqc/models``, by default ``~/.local/share/vqc/models``."""
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "vqc" / "models"
 
 
 def list_models() -> list[ModelInfo]:
@@ -86,7 +81,7 @@ def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> Model
         if (other.name, other.digest, other.sharp) == (info.name, info.digest, info.sharp):
             return other
     refuse_taken(info.name, replace=replace)
-    target = user_folder() / f"{info.name}{SUFFIX}"
+    target = user_models() / f"{info.name}{SUFFIX}"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, Path(source).read_bytes(), overwrite=True)
     return read_info(target)
@@ -132,7 +127,7 @@ def _load_once(path: Path, digest: str, sharp_digest: str, device: str) -> Loade
 
 
 def _model_files() -> list[Path]:
-    folders = [folder for folder in (BUNDLED_FOLDER, user_folder()) if folder.is_dir()]
+    folders = [folder for folder in (BUNDLED_FOLDER, user_models()) if folder.is_dir()]
     return [path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
 
 

@@ -27,9 +27,10 @@ import torch
 from numpy.typing import NDArray
 
 from vqc.data.batches import varied_square
-from vqc.data.packing import Progress, one_process, user_cache
+from vqc.data.packing import Progress, one_process
 from vqc.data.spans import Span, all_spans, chunk_core, tile_core
 from vqc.errors import OutputError
+from vqc.folders import user_cache
 from vqc.models.base import AudioModel, ImageModel
 from vqc.training.frozen_codec import FrozenCodec
 

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from vqc.data.audio import resample
-from vqc.data.packing import user_cache
 from vqc.data.test_sets import LIBRISPEECH_SPLIT
 from vqc.errors import OptionError
 from vqc.evaluation.phonemes.alignments import Alignments, Forced, Given
 from vqc.evaluation.phonemes.phones import frame_classes
 from vqc.evaluation.phonemes.probe import CodeMap, Context, Heard, Int64Array, Score, halves, heard
 from vqc.evaluation.phonemes.speech import SAMPLE_RATE, Utterance, find_utterances, read_speech
+from vqc.folders import user_cache
 from vqc.models.base import AudioModel, CodecModel
 
 Progress = Callable[[int, int], None]  # done, total
