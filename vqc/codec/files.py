@@ -16,6 +16,7 @@ from vqc.codec.chunking import Float32Array
 from vqc.codec.container import AudioShape, read_container, read_header
 from vqc.codec.explain import Explanation, ImageBits, explanation_of
 from vqc.codec.heat_map import draw_heat_map, heat_map_path
+from vqc.codec.hidden import seen_pixels
 from vqc.codec.image import ImageCodec
 from vqc.codec.meter import within
 from vqc.codec.opening import Model, codec_of, open_codec
@@ -178,9 +179,11 @@ class _Wish(NamedTuple):
 def _compress_image(source: Source, model: Model, device: str, wish: _Wish, progress: Progress | None) -> _Compressed:
     codec, picture = open_codec("image", model, device), read_image(source)
     data = codec.compress(picture, **wish._asdict(), progress=progress)
-    return _Compressed(
-        data, codec, lambda told: image_mse(picture.pixels, codec.decompress(data, progress=told).pixels)
-    )
+
+    def measure(told: Progress | None) -> float:
+        return image_mse(picture.pixels, codec.decompress(data, progress=told).pixels, seen_pixels(picture))
+
+    return _Compressed(data, codec, measure)
 
 
 def _compress_audio(source: Source, model: Model, device: str, wish: _Wish, progress: Progress | None) -> _Compressed:

@@ -32,6 +32,7 @@ from vqc.codec.container import (
     split_streams,
     write_container,
 )
+from vqc.codec.hidden import without_hidden
 from vqc.codec.meter import ENCODING, Meter, compressing, within
 from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes, StreamCoder, write_streams
@@ -94,6 +95,7 @@ class ImageCodec:
             raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")
         tiling = self._tiling(height, width)
         alpha = None if picture.alpha is None else encode_alpha(picture.alpha)
+        pixels = without_hidden(picture).pixels
         shape = ImageShape(width=width, height=height, grayscale=picture.grayscale, alpha=alpha is not None)
 
         def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
@@ -103,7 +105,7 @@ class ImageCodec:
 
         def targets(level: int) -> Iterator[list[Targets]]:
             for tile in tiling:
-                found = self._tile_targets(picture.pixels, tile, level)
+                found = self._tile_targets(pixels, tile, level)
                 meter.add(ENCODING * tile.positions)
                 yield [found]
 
@@ -114,7 +116,7 @@ class ImageCodec:
         else:
             level, parts = int(wanted), list[Codes]()
             for tile in tiling:
-                parts.append(self._encode_tile(picture.pixels, tile, level))
+                parts.append(self._encode_tile(pixels, tile, level))
                 meter.add(ENCODING * tile.positions)
             data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode, meter))
         tell(progress, 1.0)

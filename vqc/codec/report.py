@@ -85,13 +85,15 @@ class Report:
         return -10 * math.log10(self.mse) if self.mse > 0 else math.inf
 
 
-def image_mse(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
-    """Mean squared error of two images of one shape, levels 0..255 being 0..1."""
-    total = 0
+def image_mse(before: NDArray[np.uint8], after: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None) -> float:
+    """Mean squared error of two images of one shape, levels 0..255 being 0..1; of the pixels [H, W] seen, if given."""
+    total, count = 0, 0
     for row in range(0, len(before), _ROWS):
-        difference = before[row : row + _ROWS].astype(np.int32) - after[row : row + _ROWS]
-        total += int(np.sum(difference * difference, dtype=np.int64))
-    return total / before.size / 255**2
+        rows = slice(row, row + _ROWS)
+        difference = before[rows].astype(np.int32) - after[rows]
+        difference = difference if seen is None else difference[seen[rows]]
+        total, count = total + int(np.sum(difference * difference, dtype=np.int64)), count + difference.size
+    return total / max(1, count) / 255**2
 
 
 def audio_mse(before: Iterable[NDArray[np.float32]], after: Iterable[NDArray[np.float32]]) -> float:
