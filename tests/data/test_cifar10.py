@@ -105,3 +105,18 @@ def test_a_zip_with_one_damaged_image_names_it(tmp_path: Path) -> None:
         cifar10.read_cifar10(tmp_path)
     with pytest.raises(TrainingError, match="CIFAR-10 folder"):
         cifar10.read_cifar10(tmp_path / "elsewhere")
+
+
+def test_a_folder_beside_it_is_drawn_in_proportion_to_its_images(tmp_path: Path) -> None:
+    folder, charts = tmp_path / "cifar10", tmp_path / "charts" / "train"
+    folder.mkdir()
+    charts.mkdir(parents=True)
+    np.savez(folder / "lossless_4000.npz", images=numbered(4_000))
+    zipped(folder / "jpeg_train.zip", {f"a/{i}.png": png(i, 2) for i in range(30)})
+    for i in range(10):
+        (charts / f"{i}.png").write_bytes(png(i, 2))
+    pack = open_images([str(folder), str(charts.parent)])
+    assert pack.chances is not None
+    of_charts = [pack.names[i].startswith("charts") for i in pack.training]
+    assert sum(pack.chances[of_charts]) == pytest.approx(10 / (2_700 + 30 + 10))
+    assert len(pack.validation) == 300, "those of CIFAR-10 alone"

@@ -94,7 +94,9 @@ class Pack:
         return lengths
 
     def _weights(self, shelf: Shelf) -> Float64Array:
-        return np.array([item.weight for item in shelf.items])
+        """Of items in training, 1 on average, so that each set is drawn in proportion to its number of items."""
+        trained = [item.weight for item in shelf.items if item.part != "validation"]
+        return np.array([item.weight for item in shelf.items]) / (np.mean(trained) if trained else 1.0)
 
     def _chances(self) -> Float64Array | None:
         weights = np.concatenate([self._weights(shelf) for shelf in self.shelves])[self.training]
