@@ -116,6 +116,14 @@ def test_the_codebook_is_placed_once_and_on_enough_latents(task: ReconstructionT
     assert len(drawn) == 4 * 32
 
 
+def test_a_codebook_that_a_run_begins_with_is_trained_on_from_the_first_step(task: ReconstructionTask) -> None:
+    """Steps without it would let latents drift away from where its entries are."""
+    task.model.quantizer.resume()
+    before = task.model.quantizer.codebook.clone()
+    assert "perplexity" in task.loss(task.batch(0), 0).logged
+    assert not torch.equal(task.model.quantizer.codebook, before)
+
+
 def test_the_score_is_the_squared_error_unless_there_are_other_losses(task: ReconstructionTask) -> None:
     task.model.eval()
     figures = task.validate()

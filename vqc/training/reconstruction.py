@@ -68,7 +68,7 @@ class ReconstructionTask:
     """The weighted losses of a reconstruction plus the quantizer's loss.
 
     For the first `free_steps` steps latents pass unquantized (with a pull towards unit scale); then k-means on the
-    latents places the codebook and training goes on with it.
+    latents places the codebook and training goes on with it. A codebook that a run begins with is trained on at once.
     """
 
     def __init__(
@@ -114,9 +114,9 @@ class ReconstructionTask:
         return self.batches(step)
 
     def loss(self, batch: Tensor, step: int) -> Losses:
-        if step < self.config.free_steps:
-            return self._free_loss(batch)
-        if step == self.config.free_steps and not self.model.quantizer.ema_steps:
+        if step <= self.config.free_steps and not self.model.quantizer.ema_steps:  # else it has its place
+            if step < self.config.free_steps:
+                return self._free_loss(batch)
             self._place_codebook(step)
         out: Reconstruction = self.model(batch)
         compared = self.compare(out.signal, batch)
