@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from tiny_packs import image_pack
 
 from vqc.data.batches import WHOLE
 from vqc.data.packs import ImagePack
+from vqc.models.checkpoint import save_checkpoint
 from vqc.models.image_maps import ImageMaps
 from vqc.training.image_maps import MapsRecipe, favoured
 from vqc.training.settings import Settings, resolve
@@ -76,3 +80,33 @@ def test_the_items_that_are_drawn_most_are_favoured(data: ImagePack, monkeypatch
     assert favoured(data) == data.training
     monkeypatch.setattr(data, "chances", np.array([0.2, 0.1, 0.2, *[0.1] * (len(data.training) - 3)]))
     assert favoured(data) == [data.training[0], data.training[2]]
+
+
+def test_codes_reach_what_few_training_images_hold(tmp_path: Path, settings: Settings) -> None:
+    """Both a model from nothing and one trained on from weights that have never seen it."""
+    generator = np.random.default_rng(0)
+    pale = [np.full((16, 16, 3), generator.integers(100, 156, 3), dtype=np.uint8) for _ in range(59)]
+    magenta = np.full((16, 16, 3), (255, 0, 255), dtype=np.uint8)
+    recipe, image = MapsRecipe(), torch.from_numpy(magenta).permute(2, 0, 1)[None] / 255
+    plain, mixed = image_pack([*pale, pale[0]]), image_pack([*pale, magenta])
+
+    def error(model: ImageMaps) -> float:
+        with torch.no_grad():
+            return float(255 * (model.eval().decode(model.encode(image, 1), 1).clamp(0, 1) - image).abs().mean())
+
+    torch.manual_seed(0)
+    model = recipe.build(settings)
+    recipe.start(model, plain, settings)
+    model = recipe.finish(model, plain, settings).model
+    save_checkpoint(tmp_path / "plain.safetensors", model, name="plain", training={}, figures={})
+    assert error(model) > 30
+    recipe.warm_start(model, str(tmp_path / "plain.safetensors"), mixed, settings)
+    assert error(model) < 8
+    recipe.start(model, mixed, settings)
+    assert error(recipe.finish(model, mixed, settings).model) < 8
+
+
+def test_items_can_be_left_out_by_their_names(data: ImagePack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vqc.training.image_maps.open_images", lambda sources, **rest: copy.copy(data))
+    kept = MapsRecipe().open_data((), resolve(TABLES, ["task.leave_out=tiny/5"]), download=False, progress=None)
+    assert kept.training == [i for i in data.training if i != 5]

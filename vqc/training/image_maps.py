@@ -21,7 +21,7 @@ from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, tra
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
-FIT_IMAGES = 2_000  # for transform, first dictionaries and tables
+FIT_IMAGES = 2_000  # for transform, dictionaries and tables
 FIT_ROWS = 60_000  # latents for k-means
 
 
@@ -34,6 +34,7 @@ class MapsTaskConfig:
     max_shift: int = 0  # pixels by which whole images are moved at random
     commitment_weight: float = 0.7
     validation_items: int = 300
+    leave_out: str = ""  # items with this in their names are not trained on, such as images that have been compressed
 
 
 class MapsTask:
@@ -83,11 +84,14 @@ class MapsRecipe(Recipe):
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> ImagePack:
-        return open_images(sources, download=download, progress=progress)
+        pack = open_images(sources, download=download, progress=progress)
+        pack.leave_out(settings.task.leave_out)
+        return pack
 
     def start(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
         images = self.signals(pack, some(pack.training, FIT_IMAGES), settings)
         fit_linear(model.eval(), images, seed=settings.loop.seed)
+        self.occupy(model, pack, settings)
 
     def warm_start(self, model: ImageMaps, path: str, pack: ImagePack, settings: Settings) -> None:
         trained = trained_codec(path, ImageMaps)
@@ -95,6 +99,7 @@ class MapsRecipe(Recipe):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         model.load_state_dict(trained.state_dict(), strict=False)
         model.quantizer.resume()
+        self.occupy(model.eval(), pack, settings)
 
     def make_task(self, model: ImageMaps, pack: ImagePack, settings: Settings, shard: Shard) -> MapsTask:
         task = settings.task
@@ -106,6 +111,8 @@ class MapsRecipe(Recipe):
 
     def finish(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> Finished:
         round_to_stored(model.eval())
+        self.occupy(model, pack, settings)
+        round_to_stored(model)
         fill_static_tables(model, self.signals(pack, some(favoured(pack), FIT_IMAGES), settings))
         held_out = self.signals(pack, pack.validation[: settings.task.validation_items], settings)
         figures = MapsTask(model, None, held_out, settings.task).validate()  # type: ignore[arg-type]
@@ -114,6 +121,14 @@ class MapsRecipe(Recipe):
     def signals(self, pack: ImagePack, items: Sequence[int], settings: Settings) -> list[Tensor]:
         """Items as batches [B, 3, H, W], sides multiples of a block."""
         return image_batches(pack, items, settings.model.block, settings.task.crop)
+
+    def occupy(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
+        """Give idle entries a place at the edge of what images drawn as in training can make."""
+        drawn = np.random.default_rng(settings.loop.seed).choice(
+            pack.training, min(FIT_IMAGES, len(pack.training)), replace=False, p=pack.chances
+        )
+        rows = latent_rows(model, self.signals(pack, drawn.tolist(), settings), seed=settings.loop.seed)
+        model.quantizer.occupy(rows, 0, seed=settings.loop.seed)
 
     def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
         return [x[None] for batch in self.signals(pack, pack.validation[:8], settings) for x in batch]
@@ -133,6 +148,11 @@ def fit_linear(model: ImageMaps, images: Sequence[Tensor], *, seed: int = 0) -> 
     centred = [255 * (x - 0.5) for x in images]
     blocks = torch.cat([F.pixel_unshuffle(x, size).permute(0, 2, 3, 1).reshape(-1, 3, size, size) for x in centred])
     model.transform.fit_klt(blocks)
+    model.quantizer.fit(latent_rows(model, images, seed=seed), 0, iterations=10, seed=seed)
+
+
+@torch.no_grad()
+def latent_rows(model: ImageMaps, images: Sequence[Tensor], *, seed: int) -> Tensor:
+    """Latents of images [N, D] at random places, `FIT_ROWS` at most."""
     rows = torch.cat([model.latents(x).permute(0, 2, 3, 1).flatten(0, 2) for x in images])
-    chosen = torch.from_numpy(np.random.default_rng(seed).permutation(len(rows))[:FIT_ROWS])
-    model.quantizer.fit(rows[chosen], 0, iterations=10, seed=seed)
+    return rows[torch.from_numpy(np.random.default_rng(seed).permutation(len(rows))[:FIT_ROWS])]
