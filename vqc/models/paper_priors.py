@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from vqc.models.base import CodecModel
 from vqc.models.config import Config, limited
 from vqc.models.prior import CodePrior, Part
-from vqc.nn.code_groups import CodeGroups
+from vqc.nn.code_groups import Codebook, CodeGroups
 from vqc.nn.pixelcnn import GatedPixelCNN
 from vqc.nn.wavenet import WaveNet
 
@@ -140,6 +140,12 @@ class BlockPrior(CodePrior):
             if tuple(map(len, codebooks)) == sizes:
                 self.groups.resemble(codebooks, quality)
 
+    def move(self, old: CodecModel, new: CodecModel, like: CodePrior) -> None:
+        """See `CodePrior.move`; a codec without codebooks leaves it as it is."""
+        known, other = _codebooks(old), _codebooks(new)
+        if known and len(known) == len(other):
+            self.groups.move(known, other)
+
 
 class PixelCNNPrior(BlockPrior):
     """Logits of the codes of an image model."""
@@ -173,6 +179,15 @@ class WaveNetPrior(BlockPrior):
             dropout=config.dropout,
         )
         return network, config.skip_width
+
+
+def _codebooks(codec: CodecModel) -> list[Codebook]:
+    """Entries and frequencies, group after group of one quality after the other; none of a model without entries."""
+    return [
+        (entries, torch.from_numpy(frequencies[: len(entries)]))
+        for quality in range(1, codec.qualities + 1)
+        for entries, frequencies in zip(codec.codebooks(quality), codec.static_frequencies(quality), strict=False)
+    ]
 
 
 @dataclass(frozen=True)

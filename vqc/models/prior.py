@@ -68,6 +68,9 @@ class CodePrior(Exact, ABC):
     def prepare(self, codec: Any) -> None:
         """Make what is derived from tensors of the codec model and therefore not saved; after loading."""
 
+    def move(self, old: Any, new: Any, like: Any) -> None:
+        """Fit it, being fixed, for training on with the codebooks of another codec; `like`: a prior made for that."""
+
     def tables(self, logits: Tensor) -> Tensor:
         """What a coder uses of logits [N, K]: frequencies [N, K], whole numbers of at least 1 that sum to 2^24."""
         assert self.fixed, "floats differ between machines"
@@ -107,7 +110,7 @@ class EntryPrior(CodePrior):
         for groups, entries, tables in self.codebooks(codec):
             groups.prepare(entries, tables)
 
-    def move(self, old: Any, new: Any, like: EntryPrior) -> None:
-        """Fit it, being fixed, for training on with the codebooks of another model; `like`: a prior made for that."""
+    def move(self, old: Any, new: Any, like: Any) -> None:
+        """See `CodePrior.move`."""
         for before, after in zip(self.codebooks(old), like.codebooks(new), strict=True):
             before.groups.move(before.entries, before.tables, after.entries, after.tables)

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from vqc.nn.integer import LARGEST, ONE, RANGE, Exact, ExactLinear, ExactTable
 
 Sizes = Sequence[Sequence[int]]  # of the codebook of each group, at each quality
+Codebook = tuple[Tensor, Tensor]  # entries [K, D] and order-0 frequencies [K], at least 1
 
 
 class CodeGroups(Exact):
@@ -93,8 +94,8 @@ class CodeGroups(Exact):
         """Begin at these order-0 frequencies of each group's codes."""
         first = sum(map(sum, self.sizes[: quality - 1]))
         for frequencies in tables:
-            chances = frequencies.double() / frequencies.sum()
-            self.bias.vectors[first : first + len(chances), 0] = chances.log().to(self.bias.vectors)
+            chances = _log_chances(frequencies)
+            self.bias.vectors[first : first + len(chances), 0] = chances.to(self.bias.vectors)
             first += len(chances)
 
     @torch.no_grad()
@@ -113,6 +114,30 @@ class CodeGroups(Exact):
             self.codes.vectors[first : first + len(entries), : components.shape[1]] = components.to(self.codes.vectors)
             first += len(entries)
 
+    @torch.no_grad()
+    def move(self, known: Sequence[Codebook], other: Sequence[Codebook]) -> None:
+        """Fit the integers of a fixed table to other codebooks.
+
+        Each code is taken for its counterpart, the nearest of those in use (or itself, if it is there), but for how
+        much more or less often it occurs.
+
+        Args:
+            known: the codebooks that it is for, group after group of one quality after the other.
+            other: as many that take their place.
+        """
+        vectors, bias, first = [], [], 0
+        for (entries, frequencies), (others, others_frequencies) in zip(known, other, strict=True):
+            rows = slice(first, first + len(entries))
+            first += len(entries)
+            distances = torch.cdist(others.double(), entries.double(), compute_mode="donot_use_mm_for_euclid_dist")
+            idle = frequencies <= (1 if bool((frequencies > 1).any()) else 0)
+            counterpart = distances.masked_fill(idle & (distances > 0), torch.inf).argmin(1)
+            change = _log_chances(others_frequencies) - _log_chances(frequencies)[counterpart]
+            vectors.append(self.codes.vectors[rows][counterpart])
+            bias.append(self.bias.vectors[rows][counterpart] + torch.round(change * ONE)[:, None])
+        self.codes.register_buffer("vectors", torch.cat(vectors))
+        self.bias.register_buffer("vectors", torch.cat(bias).clamp(-LARGEST, LARGEST))
+
     def _fix(self) -> None:
         self.dropout = nn.Identity()
         with torch.no_grad():
@@ -122,6 +147,10 @@ class CodeGroups(Exact):
         bound = LARGEST * float(self.codes.vectors.abs().sum(1).max())
         if not bound < 1 << 53:
             raise OverflowError(f"logits of {self.code_dim} components can reach {bound:.3g}: above 2^53 none is exact")
+
+
+def _log_chances(frequencies: Tensor) -> Tensor:
+    return (frequencies.double() / frequencies.sum()).log()
 
 
 def principal_components(entries: Tensor, most: int) -> Tensor:

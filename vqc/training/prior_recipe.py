@@ -22,7 +22,7 @@ from vqc.models.base import AudioModel, CodecModel
 from vqc.models.checkpoint import LoadedModel, load_checkpoint, save_again
 from vqc.models.config import config_to_dict
 from vqc.models.library import load_model
-from vqc.models.prior import CodePrior, EntryPrior
+from vqc.models.prior import CodePrior
 from vqc.models.prior_registry import build_prior
 from vqc.nn.integer import unfixed
 from vqc.training.code_cache import CachedCodes, open_codes
@@ -165,8 +165,7 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
     if found is None or found.kind != like.kind:
         raise TrainingError(f"{path} holds no prior of the kind {like.kind}; leave out --start-from")
     _refuse_others(path, found.config, like.config)
-    if isinstance(found, EntryPrior) and isinstance(like, EntryPrior):
-        found.move(model, codec, like)
+    found.move(model, codec, like)
     return _in_order_of(like, unfixed(found, like))
 
 
