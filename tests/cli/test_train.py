@@ -68,6 +68,8 @@ def test_audio_is_trained_too_and_figures_are_drawn(run: Run, data: Path) -> Non
     trained = run(*AUDIO, *SHORT, "--steps", "4", "--run-dir", "r", "-o", "talk.safetensors", "--json")
     assert trained.code == 0, trained.err
     report = json.loads(trained.out)
+    assert set(report["seconds"]) == {"start", "training", "finish"}
+    assert all(seconds > 0 for seconds in report["seconds"].values())
     assert report["figures"]["quality_1"]["kbps"] > 0
     assert report["digest"] == read_info("talk.safetensors").digest
     assert {path.name for path in Path("r/figures").iterdir()} == {"losses.png", "perplexity.png", "waveforms.png"}
@@ -114,6 +116,7 @@ def test_a_dry_run_says_what_is_to_come_and_leaves_nothing(run: Run, data: Path)
     assert not Path("runs").exists()
     words = run(*AUDIO, *SHORT, "--dry-run")
     assert "12 kbps at most" in words.out, "4,000 codes of 3 bits a second"
+    assert "starting values before, tables and figures after; their time comes on top" in words.out
 
 
 @pytest.mark.parametrize(
@@ -147,6 +150,33 @@ def test_a_mistake_is_one_sentence(run: Run, data: Path, arguments: tuple[str, .
     assert message in result.err
     assert "Traceback" not in result.err
     assert not Path("runs").exists()
+
+
+def test_a_run_that_was_never_validated_is_exported_from_its_checkpoint(run: Run, data: Path) -> None:
+    """Or it is said when there will be one."""
+    steps = (*IMAGES, "--set=loop.validate_steps=1000", "--set=loop.ema_decay=0", "--steps", "3", "--run-dir", "r")
+    assert run(*steps, "--quiet").code == 0
+    validated = read_info("r/model.safetensors").digest
+    Path("r/best.safetensors").unlink()
+    exported = run("train", "export", "r", "-o", "again.safetensors")
+    assert exported.code == 0, exported.err
+    assert "r has not been validated yet; these are the averaged weights of its last checkpoint" in exported.err
+    assert "counting tables and measuring the finished model" in exported.err
+    assert read_info("again.safetensors").digest == validated, "the last weights were the validated ones"
+    Path("r/state.safetensors").unlink()
+    nothing = run("train", "export", "r", "-o", "more.safetensors")
+    assert nothing.code == 1
+    assert "r has no weights yet; its first checkpoint is written after 4 minutes of training" in nothing.err
+
+
+def test_that_there_will_be_no_figures_is_said_before_the_training(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    trained = run(*IMAGES, "--steps", "1", "--run-dir", "r")
+    assert trained.code == 0, trained.err
+    said = trained.err.index("the run will be without figures: figures need matplotlib, which is not installed")
+    assert said < trained.err.index("placing the starting values") < trained.err.index("step 1 ")
 
 
 def test_a_run_is_not_begun_over_another(run: Run, data: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vqc.cli.training import toml
+from vqc.cli.train_plan import toml
 from vqc.errors import OptionError
 from vqc.training.recipe import recipe_of
 from vqc.training.settings import (

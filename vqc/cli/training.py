@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vqc.cli.models import in_words
-from vqc.cli.printing import duration, number, print_fields, print_json, size, warn
+from vqc.cli.printing import duration, print_fields, print_json, warn
 from vqc.cli.progress import ProgressBar
 from vqc.cli.train import OF_CODECS
+from vqc.cli.train_plan import plan_as_dict, plan_in_words, print_settings
 from vqc.errors import MissingPackageError, OptionError, OutputError, TrainingError
 
 if TYPE_CHECKING:
     from vqc.models.info import ModelInfo
     from vqc.training.distributed import Ranks
-    from vqc.training.estimate import Estimate, StepTime
     from vqc.training.protocols import Observer
     from vqc.training.session import Run, Trained
     from vqc.training.settings import Settings
@@ -59,6 +61,8 @@ def run_training(request: Request) -> None:
     with join() as ranks:
         show = ranks.first and not request.quiet
         run = resumed_run(request) if request.resume else new_run(request)
+        if show and not request.dry_run:
+            warn_of_missing_figures()
         pack = open_data(run, request, show=show)
         run = replace(run, trained_on=pack.description)
         if request.dry_run:
@@ -178,8 +182,31 @@ def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trai
         device=device_of(ranks, request),
         output=request.output,
         observers=observers(request) if ranks.first else (),
-        say=warn if ranks.first and not request.quiet else lambda text: None,
+        phase=partial(phase, show=ranks.first and not request.quiet),
     )
+
+
+@contextmanager
+def phase(text: str, *, show: bool) -> Iterator[Callable[[int, int], None]]:
+    """What comes on top of training: in words, as a bar where stderr is a terminal, and how long it took."""
+    begun = time.monotonic()
+    if show:
+        warn(text)
+    with ProgressBar(text, 1, quiet=not show) as bar:
+        yield bar.at
+    seconds = time.monotonic() - begun
+    if show and seconds >= 1:
+        warn(f"that took {duration(seconds)}, besides the time of training")
+
+
+def warn_of_missing_figures() -> None:
+    """Say before the training what could only be mended before its end."""
+    from vqc.training.pictures import require_matplotlib
+
+    try:
+        require_matplotlib()
+    except MissingPackageError as error:
+        warn(f"the run will be without figures: {error}")
 
 
 def device_of(ranks: Ranks, request: Request) -> str:
@@ -217,7 +244,12 @@ def finish(run: Run, pack: Any, trained: Trained, request: Request) -> None:
         from vqc.models.library import add_model
 
         path = add_model(path, replace=request.force).path
-    report(run, path, trained.digest, trained.figures, pack.media, json=request.json, quiet=request.quiet)
+    seconds = {
+        "start": trained.start_seconds,
+        "training": trained.outcome.seconds,
+        "finish": trained.finish_seconds,
+    }
+    report(run, path, trained.digest, trained.figures, pack.media, seconds, json=request.json, quiet=request.quiet)
 
 
 def draw_figures(run: Run, pack: Any, model_file: Path) -> None:
@@ -232,19 +264,30 @@ def draw_figures(run: Run, pack: Any, model_file: Path) -> None:
 
 
 def report(
-    run: Run, path: Path, digest: str, figures: Mapping[str, Any], media: str, *, json: bool, quiet: bool
+    run: Run,
+    path: Path,
+    digest: str,
+    figures: Mapping[str, Any],
+    media: str,
+    seconds: Mapping[str, float],
+    *,
+    json: bool,
+    quiet: bool,
 ) -> None:
-    """What a finished model is, on stdout."""
+    """What a finished model is, and how long each part of the run took, on stdout."""
     from vqc.folders import user_models
 
     if json:
-        print_json({"model": str(path), "name": run.name, "digest": digest, "figures": dict(figures)})
+        print_json(
+            {"model": str(path), "name": run.name, "digest": digest, "figures": dict(figures), "seconds": dict(seconds)}
+        )
         return
     if quiet:
         return
     fields = {"model": str(path), "digest": digest[:SHORT_DIGEST]}
     fields |= {name.replace("_", " "): in_words(row) for name, row in figures.items()}
     sample = "photo.png" if media == "image" else "speech.wav"
+    fields["time"] = ", ".join(f"{name} {duration(each)}" for name, each in seconds.items())
     known = path.parent == user_models()
     if media_of(run.settings.kind) == "sharp":
         fields["use it"] = f"vqc decompress {Path(sample).stem}.vqc --sharp"
@@ -253,26 +296,6 @@ def report(
     if not known:
         fields["keep it"] = f"vqc models add {path}"
     print_fields(fields)
-
-
-def print_settings(settings: Settings) -> None:
-    """The resolved settings on stderr, in the notation of a preset file."""
-    values = settings.as_dict()
-    print(f"kind = {toml(values['kind'])}", file=sys.stderr)
-    for section in ("model", "task", "loop"):
-        print(f"[{section}]", file=sys.stderr)
-        for name, value in values[section].items():
-            text = "" if value is None else f"{name} = {toml(value)}"
-            print(text or f"# {name} is not set", file=sys.stderr)
-
-
-def toml(value: object) -> str:
-    """A number, word, truth value or list as TOML writes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml, value))}]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def dry_run(run: Run, pack: Any, ranks: Ranks, request: Request) -> None:
@@ -298,56 +321,18 @@ def dry_run(run: Run, pack: Any, ranks: Ranks, request: Request) -> None:
     print_fields(plan_in_words(run, pack, cost, step, parameters, request.media))
 
 
-def plan_as_dict(run: Run, pack: Any, cost: Estimate | None, step: StepTime, parameters: int) -> dict[str, Any]:
-    """A dry run for programs."""
-    return {
-        "settings": run.settings.as_dict(),
-        "data": {"description": pack.description, "bytes": pack.bytes, "skipped": len(pack.skipped)},
-        "parameters": parameters,
-        **({} if cost is None else cost._asdict()),
-        "step_seconds": step.seconds,
-        "data_share": step.data_share,
-    }
-
-
-def plan_in_words(
-    run: Run, pack: Any, cost: Estimate | None, step: StepTime, parameters: int, media: str
-) -> dict[str, str]:
-    """A dry run for people."""
-    loop, unit = run.settings.loop, "pixel" if media == "image" else "second"
-    steps = loop.steps if loop.minutes is None else min(loop.steps, int(60 * loop.minutes / step.seconds))
-    fields = {"model": f"{run.settings.kind}, {parameters:,} parameters"}
-    if cost is not None:
-        rates = [f"{bits:.3g} bpp" if media == "image" else f"{bits / 1000:.3g} kbps" for bits in cost.bits]
-        fields |= {
-            "work": f"{macs(cost.encoder_macs)} MAC a {unit} to encode, {macs(cost.decoder_macs)} to decode",
-            "codes": " ".join(f"{codes:.3g}" for codes in dict.fromkeys(cost.codes)) + f" a {unit}",
-            "rate": " ".join(dict.fromkeys(rates)) + " at most, before entropy coding",
-        }
-    skipped = f", {len(pack.skipped):,} skipped" if pack.skipped else ""
-    return fields | {
-        "data": f"{pack.description}, {size(pack.bytes)} decoded{skipped}",
-        "step": f"{step.seconds:.3g} s, {100 * step.data_share:.1f} % of it waiting for data",
-        "run": f"about {steps:,} steps in {duration(steps * step.seconds)}, in {run.folder}",
-    }
-
-
-def macs(count: float) -> str:
-    """A number of operations for people: 950, 12.3 k, 4.5 M, 1.2 G."""
-    for power, letter in ((9, " G"), (6, " M"), (3, " k")):
-        if count >= 10**power:
-            return f"{number(count / 10**power)}{letter}"
-    return number(count)
-
-
 def export_run(folder: Path, output: Path | None, *, force: bool, json: bool, quiet: bool) -> None:
     """The body of `vqc train export`."""
-    from vqc.training.session import MODEL_FILE, export, read_run
+    from vqc.training.session import MODEL_FILE, export, is_validated, read_run
 
     run = read_run(folder)
     path = output or folder / MODEL_FILE
     if path.exists() and not force:
         raise OutputError(f"{path} exists; give --force to replace it")
     pack = run.open_data()
-    path, digest, figures = export(run, pack, path)
-    report(run, path, digest, figures, pack.media, json=json, quiet=quiet)
+    if not quiet and not is_validated(run):
+        warn(f"{folder} has not been validated yet; these are the averaged weights of its last checkpoint")
+    begun = time.monotonic()
+    path, digest, figures = export(run, pack, path, phase=partial(phase, show=not quiet))
+    seconds = {"finish": time.monotonic() - begun}
+    report(run, path, digest, figures, pack.media, seconds, json=json, quiet=quiet)

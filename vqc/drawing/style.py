@@ -56,6 +56,16 @@ STYLE: dict[str, Any] = {
 }
 
 
+def require_matplotlib() -> None:
+    """MissingPackageError: matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise MissingPackageError(
+            f"figures need matplotlib, which is not installed; run: {install_command('eval')}"
+        ) from None
+
+
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw in the style of this project, whatever the user's own matplotlib settings are.
@@ -63,12 +73,8 @@ def house_style() -> Iterator[None]:
     Raises:
         MissingPackageError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-    except ImportError:
-        raise MissingPackageError(
-            f"figures need matplotlib, which is not installed; run: {install_command('eval')}"
-        ) from None
+    require_matplotlib()
+    import matplotlib
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # drawn as a box; no reason to stop

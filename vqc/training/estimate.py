@@ -13,6 +13,7 @@ from vqc.models.base import AudioModel, CodecModel, ImageModel
 from vqc.training.loop import Trainer
 
 PIXELS = 256  # side of the image on which operations are counted
+WARM_UP = 3  # steps that are not timed
 SECONDS = 2.0  # of audio on which operations are counted
 
 
@@ -59,8 +60,12 @@ def estimate(model: CodecModel) -> Estimate:
     )
 
 
-def time_steps(trainer: Trainer, steps: int = 5) -> StepTime:
-    """Run a few steps, the first to warm up, and say how long the others took. Model and task are changed by it."""
+def time_steps(trainer: Trainer, steps: int = 20, seconds: float = 10.0) -> StepTime:
+    """Run some steps for a while, the first ones to warm up, and say how long the others took.
+
+    The first steps are slower by far: memory is taken, and each kind of batch meets kernels that are not chosen yet.
+    Model and task are changed by it.
+    """
     waiting = 0.0
     task: Any = trainer.task
     own = task.batch
@@ -74,15 +79,18 @@ def time_steps(trainer: Trainer, steps: int = 5) -> StepTime:
             waiting += time.perf_counter() - begun
 
     task.batch = timed
-    shares, totals = [], []
-    for i in range(steps + 1):
+    shares, totals = [], list[float]()
+    end = time.perf_counter() + seconds
+    for i in range(WARM_UP + steps):
         waiting, begun = 0.0, time.perf_counter()
         trainer.train_step()
         if trainer.device.type == "cuda":
             torch.cuda.synchronize(trainer.device)
-        seconds = time.perf_counter() - begun
-        if i:
-            totals.append(seconds)
-            shares.append(waiting / seconds)
+        now = time.perf_counter()
+        if i >= WARM_UP:
+            totals.append(now - begun)
+            shares.append(waiting / (now - begun))
+        if totals and now > end:
+            break
     middle = len(totals) // 2
     return StepTime(sorted(totals)[middle], sorted(shares)[middle])

@@ -24,6 +24,7 @@ from vqc.training.paper_recipes import image_batches, some, utterances
 from vqc.training.prior_export import codec_digest
 from vqc.training.recipe import Finished, Progress, Recipe, training_images
 from vqc.training.settings import Settings
+from vqc.training.stages import tracked
 
 SECONDS = 10.0  # of a validation utterance, at most
 
@@ -95,7 +96,8 @@ class LikelihoodRecipe(Recipe):
             pack, some(pack.validation, settings.task.validation_items), loaded.model, settings.task.crop
         )
         task = LikelihoodTask(model.eval(), loaded.model, lambda step: held_out[0], held_out)
-        figures = {f"quality_{q + 1}": {"bits_per_dim": round(task.measure(q + 1), 5)} for q in range(model.qualities)}
+        bits = {q: task.measure(q) for q in tracked(range(1, model.qualities + 1))}
+        figures = {f"quality_{q}": {"bits_per_dim": round(each, 5)} for q, each in bits.items()}
         loaded.model.likelihood = model
         return Finished(loaded, figures)
 

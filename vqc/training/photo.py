@@ -17,6 +17,7 @@ from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.photo import BLOCK, MEAN_CODES, MEANS, PhotoModel
 from vqc.training.protocols import Losses
+from vqc.training.stages import tracked
 
 
 def centres(pack: ImagePack, photos: Sequence[int], limit: int | None = None) -> Iterator[Tensor]:
@@ -36,14 +37,14 @@ def initialise(model: PhotoModel, pack: ImagePack, *, seed: int = 0, crops: int 
     The components of rank 0, 1 and 3 are the mean of a block in three colour directions on photographs.
     """
     batches = CropBatches(pack, side=256, batch_size=1, seed=seed)
-    images = [batches(i) for i in range(crops)]
+    images = [batches(i) for i in tracked(range(crops))]
     centred = [255 * (x - 0.5) for x in images]
     blocks = torch.cat([F.pixel_unshuffle(x, BLOCK).permute(0, 2, 3, 1).reshape(-1, 3, BLOCK, BLOCK) for x in centred])
     model.transform.fit_klt(blocks, first=(0, 1, 3))
     coefficients = torch.cat([model.transform.analyse(x) for x in centred])
     scaled = coefficients / model.transform.scale[None, :, None, None]
     model.prediction.fit_linear(list(scaled[:, :MEANS]), list(scaled[:, MEANS:]))
-    for level in range(model.qualities):
+    for level in tracked(range(model.qualities)):
         rows = torch.cat([model.mean_codes_and_rest(x, level + 1)[1] for x in images])
         chosen = torch.from_numpy(np.random.default_rng((seed, level)).permutation(len(rows))[:50_000])
         model.quantizer.fit(rows[chosen], level, iterations=8, seed=seed)
@@ -61,7 +62,7 @@ class RatePoint(NamedTuple):
 def rate_distortion(model: PhotoModel, images: list[Tensor]) -> list[RatePoint]:
     """Order-0 information content and PSNR at each quality; the mean colours at the entropy of their residuals."""
     points, device = [], model.steps.device
-    for level in range(model.qualities):
+    for level in tracked(range(model.qualities)):
         levels = torch.tensor([level], device=device)
         psnr, bits, squares, blocks = [], 0.0, 0.0, 0
         counts = np.zeros((MEANS, MEAN_CODES), dtype=np.int64)

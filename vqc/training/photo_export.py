@@ -12,6 +12,7 @@ from vqc.data.packs import ImagePack
 from vqc.models.photo import MEANS, PhotoModel
 from vqc.training.idle_entries import busy_first, cut_entries, largest
 from vqc.training.photo import centres
+from vqc.training.stages import tracked
 
 IDLE = 0.9998  # a code map in which one code is more frequent than this carries next to nothing
 
@@ -20,7 +21,7 @@ IDLE = 0.9998  # a code map in which one code is more frequent than this carries
 def refit(model: PhotoModel, images: list[Tensor]) -> list[list[Tensor]]:
     """One step of k-means on the dictionaries, probabilities included; returns the hits of each level and shape."""
     everything = []
-    for level in range(model.qualities):
+    for level in tracked(range(model.qualities)):
         rows = torch.cat([model.mean_codes_and_rest(image, level + 1)[1] for image in images])
         sums = model.quantizer.statistics(rows, level)
         everything.append([hits for hits, _ in sums])
@@ -62,7 +63,7 @@ def without_idle_entries(model: PhotoModel, hits: list[list[Tensor]]) -> PhotoMo
 def occupy(model: PhotoModel, images: list[Tensor], latents: int = 60_000) -> None:
     """Give idle entries of every quality a place, by some of the latents of these images [1, 3, H, W]."""
     generator = torch.Generator().manual_seed(0)
-    for level in range(model.qualities):
+    for level in tracked(range(model.qualities)):
         rows = torch.cat([model.mean_codes_and_rest(image, level + 1)[1] for image in images])
         model.quantizer.occupy(rows[torch.randperm(len(rows), generator=generator)[:latents]], level)
 

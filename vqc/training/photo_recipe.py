@@ -24,6 +24,7 @@ class PhotoRecipe(Recipe):
 
     task_config = PhotoTaskConfig
     examples = "photos"
+    start_loops, finish_loops = 3, 4
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vqc.drawing.style import require_matplotlib
 from vqc.training.figures import describe, draw_run
 from vqc.training.history import read_history
 from vqc.training.session import Run, restored_samples
 from vqc.training.side_by_side import draw_reconstructions, draw_waveforms
+
+__all__ = ["draw_pictures", "require_matplotlib"]
 
 
 def draw_pictures(run: Run, pack: Any, model_file: Path) -> list[Path]:

@@ -31,6 +31,7 @@ from vqc.training.prior_export import codec_digest, figures_of
 from vqc.training.recipe import Finished, Progress, Recipe
 from vqc.training.session import read_run
 from vqc.training.settings import PRIORS, Settings
+from vqc.training.stages import tracked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ class PriorRecipe(Recipe):
 
     task_config = PriorRunConfig
     examples = "streams of codes"
+    finish_loops = 2
 
     def build(self, settings: Settings) -> CodePrior:
         codec: CodecModel = load_model(settings.task.codec).model
@@ -127,7 +129,7 @@ class PriorRecipe(Recipe):
         """The codec as its file has it, with this prior in integers."""
         loaded = load_checkpoint(settings.task.codec)
         task = PriorTask(model.eval(), pack.codec, pack.codes, settings.task)
-        floats = {q: task.measure(q, settings.task.report_codes) for q in task.codes}
+        floats = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
         try:
             loaded.model.attach_prior(model)
         except OverflowError as error:
@@ -135,7 +137,7 @@ class PriorRecipe(Recipe):
                 f"the prior cannot be turned into integers: {error}; "
                 "train it with a lower learning rate or more loop.weight_decay"
             ) from None
-        integers = {q: task.measure(q, settings.task.report_codes) for q in task.codes}
+        integers = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
         return Finished(loaded, {f"quality_{q}": figures_of(floats[q], integers[q]) for q in task.codes})
 
     def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:

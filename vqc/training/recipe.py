@@ -40,6 +40,8 @@ class Recipe(ABC):
 
     task_config: ClassVar[type[Any]]
     examples: ClassVar[str]  # what training examples are called, such as "images"
+    start_loops: ClassVar[int] = 1  # tracked loops in `start` and in `finish`: see `vqc.training.stages`
+    finish_loops: ClassVar[int] = 1
 
     def build(self, settings: Settings) -> Any:
         """The model, untrained."""

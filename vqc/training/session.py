@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,10 +32,13 @@ from vqc.training.history import read_history, thinned
 from vqc.training.loop import Trainer
 from vqc.training.protocols import Observer, Outcome
 from vqc.training.recipe import Progress, Recipe, recipe_of
+from vqc.training.run_folder import RunFolder, with_prefix
 from vqc.training.settings import SECTIONS, Settings, resolve
+from vqc.training.stages import stage
 
 RECORD = "run.json"
 MODEL_FILE = "model.safetensors"
+BEST = "best.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +70,24 @@ class Run:
         return self.recipe.open_data(self.sources, self.settings, download=download, progress=progress)
 
 
+Phase = Callable[[str], AbstractContextManager[Progress]]  # what is being done, for as long as it takes
+
+
+@contextmanager
+def unwatched(text: str) -> Iterator[Progress]:
+    """A phase that nobody looks at."""
+    yield lambda done, total: None
+
+
 class Trained(NamedTuple):
-    """What came of a run."""
+    """What came of a run. Seconds are of this session, and come on top of those of training."""
 
     outcome: Outcome
     model_file: Path | None  # None when it was interrupted
     digest: str
     figures: Mapping[str, Any]
+    start_seconds: float = 0.0  # until the first step
+    finish_seconds: float = 0.0  # from the last step to the model file
 
 
 def exists(folder: Path) -> bool:
@@ -122,36 +138,49 @@ def train(
     device: str,
     output: Path | None = None,
     observers: Sequence[Observer] = (),
-    say: Callable[[str], None] = lambda text: None,
+    phase: Phase = unwatched,
 ) -> Trained:
-    """Begin or go on with a run until its time is up or it is interrupted, and write the model file."""
+    """Begin or go on with a run until its time is up or it is interrupted, and write the model file.
+
+    Starting values before the training and tables after it take their own time, which is told as a `phase` each.
+    """
+    begun = time.monotonic()
     model = run.build()
     resumed = number_of_rank_0((run.folder / "state.safetensors").exists())
     if not resumed:
-        _start(run, model, pack, say)
+        _start(run, model, pack, phase)
     task = run.recipe.make_task(model, pack, run.settings, Shard(ranks.rank, ranks.world))
     trainer = Trainer(task, run.settings.loop, run.folder, observers=observers, device=device)
     if ranks.first:  # only now: a run whose state does not fit these settings keeps its record
         write_run(run, pack)
+    start_seconds = time.monotonic() - begun
     outcome = trainer.run()
     if outcome.interrupted or not ranks.first:
-        return Trained(outcome, None, "", {})
-    say("counting tables and measuring the finished model")
-    path, digest, figures = export(run, pack, output)
-    return Trained(outcome, path, digest, figures)
+        return Trained(outcome, None, "", {}, start_seconds)
+    begun = time.monotonic()
+    path, digest, figures = export(run, pack, output, phase=phase)
+    return Trained(outcome, path, digest, figures, start_seconds, time.monotonic() - begun)
 
 
-def export(run: Run, pack: Any, output: Path | None = None) -> tuple[Path, str, Mapping[str, Any]]:
-    """Write the best weights of a run as a model file; returns its path, its digest and its validation figures."""
-    best = run.folder / "best.safetensors"
-    if not best.exists():
-        raise TrainingError(f"{run.folder} has no validated weights yet; let it train until its first validation")
+def export(
+    run: Run, pack: Any, output: Path | None = None, *, phase: Phase = unwatched
+) -> tuple[Path, str, Mapping[str, Any]]:
+    """Write the best weights of a run as a model file; returns its path, its digest and its validation figures.
+
+    Those of a run that has not been validated yet are the averaged weights of its last checkpoint.
+
+    Raises:
+        TrainingError: the run has saved no weights yet, or they are of another model.
+    """
     model = run.build()
     try:
-        model.load_state_dict(load_file(best))
+        model.load_state_dict(_weights(run))
     except RuntimeError:
-        raise TrainingError(f"{best} does not fit the [model] settings in {run.folder / RECORD}") from None
-    finished = run.recipe.finish(model, pack, run.settings)._replace(history=_history(run.folder))
+        raise TrainingError(f"the weights in {run.folder} do not fit the [model] settings in its {RECORD}") from None
+    text = "counting tables and measuring the finished model"
+    with phase(text) as progress, stage(run.recipe.finish_loops, progress):
+        finished = run.recipe.finish(model, pack, run.settings)
+    finished = finished._replace(history=_history(run.folder))
     state = json.loads((run.folder / "state.json").read_text(encoding="utf-8"))
     training = {
         "data": run.trained_on,
@@ -177,6 +206,23 @@ def restored_samples(run: Run, pack: Any, model_file: Path) -> tuple[list[torch.
     return signals, [codec.decode(codec.encode(x, quality), quality) for x in signals]
 
 
+def is_validated(run: Run) -> bool:
+    """Whether there are best weights, or only those of a checkpoint."""
+    return (run.folder / BEST).exists()
+
+
+def _weights(run: Run) -> dict[str, torch.Tensor]:
+    if is_validated(run):
+        return load_file(run.folder / BEST)
+    found = RunFolder(run.folder).load_state()
+    if found is None:
+        raise TrainingError(
+            f"{run.folder} has no weights yet; its first checkpoint is written after "
+            f"{run.settings.loop.checkpoint_minutes:g} minutes of training, or when you stop it with Ctrl-C"
+        )
+    return with_prefix(found[0], "model.") | with_prefix(found[0], "average.")
+
+
 def _history(folder: Path) -> Mapping[str, Any]:
     try:
         return thinned(read_history(folder))
@@ -184,13 +230,13 @@ def _history(folder: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _start(run: Run, model: Any, pack: Any, say: Callable[[str], None]) -> None:
-    if run.start:
-        say(f"starting from the weights of {run.start}")
-        run.recipe.warm_start(model, run.start, pack, run.settings)
-    else:
-        say("placing the starting values")
-        run.recipe.start(model, pack, run.settings)
+def _start(run: Run, model: Any, pack: Any, phase: Phase) -> None:
+    text = f"starting from the weights of {run.start}" if run.start else "placing the starting values"
+    with phase(text) as progress, stage(run.recipe.start_loops, progress):
+        if run.start:
+            run.recipe.warm_start(model, run.start, pack, run.settings)
+        else:
+            run.recipe.start(model, pack, run.settings)
     model.requires_grad_(True)
 
 

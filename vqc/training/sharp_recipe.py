@@ -24,6 +24,7 @@ from vqc.training.prior_export import codec_digest
 from vqc.training.recipe import Finished, Progress, Recipe
 from vqc.training.settings import Settings
 from vqc.training.sharp import SharpTask, SharpTaskConfig
+from vqc.training.stages import tracked
 
 SECONDS = 10.0  # of a validation utterance, at most
 VALIDATION_CROPS = 2  # sides of a training crop that validation images have, at most
@@ -95,7 +96,7 @@ class SharpRecipe(Recipe):
             model.half().float()
         task = _task(model.eval(), loaded.model, pack, settings)
         figures = {}
-        for quality in range(1, loaded.model.qualities + 1):
+        for quality in tracked(range(1, loaded.model.qualities + 1)):
             row = task.measure(quality)
             figures[f"quality_{quality}"] = {name: round(row[name], 5) for name in row if name != "score"}
         loaded.model.attach_sharp(model)

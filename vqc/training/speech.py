@@ -26,6 +26,7 @@ from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.nn.precision import in_float32
 from vqc.training.protocols import Losses
 from vqc.training.speech_losses import ComplexSpectrumLoss, EnvelopeCorrelationLoss, LogMelLoss, LoudnessLoss
+from vqc.training.stages import tracked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +139,7 @@ def initialise(model: SpeechModel, data: SpeechData, config: SpeechTaskConfig, *
     model.klt.copy_(vectors.flip(1)[:, : model.klt.shape[1]])
     latents = (blocks - model.klt_mean) @ model.klt
     bark = (1 + 25 * (torch.arange(model.waveform_vq.dims) + 0.5) / 600).rsqrt()
-    for level in range(model.qualities):
+    for level in tracked(range(model.qualities)):
         model.envelope_gain[level] = config.envelope_lambda[level] ** -0.5
         model.envelope_vq.fit(latents * model.envelope_gain[level], level)
         if not model.codes_waveform(level + 1):
@@ -265,7 +266,7 @@ def score_qualities(
     pesq, stoi = speech_metrics()
     device = model.klt.device
     result = {}
-    for quality in qualities or range(1, model.qualities + 1):
+    for quality in tracked(qualities or range(1, model.qualities + 1)):
         scores = []
         for i in utterances:
             x = pack.cut(i, 0, min(int(pack.lengths[i]), int(seconds * SAMPLE_RATE)))

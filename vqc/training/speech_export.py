@@ -13,6 +13,7 @@ from vqc.models.speech import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechModel
 from vqc.nn.grouped_ecvq import GroupedECVQ
 from vqc.training.idle_entries import Hits, busy_first, cut_entries, largest
 from vqc.training.speech import SpeechData, SpeechTaskConfig
+from vqc.training.stages import tracked
 
 _TOLERANCE = 0.01
 _LATENTS = 20_000  # of which dictionaries are made
@@ -28,7 +29,7 @@ def calibrate(model: SpeechModel, waveforms: list[Tensor], config: SpeechTaskCon
     model.eval()
     log_mels = [model.log_mel(w) for w in waveforms]
     everything = []
-    for level in range(model.qualities):
+    for level in tracked(range(model.qualities)):
         latents = [model.linear_latents(x) + model.encoder(x, level + 1) for x in log_mels]
         rows, gain = torch.cat(latents, 1)[0], model.envelope_gain[level]
         target = config.envelope_bps[level] * CODE_HOP / SAMPLE_RATE

@@ -25,6 +25,7 @@ class SpeechRecipe(Recipe):
 
     task_config = SpeechTaskConfig
     examples = "utterances"
+    finish_loops = 3
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import AudioModel, ImageModel, collect_counts
+from vqc.training.stages import tracked
 
 
 def fill_static_tables(model: ImageModel | AudioModel, batches: Iterable[Tensor]) -> None:
     """Set the integer tables of every quality from the codes of these batches (what `model.encode` takes)."""
-    counts = collect_counts(model, batches)
+    counts = collect_counts(model, tracked(batches))
     table = np.zeros_like(counts)
     for quality in range(1, model.qualities + 1):
         sizes = model.codebook_sizes(quality)
