@@ -172,6 +172,35 @@ def test_channels_that_fall_silent_cost_nothing_and_stay_silent(codec: AudioCode
     assert np.abs(after - before)[steady].max() < 0.05
 
 
+def test_one_channel_that_falls_silent_does_so_exactly(codec: AudioCodec, short_chunks: None) -> None:
+    before = tones(256 * 6, 8000)
+    whole = codec.compress([before], 8000, entropy="none")
+    assert not shape_of(whole).silence
+    assert [len(stream) for stream in split_streams(read_container(whole).body, 6)] == [256] * 6
+    before[256 * 2 : 256 * 4] = 0
+    data = codec.compress([before], 8000, entropy="none")
+    assert shape_of(data).silence
+    assert [len(stream) for stream in split_streams(read_container(data).body, 6)] == [257, 257, 1, 1, 257, 257]
+    after = restored(codec, data)
+    assert (after[256 * 2 + 80 : 256 * 4 - 80] == 0).all()
+    assert np.abs(after - before)[80 : 256 * 2 - 80].max() < 0.05
+    assert np.abs(after - before)[256 * 4 + 80 : -80].max() < 0.05
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("entropy", ["none", "static", "auto"])
+def test_digital_silence_is_digital_silence(codec: AudioCodec, channels: int, entropy: str) -> None:
+    data = codec.compress([np.zeros((44_100, channels), np.float32)], 44_100, entropy=entropy)
+    assert len(data) <= 24
+    assert not restored(codec, data).any()
+
+
+def test_the_channel_mask_is_kept(codec: AudioCodec) -> None:
+    for mask in (None, 0, 0x60F, 2**32 - 1):
+        shape = shape_of(codec.compress([tones(500, 8000, 6)], 8000, channel_mask=mask))
+        assert (shape.channels, shape.channel_mask) == (6, mask)
+
+
 def test_memory_does_not_grow_with_the_length(codec: AudioCodec) -> None:
     def endless(blocks: int) -> Iterator[np.ndarray]:
         block = tones(8192, 8000, 2)

@@ -53,7 +53,14 @@ CLIP = Container(
     ),
     body=join_streams([b"first chunk", b"", b"third chunk" * 40]),
 )
-FILES = {"photo": PHOTO, "sticker": STICKER, "clip": CLIP}
+SURROUND = replace(
+    CLIP,
+    header=replace(CLIP.header, shape=AudioShape(samples=10, sample_rate=44_100, channels=6, channel_mask=0x60F)),
+)
+PAUSES = replace(
+    CLIP, header=replace(CLIP.header, shape=AudioShape(samples=10, sample_rate=8_000, channels=1, silence=True))
+)
+FILES = {"photo": PHOTO, "sticker": STICKER, "clip": CLIP, "surround": SURROUND, "pauses": PAUSES}
 
 
 def with_checksum(content: bytes) -> bytes:
@@ -83,6 +90,10 @@ audio_shapes = st.builds(
     samples=st.integers(1, 2**36),
     sample_rate=st.one_of(st.sampled_from([8000, 16000, 44100, 48000, 192000]), st.integers(1000, 1_000_000)),
     channels=st.integers(1, 255),
+    channel_mask=st.one_of(st.none(), st.integers(0, 2**32 - 1)),
+)
+mono_shapes = st.builds(
+    AudioShape, samples=st.integers(1, 2**20), sample_rate=st.just(16_000), channels=st.just(1), silence=st.booleans()
 )
 stereo_shapes = st.builds(
     AudioShape, samples=st.integers(1, 2**20), sample_rate=st.just(16_000), channels=st.just(2), mid_side=st.booleans()
@@ -93,7 +104,7 @@ audio_headers = st.builds(
     entropy=st.sampled_from(["none", "static"]),
     quality=st.integers(1, 255),
     digest=st.binary(min_size=6, max_size=6),
-    shape=st.one_of(audio_shapes, stereo_shapes),
+    shape=st.one_of(audio_shapes, mono_shapes, stereo_shapes),
 )
 
 
@@ -196,6 +207,9 @@ PROMISES = {
     "no channels": bytes([4, 1, 4]) + b"digest" + varint(10) + varint(4) + varint(0),
     "256 channels": bytes([4, 1, 4]) + b"digest" + varint(10) + varint(4) + varint(256),
     "mid and side of one channel": bytes([4, 0x11, 4]) + b"digest" + varint(10) + varint(4) + varint(1),
+    "silent chunks of two channels": bytes([4, 0x21, 4]) + b"digest" + varint(10) + varint(4) + varint(2),
+    "2^32 as a mask": bytes([4, 0x41, 4]) + b"digest" + varint(10) + varint(4) + varint(6) + varint(2**32),
+    "an unknown flag of audio": bytes([4, 0x81, 4]) + b"digest" + varint(10) + varint(4) + varint(6),
     "an unknown codec": bytes([250, 1, 4]) + b"digest" + varint(10) + varint(10),
     "an unknown entropy mode": bytes([3, 3, 4]) + b"digest" + varint(10) + varint(10),
     "an unknown flag": bytes([3, 0x41, 4]) + b"digest" + varint(10) + varint(10),

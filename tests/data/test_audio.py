@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqc.codec import container
-from vqc.data import audio, wav
+from vqc.data import audio
 from vqc.data.audio import AudioReader, Resampler, Samples, resample, resampled_length
 from vqc.data.audio_writing import AudioWriter, audio_format
 from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
@@ -210,14 +210,6 @@ def test_what_a_format_cannot_hold_is_said_before_anything_is_written(
         AudioWriter(io.BytesIO(), sample_rate, channels, format=format)
 
 
-def test_wav_files_end_at_4_gib(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wav, "_LARGEST", 2**16 + 4_000)
-    with AudioWriter(io.BytesIO(), 16_000, 2, format="wav") as writer:
-        writer.write(np.zeros((1_000, 2), np.float32))
-        with pytest.raises(OutputError, match=r"write \.flac"):
-            writer.write(np.zeros((1, 2), np.float32))
-
-
 class SmallDisk(io.BytesIO):
     def write(self, data: Any) -> int:
         if self.tell() + memoryview(data).nbytes > 3_000:
@@ -306,6 +298,25 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
     assert peak < 1_000_000
     with AudioReader(tmp_path / "copy.wav") as reader:
         assert reader.frames == 60_000
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_peaks_above_full_scale_are_told_of(subtype: str) -> None:
+    loud = np.array([[0.0], [2.0], [-0.5]])
+    with (
+        pytest.warns(MediaWarning, match=r"loud\.wav: has peaks 6\.0 dB above full scale, which are clipped"),
+        AudioReader(made(loud, 16_000, format="WAV", subtype=subtype), name="loud.wav") as reader,
+    ):
+        assert np.array_equal(reader.read(), loud)
+    with AudioReader(made(loud / 2, 16_000, format="WAV", subtype=subtype)) as reader:
+        assert np.array_equal(reader.read(), loud / 2)
+
+
+def test_a_decoder_that_overshoots_is_nothing_to_tell_of() -> None:
+    """What MP3 and the like make of loud music is above full scale here and there, and every player clips it."""
+    square = np.sign(chirp(20_000, 16_000, 1))
+    with AudioReader(made(square, 16_000, format="OGG", subtype="VORBIS")) as reader:
+        assert np.abs(reader.read()).max() > 1.05
 
 
 def test_upsampling_a_large_block_comes_in_small_ones() -> None:

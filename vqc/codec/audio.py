@@ -4,8 +4,8 @@
     blocks ◄ resample ◄ (left/right) ◄ cross-fade ◄ model.decode ◄ codes of the chunk and its halo ◄ streams
 
 Only one chunk at a time is held as samples; of a whole file only the codes are held, in 16 bits each. In a file of
-several channels every stream begins with a bit for each (first channel in the low bit, whole bytes): a clear bit is a
-channel that is exactly silent in this chunk and has no codes.
+several channels, and in one of a channel that is silent at times, every stream begins with a bit for each channel (the
+first in the low bit, whole bytes): a clear bit is a channel that is exactly silent in this chunk and has no codes.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class AudioCodec:
         entropy: str = "auto",
         rate: Rate = Rate(),  # noqa: B008, it is frozen
         samples: int | None = None,
+        channel_mask: int | None = None,
         progress: Progress | None = None,
     ) -> bytes:
         """The bytes of a complete file.
@@ -78,6 +79,7 @@ class AudioCodec:
             quality: of the model, or between two of its qualities.
             rate: what else is asked for; a size that is asked for leaves the quality out of account.
             samples: how many will come, if known; for `progress` only.
+            channel_mask: where the channels stand, as in WAV; None if they stand as so many usually do.
 
         Raises:
             OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
@@ -95,13 +97,10 @@ class AudioCodec:
         chunks = _Chunks(source, self.model, meter)
 
         def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
-            shape = AudioShape(
-                samples=source.samples, sample_rate=sample_rate, channels=source.channels, mid_side=chunks.mid_side
-            )
+            shape = chunks.shape(channel_mask)
             kind = WIRE_IDS[self.model.kind]
             header = Header(codec=kind, entropy=used, quality=level, digest=self.digest, shape=shape)
-            body = join_streams([mask + stream for mask, stream in zip(chunks.masks, streams, strict=True)])
-            return write_container(Container(header=header, body=body))
+            return write_container(Container(header=header, body=join_streams(chunks.with_silence(shape, streams))))
 
         if chooses(self.model, wanted, rate, self.name):
             # For a size every chunk is looked at again and again; otherwise one at a time is held.
@@ -152,7 +151,7 @@ class AudioCodec:
             hop=self.model.hop_length,
             halo=self.model.halo,
         )
-        return ChunkReader(container, StreamCoder(self.model, header.quality), chunking, shape.channels)
+        return ChunkReader(container, StreamCoder(self.model, header.quality), chunking)
 
     def _restored(self, reader: ChunkReader, shape: AudioShape, progress: Progress | None) -> Iterator[Float32Array]:
         missing = shape.samples
@@ -259,7 +258,7 @@ class _Chunks:
 
     def __init__(self, source: _Source, model: AudioModel, meter: Meter) -> None:
         self.source, self.model, self.meter = source, model, meter
-        self.masks, self.mid_side = list[bytes](), False
+        self.active, self.mid_side = list[list[bool]](), False
 
     def __iter__(self) -> Iterator[tuple[Window, list[bool]]]:
         for window in cut(self.source.resampled(), hop=self.model.hop_length, halo=self.model.halo):
@@ -268,15 +267,31 @@ class _Chunks:
             if self.mid_side:
                 _to_mid_side(window.waveforms)
             active = _active_channels(window, self.model.hop_length)
-            self.masks.append(silence_bits(active))
+            self.active.append(active)
             yield window, active
             self.meter.add(ENCODING * (window.span.stop - window.span.start))
 
+    def shape(self, channel_mask: int | None) -> AudioShape:
+        """What the header says, once all chunks have been looked at."""
+        source = self.source
+        return AudioShape(
+            samples=source.samples,
+            sample_rate=source.sample_rate,
+            channels=source.channels,
+            mid_side=self.mid_side,
+            silence=source.channels == 1 and not all(map(all, self.active)),
+            channel_mask=channel_mask,
+        )
+
+    def with_silence(self, shape: AudioShape, streams: list[bytes]) -> list[bytes]:
+        """The streams, one a chunk, each after the bits of its silent channels if the shape tells of them."""
+        if not shape.tells_silence:
+            return streams
+        return [silence_bits(active) + stream for active, stream in zip(self.active, streams, strict=True)]
+
 
 def _active_channels(window: Window, hop: int) -> list[bool]:
-    """Which channels are to be coded: those of a mono file, and those with any sound in the core."""
-    if len(window.waveforms) == 1:
-        return [True]
+    """Which channels are to be coded: those with any sound in the core."""
     core = window.waveforms[:, window.span.inner.start * hop : window.span.inner.stop * hop]
     return [bool(channel.any()) for channel in core]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vqc.codec.chunking import Chunking
-from vqc.codec.container import Container, split_streams
+from vqc.codec.container import AudioShape, Container, split_streams
 from vqc.codec.streams import Codes, StreamCoder
 from vqc.errors import ContainerError
 
@@ -39,8 +39,11 @@ class ChunkStream(NamedTuple):
 class ChunkReader:
     """Reads the streams of a container, each once, as long as chunks are asked for in order."""
 
-    def __init__(self, container: Container, coder: StreamCoder, chunking: Chunking, channels: int) -> None:
-        self.coder, self.chunking, self.channels, self.core = coder, chunking, channels, chunking.core
+    def __init__(self, container: Container, coder: StreamCoder, chunking: Chunking) -> None:
+        shape = container.header.shape
+        assert isinstance(shape, AudioShape), "chunks are of audio"
+        self.coder, self.chunking, self.channels, self.core = coder, chunking, shape.channels, chunking.core
+        self.tells_silence = shape.tells_silence
         self.entropy = container.header.entropy
         self.streams = split_streams(container.body, len(chunking))
         self._chunks: dict[int, _Chunk] = {}
@@ -53,7 +56,7 @@ class ChunkReader:
     def stream(self, index: int) -> ChunkStream:
         """The stream of a chunk; ContainerError when it does not say which channels it is of."""
         stream = self.streams[index]
-        if self.channels == 1:
+        if not self.tells_silence:
             return ChunkStream(b"", [0], stream)
         length = -(-self.channels // 8)
         bits = np.unpackbits(np.frombuffer(stream[:length], np.uint8), bitorder="little")
@@ -112,5 +115,5 @@ def channel_batch(samples: int) -> int:
 
 
 def silence_bits(active: list[bool]) -> bytes:
-    """What a stream begins with in a file of several channels; nothing in a mono file."""
-    return np.packbits(active, bitorder="little").tobytes() if len(active) > 1 else b""
+    """What a stream begins with where it tells which channels are silent."""
+    return np.packbits(active, bitorder="little").tobytes()

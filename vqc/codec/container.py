@@ -7,10 +7,12 @@
                      6 phones (odd: image, even: audio)
     1      mode      low 4 bits: how the codes are written: 0 none (packed bits), 1 static (range coder with the
                      model's order-0 tables), 2 prior (range coder with the model's learned prior)
-                     high 4 bits, flags: image: 1 grayscale, 2 alpha; audio: 1 mid/side (of two channels)
+                     high 4 bits, flags: image: 1 grayscale, 2 alpha; audio: 1 mid/side (of two channels),
+                     2 silent chunks (of one channel), 4 channel mask
     1      quality   1..255, as the model understands it
     6      digest    the model: first 6 bytes of the SHA-256 of its kind, config and tensors
-    2..18  shape     image: width v, height v; audio: samples per channel v, sample rate v, channels v.
+    2..18  shape     image: width v, height v; audio: samples per channel v, sample rate v, channels v, and with the
+                     flag the channel mask v, as in WAV; without it channels stand as so many usually do.
                      Sample rates 1..13 mean 8000 11025 12000 16000 22050 24000 32000 44100 48000 88200 96000
                      176400 192000 Hz; any other rate is written in Hz.
     ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/codec/alpha.py says
@@ -63,7 +65,9 @@ _RATE_OF_CODE = MappingProxyType(
     }
 )  # fmt: skip
 _CODE_OF_RATE = {rate: code for code, rate in _RATE_OF_CODE.items()}
-_GRAYSCALE, _ALPHA, _MID_SIDE = 1, 2, 1
+_GRAYSCALE, _ALPHA = 1, 2
+_MID_SIDE, _SILENCE, _CHANNEL_MASK = 1, 2, 4
+_LARGEST_MASK = 2**32 - 1
 _CHECKSUM_BYTES = 4
 _FIXED_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + _CHECKSUM_BYTES
 _VARINT_BYTES = 9  # 63 bits
@@ -81,12 +85,24 @@ class ImageShape:
 
 @dataclass(frozen=True, kw_only=True)
 class AudioShape:
-    """Samples per channel at the rate of the source; `mid_side`: the two coded channels are mid and side."""
+    """Samples per channel at the rate of the source, and how channels are coded.
+
+    mid_side: the two coded channels are mid and side.
+    silence: the streams of the one channel begin with what those of several always begin with: which are silent.
+    channel_mask: where the channels stand, as in WAV (0: not known); None: as so many usually do.
+    """
 
     samples: int
     sample_rate: int
     channels: int
     mid_side: bool = False
+    silence: bool = False
+    channel_mask: int | None = None
+
+    @property
+    def tells_silence(self) -> bool:
+        """Whether each stream begins with a bit for each channel: clear where it is silent and has no codes."""
+        return self.channels > 1 or self.silence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,9 +285,20 @@ def _read_audio_shape(reader: _Reader, flags: int) -> AudioShape:
         raise _damaged("sample rate")
     if not 1 <= channels <= MAX_CHANNELS:
         raise _damaged("number of channels")
-    if flags & ~_MID_SIDE or (flags and channels != 2):
+    mid_side, silence, masked = (bool(flags & flag) for flag in (_MID_SIDE, _SILENCE, _CHANNEL_MASK))
+    if flags > 7 or (mid_side and channels != 2) or (silence and channels != 1):
         raise _damaged("flags")
-    return AudioShape(samples=samples, sample_rate=sample_rate, channels=channels, mid_side=bool(flags & _MID_SIDE))
+    mask = reader.varint("channel mask") if masked else None
+    if mask is not None and mask > _LARGEST_MASK:
+        raise _damaged("channel mask")
+    return AudioShape(
+        samples=samples,
+        sample_rate=sample_rate,
+        channels=channels,
+        mid_side=mid_side,
+        silence=silence,
+        channel_mask=mask,
+    )
 
 
 def _check_size(shape: ImageShape | AudioShape, limit: int | None) -> None:
@@ -293,7 +320,8 @@ def _flags(shape: ImageShape | AudioShape) -> int:
     if isinstance(shape, ImageShape):
         return shape.grayscale * _GRAYSCALE | shape.alpha * _ALPHA
     assert not shape.mid_side or shape.channels == 2, "mid and side are made of two channels"
-    return shape.mid_side * _MID_SIDE
+    assert not shape.silence or shape.channels == 1, "streams of several channels always tell what is silent"
+    return shape.mid_side * _MID_SIDE | shape.silence * _SILENCE | (shape.channel_mask is not None) * _CHANNEL_MASK
 
 
 def _shape_numbers(shape: ImageShape | AudioShape) -> tuple[int, ...]:
@@ -303,7 +331,8 @@ def _shape_numbers(shape: ImageShape | AudioShape) -> tuple[int, ...]:
     assert 1 <= shape.samples <= MAX_SAMPLES, "audio has samples"
     assert 1 <= shape.channels <= MAX_CHANNELS, "a plausible number of channels"
     assert shape.sample_rate in SAMPLE_RATES, "a plausible sample rate"
-    return shape.samples, _CODE_OF_RATE.get(shape.sample_rate, shape.sample_rate), shape.channels
+    numbers = shape.samples, _CODE_OF_RATE.get(shape.sample_rate, shape.sample_rate), shape.channels
+    return numbers if shape.channel_mask is None else (*numbers, shape.channel_mask)
 
 
 def _varint(number: int) -> bytes:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from vqc.atomic import atomic_file, check_target, write_atomically
 from vqc.codec.audio import AudioCodec
@@ -189,8 +192,14 @@ def _compress_image(source: Source, model: Model, device: str, wish: _Wish, prog
 def _compress_audio(source: Source, model: Model, device: str, wish: _Wish, progress: Progress | None) -> _Compressed:
     codec = open_codec("audio", model, device)
     with AudioReader(source) as reader:
-        blocks, samples = reader.blocks(), reader.frames
-        data = codec.compress(blocks, reader.sample_rate, **wish._asdict(), samples=samples, progress=progress)
+        data = codec.compress(
+            reader.blocks(),
+            reader.sample_rate,
+            **wish._asdict(),
+            samples=reader.frames,
+            channel_mask=reader.channel_mask,
+            progress=progress,
+        )
 
     def measure(told: Progress | None) -> float:
         with AudioReader(source) as reader:
@@ -231,12 +240,31 @@ def _write_audio(
     overwrite: bool,
 ) -> int:
     """Writes the file as its samples come; returns its length in bytes."""
-    with atomic_file(target, overwrite=overwrite) as file:
-        name = os.fspath(target)
-        with AudioWriter(file, shape.sample_rate, shape.channels, format=format, name=name) as writer:
+    with atomic_file(target, overwrite=overwrite) as file, _seekable(file) as held:
+        with AudioWriter(
+            held,
+            shape.sample_rate,
+            shape.channels,
+            format=format,
+            channel_mask=shape.channel_mask,
+            samples=shape.samples,
+            name=os.fspath(target),
+        ) as writer:
             for block in blocks:
                 writer.write(block)
-        return file.seek(0, os.SEEK_END)
+        return held.seek(0, os.SEEK_END)
+
+
+@contextmanager
+def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
+    """The file itself, or for one that cannot seek (a pipe) another one, whose content it gets in the end."""
+    if file.seekable():
+        yield file
+        return
+    with tempfile.TemporaryFile() as held:
+        yield held
+        held.seek(0)
+        shutil.copyfileobj(held, file)
 
 
 def _size(source: Source) -> int:

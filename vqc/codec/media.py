@@ -5,6 +5,7 @@ Nothing is guessed: what could mean two things is refused with a sentence.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqc.data.audio import FULL_SCALE, clipping
 from vqc.data.images import Picture, from_pillow
-from vqc.errors import MediaError, OptionError
+from vqc.errors import MediaError, MediaWarning, OptionError
 
 _FULL_SCALE_INT16 = 32768
 _NOT_A_WAVEFORM = 100  # a peak that is no clipping but another scale
@@ -80,7 +82,8 @@ def to_picture(media: Any) -> Picture:
 def to_waveform(media: Any) -> NDArray[np.float32]:
     """Samples [T, C] of an array [T] or [T, C], or of a tensor [T] or [C, T]: floats in [-1, 1] or int16.
 
-    Floats slightly beyond are left as they are (the codec clips them). Raises MediaError for anything else.
+    Of floats somewhat beyond there is a warning (`MediaWarning`); the codec clips them. Raises MediaError for anything
+    else.
     """
     if isinstance(media, Tensor):
         held = media.detach().cpu()
@@ -95,6 +98,8 @@ def to_waveform(media: Any) -> NDArray[np.float32]:
     peak = np.abs(array).max(initial=0)
     if peak > _NOT_A_WAVEFORM:
         raise MediaError(f"a waveform with values up to {peak:.0f}; scale it to [-1, 1]")
+    if peak > FULL_SCALE:
+        warnings.warn(MediaWarning(f"the waveform {clipping(peak)}"), stacklevel=3)
     return (array if array.ndim == 2 else array[:, None]).astype(np.float32, copy=False)
 
 

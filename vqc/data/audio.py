@@ -198,7 +198,7 @@ class AudioReader:
 
 
 def clipping(peak: float) -> str:
-    """What to say of samples above full scale, after a name."""
+    """What to say of samples up to `peak`, where full scale is 1."""
     return f"has peaks {20 * np.log10(peak):.1f} dB above full scale, which are clipped; make it quieter first"
 
 

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 from numpy.typing import NDArray
 
 _SAMPLE_BYTES = 2
-_LARGEST = 2**32 - 1  # what its length fields hold; in RF64 they hold just this and the truth stands elsewhere
+_LARGEST = 2**32 - 1  # what the fields for lengths hold; in RF64 they hold just this and the truth stands elsewhere
+_LIMIT = _LARGEST - 2**16  # bytes of samples; the header counts as well
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
 
@@ -70,4 +71,4 @@ class WavFile:
 
 
 def _is_large(length: int) -> bool:
-    return length > _LARGEST - 2**16  # the header counts as well
+    return length > _LIMIT
