@@ -75,11 +75,11 @@ class AudioReader:
         self._file: SoundStream | None = None
         try:
             self._start(source)
+            for doubt in self._found.doubts:
+                warnings.warn(MediaWarning(f"{self.name}: {doubt}"), stacklevel=2)
         except BaseException:
             self.close()
             raise
-        for doubt in self._found.doubts:
-            self._warn(doubt)
 
     def blocks(self, samples: int = BLOCK) -> Iterator[Samples]:
         """All of the file, once, in blocks [n, C] of at most `samples`, none of them empty.
@@ -101,7 +101,7 @@ class AudioReader:
         if count == 0 or (count < self.frames and not self._is_mp3):
             raise self._cut_short(count)
         if self._is_float and peak > FULL_SCALE:
-            self._warn(clipping(peak))
+            warnings.warn(MediaWarning(f"{self.name}: {clipping(peak)}"), stacklevel=2)
 
     def read(self) -> Samples:
         """All of the file at once, [T, C]."""
@@ -187,9 +187,6 @@ class AudioReader:
             )
         if self.frames < 1:
             raise MediaError(f"{self.name}: holds no samples; nothing can be made of it")
-
-    def _warn(self, doubt: str) -> None:
-        warnings.warn(MediaWarning(f"{self.name}: {doubt}"), stacklevel=3)
 
     def _cut_short(self, count: int) -> MediaError:
         return MediaError(
