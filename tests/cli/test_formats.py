@@ -1,0 +1,43 @@
+"""Which files commands look for, and how formats are called on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vqc.cli.formats import MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
+from vqc.cli.listing import make_plan
+from vqc.errors import OptionError
+
+
+def test_files_of_every_readable_suffix_are_found_in_folders(tmp_path: Path) -> None:
+    names = ["a.jfif", "b.jpe", "c.jif", "d.AVIF", "e.gif", "f.wave", "g.aifc", "h.png", "i.mp3", "j.tif"]
+    for name in (*names, "k.heic", "l.txt", "m.mp4", "n.amr"):
+        (tmp_path / name).touch()
+    plan = make_plan(
+        [str(tmp_path)],
+        None,
+        suffixes=MEDIA_SUFFIXES,
+        sought="media",
+        suffix_of=lambda _: ".vqc",
+        stdin=None,
+        force=False,
+    )
+    assert [job.source.path.name for job in plan.jobs] == names
+
+
+@pytest.mark.parametrize("name", ["x.jfif", "x.JPE", "x.jif", "x.jpeg"])
+def test_every_suffix_of_jpeg_can_be_written(name: str) -> None:
+    suffix = wanted_suffix(None, name)
+    assert suffix is not None
+    assert format_of(suffix) == "jpeg"
+    assert suffix_for("image", suffix, "a.vqc") == suffix
+    assert wanted_suffix("jpg", name) == suffix
+
+
+@pytest.mark.parametrize("name", ["x.gif", "x.avif", "x.aiff", "x.heic"])
+def test_what_is_only_read_is_refused_with_what_can_be_written(name: str) -> None:
+    usual = r"\.bmp, \.flac, \.jpg, \.mp3, \.ogg, \.opus, \.png, \.tiff, \.wav or \.webp"
+    with pytest.raises(OptionError, match=f"cannot be written; choose one of {usual}"):
+        wanted_suffix(None, name)
