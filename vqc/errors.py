@@ -1,4 +1,4 @@
-"""Every mistake a user can make, as one exception tree, and the one warning.
+"""Every mistake a user can make, as one exception tree, and the warnings.
 
 Each message is one sentence that names the thing, says what is wrong with it, and says what to do next.
 The command line prints it after ``vqc:`` and exits with `exit_code`. A warning is printed alike, unless with --quiet,
@@ -22,8 +22,16 @@ class MediaError(VQCError):
     """An image or audio file cannot be read, or is of a sort that is not supported."""
 
 
-class MediaWarning(UserWarning):
-    """An image or audio file was read or written, but not all of it is as it should be; given to `warnings.warn`."""
+class VQCWarning(UserWarning):
+    """Base of all warnings, which are given to `warnings.warn`: one sentence, and the work goes on."""
+
+
+class ModelWarning(VQCWarning):
+    """A file in the model folder is left out, because it is no model or damaged."""
+
+
+class MediaWarning(VQCWarning):
+    """An image or audio file was read or written, but not all of it is as it should be."""
 
 
 class ContainerError(VQCError):

@@ -109,7 +109,7 @@ def test_weights_that_are_not_finite_are_not_saved(model: ImageVQVAE, tmp_path: 
         ({"decoder.mix.bias": None}, "lacks the tensor 'decoder.mix.bias'"),
         ({"decoder.twin": torch.zeros(2)}, "holds the tensor 'decoder.twin'"),
         ({"decoder.mix.bias": torch.zeros(2)}, r"'decoder.mix.bias' .* has shape \[2\], its config asks for \[3\]"),
-        ({"decoder.mix.bias": torch.zeros(3, dtype=torch.int32)}, "'decoder.mix.bias' .* has type torch.int32"),
+        ({"decoder.mix.bias": torch.zeros(3, dtype=torch.int32)}, "'decoder.mix.bias' .* has type I32"),
     ],
 )
 def test_tensors_must_fit_the_config(path: Path, change: dict[str, torch.Tensor | None], message: str) -> None:

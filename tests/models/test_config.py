@@ -94,7 +94,7 @@ def test_every_number_of_a_config_has_its_limits_where_it_is_declared(config_cla
         ("speech", {"envelope_groups": []}, "not shapes"),
         ("speech", {"default_quality": 9}, "default_quality"),
         ("image-maps", {"shapes": [[49, 1, 12]]}, "1 to 48 dimensions"),
-        ("audio-vqvae", {"strides": [64, 64, 2], "widths": [1, 1, 1]}, "4,096"),
+        ("audio-vqvae", {"strides": [64, 64, 2], "widths": [1, 1, 1]}, "1,024"),
     ],
 )
 def test_sizes_that_do_not_fit_together_are_refused(kind: str, values: dict[str, object], message: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
-from vqc.errors import ModelNotFoundError
+from vqc.errors import ModelNotFoundError, ModelWarning, OutputError
+from vqc.folders import user_models
 from vqc.models import library
 from vqc.models.checkpoint import save_checkpoint
 from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
@@ -28,7 +30,6 @@ def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     for key, folder, name in [("a", bundled, "a"), ("b", bundled, "b"), ("c", user, "c"), ("twin", user, "a")]:
         model = ImageVQVAE(CONFIG)
         digests[key] = save_checkpoint(folder / f"{key}.safetensors", model, name=name, training={}, figures={})
-    (user / "broken.safetensors").write_bytes(b"not a model")
     return digests
 
 
@@ -50,6 +51,41 @@ def test_a_model_that_is_not_here_is_named_with_those_that_are(digests: dict[str
         library.find_by_digest(bytes.fromhex("0102030405ff"))
     with pytest.raises(ModelNotFoundError, match=r"no model file .*z\.safetensors"):
         library.find_by_name("somewhere/z.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["text", "pipe", "folder", "dangling link"])
+def test_a_file_that_is_no_model_is_named_and_left_out(digests: dict[str, str], tmp_path: Path, kind: str) -> None:
+    path = user_models() / "broken.safetensors"
+    if kind == "text":
+        path.write_bytes(b"not a model")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "nowhere")
+    with pytest.warns(ModelWarning, match=r"left out of the models: .*broken\.safetensors"):
+        assert [info.digest for info in library.list_models()] == [digests[key] for key in ("a", "b", "c", "twin")]
+
+
+def test_a_damaged_copy_does_not_hide_a_good_one(digests: dict[str, str]) -> None:
+    good = user_models() / "c.safetensors"
+    damaged = bytearray(good.read_bytes())
+    damaged[-1] ^= 1  # a weight: the header is as it was
+    (user_models() / "a-copy-of-c.safetensors").write_bytes(damaged)
+    for find in (
+        lambda: library.load_model("c"),
+        lambda: library.load_model_by_digest(bytes.fromhex(digests["c"])[:6]),
+    ):
+        with pytest.warns(ModelWarning, match=r"a-copy-of-c\.safetensors do not match their digest"):
+            assert find().info.path == good
+
+
+def test_names_that_cannot_be_those_of_files_are_refused() -> None:
+    for name in ("a/b", "..", "-x", "a\x1b[31m", "a\nb", " a", "", "a" * 81, "a:b", "a\u202eb"):
+        with pytest.raises(OutputError, match="cannot be the name of a file"):
+            library.refuse_taken(name)
+    library.refuse_taken("Größe 2 (最終)")
 
 
 def test_a_model_is_read_once(digests: dict[str, str], tmp_path: Path) -> None:

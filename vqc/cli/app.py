@@ -19,10 +19,10 @@ from vqc.cli.decompress import decompress
 from vqc.cli.eval import evaluation
 from vqc.cli.info import info
 from vqc.cli.models import models
-from vqc.cli.printing import media_warnings, sentence, warn
+from vqc.cli.printing import sentence, warn, warnings_to
 from vqc.cli.train import train
 from vqc.cli.verify import verify
-from vqc.errors import VQCError
+from vqc.errors import VQCError, VQCWarning
 from vqc.processors import prepare
 
 app = App(
@@ -72,7 +72,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with media_warnings(warn):
+        with warnings_to(warn, VQCWarning):
             app(prog_name="vqc")
     except VQCError as error:
         warn(sentence(error))

@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import warnings as filters
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqc.cli.listing import STREAM, Job, Plan
-from vqc.cli.printing import media_warnings, problem_with
+from vqc.cli.printing import problem_with, warnings_to
 from vqc.cli.progress import ProgressBar
-from vqc.errors import VQCError
+from vqc.errors import MediaWarning, ModelWarning, VQCError
 from vqc.processors import set_threads, share
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
     import multiprocessing
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 
+    from vqc.models.library import list_models
+
+    list_models()  # names files in the model folder that are none, once: the workers do not
     workers = min(workers, len(jobs))
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
     with ExitStack() as stack:
@@ -146,6 +150,7 @@ def begin_worker(threads: int, stop: Event) -> None:
 
     global stop_event
     stop_event = stop
+    filters.simplefilter("ignore", ModelWarning)
     set_threads(threads)
     end_with_parent(lambda: at_work)
 
@@ -187,7 +192,7 @@ def listening() -> Iterator[None]:
 def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
     """Does one job, and keeps what is to be warned of. What a user can cause becomes the outcome's problem."""
     warnings = list[str]()
-    with media_warnings(warnings.append):
+    with warnings_to(warnings.append, MediaWarning):
         outcome = outcome_of(job, work, progress)
     named = (text.replace(str(job.source.path), job.source.name) for text in warnings)
     return replace(outcome, warnings=tuple(named))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Any, Literal
 
 import typer
@@ -16,7 +17,9 @@ def model_names() -> list[str]:
     """What completes --model."""
     from vqc.models.library import list_models
 
-    return [info.name for info in list_models()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [info.name for info in list_models()]
 
 
 def model_option(text: str, *, hidden: bool = False) -> Any:

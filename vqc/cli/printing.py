@@ -9,19 +9,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from vqc.errors import MediaWarning, VQCError
+from vqc.errors import VQCError, VQCWarning
 
 
 def sentence(error: BaseException) -> str:
     """One line that names the thing and says what is wrong with it."""
-    if isinstance(error, VQCError | MediaWarning):
-        return " ".join(str(error).split()).removesuffix(".")
+    if isinstance(error, VQCError | VQCWarning):
+        return printable(" ".join(str(error).split()).removesuffix("."))
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror or error}"
     if isinstance(error, MemoryError):
         return "not enough memory; try fewer --jobs or smaller files"
     return f"{type(error).__name__}: {error}"
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: what is not printable, as in the name of a stranger's file, becomes an escape."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def problem_with(name: str, error: BaseException) -> str:
@@ -36,15 +41,15 @@ def warn(text: str) -> None:
 
 
 @contextmanager
-def media_warnings(say: Callable[[str], None]) -> Iterator[None]:
-    """Gives each sentence of the `MediaWarning`s of the block to `say`, once; other warnings are shown as ever."""
+def warnings_to(say: Callable[[str], None], kind: type[VQCWarning]) -> Iterator[None]:
+    """Gives each sentence of the warnings of a kind in the block to `say`, once; others are shown as before."""
     said = set[str]()
     with warnings.catch_warnings():
-        warnings.simplefilter("always", MediaWarning)
+        warnings.simplefilter("always", kind)
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if not isinstance(message, MediaWarning):
+            if not isinstance(message, kind):
                 others(message, category, *where, **more)
             elif (text := sentence(message)) not in said:  # a file may be read several times
                 said.add(text)

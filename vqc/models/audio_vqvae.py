@@ -39,7 +39,7 @@ class AudioVQVAEConfig(VQVAEConfig):
     residual_width: int = limited(64, 1, 4096)
     linear_path: bool = field(default=False, metadata=WRITTEN_WHEN_SET)
 
-    largest_step: ClassVar[int] = 4096
+    largest_step: ClassVar[int] = 1024
 
 
 class AudioVQVAE(VQVAE, AudioModel):

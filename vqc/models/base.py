@@ -152,24 +152,35 @@ class CodecModel(nn.Module, ABC):
 
     def register_static_table(self) -> None:
         """Add the buffer of the tables, uniform until `set_static_table` has been called."""
-        rows = [[uniform_frequencies(k) for k in self.codebook_sizes(q + 1)] for q in range(self.qualities)]
-        groups, entries = max(map(len, rows)), max(len(row) for rows_q in rows for row in rows_q)
-        table = torch.zeros(self.qualities, groups, entries, dtype=torch.int32)
-        for q, rows_q in enumerate(rows):
-            for g, row in enumerate(rows_q):
-                table[q, g, : len(row)] = torch.from_numpy(row)
+        sizes = self._table_sizes()
+        table = torch.zeros(*sizes.shape, int(sizes.max()), dtype=torch.int32)
+        for of_quality, rows in zip(sizes, table, strict=True):
+            rows.copy_(uniform_frequencies(of_quality, table.shape[-1]))
         self.register_buffer("static_table", table)
+
+    def check_static_tables(self) -> None:
+        """ValueError names the first table that is none: see `static_frequencies` for what each must satisfy."""
+        self._check_tables(self.static_table.to(torch.int64))
+
+    def _check_tables(self, table: Tensor) -> None:
+        sizes = self._table_sizes().to(table.device)
+        valid = torch.arange(table.shape[-1], device=table.device) < sizes[..., None]
+        right = (((table > 0) == valid) & (table >= 0)).all(-1) & (table.sum(-1) == 1 << TABLE_PRECISION)
+        for q, g in (~right & (sizes > 0)).nonzero()[:1].tolist():
+            raise ValueError(f"static table of quality {q + 1}, group {g} is not a frequency table of {sizes[q, g]}")
+
+    def _table_sizes(self) -> Tensor:
+        """Entries of each group at each quality, [Q, G]; 0 for groups that a quality does not have."""
+        sizes = [self.codebook_sizes(q + 1) for q in range(self.qualities)]
+        groups = max(map(len, sizes))
+        return torch.tensor([[*of_quality, *[0] * (groups - len(of_quality))] for of_quality in sizes])
 
     def set_static_table(self, table: Int64Array) -> None:
         """Store tables [Q, G, K] (frequencies, not counts: see `static_frequencies` for what each row must satisfy)."""
         if table.shape != tuple(self.static_table.shape):
             raise ValueError(f"static table has shape {table.shape}, expected {tuple(self.static_table.shape)}")
-        for q in range(self.qualities):
-            for g, size in enumerate(self.codebook_sizes(q + 1)):
-                row = table[q, g]
-                if row.sum() != 1 << TABLE_PRECISION or row[:size].min() < 1 or row[size:].any():
-                    raise ValueError(f"static table of quality {q + 1}, group {g} is not a frequency table of {size}")
-        self.static_table.copy_(torch.from_numpy(table.astype(np.int32)))
+        self._check_tables(torch.from_numpy(table))
+        self.static_table.copy_(torch.from_numpy(table))
 
 
 class ImageModel(CodecModel):
@@ -225,10 +236,11 @@ class AudioModel(CodecModel):
         """Codes [B, G, T] to a waveform [B, T·hop]; `first_frame`: position of codes[..., 0] in the whole file."""
 
 
-def uniform_frequencies(size: int) -> Int64Array:
-    """A table of `size` entries which sums to 2**16, as flat as integers allow."""
-    share, rest = divmod(1 << TABLE_PRECISION, size)
-    return share + (np.arange(size) < rest).astype(np.int64)
+def uniform_frequencies(sizes: Tensor, largest: int) -> Tensor:
+    """For each of sizes [...] a table [..., largest] of so many entries: sums to 2**16, as flat as integers allow."""
+    entry, sizes = torch.arange(largest), sizes[..., None]
+    share, rest = (1 << TABLE_PRECISION) // sizes.clamp_min(1), (1 << TABLE_PRECISION) % sizes.clamp_min(1)
+    return (share + (entry < rest)) * (entry < sizes)
 
 
 @torch.inference_mode()

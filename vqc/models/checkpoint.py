@@ -6,7 +6,7 @@ Torch is imported when weights are read or written, not before: `read_info` is f
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -17,12 +17,16 @@ from vqc.models.info import (
     FORMAT,
     LIKELIHOOD,
     SHARP,
+    Header,
     ModelInfo,
     StoredTensor,
+    TensorEntry,
     checksum,
     digest_of,
     info_from_header,
+    opened_model,
     parse_header,
+    read_header,
     read_info,
     sharp_digest_of,
 )
@@ -179,25 +183,42 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
     """Read a model file; CheckpointError when it is damaged, or its tensors do not belong to its config."""
     from safetensors.torch import load
 
+    path = Path(path)
+    with opened_model(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        header = read_header(file, size, path)
+        info = info_from_header(header, size, path)
+        model = build_described(info)
+        check_tensors(_exported(model), header.tensors, str(path))
+        file.seek(0)
+        data = file.read(size)
+    _check_digests(info, parse_header(data, len(data), path), data)
+    fill_model(model, load(data), str(path))
+    return LoadedModel(model.eval().requires_grad_(False).to(device), info)
+
+
+def build_described(info: ModelInfo) -> CodecModel:
+    """An untrained model with all the parts that a description asks for.
+
+    CheckpointError: there is none such, or it would be far larger than the file.
+    """
+    from vqc.models.budget import Budget, BudgetError
+
+    try:
+        with Budget(info.bytes):
+            return _built(info, info.path)
+    except BudgetError as error:
+        raise CheckpointError(f"the config of {info.path} cannot be used: {error}") from None
+
+
+def _built(info: ModelInfo, path: Path) -> CodecModel:
     from vqc.models.prior_registry import build_prior
     from vqc.models.registry import build_model
 
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"cannot read the model {path}: {error.strerror or error}") from None
-    header = parse_header(data, len(data), path)
-    info = info_from_header(header, len(data), path)
-    body = memoryview(data)[header.data_start :]
-    stored = [StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors]
-    if digest_of(info.kind, info.config, stored, info.prior) != info.digest:
-        raise CheckpointError(f"the weights in {path} do not match their digest; the file is damaged, get it again")
-    if info.sharp is not None and sharp_digest_of(stored) != info.sharp.get("digest"):
-        raise CheckpointError(
-            f"the sharp decoder in {path} does not match its digest; the file is damaged, get it again"
-        )
     model = build_model(info.kind, info.config, where=str(path))
+    said = (info.media, info.qualities, info.default_quality)
+    if said != (model.media, model.qualities, model.default_quality):
+        raise CheckpointError(f"the description in {path} has another medium or other qualities than its config")
     if info.prior is not None:
         prior = build_prior(info.prior["kind"], info.prior["config"], model, where=f"the prior in {path}")
         prior.fix(prove=False)  # `fill_model` proves what it fills in
@@ -206,8 +227,18 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         model.likelihood = build_likelihood(info.likelihood, model, path)
     if info.sharp is not None:
         model.attach_sharp(build_sharp(model, path))
-    fill_model(model, load(data), str(path))
-    return LoadedModel(model.eval().requires_grad_(False).to(device), info)
+    return model
+
+
+def _check_digests(info: ModelInfo, header: Header, data: bytes) -> None:
+    path, body = info.path, memoryview(data)[header.data_start :]
+    stored = [StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors]
+    if digest_of(info.kind, info.config, stored, info.prior) != info.digest:
+        raise CheckpointError(f"the weights in {path} do not match their digest; the file is damaged, get it again")
+    if info.sharp is not None and sharp_digest_of(stored) != info.sharp.get("digest"):
+        raise CheckpointError(
+            f"the sharp decoder in {path} does not match its digest; the file is damaged, get it again"
+        )
 
 
 def build_likelihood(described: Mapping[str, Any], model: CodecModel, path: Path) -> Likelihood:
@@ -226,20 +257,35 @@ def build_sharp(model: CodecModel, path: Path) -> nn.Module:
         raise CheckpointError(f"{path} holds what this version of vqc does not know: {error}") from None
 
 
-def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Copy exported tensors into a model; CheckpointError names the first that is missing, extra or misshapen."""
-    own = _exported(model)
+def check_tensors(own: Mapping[str, Tensor], entries: Sequence[TensorEntry], where: str) -> None:
+    """CheckpointError names the first tensor of a file that is missing, extra, misshapen or of another type."""
+    stored = {entry.name: entry for entry in entries}
     for name, tensor in own.items():
-        if name not in tensors:
+        if name not in stored:
             raise CheckpointError(f"{where} lacks the tensor {name!r}, which its config asks for; get the file again")
-        if tensors[name].shape != tensor.shape:
-            found, wanted = list(tensors[name].shape), list(tensor.shape)
-            raise CheckpointError(f"tensor {name!r} of {where} has shape {found}, its config asks for {wanted}")
-        if tensors[name].is_floating_point() != (tensor.is_floating_point() and not name.startswith(_PRIOR)):
-            raise CheckpointError(f"tensor {name!r} of {where} has type {tensors[name].dtype}, not {tensor.dtype}")
-    if extra := sorted(set(tensors) - set(own)):
+        found, wanted = stored[name], tuple(tensor.shape)
+        if found.shape != wanted:
+            raise CheckpointError(
+                f"tensor {name!r} of {where} has shape {list(found.shape)}, its config asks for {list(wanted)}"
+            )
+        if found.dtype.startswith("F") != (tensor.is_floating_point() and not name.startswith(_PRIOR)):
+            raise CheckpointError(f"tensor {name!r} of {where} has type {found.dtype}, which is not one for it")
+    if extra := sorted(set(stored) - set(own)):
         raise CheckpointError(f"{where} holds the tensor {extra[0]!r}, which its config does not ask for")
-    model.load_state_dict({name: t.to(own[name].dtype) for name, t in tensors.items()}, strict=False)
+
+
+def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Copy tensors that `check_tensors` has passed into a model; CheckpointError when no codec can work with them."""
+    own = _exported(model)
+    converted = {name: t.to(own[name].dtype) for name, t in tensors.items()}
+    for name, tensor in converted.items():
+        if not bool(tensor.isfinite().all()):
+            raise CheckpointError(f"tensor {name!r} of {where} has values that are not finite; get the file again")
+    model.load_state_dict(converted, strict=False)
+    try:
+        model.check_static_tables()
+    except ValueError as error:
+        raise CheckpointError(f"{error} in {where}; get the file again") from None
     if model.prior is not None:
         try:
             model.prior.prove()

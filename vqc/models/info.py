@@ -18,17 +18,19 @@ then the tensors. Its ``__metadata__`` holds strings, ours are::
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
+import stat
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from vqc.errors import CheckpointError
 from vqc.models.config import canonical_json
+from vqc.models.description import UnknownFieldError, check_description, is_digest, shortened, strict_json
 
 FORMAT = "vqc-model-1"
 LIKELIHOOD, SHARP = "likelihood.", "sharp."  # what the names of their tensors begin with
@@ -88,21 +90,34 @@ class ModelInfo:
 def read_info(path: str | os.PathLike[str]) -> ModelInfo:
     """Describe a model file from its header alone; CheckpointError when it is not one, cut short or damaged there."""
     path = Path(path)
+    with opened_model(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        return info_from_header(read_header(file, size, path), size, path)
+
+
+@contextmanager
+def opened_model(path: Path) -> Iterator[BinaryIO]:
+    """A model file to read from; CheckpointError when that fails, or it is something else than a file."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
+            raise CheckpointError(f"cannot read the model {path}: it is not a file")
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start = file.read(8)
-            header = parse_header(start + file.read(min(_header_length(start, size, path), size)), size, path)
-    except OSError as error:
-        raise CheckpointError(f"cannot read the model {path}: {error.strerror or error}") from None
-    return info_from_header(header, size, path)
+            yield file
+    except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
+        raise CheckpointError(f"cannot read the model {path}: {getattr(error, 'strerror', '') or error}") from None
+
+
+def read_header(file: BinaryIO, size: int, path: Path) -> Header:
+    """The header of an open model file of `size` bytes, none of its tensors; see `parse_header`."""
+    start = file.read(8)
+    return parse_header(start + file.read(_header_length(start, size, path)), size, path)
 
 
 def parse_header(front: bytes, size: int, path: Path) -> Header:
     """Check the front of a model file of `size` bytes; `front` holds at least its header."""
     length = _header_length(front[:8], size, path)
     try:
-        header = json.loads(front[8 : 8 + length].decode("utf-8"))
+        header = strict_json(front[8 : 8 + length].decode("utf-8"))
         metadata = header.pop("__metadata__")
         entries = sorted(_entry(name, value) for name, value in header.items())
         if not all(isinstance(v, str) for v in metadata.values()):
@@ -125,16 +140,22 @@ def info_from_header(header: Header, size: int, path: Path) -> ModelInfo:
     """The description in the metadata, after its checksum has been compared."""
     metadata = header.metadata
     if metadata.get("format") != FORMAT:
-        found = metadata.get("format")
-        raise CheckpointError(f"{path} is a safetensors file but not a model of vqc (its format is {found!r})")
+        found = shortened(metadata.get("format"))
+        raise CheckpointError(f"{path} is a safetensors file but not a model of vqc (its format is {found})")
     if metadata.get("check") != checksum(metadata):
         raise CheckpointError(f"the description in {path} does not match its checksum; get the file again")
     try:
-        return ModelInfo(**json.loads(metadata["info"]), digest=metadata["digest"], bytes=size, path=path)
-    except (ValueError, KeyError, TypeError):
+        described = strict_json(metadata["info"])
+        check_description(described)
+        if not is_digest(metadata["digest"]):
+            raise ValueError(f"the digest is {shortened(metadata['digest'])}")
+    except (UnknownFieldError, KeyError, TypeError):
         raise CheckpointError(
             f"the description in {path} is not one this version of vqc can read; update vqc"
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"the description in {path} cannot be right: {error}; get the file again") from None
+    return ModelInfo(**described, digest=metadata["digest"], bytes=size, path=path)
 
 
 def checksum(metadata: Mapping[str, str]) -> str:
@@ -182,6 +203,7 @@ def _header_length(start: bytes, size: int, path: Path) -> int:
 
 def _entry(name: str, value: Mapping[str, Any]) -> TensorEntry:
     dtype, shape, (start, stop) = value["dtype"], value["shape"], value["data_offsets"]
-    if dtype not in DTYPE_BYTES or not all(type(n) is int and n >= 0 for n in (*shape, start, stop)):
+    numbers = all(type(n) is int and 0 <= n < 1 << 62 for n in (*shape, start, stop))
+    if dtype not in DTYPE_BYTES or not numbers or len(shape) > 8 or len(name) > 200 or not name.isprintable():
         raise ValueError
     return TensorEntry(name, dtype, tuple(shape), start, stop)

@@ -6,13 +6,22 @@ No torch at import, so that commands which only describe or check files stay qui
 from __future__ import annotations
 
 import os
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vqc.atomic import write_atomically
-from vqc.errors import CheckpointError, ModelNameError, ModelNotFoundError, OutputError, did_you_mean
+from vqc.errors import (
+    CheckpointError,
+    ModelNameError,
+    ModelNotFoundError,
+    ModelWarning,
+    OutputError,
+    did_you_mean,
+)
 from vqc.folders import user_models
+from vqc.models.description import is_model_name
 from vqc.models.info import ModelInfo, read_info
 
 if TYPE_CHECKING:
@@ -24,14 +33,31 @@ DEFAULT_MODELS = {"image": "photo", "audio": "speech"}
 
 
 def list_models() -> list[ModelInfo]:
-    """All models, bundled ones first, each folder sorted by file name; files which are not models are left out."""
+    """All models, bundled ones first, each folder sorted by file name.
+
+    Files which are not models are left out, with a `ModelWarning`.
+    """
     models = []
     for path in _model_files():
         try:
-            models.append(read_info(path))
-        except CheckpointError:
-            continue
+            models.append(_info_of(path, *_stamp(path)))
+        except CheckpointError as error:
+            _leave_out(error)
     return models
+
+
+@lru_cache(maxsize=256)
+def _info_of(path: Path, size: int, changed: int) -> ModelInfo:
+    """`read_info`, once for each state of a file."""
+    return read_info(path)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0  # reading it will say why
+    return state.st_size, state.st_mtime_ns
 
 
 def find_by_name(name_or_path: str | os.PathLike[str]) -> ModelInfo:
@@ -40,15 +66,19 @@ def find_by_name(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     Anything with a folder separator or the suffix ``.safetensors`` is a path. ModelNameError: no such model;
     CheckpointError: the file is not a model.
     """
+    return _named(name_or_path)[0]
+
+
+def _named(name_or_path: str | os.PathLike[str]) -> list[ModelInfo]:
+    """The models that are meant by this, best first."""
     text = os.fspath(name_or_path)
     if text.endswith(SUFFIX) or "/" in text or os.sep in text:
         if not Path(text).is_file():
             raise ModelNameError(f"there is no model file {text}; check the path")
-        return read_info(text)
+        return [read_info(text)]
     models = list_models()
-    for info in models:
-        if info.name == text:
-            return info
+    if found := [info for info in models if info.name == text]:
+        return found
     names = [info.name for info in models]
     raise ModelNameError(f"there is no model {text!r}{did_you_mean(text, names)}; models at hand: {', '.join(names)}")
 
@@ -58,10 +88,14 @@ def find_by_digest(prefix: bytes, *, sharp: bool = False) -> ModelInfo:
 
     With `sharp`, of several that differ in this alone, the first with a sharp decoder.
     """
+    return _with_digest(prefix, sharp)[0]
+
+
+def _with_digest(prefix: bytes, sharp: bool) -> list[ModelInfo]:
     models = list_models()
     found = [info for info in models if bytes.fromhex(info.digest).startswith(prefix)]
     if found:
-        return next((info for info in found if sharp and info.sharp is not None), found[0])
+        return sorted(found, key=lambda info: sharp and info.sharp is None)
     raise ModelNotFoundError(
         f"the file was made with the model {prefix.hex()}, which is not here ({_known(models)}); "
         f"get its {SUFFIX} file and run: vqc models add FILE"
@@ -89,7 +123,7 @@ def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> Model
 
 def refuse_taken(name: str, *, replace: bool = False) -> None:
     """OutputError when a model has this name already; with `replace` only when it is a bundled one."""
-    if "/" in name or os.sep in name or name.startswith("."):
+    if not is_model_name(name):
         raise OutputError(f"the model's name {name!r} cannot be the name of a file; train with another --name")
     for other in list_models():
         if other.name == name and other.path.parent == BUNDLED_FOLDER:
@@ -107,16 +141,27 @@ def default_for(media: Literal["image", "audio"]) -> str:
 
 def load_model(name_or_path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:
     """The model with this name or in this file, ready for use; a model already loaded is not read again."""
-    return _load(find_by_name(name_or_path), device)
+    return _load(_named(name_or_path), device)
 
 
 def load_model_by_digest(prefix: bytes, device: str = "cpu", *, sharp: bool = False) -> LoadedModel:
     """The model whose digest begins with these bytes, ready for use; see `find_by_digest`."""
-    return _load(find_by_digest(prefix, sharp=sharp), device)
+    return _load(_with_digest(prefix, sharp), device)
 
 
-def _load(info: ModelInfo, device: str) -> LoadedModel:
+def _load(found: list[ModelInfo], device: str) -> LoadedModel:
+    """The first that can be read: a damaged file does not hide another that is as good."""
+    for info in found[:-1]:
+        try:
+            return _load_once(info.path, info.digest, (info.sharp or {}).get("digest", ""), device)
+        except CheckpointError as error:
+            _leave_out(error)
+    info = found[-1]
     return _load_once(info.path, info.digest, (info.sharp or {}).get("digest", ""), device)
+
+
+def _leave_out(error: CheckpointError) -> None:
+    warnings.warn(ModelWarning(f"left out of the models: {error}"), stacklevel=3)
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear, check_size
 
+_LARGEST_EXPONENT = 64  # entries of any float32 stay far below 2^1024
 _LOGITS_AT_ONCE = 1 << 16  # half a MiB of float64: larger ones leave the cache, or cost more to allocate than compute
 
 
@@ -139,6 +140,8 @@ class EntryGroups(Exact):
     def _prove(self) -> None:  # a sum of products of coefficients and features is far below 2^53
         check_size(self.table)
         check_size(self.exponents)
+        if self.exponents.abs().max() > _LARGEST_EXPONENT:
+            raise OverflowError(f"exponents of entries are beyond {_LARGEST_EXPONENT}")
 
 
 def _log_chances(frequencies: Tensor) -> Tensor:

@@ -1,0 +1,306 @@
+"""Hostile files and models made from the golden ones, and what happens to them: for `scripts/fuzz` and the tests."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vqc.errors import VQCError
+from vqc.models.info import FORMAT, StoredTensor, checksum, digest_of, sharp_digest_of
+
+GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
+SLOW_SECONDS = 2.0  # of processor time
+LIMIT = 1 << 18  # pixels, or samples per channel
+BIG_BYTES = 500 << 20  # more than was held before
+CHECKSUM_BYTES = 4
+
+Random = np.random.Generator
+
+
+class Verdict(NamedTuple):
+    """What became of a case."""
+
+    seed: int
+    name: str
+    escape: str = ""  # an exception that is no VQCError
+    seconds: float = 0.0
+    grown: int = 0  # bytes of the process's largest size
+    refused: bool = False  # by a VQCError
+
+
+def judge(seed: int, name: str, use: Callable[[], object]) -> Verdict:
+    """Uses a case, in this process."""
+    begin, before = time.process_time(), _largest_size()
+    escape, refused = "", False
+    try:
+        use()
+    except VQCError:
+        refused = True
+    except Exception as error:
+        escape = f"{type(error).__name__}: {error}"[:300]
+    return Verdict(seed, name, escape, time.process_time() - begin, _largest_size() - before, refused)
+
+
+def _largest_size() -> int:
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
+
+
+# .vqc files
+
+
+def hostile_file(seed: int) -> tuple[str, bytes]:
+    """A golden file with damage under a right checksum: (which, its bytes)."""
+    rng = np.random.default_rng([1, seed])
+    path = FILES[rng.integers(len(FILES))]
+    content = bytearray(path.read_bytes()[:-CHECKSUM_BYTES])
+    body = 4 + 3 + 6 + 3  # about where it begins
+    for _ in range(rng.integers(1, 4)):
+        change = FILE_CHANGES[rng.integers(len(FILE_CHANGES))]
+        change(content, min(body, len(content)), rng)
+    content = bytearray(path.read_bytes()[:4]) + content[4:]
+    return path.name, bytes(content) + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def _header_byte(content: bytearray, body: int, rng: Random) -> None:
+    content[int(rng.choice([4, 5, 6, *range(13, max(14, body))])) % len(content)] = int(rng.integers(256))
+
+
+def _huge_number(content: bytearray, body: int, rng: Random) -> None:
+    at = int(rng.integers(13, 17))
+    content[at : at + 1] = b"\x80" * int(rng.integers(1, 9)) + bytes([int(rng.integers(128))])
+
+
+def _body_bits(content: bytearray, body: int, rng: Random) -> None:
+    for _ in range(rng.integers(1, 9)):
+        content[int(rng.integers(min(13, len(content) - 1), len(content)))] ^= 1 << int(rng.integers(8))
+
+
+def _cut(content: bytearray, body: int, rng: Random) -> None:
+    del content[int(rng.integers(min(13, len(content)), len(content) + 1)) :]
+    content.extend(b"\0" * max(0, 13 - len(content)))
+
+
+def _zeros(content: bytearray, body: int, rng: Random) -> None:
+    del content[body:]
+    content.extend(bytes(int(rng.integers(300))))
+
+
+def _noise(content: bytearray, body: int, rng: Random) -> None:
+    del content[body:]
+    content.extend(rng.bytes(int(rng.integers(300))))
+
+
+def _more(content: bytearray, body: int, rng: Random) -> None:
+    content.extend(rng.bytes(int(rng.integers(1, 40))))
+
+
+FILE_CHANGES = (_header_byte, _header_byte, _huge_number, _body_bits, _cut, _zeros, _noise, _more)
+FILES = sorted(path for path in GOLDEN.glob("*.vqc") if "two-" not in path.name)
+
+
+# model files
+
+
+class Model(NamedTuple):
+    """A model file taken apart."""
+
+    info: dict[str, Any]
+    tensors: dict[str, StoredTensor]
+
+
+def read_model(path: Path) -> Model:
+    """A model file, believed."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    info = json.loads(header.pop("__metadata__")["info"])
+    tensors = {
+        name: StoredTensor(name, t["dtype"], tuple(t["shape"]), body[slice(*t["data_offsets"])])
+        for name, t in header.items()
+    }
+    return Model(info, tensors)
+
+
+def write_model(model: Model, **changed: str) -> bytes:
+    """The bytes of a model file, digest and checksums as they should be but for metadata that is given."""
+    info, tensors = model
+    try:
+        digest = digest_of(info["kind"], info["config"], tensors.values(), info.get("prior"))
+        if isinstance(info.get("sharp"), dict):
+            info = info | {"sharp": info["sharp"] | {"digest": sharp_digest_of(tensors.values())}}
+    except (KeyError, TypeError, ValueError):
+        digest = "0" * 64
+    metadata = {"format": FORMAT, "info": json.dumps(info), "digest": digest} | changed
+    metadata = {"check": checksum(metadata)} | metadata
+    entries, body = dict[str, Any](), b""
+    for name, tensor in tensors.items():
+        stop = len(body) + len(tensor.data)
+        entries[name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": [len(body), stop]}
+        body += bytes(tensor.data)
+    header = json.dumps({"__metadata__": metadata} | entries).encode()
+    return len(header).to_bytes(8, "little") + header + body
+
+
+def hostile_model(seed: int) -> tuple[str, bytes]:
+    """A golden model with something changed: (which, its bytes)."""
+    rng = np.random.default_rng([2, seed])
+    small = rng.random() < 0.95
+    path = (SMALL_MODELS if small else MODELS)[rng.integers(len(SMALL_MODELS if small else MODELS))]
+    model = read_model(path)
+    for _ in range(rng.integers(1, 3)):
+        change = MODEL_CHANGES[rng.integers(len(MODEL_CHANGES))]
+        change(model, rng)
+    data = write_model(model)
+    if rng.random() < 0.1:
+        bent = bytearray(data)
+        for _ in range(rng.integers(1, 4)):
+            bent[int(rng.integers(len(bent)))] ^= 1 << int(rng.integers(8))
+        data = bytes(bent)
+    return path.name, data
+
+
+STRANGE: tuple[Any, ...] = (
+    *(None, True, "", "x", "\x1b[31m", "../x", "a" * 5000, [], {}, [[]], [["x"]], {"a": {"a": {}}}),
+    *(-1, 0, 1, 2, 3, 4, 7, 8, 64, 255, 256, 4096, 65_536, 65_537, 300_000_000, 2**31, 2**63, 10**40),
+    *(0.5, -1.5, 1e-30, 1e30, 1e308, float("nan"), float("inf")),
+    *([1], [2, 2], [64] * 4, [1] * 256, [[1, 1, 2]], [[1, 1, 65_536]], [[300, 1, 2]], [[4096, 1, 4096]]),
+)
+
+
+def _strange(rng: Random) -> Any:
+    return STRANGE[rng.integers(len(STRANGE))]
+
+
+def _field(model: Model, rng: Random) -> None:
+    _replace(model.info, rng)
+
+
+def _config_field(model: Model, rng: Random) -> None:
+    parts = [model.info, *(p for p in map(model.info.get, ("prior", "likelihood")) if isinstance(p, dict))]
+    part = parts[rng.integers(len(parts))]
+    if isinstance(part.get("config"), dict):
+        _replace(part["config"], rng)
+
+
+def _replace(values: dict[str, Any], rng: Random) -> None:
+    if not values or rng.random() < 0.05:
+        values[f"new{rng.integers(9)}"] = _strange(rng)
+        return
+    name = list(values)[rng.integers(len(values))]
+    if rng.random() < 0.1:
+        del values[name]
+    elif isinstance(values[name], list) and values[name] and rng.random() < 0.5:
+        values[name] = [*values[name]]
+        values[name][rng.integers(len(values[name]))] = _strange(rng)
+    else:
+        values[name] = _strange(rng)
+
+
+def _part(model: Model, rng: Random) -> None:
+    name = ("prior", "likelihood", "sharp", "history", "figures", "training")[rng.integers(6)]
+    model.info[name] = {} if rng.random() < 0.3 else _strange(rng)
+
+
+def _numbers(model: Model, rng: Random) -> None:
+    """Some numbers of a tensor, which the config does not forbid."""
+    name = _some(model, rng)
+    tensor = model.tensors[name]
+    kind = NUMPY_TYPES.get(tensor.dtype, "i1")
+    values = np.frombuffer(tensor.data, kind).copy()
+    if not len(values):
+        return
+    strange: tuple[float, ...] = (0, 1, -1, 100, 127, -128)
+    if kind[1] == "f":
+        strange = (np.nan, np.inf, -np.inf, 0, -1, 6e4, -6e4, 1e-7)
+    at = slice(None) if rng.random() < 0.3 else rng.integers(len(values), size=rng.integers(1, 5))
+    values[at] = strange[rng.integers(len(strange))]
+    model.tensors[name] = tensor._replace(data=values.tobytes())
+
+
+def _table(model: Model, rng: Random) -> None:
+    tensor = model.tensors.get("static_table")
+    if tensor is not None and tensor.dtype == "I32":
+        values = np.frombuffer(tensor.data, "<i4").copy()
+        values[rng.integers(len(values), size=rng.integers(1, 5))] += rng.integers(-70_000, 70_000)
+        model.tensors["static_table"] = tensor._replace(data=values.tobytes())
+
+
+def _shape(model: Model, rng: Random) -> None:
+    name = _some(model, rng)
+    tensor = model.tensors[name]
+    shapes = (tensor.shape[::-1], (*tensor.shape, 1), (0, *tensor.shape), (2**40, *tensor.shape), tensor.shape[1:])
+    model.tensors[name] = tensor._replace(shape=shapes[rng.integers(len(shapes))])
+
+
+def _type(model: Model, rng: Random) -> None:
+    name = _some(model, rng)
+    types = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "x")
+    model.tensors[name] = model.tensors[name]._replace(dtype=types[rng.integers(len(types))])
+
+
+def _names(model: Model, rng: Random) -> None:
+    name = _some(model, rng)
+    tensor = model.tensors.pop(name)
+    if rng.random() < 0.5:
+        model.tensors[f"{name}{_strange(rng)}"[:300]] = tensor
+
+
+def _some(model: Model, rng: Random) -> str:
+    return list(model.tensors)[rng.integers(len(model.tensors))]
+
+
+MODEL_CHANGES = (
+    *(_field, _config_field, _config_field, _config_field, _part),
+    *(_numbers, _numbers, _table, _shape, _type, _names),
+)
+NUMPY_TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
+SMALL_MODELS = [GOLDEN / f"{name}.safetensors" for name in ("image", "audio", "maps", "phones")]
+MODELS = sorted(GOLDEN.glob("*.safetensors"))
+
+
+def use_file(data: bytes) -> None:
+    """Restores a hostile file, as a program would that expects no more than so many pixels or samples."""
+    import vqc
+
+    vqc.decompress(data, limit=LIMIT)
+
+
+def use_model(path: Path) -> None:
+    """Loads a hostile model, compresses with it, and restores that."""
+    from vqc.codec.api import compress
+    from vqc.codec.opening import open_codec
+    from vqc.models.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(path)
+    if loaded.info.media == "image":
+        picture = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)
+        open_codec("image", loaded, "cpu").decompress(compress(picture, model=loaded))
+    else:
+        waveform = np.random.default_rng(0).normal(0, 0.1, 2000).astype(np.float32)
+        for _ in open_codec("audio", loaded, "cpu").decompress(compress(waveform, sample_rate=16_000, model=loaded)):
+            pass
+
+
+def try_files(seeds: range) -> Iterator[Verdict]:
+    """What becomes of hostile files; the golden models are to be those at hand."""
+    for seed in seeds:
+        name, data = hostile_file(seed)
+        yield judge(seed, name, lambda data=data: use_file(data))  # type: ignore[misc]
+
+
+def try_models(seeds: range, folder: Path) -> Iterator[Verdict]:
+    """What becomes of hostile models, each written into the folder."""
+    path = folder / "hostile.safetensors"
+    for seed in seeds:
+        name, data = hostile_model(seed)
+        path.write_bytes(data)
+        yield judge(seed, name, lambda: use_model(path))
