@@ -24,6 +24,11 @@ README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 RATES = (0.06, 0.10, 0.15, 0.22, 0.34, 0.50)  # bpp at which codecs are compared
 SPEECH_SCORES = (("PESQ-WB", "pesq_wb", 2), ("STOI", "stoi", 3), ("ESTOI", "estoi", 3))
+SPEECH_SPECTRA = (  # of this codec alone
+    ("ripple off by, fricatives, dB", "ripple_fricatives", 1),
+    ("bands off by, fricatives, dB", "bands_fricatives", 1),
+    ("bands off by, vowels, dB", "bands_vowels", 1),
+)
 ABSENT = "–"
 SHOWN = re.compile(  # of what scripts/bench measures
     r"photo 768 x 512, (prior, quality \d|static, quality 6), .*|speech 60 s, (prior|static), quality 5, .*"
@@ -175,7 +180,7 @@ def gain(points: Sequence[Document], others: Sequence[Document], rate: float) ->
 def speech(results: Results) -> str:
     """LibriSpeech test-other."""
     document = results["speech"]
-    quality = quality_table(document, results["speech-static"], 2, SPEECH_SCORES)
+    quality = quality_table(document, results["speech-static"], 2, (*SPEECH_SCORES, *SPEECH_SPECTRA))
     others = [
         (c["label"] + (" (published)" if c["origin"] == "published" else ""), point)
         for c in document["curves"][1:]

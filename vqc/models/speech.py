@@ -6,10 +6,11 @@
               ├ pitch track ─────────────────────────────► pitch codes
               └ MDCT / envelope ─ grouped ECVQ ──────────► waveform codes (from `first_waveform_quality` on)
 
-    codes ─► envelope, pulse train, noise, decoded MDCT ─► network: a gain a bin for each source ─► sum ─► waveform
+    codes ─► envelope, pulse train, noise, decoded MDCT ─► network: gains of each source ─► sum ─► waveform
 
 One code frame is 80 ms (1,280 samples): four pitch values, eight envelope frames, four MDCT frames. The decoder does
-not invent phases: the pulses and the noise have them, and where the MDCT was coded the waveform has its own.
+not invent phases: the pulses and the noise have them, and where the MDCT was coded the waveform has its own. The noise
+begins with the power that the coded waveform leaves out of the envelope (`vqc/nn/source_gains.py`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from vqc.nn.convnext import ConvNeXt1d
 from vqc.nn.excitation import position_noise, pulse_train
 from vqc.nn.grouped_ecvq import GroupedECVQ
 from vqc.nn.pitch import PITCH_HOP, PITCH_STATES, pitch_hz, track_pitch
+from vqc.nn.source_gains import SourceGainNetwork, missing_log_power
 from vqc.nn.spectral import MDCT, STFT, mel_interpolation, mel_matrix
 
 ENVELOPE_HOP = 160  # samples: 10 ms
@@ -109,7 +111,17 @@ class SpeechModel(AudioModel):
         self.register_buffer("envelope_gain", torch.ones(config.qualities, dims))
         self.register_buffer("ema_commitment_weight", torch.full((config.qualities,), 0.01))
         self.encoder = _EnvelopeEncoder(config, dims)
-        self.decoder = _SourceGains(config, dims, self.waveform_vq.dims + 1)
+        self.decoder = SourceGainNetwork(
+            mels=config.mels,
+            dims=dims,
+            block=ENVELOPE_FRAMES,
+            width=config.width,
+            blocks=config.decoder_blocks,
+            qualities=config.qualities,
+            bins=_BINS,
+            coded_bins=self.waveform_vq.dims + 1,
+            sample_rate=SAMPLE_RATE,
+        )
         self.mel: Tensor
         self.unmel: Tensor
         self.klt_mean: Tensor
@@ -229,16 +241,20 @@ class SpeechModel(AudioModel):
             pulses = self.stft(pulse_train(hz, PITCH_HOP, SAMPLE_RATE))
             noise = self.stft(position_noise(first_sample, samples, device=log_mel.device)[None])
         coded = self._decoded_mdct(codes, quality)
-        coded_log_mel = None
+        coded_power = log_mel.new_zeros(())
         if coded is not None:
-            power = coded.real.square() + coded.imag.square()
-            coded_log_mel = torch.log(power @ self.mel[: coded.shape[-1]] + _FLOOR)
+            coded_power = (coded.real.square() + coded.imag.square()) @ self.mel[: coded.shape[-1]]
+        coded_log_mel = None if coded is None else torch.log(coded_power + _FLOOR)
         gains = self.decoder(codes.envelope, log_mel, hz, coded_log_mel, quality)
-        amplitude = torch.exp(0.5 * (log_mel @ self.unmel)) / math.sqrt(_WINDOW_ENERGY)
-        total = (gains.pulses * pulses + gains.noise * noise) * amplitude
+        missing = missing_log_power(log_mel, coded_power, _FLOOR)
+        total = gains.pulses * pulses * self._amplitude(log_mel) + gains.noise * noise * self._amplitude(missing)
         if coded is not None:
             total = total + nn.functional.pad(gains.coded * coded, (0, _BINS - coded.shape[-1]))
         return self.stft.inverse(total)
+
+    def _amplitude(self, log_mel: Tensor) -> Tensor:
+        """Of the sources in each bin, which have unit power: [B, N, mels] → [B, N, bins]."""
+        return torch.exp(0.5 * (log_mel @ self.unmel)) / math.sqrt(_WINDOW_ENERGY)
 
     def _log_mel(self, envelope: Tensor) -> Tensor:
         block = envelope @ self.klt.T + self.klt_mean
@@ -303,14 +319,6 @@ class _SpeechTargets(Targets):
         return entry_errors(model.waveform_vq, latents, group, level)
 
 
-class _Gains(NamedTuple):
-    """Complex or real factors [B, N, bins] for each source."""
-
-    pulses: Tensor
-    noise: Tensor
-    coded: Tensor
-
-
 class _EnvelopeEncoder(nn.Module):
     """What a network adds to the KLT coefficients; nothing before training."""
 
@@ -331,43 +339,6 @@ class _EnvelopeEncoder(nn.Module):
         )
         result: Tensor = self.output(self.blocks(h).reshape(len(h), -1, self.output.in_features))
         return result
-
-
-class _SourceGains(nn.Module):
-    """Gains for pulses, noise and decoded waveform at 100 frames a second, from everything that was decoded."""
-
-    def __init__(self, config: SpeechConfig, dims: int, coded_bins: int) -> None:
-        super().__init__()
-        width = config.width
-        self.coded_bins = coded_bins
-        self.spread = nn.Linear(dims, ENVELOPE_FRAMES * width)
-        self.input = nn.Linear(3 * config.mels + 2, width)
-        self.level = nn.Embedding(config.qualities, width)
-        self.blocks = nn.ModuleList(ConvNeXt1d(width) for _ in range(config.decoder_blocks))
-        self.norm = nn.LayerNorm(width)
-        self.output = nn.Linear(width, 3 * _BINS + 2 * coded_bins)
-        nn.init.normal_(self.output.weight, std=1e-3)
-        with torch.no_grad():
-            bias = self.output.bias.zero_()
-            bias[:_BINS] = 0.7
-            bias[2 * _BINS : 3 * _BINS] = 0.5
-            bias[3 * _BINS : 3 * _BINS + coded_bins] = 0.5
-
-    def forward(
-        self, envelope: Tensor, log_mel: Tensor, hz: Tensor, coded_log_mel: Tensor | None, quality: int
-    ) -> _Gains:
-        pitch = torch.stack([hz > 0, torch.log(hz.clamp_min(60.0) / 150.0)], -1).to(log_mel.dtype)
-        pitch = pitch.repeat_interleave(PITCH_HOP // ENVELOPE_HOP, 1)
-        coded = torch.zeros_like(log_mel) if coded_log_mel is None else _scaled(coded_log_mel)
-        excess = torch.zeros_like(log_mel) if coded_log_mel is None else 0.5 * (coded_log_mel - log_mel).clamp(-8, 8)
-        spread = self.spread(envelope * 0.1).reshape(*log_mel.shape[:2], -1)
-        h = self.input(torch.cat([_scaled(log_mel), coded, excess, pitch], -1)) + spread
-        for block in self.blocks:
-            h = block(h + self.level.weight[quality - 1])
-        out = self.output(self.norm(h))
-        real, imaginary, noise, rest = out.split([_BINS, _BINS, _BINS, 2 * self.coded_bins], -1)
-        coded_real, coded_imaginary = rest.chunk(2, -1)
-        return _Gains(torch.complex(real, imaginary), noise, torch.complex(coded_real, coded_imaginary))
 
 
 def _scaled(log_mel: Tensor) -> Tensor:

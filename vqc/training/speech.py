@@ -25,7 +25,7 @@ from vqc.nn.distributed import mean_over_ranks
 from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.nn.precision import in_float32
 from vqc.training.protocols import Losses
-from vqc.training.speech_losses import ComplexSpectrumLoss, EnvelopeCorrelationLoss, LogMelLoss, LoudnessLoss
+from vqc.training.speech_losses import SpeechLoss
 from vqc.training.stages import tracked
 
 
@@ -175,8 +175,7 @@ class SpeechTask:
         shard: Shard = WHOLE,
     ) -> None:
         self.model, self.data, self.config, self.seed, self.shard = model, data, config, seed, shard
-        self.log_mel, self.loudness = LogMelLoss(), LoudnessLoss()
-        self.correlation, self.complex = EnvelopeCorrelationLoss(), ComplexSpectrumLoss()
+        self.compare = SpeechLoss()
         speech_metrics()  # said now rather than at the first validation
         weights = np.array(config.quality_weights[: model.qualities])
         self.chances = weights / weights.sum()
@@ -200,29 +199,18 @@ class SpeechTask:
     def _loss(self, waveform: Tensor, pitch: Tensor, quality: int, step: int) -> Losses:
         codes = self.model.quantize(waveform, pitch, quality)
         estimate = self.model.synthesize(codes, quality, first_sample=step * 1000)
-        mel = self.log_mel(estimate, waveform)
-        loudness = self.loudness(estimate, waveform)
-        correlation = self.correlation(estimate, waveform)
-        total = mel + 0.5 * loudness + 3 * correlation
-        logged: dict[str, float | Tensor] = {}
-        if codes.waveform is not None:
-            phase = self.complex(estimate, waveform)
-            total = total + 0.5 * phase
-            logged["complex"] = phase.detach()
-        total = total + float(self.model.ema_commitment_weight[quality - 1]) * codes.commitment
+        compared = self.compare(estimate, waveform, carries_waveform=codes.waveform is not None)
+        total = compared.total + float(self.model.ema_commitment_weight[quality - 1]) * codes.commitment
         self._hold_rates(codes, quality)
         second = SAMPLE_RATE / CODE_HOP
         return Losses(
             total,
             {
-                "mel": mel.detach(),
-                "loudness": loudness.detach(),
-                "correlation": correlation.detach(),
+                **compared.logged,
                 "commitment": codes.commitment.detach(),
                 "envelope_bps": codes.envelope_bits.detach() * second,
                 "waveform_bps": codes.waveform_bits.detach() * second,
                 "commitment_weight": self.model.ema_commitment_weight[quality - 1].clone(),
-                **logged,
             },
         )
 
