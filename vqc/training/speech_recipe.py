@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, open_audio
 from vqc.errors import TrainingError
-from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechConfig, SpeechModel
+from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechModel
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.speech import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities, spread_out
@@ -70,10 +69,10 @@ def _utterances(settings: Settings) -> int:
     return max(1, int(settings.task.table_utterances) // 4)
 
 
-def _trained_part(model: SpeechModel) -> SpeechConfig:
+def _trained_part(model: SpeechModel) -> dict[str, Any]:
     """What the weights depend on, but for how groups are cut and which entries are idle."""
-    groups: dict[str, Any] = {"envelope_groups": (), "waveform_groups": ()}
-    return dataclasses.replace(model.config, **groups, envelope_entries=(), waveform_entries=(), default_quality=1)
+    free = {"envelope_groups", "waveform_groups", "envelope_entries", "waveform_entries", "default_quality"}
+    return {name: value for name, value in vars(model.config).items() if name not in free}
 
 
 def _whole_codes(length: int) -> int:
