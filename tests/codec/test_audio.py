@@ -290,7 +290,7 @@ def test_progress_ends_at_one(codec: AudioCodec, short_chunks: None) -> None:
     shares: list[float] = []
     before = tones(512, 8000)
     data = codec.compress([before[:256], before[256:]], 8000, samples=512, progress=shares.append)
-    assert shares == [0.5, 1.0, 1.0]
+    assert shares == [0.5, 0.99, 1.0]
     list(codec.decompress(data, progress=shares.append))
     assert shares[3:] == [0.5, 1.0]
 
