@@ -14,6 +14,8 @@ import pytest
 
 import vqc
 from vqc.cli.models import by_quality
+from vqc.cli.printing import number
+from vqc.folders import user_models
 from vqc.models.info import ModelInfo
 
 if TYPE_CHECKING:
@@ -91,9 +93,60 @@ def test_models_are_listed_with_what_is_known_of_them(run: Run, desk: Path) -> N
     listed = {model["name"]: model for model in json.loads(run("models", "--json").out)}
     assert {"tiny-image", "tiny-audio"} <= listed.keys()
     assert listed["tiny-audio"]["media"] == "audio"
-    out = run("models").out
+    out = run("models", "show", "tiny-image").out
     assert listed["tiny-image"]["digest"][:12] in out
     assert f"{listed['tiny-image']['parameters']:,}" in out
+
+
+def test_the_list_of_models_is_short_and_begins_with_what_is_used(run: Run, desk: Path) -> None:
+    lines = run("models").out.splitlines()
+    assert lines[0].split() == ["model", "for", "qualities", "rate", "size"]
+    names = [line.split()[0] for line in lines[2:] if line.startswith(tuple("abcdefghijklmnopqrstuwxyz"))]
+    assert names[:2] == ["photo", "speech"]
+    assert {"tiny-image", "tiny-audio"} < set(names[2:])
+    photo = lines[2]
+    rates = [row["bpp"] for row in json.loads(run("models", "show", "photo", "--json").out)[0]["figures"].values()]
+    assert f"{number(rates[0])} to {number(rates[-1])} bpp" in photo
+    assert "the default" in photo
+    assert len(names) + 4 == len(lines)  # a line each
+
+
+def test_a_model_is_shown_with_units_and_without_what_is_for_programs(run: Run) -> None:
+    out = run("models", "show", "photo", "speech").out
+    for word in ("PSNR, dB", "kbps", "PESQ", "prior saves", "6 (default)", " steps in "):
+        assert word in out
+    for word in ("seed", "relative_mse", "pesq_wb", "version", "perplexityrelative"):
+        assert word not in out
+
+
+def test_info_of_a_model_by_its_name(run: Run, desk: Path) -> None:
+    assert run("info", "photo").out == run("models", "show", "photo").out
+    (fields,) = json.loads(run("info", "tiny-image", "--json").out)
+    assert (fields["type"], fields["name"]) == ("model", "tiny-image")
+    missing = run("info", "fotos")
+    assert (missing.code, missing.out) == (1, "")
+    assert "fotos: there is no such file, and no model of that name, did you mean 'photo'?" in missing.err
+    Path("photo").write_bytes(b"a file of that name goes first")
+    assert "photo" in run("info", "photo").err
+
+
+def test_models_that_were_added_can_be_removed(
+    run: Run, small_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    source = small_models / "tiny-image.safetensors"
+    assert run("models", "add", source).code == 0
+    added = user_models() / source.name
+    assert added.exists()
+    result = run("models", "remove", "tiny-image")
+    assert (result.code, result.out) == (0, f"removed tiny-image ({added})\n")
+    assert not added.exists()
+    assert run("models", "remove", "tiny-image").code == 2
+    for name, words in (("photo", "belongs to vqc and stays"), (str(source), "remove the file yourself")):
+        refused = run("models", "remove", name)
+        assert (refused.code, refused.out) == (1, "")
+        assert words in refused.err
+    assert source.exists()
 
 
 def test_version(run: Run) -> None:

@@ -12,7 +12,7 @@ from vqc.cli.headers import LimitOption, media_of, read_file
 from vqc.cli.models import model_as_dict, print_model
 from vqc.cli.options import JsonOption, ThreadsOption
 from vqc.cli.printing import duration, number, print_fields, print_json, problem_with, size, warn
-from vqc.errors import MediaError, ModelNotFoundError, VQCError
+from vqc.errors import MediaError, ModelNotFoundError, VQCError, did_you_mean
 
 if TYPE_CHECKING:
     from vqc.codec.container import AudioShape, Container, Entropy, ImageShape
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def info(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files that end in .vqc, or model files.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files that end in .vqc, model files, or models.")],
     costs: Annotated[
         bool, typer.Option("--costs", help="Also read the codes; print what each entropy mode makes of the file.")
     ] = False,
@@ -33,7 +33,7 @@ def info(
     failed = False
     for index, file in enumerate(files):
         try:
-            fields, show = describe(Path(file), limit, costs=costs)
+            fields, show = describe(file, limit, costs=costs)
         except VQCError as error:
             problem = problem_with(file, error)
             warn(problem)
@@ -51,18 +51,17 @@ def info(
         raise typer.Exit(1)
 
 
-def describe(path: Path, limit: int | None, *, costs: bool) -> tuple[dict[str, Any], Callable[[], None]]:
-    """What is known of a file, for programs, and a function that prints it for people.
+def describe(name: str, limit: int | None, *, costs: bool) -> tuple[dict[str, Any], Callable[[], None]]:
+    """What is known of a file, or a model by its name, for programs, and a function that prints it for people.
 
     With `costs` the codes of a `.vqc` file are read, if its model is at hand.
     """
+    path = Path(name)
     if path.is_dir():
         raise MediaError(f"{path}: this is a folder; name the files in it")
-    if is_model(path):
-        from vqc.models.info import read_info
-
-        model = read_info(path)
-        return {"type": "model"} | model_as_dict(model), lambda: print_model(model, model.name)
+    if is_model(path) or not path.exists():
+        model = model_called(name)
+        return {"type": "model"} | model_as_dict(model), lambda: print_model(model)
     container = read_file(path, limit)
     fields = container_as_dict(container, path.stat().st_size)
     words = in_words(container, fields)
@@ -71,6 +70,20 @@ def describe(path: Path, limit: int | None, *, costs: bool) -> tuple[dict[str, A
         fields["bytes_by_entropy"] = lengths
         words |= costs_in_words(lengths, container.header.entropy)
     return fields, lambda: print_fields(words)
+
+
+def model_called(name: str) -> ModelInfo:
+    """The model of this name or in this file; MediaError when it is neither a model nor a file."""
+    from vqc.models.library import find_by_name, list_models
+
+    if Path(name).exists():
+        from vqc.models.info import read_info
+
+        return read_info(name)
+    names = [model.name for model in list_models()]
+    if name not in names:
+        raise MediaError(f"{name}: there is no such file, and no model of that name{did_you_mean(name, names)}")
+    return find_by_name(name)
 
 
 def is_model(path: Path) -> bool:

@@ -2,42 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vqc.cli.commands import App
-from vqc.cli.options import ForceOption, JsonOption
-from vqc.cli.printing import print_fields, print_json, size
+from vqc.cli.options import ForceOption, JsonOption, model_names
+from vqc.cli.printing import duration, number, print_fields, print_json, print_table, size
 
 if TYPE_CHECKING:
     from vqc.models.info import ModelInfo
 
 SHORT_DIGEST = 12  # hex digits: what a .vqc file holds
+FOR = {"image": "images", "audio": "audio"}
 
+Heads = dict[str, tuple[str, Callable[[Any], str]]]  # of columns, with their units, and how their numbers are shown
 
-models = App("List the models at hand with their figures, or add one.", invoke_without_command=True)
+FIGURES: Heads = {  # by their names in model files
+    "bpp": ("bpp", number),
+    "kbps": ("kbps", number),
+    "psnr": ("PSNR, dB", "{:.2f}".format),
+    "psnr_db": ("PSNR, dB", "{:.2f}".format),
+    "snr": ("SNR, dB", "{:.2f}".format),
+    "pesq_wb": ("PESQ", "{:.2f}".format),
+    "stoi": ("STOI", "{:.3f}".format),
+    "mel": ("mel distance", number),
+    "mse": ("MSE", "{:.3g}".format),
+    "relative_mse": ("relative MSE", "{:.3g}".format),
+    "perplexity": ("perplexity", "{:,.0f}".format),
+    "prior saves": ("prior saves", str),
+}
+
+models = App("List the models at hand; show, add or remove one.", invoke_without_command=True)
+
+NamesArgument = Annotated[
+    list[str], typer.Argument(metavar="NAME", autocompletion=model_names, help="Names of models, or model files.")
+]
 
 
 @models.callback()
 def list_all(context: typer.Context, json: JsonOption = False) -> None:
-    """List the models at hand with their figures, or add one."""
+    """List the models at hand; show, add or remove one."""
     from vqc.folders import user_models
-    from vqc.models.library import default_for, list_models
+    from vqc.models.library import list_models
 
     if context.invoked_subcommand:
         return
-    found = list_models()
+    found = sorted(list_models(), key=rank)  # stable: otherwise in the order of the library
     if json:
         print_json([model_as_dict(info) for info in found])
         return
-    for info in found:
-        use = f", used for {info.media} files" if default_for(info.media) == info.name else ""
-        print_model(info, info.name + use)
-        print()
-    print(f"Further models are looked for in {user_models()}")
+    print_table(["model", "for", "", "qualities", "rate", "size"], list(map(row_of, found)), left=3)
+    print(f"\nvqc models show NAME tells more. Further models are looked for in {user_models()}")
+
+
+@models.command(epilog="Example: vqc models show photo", no_args_is_help=True)
+def show(names: NamesArgument, json: JsonOption = False) -> None:
+    """Show what is known of models: training, and figures of each quality."""
+    from vqc.models.library import find_by_name
+
+    found = [find_by_name(name) for name in names]
+    if json:
+        print_json([model_as_dict(info) for info in found])
+        return
+    for index, info in enumerate(found):
+        if index:
+            print()
+        print_model(info)
+
+
+@models.command(epilog="Example: vqc models remove mine", no_args_is_help=True)
+def remove(names: NamesArgument, json: JsonOption = False) -> None:
+    """Remove models that were added; files that were made with them can then not be restored."""
+    from vqc.models.library import remove_model
+
+    removed = [remove_model(name) for name in names]
+    if json:
+        print_json([model_as_dict(info) for info in removed])
+        return
+    for info in removed:
+        print(f"removed {info.name} ({info.path})")
 
 
 @models.command(epilog="Example: vqc models add my.safetensors", no_args_is_help=True)
@@ -77,26 +123,72 @@ def model_as_dict(info: ModelInfo) -> dict[str, Any]:
     }
 
 
-def print_model(info: ModelInfo, title: str) -> None:
+def row_of(info: ModelInfo) -> list[str]:
+    """A line of the list."""
+    qualities = f"1 to {info.qualities}" if info.qualities > 1 else "1"
+    return [info.name, FOR[info.media], use_of(info), qualities, span_of(info), size(info.bytes)]
+
+
+def rank(info: ModelInfo) -> int:
+    """Those that compress and decompress take by themselves come first, then the user's own."""
+    from vqc.models.library import BUNDLED_FOLDER, DEFAULT_MODELS
+
+    if info.name in DEFAULT_MODELS.values():
+        return 0
+    return 2 if info.path.parent == BUNDLED_FOLDER else 1
+
+
+def use_of(info: ModelInfo) -> str:
+    """Whether it is taken where none is named."""
+    from vqc.models.library import default_for
+
+    return "the default" if default_for(info.media) == info.name else ""
+
+
+def span_of(info: ModelInfo) -> str:
+    """From the lowest rate to the highest: 0.0472 to 0.533 bpp."""
+    unit = "bpp" if info.media == "image" else "kbps"
+    rows, _ = by_quality(info)
+    rates = [number(row[unit]) for _, row in sorted(rows.items()) if isinstance(row.get(unit), float)]
+    return f"{' to '.join(dict.fromkeys([rates[0], rates[-1]]))} {unit}" if rates else ""
+
+
+def print_model(info: ModelInfo) -> None:
     """What people read of a model, and a line for each quality."""
-    print(title)
     rows, rest = by_quality(info)
+    default = use_of(info)
     fields = {
-        "digest": info.digest[:SHORT_DIGEST],
-        "kind": f"{info.kind} ({info.media})",
-        "parameters": f"{info.parameters:,} in {size(info.bytes)}",
-        "trained on": in_words(info.training),
-        "figures": in_words(rest),
-        "prior": "" if info.prior is None else f"{info.prior['kind']}, {info.prior['parameters']:,} integers",
+        "model": f"{info.name}, for {FOR[info.media]}{f', {default}' if default else ''}",
+        "file": f"{info.path} ({size(info.bytes)})",
+        "digest": f"{info.digest[:SHORT_DIGEST]}, which .vqc files name it by",
+        "network": f"{info.kind}, {info.parameters:,} parameters",
+        "prior": "" if info.prior is None else f"{info.prior['kind']}, {info.prior['parameters']:,} parameters",
         "sharp decoder": "" if info.sharp is None else f"{info.sharp['parameters']:,} parameters",
+        "trained on": training_in_words(info.training),
+        "figures": in_words(rest),
     }
-    print_fields({f"  {name}": value for name, value in fields.items() if value})
+    print_fields({name: value for name, value in fields.items() if value})
+    print()
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    print(f"  quality    {''.join(f'{name:>12}' for name in names)}".rstrip())
+    heads: Heads = {name: FIGURES.get(name, (name.replace("_", " "), in_words)) for name in names}
+    table = []
     for quality in range(1, info.qualities + 1):
-        mark = " (default)" if quality == info.default_quality else ""
-        cells = (in_words(rows.get(quality, {}).get(name, "")) for name in names)
-        print(f"  {f'{quality}{mark}':<11}{''.join(f'{cell:>12}' for cell in cells)}".rstrip())
+        row = rows.get(quality, {})
+        mark = f"{quality} (default)" if quality == info.default_quality and info.qualities > 1 else str(quality)
+        table.append([mark, *(heads[name][1](row[name]) if name in row else "" for name in names)])
+    print_table(["quality", *(head for head, _ in heads.values())], table)
+    if names:
+        print("\nThe figures are of the data that the training was watched with; vqc eval measures on others.")
+
+
+def training_in_words(training: Mapping[str, Any]) -> str:
+    """The data and how long: `CIFAR-10, 2,000 steps in 25 min`. The rest is for programs: --json."""
+    parts = [str(training["data"])] if training.get("data") else []
+    if isinstance(training.get("steps"), int):
+        minutes = training.get("minutes")
+        time = f" in {duration(60 * minutes)}" if isinstance(minutes, int | float) else ""
+        parts.append(f"{training['steps']:,} steps{time}")
+    return ", ".join(parts)
 
 
 def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:

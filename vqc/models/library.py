@@ -121,6 +121,23 @@ def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> Model
     return read_info(target)
 
 
+def remove_model(name: str) -> ModelInfo:
+    """Remove a model from the user's folder; returns what it was.
+
+    ModelNameError: no such model. OutputError: it is bundled, lies elsewhere, or its file cannot be removed.
+    """
+    info = find_by_name(name)
+    if info.path.parent == BUNDLED_FOLDER:
+        raise OutputError(f"the model {info.name} belongs to vqc and stays; only models that were added can be removed")
+    if info.path.parent.resolve() != user_models().resolve():
+        raise OutputError(f"{info.path} is not among the models that were added; remove the file yourself")
+    try:
+        info.path.unlink()
+    except OSError as error:
+        raise OutputError(f"{info.path}: cannot be removed: {error.strerror or error}") from None
+    return info
+
+
 def refuse_taken(name: str, *, replace: bool = False) -> None:
     """OutputError when a model has this name already; with `replace` only when it is a bundled one."""
     if not is_model_name(name):
