@@ -77,7 +77,7 @@ def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -
             done = dict[int, Outcome]()
             for index, outcome in runner:
                 done[index] = outcome
-                progress.advance()
+                progress.advance(f"{outcome.name} -> {outcome.target}" if outcome.report else "")
                 for warning in () if quiet else outcome.warnings:
                     progress.warn(warning)
                 if outcome.problem:
@@ -94,6 +94,7 @@ def run(jobs: Sequence[Job], work: Work, workers: int, progress: ProgressBar) ->
         yield from run_in_processes(jobs, work, workers)
         return
     for index, job in enumerate(jobs):
+        progress.begin(job.source.path.name if not job.source.streamed else job.source.name)
         yield index, attempt(job, work, progress.part)
 
 

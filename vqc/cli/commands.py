@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from vqc.cli.printing import warn
 from vqc.errors import OptionError
 
 # Which options stand together in the help, whatever the command; all others stand under "Options".
@@ -101,6 +102,15 @@ class Group(_Plain, TyperGroup):
         """As above, and the commands below."""
         super().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As Typer does, and a word after Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if ctx.parent is None:
+                warn("stopped; what was finished is kept, and nothing half-done is left")
+            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As Typer does; a file where a command belongs is refused with a hint where it belongs."""

@@ -1,4 +1,4 @@
-"""A progress bar on stderr for what takes longer than a second, and nothing at all otherwise."""
+"""What is told on stderr of work that takes longer than a second: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ DELAY_SECONDS = 1.0
 
 
 class ProgressBar:
-    """Counts finished files, and parts of the one at work. Shows itself after a second, if stderr is a terminal."""
+    """Counts finished files, and parts of the one at work.
+
+    Once a second has passed it shows itself as a bar, if stderr is a terminal; elsewhere every finished file of several
+    is a line, those of the first second too.
+    """
 
     def __init__(self, label: str, total: int, *, quiet: bool = False) -> None:
-        self.label, self.total, self.done = label, total, 0.0
+        self.verb, self.label, self.total, self.done = label, label, total, 0.0
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self.lock = threading.Lock()
         self.timer: threading.Timer | None = None
-        if not quiet and sys.stderr is not None and sys.stderr.isatty():
+        self.waiting: list[str] | None = []  # lines for which a second has not passed yet; None: it has
+        self.quiet = quiet or sys.stderr is None
+        self.drawn = not self.quiet and sys.stderr.isatty()
+        if not self.quiet:
             self.timer = threading.Timer(DELAY_SECONDS, self.show)
             self.timer.daemon = True
 
@@ -34,36 +41,62 @@ class ProgressBar:
         return self
 
     def show(self) -> None:
-        """Draws the bar; called by the timer."""
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
+        """Draws the bar, or prints the lines that wait; called by the timer."""
         with self.lock:
             if self.timer is None:
                 return
-            columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
-            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self.task = self.bar.add_task(self.label, total=self.total)
-            self.bar.update(self.task, completed=self.done)
-            self.bar.start()
+            if not self.drawn:
+                for line in self.waiting or ():
+                    warn(line)
+                self.waiting = None
+                return
+            self._draw()
 
-    def advance(self) -> None:
-        """One more file is finished."""
+    def _draw(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        count = [TextColumn("{task.fields[count]}")] if self.total > 1 else []
+        columns = [TextColumn("{task.description}", markup=False), *count, BarColumn(), TaskProgressColumn()]
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task(self.label, total=self.total, count=self._count())
+        self.bar.update(self.task, completed=self.done)
+        self.bar.start()
+
+    def _count(self) -> str:
+        return f"{min(int(self.done) + 1, self.total)}/{self.total}"
+
+    def begin(self, name: str) -> None:
+        """This file is at work now."""
+        with self.lock:
+            self.label = f"{self.verb} {name}"
+            if self.bar is not None and self.task is not None:
+                self.bar.update(self.task, description=self.label)
+
+    def advance(self, line: str = "") -> None:
+        """One more file is finished; `line` says which, where there is no bar."""
         self.done += 1
         self.part(0)
+        if line and self.total > 1 and not self.quiet and not self.drawn:
+            with self.lock:
+                line = f"{int(self.done)} of {self.total}: {line}"
+                if self.waiting is None:
+                    warn(line)
+                else:
+                    self.waiting.append(line)
 
     def part(self, share: float) -> None:
         """This share, 0 to 1, of the next file is done."""
         with self.lock:
             if self.bar is not None and self.task is not None:
-                self.bar.update(self.task, completed=self.done + share)
+                self.bar.update(self.task, completed=self.done + share, count=self._count())
 
     def at(self, done: int, total: int) -> None:
         """So many of all are done, where the total becomes known on the way."""
         with self.lock:
             self.done, self.total = float(done), total
             if self.bar is not None and self.task is not None:
-                self.bar.update(self.task, completed=done, total=total)
+                self.bar.update(self.task, completed=done, total=total, count=self._count())
 
     def warn(self, text: str) -> None:
         """Prints one line on stderr without tearing the bar."""
