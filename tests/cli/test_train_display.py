@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from vqc.cli.train_display import SPARKS, TrainDisplay, seconds_left, sparkline, watcher
-from vqc.training.observers import LineLog
+from vqc.cli.train_lines import TrainLines
 from vqc.training.protocols import Outcome, RunPlan
 
 ROW = {
@@ -40,7 +40,7 @@ class Terminal:
     """A display on a terminal that is a string, with a clock that stands still until it is moved."""
 
     def __init__(self, width: int) -> None:
-        self.now, self.out = 0.0, StringIO()
+        self.now, self.out = 0.0, io.StringIO()
         self.console = Console(file=self.out, force_terminal=True, width=width, height=50)
         self.display = TrainDisplay(self.console, clock=lambda: self.now)
 
@@ -190,7 +190,7 @@ def test_sparks_rise_from_the_lowest_to_the_highest() -> None:
 
 @pytest.mark.parametrize(
     ("is_terminal", "kind", "expected"),
-    [(True, "xterm", TrainDisplay), (True, "dumb", LineLog), (False, "xterm", LineLog)],
+    [(True, "xterm", TrainDisplay), (True, "dumb", TrainLines), (False, "xterm", TrainLines)],
 )
 def test_lines_are_for_those_who_cannot_redraw(
     monkeypatch: pytest.MonkeyPatch, is_terminal: bool, kind: str, expected: type
@@ -198,3 +198,30 @@ def test_lines_are_for_those_who_cannot_redraw(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     monkeypatch.setenv("TERM", kind)
     assert type(watcher()) is expected
+
+
+def test_in_a_file_every_row_is_a_line_with_units_and_the_time_left() -> None:
+    out = io.StringIO()
+    lines = TrainLines(out)
+    lines.started(RunPlan(2000, None, 0, Path("runs/a")))
+    row = {"step": 1050, "minutes": 0.1234567, "loss": 12345.678, "psnr": 24.314, "lr": 0.0003, "gradient_norm": 1.5}
+    lines.logged({**row, "steps_per_second": 100.0, "data_share": 0.01})
+    lines.validated({"step": 1050, "minutes": 0.1234567, "val_score": -2.5, "val_psnr": 25.0}, best=True)
+    lines.validated({"step": 2000, "minutes": 0.2, "val_score": -2.4}, best=False)
+    lines.ended(Outcome(2000, 120.0, -2.5, interrupted=False))
+    assert out.getvalue().splitlines() == [
+        "training in runs/a from step 0",
+        "step 1,050 of 2,000 after 7.41 s, 9.50 s left: loss 12,346, PSNR 24.31 dB, learning rate 0.0003, "
+        "speed 100 steps/s, waiting for data 1.0 %",
+        "step 1,050 of 2,000 after 7.41 s: validation score -2.5, PSNR 25.00 dB, the best so far",
+        "step 2,000 of 2,000 after 12.0 s: validation score -2.4",
+        "finished at step 2,000 after 2:00 min of training",
+    ]
+
+
+def test_a_run_by_the_clock_has_no_number_of_steps() -> None:
+    out = io.StringIO()
+    lines = TrainLines(out)
+    lines.started(RunPlan(10**9, 3.0, 0, Path("runs/a")))
+    lines.logged({"step": 50, "minutes": 1.0, "loss": 0.5, "steps_per_second": 2.0})
+    assert out.getvalue().splitlines()[1] == "step 50 after 1:00 min, 2:00 min left: loss 0.5, speed 2 steps/s"

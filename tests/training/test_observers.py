@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import types
 from pathlib import Path
@@ -10,30 +9,19 @@ from pathlib import Path
 import pytest
 
 from vqc.errors import TrainingError
-from vqc.training.observers import LineLog, TensorBoardLog
+from vqc.training.observers import TensorBoardLog
 from vqc.training.protocols import Outcome, RunPlan
 
 ROW = {"step": 1050, "minutes": 0.1234567, "loss": 12345.678, "lr": 0.0003, "data_share": 0.01}
 VALIDATION = {"step": 1050, "minutes": 0.12, "val_score": -2.5}
 
 
-def watch(observer: LineLog | TensorBoardLog, run_dir: Path, start: int = 0) -> None:
+def watch(observer: TensorBoardLog, run_dir: Path, start: int = 0) -> None:
     observer.started(RunPlan(2000, None, start, run_dir))
     observer.logged(ROW)
     observer.validated(VALIDATION, best=True)
     observer.validated({**VALIDATION, "step": 2000}, best=False)
     observer.ended(Outcome(2000, 120.0, -2.5, interrupted=False))
-
-
-def test_every_row_is_one_line(tmp_path: Path) -> None:
-    out = io.StringIO()
-    watch(LineLog(out), tmp_path)
-    assert out.getvalue().splitlines()[1:] == [
-        "step 1050 minutes 0.12346 loss 12346 lr 0.0003 data_share 0.01",
-        "step 1050 minutes 0.12 val_score -2.5 (best so far)",
-        "step 2000 minutes 0.12 val_score -2.5",
-        "finished at step 2000 after 2.0 minutes of training",
-    ]
 
 
 class Writer:

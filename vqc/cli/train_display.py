@@ -71,9 +71,9 @@ def watcher() -> Observer:
 
     if sys.stderr is not None and sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal:
         return TrainDisplay()
-    from vqc.training.observers import LineLog
+    from vqc.cli.train_lines import TrainLines
 
-    return LineLog()
+    return TrainLines()
 
 
 class TrainDisplay:

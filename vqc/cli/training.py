@@ -57,6 +57,7 @@ class Request:
 def run_training(request: Request) -> None:
     """Train as asked, and print what came of it."""
     from vqc.training.distributed import join
+    from vqc.training.session import RECORD
 
     with join() as ranks:
         show = ranks.first and not request.quiet
@@ -69,7 +70,7 @@ def run_training(request: Request) -> None:
             dry_run(run, pack, ranks, request)
             return
         if show:
-            print_settings(run.settings)
+            warn(f"training {run.name}; its settings are in {run.folder / RECORD}, and --dry-run prints them")
         trained = train_and_watch(run, pack, ranks, request)
     if ranks.first:
         finish(run, pack, trained, request)

@@ -1,10 +1,9 @@
-"""Who watches a run without a terminal: plain lines on stderr, and TensorBoard."""
+"""Who watches a run beside the user: TensorBoard."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from vqc._distribution import install_command
 from vqc.errors import TrainingError
@@ -14,34 +13,6 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 LOOP_FIGURES = {"lr", "gradient_norm", "steps_per_second", "data_share"}  # of the loop; the others are the task's
-
-
-class LineLog:
-    """One line for every row of figures; for logs that are read in a file or through a pipe."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream
-
-    def started(self, plan: RunPlan) -> None:
-        self._write(f"training in {plan.run_dir} from step {plan.start_step}")
-
-    def logged(self, row: Mapping[str, float]) -> None:
-        self._write(line(row))
-
-    def validated(self, row: Mapping[str, float], best: bool) -> None:
-        self._write(f"{line(row)}{' (best so far)' if best else ''}")
-
-    def ended(self, outcome: Outcome) -> None:
-        how = "interrupted" if outcome.interrupted else "finished"
-        self._write(f"{how} at step {outcome.step} after {outcome.seconds / 60:.1f} minutes of training")
-
-    def _write(self, text: str) -> None:
-        print(text, file=self.stream or sys.stderr, flush=True)
-
-
-def line(row: Mapping[str, float]) -> str:
-    """Names and values of a row, five digits each: "step 50 minutes 0.18 loss 0.34697"."""
-    return " ".join(f"{name} {int(value) if name == 'step' else f'{value:.5g}'}" for name, value in row.items())
 
 
 class TensorBoardLog:
