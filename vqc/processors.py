@@ -15,6 +15,7 @@ from vqc.errors import OptionError
 
 # Any of these says how threads are to wait; then it is not for us to say.
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
+JOB_BYTES = 10**9  # that a worker process takes: torch, a model and a photo
 COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 _chosen: int | None = None  # by `set_threads`
@@ -24,6 +25,14 @@ def available() -> int:
     """Processors that this process may use: those of its affinity, of them as many as its container pays for."""
     quota = _quota()
     return _affinity() if quota is None else max(1, min(_affinity(), math.ceil(quota)))
+
+
+def jobs() -> int:
+    """How many files to work on at the same time: one for each processor, as far as the memory reaches."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return available()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(available(), memory // JOB_BYTES))
 
 
 def threads() -> int:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import vqc
+from vqc import processors
+from vqc.cli.options import number_of_jobs
 from vqc.cli.train import PRESETS
 from vqc.cli.training import DEFAULT_PRESETS, SHARP_PRESETS, media_of
 from vqc.training.settings import preset_names, read_preset
@@ -73,7 +75,9 @@ def test_help_has_no_words_of_python_and_cuts_no_sentence(run: Run, command: str
     ("arguments", "sentence"),
     [
         ("compress photo.png -q high", "--quality high: give a number"),
-        ("compress photo.png --jobs two", "--jobs two: give a whole number, 1 or more"),
+        ("compress photo.png --jobs two", "--jobs two: give a whole number, 1 or more, or auto"),
+        ("compress photo.png --jobs 0", "--jobs 0: give a whole number, 1 or more, or auto"),
+        ("compress photo.png --threads two", "--threads two: give a whole number, 1 or more"),
         ("compress photo.png --effort 99", "--effort 99: give a whole number from 0 to 9"),
         ("compress photo.png --device gpu", "--device gpu: choose one of auto, cpu, cuda"),
         (
@@ -86,6 +90,7 @@ def test_help_has_no_words_of_python_and_cuts_no_sentence(run: Run, command: str
             "the model tiny-image is for images, but this is audio; leave the model out",
         ),
         ("compress photo.png -m tiny-image -q 9", "-q 9: the qualities of the model tiny-image are 1 to 1"),
+        ("compress photo.png -m tiny-image -q 1 --target-size 2kB", "exclude each other; give one"),
         ("photo.png", "photo.png: this is no command of vqc; did you mean vqc compress photo.png?"),
         ("photo.vqc", "photo.vqc: this is no command of vqc; did you mean vqc decompress photo.vqc?"),
         ("eval photo.png", "photo.png: this is no command of vqc eval; to work on it give --data photo.png"),
@@ -113,3 +118,18 @@ def test_presets_in_the_help_are_those_that_there_are(run: Run) -> None:
         assert listed[media][0] == name
     assert set(SHARP_PRESETS.values()) == set(listed["sharp"])
     assert "[default: photo]" in " ".join(run("train", "image", "--help").out.split())
+
+
+def test_as_many_jobs_as_there_are_processors_and_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processors, "available", lambda: 3)
+    assert number_of_jobs("auto") in (1, 2, 3)
+    monkeypatch.setattr(processors, "JOB_BYTES", 1)
+    assert number_of_jobs("auto") == 3
+    monkeypatch.setattr(processors, "JOB_BYTES", 10**15)
+    assert number_of_jobs("auto") == 1
+    assert number_of_jobs("7") == number_of_jobs(7) == 7
+
+
+def test_jobs_take_auto(run: Run, desk: Path) -> None:
+    result = run("compress", "photo.png", "-m", "tiny-image", "--jobs", "auto")
+    assert (result.code, result.err) == (0, "")

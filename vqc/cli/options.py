@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from vqc.processors import set_threads
+from vqc.errors import OptionError
+from vqc.processors import jobs, set_threads
 
 Entropy = Literal["auto", "prior", "static", "none"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -46,7 +47,20 @@ ThreadsOption = Annotated[
         "--threads", metavar="N", min=1, callback=use_threads, help="CPU threads to compute with. [default: cores]"
     ),
 ]
-JobsOption = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Files to work on at the same time.")]
+
+
+def number_of_jobs(text: str | int) -> int:
+    """What was given with --jobs; OptionError when it is no number above 0 and not auto."""
+    if text == "auto":
+        return jobs()
+    if not str(text).isdecimal() or not int(text):
+        raise OptionError(f"--jobs {text}: give a whole number, 1 or more, or auto")
+    return int(text)
+
+
+JobsOption = Annotated[
+    int, typer.Option("--jobs", metavar="N", parser=number_of_jobs, help="Files to work on at the same time, or auto.")
+]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
