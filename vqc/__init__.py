@@ -33,16 +33,36 @@ if TYPE_CHECKING:
         decompress_file,
         verify,
     )
-    from vqc.errors import VQCError
+    from vqc.errors import (
+        CheckpointError,
+        ContainerError,
+        MediaError,
+        MissingPackageError,
+        ModelNameError,
+        ModelNotFoundError,
+        OptionError,
+        OutputError,
+        TrainingError,
+        VQCError,
+    )
     from vqc.models.library import load_model
     from vqc.processors import set_threads
 
 _MODULES = {
+    "CheckpointError": "vqc.errors",
+    "ContainerError": "vqc.errors",
+    "MediaError": "vqc.errors",
+    "MissingPackageError": "vqc.errors",
+    "ModelNameError": "vqc.errors",
+    "ModelNotFoundError": "vqc.errors",
+    "OptionError": "vqc.errors",
+    "OutputError": "vqc.errors",
+    "TrainingError": "vqc.errors",
+    "VQCError": "vqc.errors",
     "Audio": "vqc.codec.api",
     "Image": "vqc.codec.api",
     "Rate": "vqc.codec.api",
     "Report": "vqc.codec.api",
-    "VQCError": "vqc.errors",
     "VerifyResult": "vqc.codec.api",
     "compress": "vqc.codec.api",
     "compress_file": "vqc.codec.api",
@@ -55,9 +75,18 @@ _MODULES = {
 
 __all__ = [
     "Audio",
+    "CheckpointError",
+    "ContainerError",
     "Image",
+    "MediaError",
+    "MissingPackageError",
+    "ModelNameError",
+    "ModelNotFoundError",
+    "OptionError",
+    "OutputError",
     "Rate",
     "Report",
+    "TrainingError",
     "VQCError",
     "VerifyResult",
     "__version__",

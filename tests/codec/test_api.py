@@ -98,7 +98,8 @@ def test_waveforms_come_back_with_their_length_rate_and_channels(shape: tuple[in
 @pytest.mark.parametrize(
     ("media", "error", "words"),
     [
-        (lambda: pixels().astype(np.float32), MediaError, "type float32; give uint8"),
+        (lambda: pixels().astype(np.float32), MediaError, r"outside \[0, 1\]; scale or clamp it \(audio needs"),
+        (lambda: np.zeros((2000, 2)), MediaError, "audio needs a sample_rate"),
         (lambda: pixels().astype(np.int64), MediaError, "type int64; give uint8"),
         (lambda: pixels()[None], MediaError, r"shape \(1, 20, 30, 3\)"),
         (lambda: np.zeros((3, 4, 5), np.uint8), MediaError, "1 to 4 channels"),
@@ -108,7 +109,7 @@ def test_waveforms_come_back_with_their_length_rate_and_channels(shape: tuple[in
         (lambda: torch.zeros(20, 30, 3), MediaError, r"give \[C, H, W\]"),
         (lambda: torch.full((3, 4, 4), 1.5), MediaError, r"outside \[0, 1\]"),
         (lambda: torch.full((3, 4, 4), torch.nan), MediaError, r"outside \[0, 1\]"),
-        (lambda: torch.zeros(3, 4, 4, dtype=torch.int64), MediaError, "type torch.int64"),
+        (lambda: torch.zeros(3, 4, 4, dtype=torch.int64), MediaError, "type int64; give uint8"),
         (lambda: "photo.png", OptionError, "use compress_file"),
         (lambda: b"\x89PNG", OptionError, "use compress_file"),
         (lambda: Path("photo.png"), OptionError, "use compress_file"),
@@ -154,6 +155,77 @@ def test_what_is_no_waveform(media: Callable[[], Any], rate: int, error: type[VQ
 def test_options_that_cannot_be_used(options: dict[str, Any], error: type[VQCError], words: str) -> None:
     with pytest.raises(error, match=words):
         vqc.compress(pixels(), **({"model": "tiny-image"} | options))
+
+
+def test_floats_are_images_as_their_levels_are() -> None:
+    levels = pixels()
+    for array in (levels / 255, (levels / 255).astype(np.float32), torch.from_numpy(levels / 255).permute(2, 0, 1)):
+        assert compress_image(array) == compress_image(levels)
+    gray = levels[..., 0]
+    assert compress_image(gray / 255) == compress_image(gray)
+    assert compress_image((gray / 255)[:, :2, None]) == compress_image(gray[:, :2])
+
+
+@pytest.mark.parametrize("rate", [vqc.Rate(target_bytes=900), vqc.Rate(target_bpp=0.5), vqc.Rate(bit_worth=500)])
+def test_a_quality_and_a_target_exclude_each_other(rate: vqc.Rate) -> None:
+    with pytest.raises(OptionError, match=r"quality 3 and (a target size|lambda 500) exclude each other; give one"):
+        vqc.compress(pixels(), quality=3, rate=rate)
+
+
+def test_open_files_are_read_where_paths_are(tmp_path: Path) -> None:
+    PIL.Image.fromarray(pixels()).save(tmp_path / "a.png")
+    png = io.BytesIO((tmp_path / "a.png").read_bytes())
+    vqc.compress_file(png, tmp_path / "a.vqc", model="tiny-image")
+    data = (tmp_path / "a.vqc").read_bytes()
+    assert data == compress_image(pixels())
+    vqc.decompress_file(io.BytesIO(data), tmp_path / "b.png")
+    restored = vqc.decompress(data)
+    assert isinstance(restored, vqc.Image)
+    assert np.array_equal(np.asarray(PIL.Image.open(tmp_path / "b.png")), restored.array)
+    assert np.array_equal(vqc.decompress(io.BytesIO(data)).array, restored.array)
+    assert vqc.verify(io.BytesIO(data)).bytes == len(data)
+    with (
+        (tmp_path / "a.vqc").open(encoding="latin-1") as text,
+        pytest.raises(MediaError, match="open it with mode 'rb'"),
+    ):
+        vqc.compress_file(text, tmp_path / "c.vqc")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="by path, as bytes or open for reading, not as list"):
+        vqc.compress_file([1], tmp_path / "c.vqc")  # type: ignore[arg-type]
+
+
+def test_results_save_and_show_themselves(tmp_path: Path) -> None:
+    image = vqc.decompress(compress_image(pixels()))
+    assert isinstance(image, vqc.Image)
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(np.asarray(PIL.Image.open(tmp_path / "a.png")), image.array)
+    assert np.array_equal(np.asarray(PIL.Image.open(io.BytesIO(image._repr_png_()))), image.array)
+    assert repr(image) == "Image(30 x 20 pixels, 3 channels)"
+    with pytest.raises(OutputError, match="exists"):
+        image.save(tmp_path / "a.png")
+    image.save(tmp_path / "a.png", format="bmp", overwrite=True)
+    with PIL.Image.open(tmp_path / "a.png") as again:
+        assert again.format == "BMP"
+    with pytest.raises(OptionError):
+        image.save(tmp_path / "a.xyz")
+    sound = vqc.decompress(compress_audio(tone()))
+    assert isinstance(sound, vqc.Audio)
+    sound.save(tmp_path / "a.wav")
+    samples, rate = soundfile.read(tmp_path / "a.wav", always_2d=True)
+    assert rate == sound.sample_rate
+    assert np.abs(samples - sound.samples).max() < 1e-4
+    assert repr(sound).startswith("Audio(")
+
+
+def test_a_loaded_model_shows_itself_in_a_line() -> None:
+    text = repr(vqc.load_model("tiny-image"))
+    assert text.startswith("<model tiny-image for image: ")
+    assert len(text) < 120
+
+
+def test_the_errors_of_docstrings_are_where_users_look_for_them() -> None:
+    for name in ("CheckpointError", "ContainerError", "MediaError", "ModelNotFoundError", "OptionError", "OutputError"):
+        assert issubclass(getattr(vqc, name), vqc.VQCError)
+        assert name in dir(vqc)
 
 
 def test_a_model_can_be_a_path_or_loaded(small_models: Path) -> None:

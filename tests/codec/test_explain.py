@@ -219,6 +219,26 @@ def test_a_map_has_the_pixels_of_the_image_and_a_bar_below() -> None:
     assert bar[-1].tolist() == [253, 231, 37]
 
 
+def test_the_image_stands_below_its_map_under_a_title() -> None:
+    bits = np.arange(1, 13, dtype=np.float64).reshape(3, 4)
+    pixels = np.random.default_rng(0).integers(0, 256, (192, 256, 3), np.uint8)
+    with Image.open(io.BytesIO(draw_heat_map(bits, 64, 192, 256, title="Where the bytes go", pixels=pixels))) as image:
+        drawn = np.asarray(image)
+    assert drawn.shape == (192 + 192 + 2 * 20, 256, 3)  # title and bar are two lines of 10 pixels each
+    assert np.array_equal(drawn[-192:], pixels)
+    assert set(np.unique(drawn[:20])) == {0, 255}  # ink on paper
+    gray = draw_heat_map(bits, 64, 192, 256, pixels=pixels[..., 0])
+    with Image.open(io.BytesIO(gray)) as image:
+        assert np.array_equal(np.asarray(image)[-192:, :, 1], pixels[..., 0])
+
+
+def test_large_images_are_drawn_smaller() -> None:
+    pixels = np.full((16, 5000, 3), 77, np.uint8)
+    with Image.open(io.BytesIO(draw_heat_map(np.ones((1, 313)), 16, 16, 5000, pixels=pixels))) as image:
+        assert image.width == 5000 // 3 + 1
+        assert np.asarray(image)[-1].tolist() == [[77, 77, 77]] * image.width
+
+
 def test_one_dear_block_does_not_darken_the_rest() -> None:
     bits = np.ones((30, 30))
     bits[7, 9] = 1000

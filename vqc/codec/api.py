@@ -9,18 +9,18 @@ Whatever a user can do wrong raises a `vqc.errors.VQCError` with one sentence.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 
 from vqc.codec.container import AudioShape, read_container
 from vqc.codec.files import compress_file, decompress_file
 from vqc.codec.image import ImageCodec
-from vqc.codec.media import Audio, Image, is_audio, to_picture, to_waveform
+from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
 from vqc.codec.opening import Model, codec_of, open_codec
 from vqc.codec.rate import Rate
 from vqc.codec.report import Report
-from vqc.codec.verify import VerifyResult, verify
+from vqc.codec.verify import VerifyResult, read_vqc, verify
 from vqc.errors import ContainerError, OptionError
 
 __all__ = [
@@ -40,7 +40,7 @@ MAX_VALUES_IN_MEMORY = 2**30  # samples times channels of `decompress`: 4 GiB
 
 
 def compress(
-    media: Any,
+    media: Media,
     *,
     sample_rate: int | None = None,
     model: Model = None,
@@ -52,14 +52,14 @@ def compress(
     """The bytes of a `.vqc` file of an image or, when a sample rate is given, of a waveform.
 
     Args:
-        media: an image: a Pillow image; a NumPy array uint8 [H, W] (grayscale), [H, W, 3] (RGB) or [H, W, 4] (with
-            alpha; [H, W, 2] for grayscale with alpha); or a tensor [1..4, H, W], uint8 or float in [0, 1].
+        media: an image: a Pillow image; a NumPy array [H, W] (grayscale), [H, W, 3] (RGB) or [H, W, 4] (with
+            alpha; [H, W, 2] for grayscale with alpha), or a tensor [1..4, H, W], of uint8 or of floats in [0, 1].
             A waveform: a NumPy array [T] or [T, C] or a tensor [T] or [C, T], float in [-1, 1] or int16.
         sample_rate: samples per second of a waveform, 1,000 to 1,000,000; None for an image.
         model: name or path of a model, or what `load_model` gave; by default the one for the medium.
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
-        rate: effort, or a size that the file is to have; `quality` is then left out of account.
+        rate: effort, or a size that the file is to have instead of a quality.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; a loaded model stays where it is.
 
     Raises:
@@ -78,11 +78,13 @@ def compress(
     return audio_codec.compress([waveform], sample_rate, quality=quality, entropy=entropy, rate=rate or Rate())
 
 
-def decompress(data: bytes, *, sharp: bool = False, device: str = "auto", limit: int | None = None) -> Image | Audio:
+def decompress(
+    data: bytes | BinaryIO, *, sharp: bool = False, device: str = "auto", limit: int | None = None
+) -> Image | Audio:
     """What is in a `.vqc` file: an `Image` (`.array` uint8) or `Audio` (`.samples` float32 [T, C], `.sample_rate`).
 
     Args:
-        data: the bytes of the file.
+        data: the bytes of the file, or the file, open for reading.
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         limit: largest number of pixels or of samples per channel to believe; by default 2^28 pixels, or 2^30 values
@@ -93,9 +95,9 @@ def decompress(data: bytes, *, sharp: bool = False, device: str = "auto", limit:
         ModelNotFoundError: the model it was made with is not at hand; the message names it.
         OptionError: this is not bytes, there is no such device, or the model has no sharp decoder.
     """
-    if not isinstance(data, bytes | bytearray | memoryview):
+    if not isinstance(data, bytes | bytearray | memoryview) and not hasattr(data, "read"):
         raise OptionError(f"cannot decompress a {type(data).__name__}: give bytes, or use decompress_file")
-    container = read_container(bytes(data), limit=limit)
+    container = read_container(read_vqc(data), limit=limit)
     shape = container.header.shape
     codec = codec_of(container.header, device, sharp=sharp)
     if isinstance(codec, ImageCodec):

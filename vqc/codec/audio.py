@@ -77,7 +77,7 @@ class AudioCodec:
             blocks: float32 [n, C] in [-1, 1], one after the other and of any length; values beyond are clipped.
             sample_rate: samples per second of the blocks; 1,000 to 1,000,000.
             quality: of the model, or between two of its qualities.
-            rate: what else is asked for; a size that is asked for leaves the quality out of account.
+            rate: what else is asked for; a size stands in place of a quality.
             samples: how many will come, if known; for `progress` only.
             channel_mask: where the channels stand, as in WAV; None if they stand as so many usually do.
 
@@ -86,7 +86,7 @@ class AudioCodec:
             MediaError: there are no samples, too many channels, another sample rate, or values that are not numbers.
         """
         mode = check_mode(self.model, entropy, self.name)
-        wanted = check_quality(self.model, quality, self.name, rate.bit_worth)
+        wanted = check_quality(self.model, quality, self.name, rate)
         if sample_rate not in SAMPLE_RATES:
             span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
             raise MediaError(f"the audio has {sample_rate:,} samples per second; {span} can be compressed")

@@ -11,6 +11,7 @@ from vqc.codec.container import CODECS, Header
 from vqc.errors import ContainerError, ModelNotFoundError, OptionError
 
 if TYPE_CHECKING:
+    from vqc.codec.rate import Rate
     from vqc.codec.streams import EntropyOption
     from vqc.models.base import CodecModel
 
@@ -37,14 +38,16 @@ def check_mode(model: CodecModel, entropy: str, name: str) -> EntropyOption:
     return check_entropy(entropy)
 
 
-def check_quality(model: CodecModel, quality: float | None, name: str, bit_worth: float | None = None) -> float:
-    """The quality, the one that `bit_worth` stands for, or the model's default.
+def check_quality(model: CodecModel, quality: float | None, name: str, rate: Rate) -> float:
+    """The quality, the one that `rate.bit_worth` stands for, or the model's default.
 
-    OptionError when both are given, or the model called `name` does not have it.
+    OptionError when the rate asks for something else than the quality, or the model called `name` does not have it.
     """
+    bit_worth = rate.bit_worth
+    if quality is not None and (rate.is_target or bit_worth is not None):
+        other = "a target size" if bit_worth is None else f"lambda {bit_worth:g}"
+        raise OptionError(f"quality {quality:g} and {other} exclude each other; give one")
     if bit_worth is not None:
-        if quality is not None:
-            raise OptionError(f"quality {quality:g} and lambda {bit_worth:g} exclude each other; give one")
         return _quality_at(model, bit_worth, name)
     if quality is None:
         return model.default_quality

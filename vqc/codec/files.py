@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vqc.atomic import atomic_file, check_target, write_atomically
 from vqc.codec.audio import AudioCodec
 from vqc.codec.checks import Progress, check_entropy, tell
@@ -25,7 +28,7 @@ from vqc.codec.meter import within
 from vqc.codec.opening import Model, codec_of, open_codec
 from vqc.codec.rate import Rate
 from vqc.codec.report import Report, audio_mse, image_mse
-from vqc.codec.sniffing import media_of_file
+from vqc.codec.sniffing import held, media_of_file
 from vqc.codec.verify import read_vqc
 from vqc.data.audio import AudioReader
 from vqc.data.audio_writing import AudioWriter, audio_format, check_writable
@@ -34,11 +37,12 @@ from vqc.data.images import encode_image, image_format, read_image
 _RESTORING, _EXPLAINING = 0.3, 0.2  # of the time that compressing takes with them
 
 Source = str | os.PathLike[str] | bytes  # a path, or the bytes of a file
+Input = Source | BinaryIO  # or a file that is open for reading
 Target = str | os.PathLike[str]
 
 
 def compress_file(
-    source: Source,
+    source: Input,
     target: Target,
     *,
     model: Model = None,
@@ -54,12 +58,12 @@ def compress_file(
     """Compress an image or audio file to a `.vqc` file.
 
     Args:
-        source: path, or the bytes of the file.
+        source: path, the bytes of the file, or the file, open for reading.
         target: path of the `.vqc` file; it appears whole or not at all.
         model: name or path of a model, or a loaded one; by default the one for the medium.
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
-        rate: effort, or a size that the file is to have; `quality` is then left out of account.
+        rate: effort, or a size that the file is to have instead of a quality.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
         explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside the target.
@@ -75,6 +79,7 @@ def compress_file(
     begin = time.perf_counter()
     check_target(target, overwrite=overwrite)
     check_entropy(entropy)
+    source = held(source)
     media = media_of_file(source)
     heat_map = _free_heat_map(target, overwrite) if explain and media == "image" else None
     compress = _compress_image if media == "image" else _compress_audio
@@ -84,14 +89,14 @@ def compress_file(
     seconds = time.perf_counter() - begin
     mse = done.measure(within(progress, compressed, compressed + _RESTORING)) if stats else None
     explanation = explanation_of(done.codec, done.data) if explain else None
-    _write(target, done.data, heat_map, explanation, overwrite)
+    _write(target, done, heat_map, explanation, overwrite)
     tell(progress, 1.0)
     made = _report(done, _size(source), seconds)
     return dataclasses.replace(made, mse=mse, explanation=explanation, heat_map=heat_map)
 
 
 def decompress_file(
-    source: Source,
+    source: Input,
     target: Target,
     *,
     format: str | None = None,  # noqa: A002, the word of data.images and data.audio
@@ -104,7 +109,7 @@ def decompress_file(
     """Restore the image or audio of a `.vqc` file.
 
     Args:
-        source: path, or the bytes of the `.vqc` file.
+        source: path, the bytes of the `.vqc` file, or the file, open for reading.
         target: path of the image or audio file; it appears whole or not at all.
         format: png, jpeg, webp, tiff or bmp; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
@@ -154,6 +159,7 @@ class _Compressed(NamedTuple):
     data: bytes
     codec: ImageCodec | AudioCodec
     measure: Callable[[Progress | None], float]  # restores the file and returns the mean squared error
+    pixels: NDArray[np.uint8] | None = None  # of an image
 
 
 def _report(done: _Compressed, bytes_in: int, seconds: float) -> Report:
@@ -186,7 +192,7 @@ def _compress_image(source: Source, model: Model, device: str, wish: _Wish, prog
     def measure(told: Progress | None) -> float:
         return image_mse(picture.pixels, codec.decompress(data, progress=told).pixels, seen_pixels(picture))
 
-    return _Compressed(data, codec, measure)
+    return _Compressed(data, codec, measure, picture.pixels)
 
 
 def _compress_audio(source: Source, model: Model, device: str, wish: _Wish, progress: Progress | None) -> _Compressed:
@@ -217,17 +223,18 @@ def _free_heat_map(target: Target, overwrite: bool) -> Path | None:
 
 
 def _write(
-    target: Target, data: bytes, heat_map: Path | None, explanation: Explanation | None, overwrite: bool
+    target: Target, done: _Compressed, heat_map: Path | None, explanation: Explanation | None, overwrite: bool
 ) -> None:
     """The `.vqc` file, and beside it what explains it: both or none, but for what fails in the last moment."""
     if heat_map is None or explanation is None:
-        write_atomically(target, data, overwrite=overwrite)
+        write_atomically(target, done.data, overwrite=overwrite)
         return
     bits = explanation.where
     assert isinstance(bits, ImageBits), "only images have a map"
-    drawn = draw_heat_map(bits.per_pixel, bits.block, bits.height, bits.width)
+    title = f"Where the {len(done.data):,} bytes go"
+    drawn = draw_heat_map(bits.per_pixel, bits.block, bits.height, bits.width, title=title, pixels=done.pixels)
     with atomic_file(target, overwrite=overwrite) as file:
-        file.write(data)
+        file.write(done.data)
         file.flush()  # a full disk shows now
         write_atomically(heat_map, drawn, overwrite=overwrite)
 

@@ -82,14 +82,14 @@ class ImageCodec:
 
         Args:
             quality: of the model, or between two of its qualities.
-            rate: what else is asked for; a size that is asked for leaves the quality out of account.
+            rate: what else is asked for; a size stands in place of a quality.
 
         Raises:
             OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
             MediaError: the picture has no pixels, or more than a file may have.
         """
         mode = check_mode(self.model, entropy, self.name)
-        wanted = check_quality(self.model, quality, self.name, rate.bit_worth)
+        wanted = check_quality(self.model, quality, self.name, rate)
         height, width = picture.height, picture.width
         if not 1 <= height * width <= MAX_PIXELS:
             raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")

@@ -5,9 +5,10 @@ Nothing is guessed: what could mean two things is refused with a sentence.
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import PIL.Image
@@ -15,12 +16,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqc.atomic import atomic_file, check_target, write_atomically
 from vqc.data.audio import FULL_SCALE, clipping
-from vqc.data.images import Picture, from_pillow
+from vqc.data.audio_writing import AudioWriter, audio_format, check_writable
+from vqc.data.images import Picture, encode_image, from_pillow, image_format
 from vqc.errors import MediaError, MediaWarning, OptionError
 
 _FULL_SCALE_INT16 = 32768
+_MOST_SPEAKERS = 8  # of usual recordings; no image is so narrow
 _NOT_A_WAVEFORM = 100  # a peak that is no clipping but another scale
+
+
+Media: TypeAlias = NDArray[Any] | Tensor | PIL.Image.Image | Picture  # what can be compressed
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +45,25 @@ class Image:
         """A Pillow image of mode L, LA, RGB or RGBA."""
         return PIL.Image.fromarray(self.array)
 
+    def save(self, target: str | os.PathLike[str], *, format: str | None = None, overwrite: bool = False) -> None:  # noqa: A002
+        """Write an image file: png, jpeg, webp, tiff or bmp, by the suffix of the target unless given.
+
+        Raises:
+            OptionError: the format or suffix is another.
+            OutputError: the target cannot be written, or exists.
+        """
+        check_target(target, overwrite=overwrite)
+        data = encode_image(_picture(self.array), format or image_format(target))
+        write_atomically(target, data, overwrite=overwrite)
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        return encode_image(_picture(self.array), "png")
+
+    def __repr__(self) -> str:
+        height, width, *channels = self.array.shape
+        return f"Image({width} x {height} pixels, {channels[0] if channels else 1} channels)"
+
 
 @dataclass(frozen=True, eq=False)
 class Audio:
@@ -45,6 +71,27 @@ class Audio:
 
     samples: NDArray[np.float32]
     sample_rate: int  # in Hz
+
+    def save(self, target: str | os.PathLike[str], *, format: str | None = None, overwrite: bool = False) -> None:  # noqa: A002
+        """Write an audio file: wav, flac, ogg, opus or mp3, by the suffix of the target unless given.
+
+        Raises:
+            OptionError: the format or suffix is another, or cannot hold this sample rate or so many channels.
+            OutputError: the target cannot be written, or exists.
+        """
+        check_target(target, overwrite=overwrite)
+        name, channels = os.fspath(target), self.samples.shape[1]
+        format = format or audio_format(target)  # noqa: A001
+        check_writable(format, self.sample_rate, channels, name=name)
+        with (
+            atomic_file(target, overwrite=overwrite) as file,
+            AudioWriter(file, self.sample_rate, channels, format=format, name=name) as writer,
+        ):
+            writer.write(self.samples)
+
+    def __repr__(self) -> str:
+        samples, channels = self.samples.shape
+        return f"Audio({samples / self.sample_rate:.2f} s, {channels} channels at {self.sample_rate} Hz)"
 
 
 def is_audio(media: object, sample_rate: int | None) -> bool:
@@ -63,10 +110,11 @@ def is_audio(media: object, sample_rate: int | None) -> bool:
     raise OptionError(f"cannot compress a {type(media).__name__}: give a NumPy array, Pillow image or tensor{hint}")
 
 
-def to_picture(media: Any) -> Picture:
-    """The picture of a Pillow image, of uint8 [H, W], [H, W, 1..4], or of a tensor [1..4, H, W] (uint8, or float 0..1).
+def to_picture(media: Media) -> Picture:
+    """The picture of a Pillow image, of an array [H, W] or [H, W, 1..4], or of a tensor [1..4, H, W].
 
-    One channel is grayscale, three are RGB, a second or fourth is alpha. Raises MediaError for anything else.
+    Arrays and tensors are uint8, or float in [0, 1]. One channel is grayscale, three are RGB, a second or fourth is
+    alpha. Raises MediaError for anything else.
     """
     if isinstance(media, Picture):
         return _picture(media.pixels if media.alpha is None else np.dstack([media.pixels, media.alpha]))
@@ -75,11 +123,13 @@ def to_picture(media: Any) -> Picture:
     if isinstance(media, Tensor):
         if media.ndim != 3 or not 1 <= media.shape[0] <= 4:
             raise MediaError(f"an image tensor of shape {tuple(media.shape)}; give [C, H, W] with 1 to 4 channels")
-        return _picture(_bytes_of(media.detach()).permute(1, 2, 0).cpu().numpy())
+        held = media.detach().cpu()
+        held = held.float() if held.dtype == torch.bfloat16 else held  # which NumPy lacks
+        return _picture(held.permute(1, 2, 0).numpy())
     return _picture(media)
 
 
-def to_waveform(media: Any) -> NDArray[np.float32]:
+def to_waveform(media: Media) -> NDArray[np.float32]:
     """Samples [T, C] of an array [T] or [T, C], or of a tensor [T] or [C, T]: floats in [-1, 1] or int16.
 
     Of floats somewhat beyond there is a warning (`MediaWarning`); the codec clips them. Raises MediaError for anything
@@ -103,24 +153,26 @@ def to_waveform(media: Any) -> NDArray[np.float32]:
     return (array if array.ndim == 2 else array[:, None]).astype(np.float32, copy=False)
 
 
-def _bytes_of(image: Tensor) -> Tensor:
-    """Levels 0..255 of an image tensor."""
-    if image.dtype == torch.uint8:
+def _levels(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Levels 0..255 of the values of an image, uint8 or floats in [0, 1]."""
+    if image.dtype == np.uint8:
         return image
-    if not image.is_floating_point():
-        raise MediaError(f"an image tensor of type {image.dtype}; give uint8, or floats in [0, 1]")
-    if image.numel() and not (image.min() >= 0 and image.max() <= 1):  # also when there are NaNs
-        raise MediaError("a float image tensor with values outside [0, 1]; scale or clamp it")
-    return image.mul(255).round().to(torch.uint8)
+    if not np.issubdtype(image.dtype, np.floating):
+        raise MediaError(f"an image of type {image.dtype}; give uint8, or floats in [0, 1] (audio needs a sample_rate)")
+    if image.size and not (image.min() >= 0 and image.max() <= 1):  # also when there are NaNs
+        raise MediaError("a float image with values outside [0, 1]; scale or clamp it (audio needs a sample_rate)")
+    levels: NDArray[np.uint8] = (image * 255).round().astype(np.uint8)
+    return levels
 
 
 def _picture(array: NDArray[Any]) -> Picture:
-    if array.dtype != np.uint8:
-        raise MediaError(f"an image array of type {array.dtype}; give uint8, 0 to 255 (audio needs a sample_rate)")
     if array.ndim == 2:
+        if array.shape[1] <= _MOST_SPEAKERS and np.issubdtype(array.dtype, np.floating):
+            raise MediaError(f"a float array of shape {array.shape}: audio needs a sample_rate, images are [H, W, C]")
         array = array[..., None]
     if array.ndim != 3 or not 1 <= array.shape[2] <= 4:
         raise MediaError(f"an image array of shape {array.shape}; give [H, W] or [H, W, C] with 1 to 4 channels")
+    array = _levels(array)
     channels = array.shape[2]
     colours = array[..., :3] if channels >= 3 else array[..., 0]
-    return Picture(colours, cast(NDArray[np.uint8], array[..., -1]) if channels in (2, 4) else None)
+    return Picture(colours, array[..., -1] if channels in (2, 4) else None)

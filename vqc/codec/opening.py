@@ -62,7 +62,9 @@ def sharpened(codec: ImageCodec | AudioCodec) -> ImageCodec | AudioCodec:
     It is not for compressing: an encoder that looks at what is restored would choose other codes.
     """
     if codec.model.sharp is None:
-        raise OptionError(f"the model {codec.name} has no sharp decoder; restore without it")
+        raise OptionError(
+            f"the model {codec.name} has no sharp decoder; restore without it, or train one with vqc train sharp"
+        )
     if isinstance(codec, ImageCodec):
         return ImageCodec(codec.model.sharpened(), codec.digest, name=codec.name)
     return AudioCodec(codec.model.sharpened(), codec.digest, name=codec.name)

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from vqc.codec.container import MAGIC
 from vqc.data.kinds import HEAD_BYTES, image_format_of, is_audio, kind_of_bytes, not_media
 from vqc.data.suffixes import SUFFIXES
-from vqc.errors import MediaError
+from vqc.errors import MediaError, OptionError
+
+
+def held(source: str | os.PathLike[str] | bytes | BinaryIO) -> str | os.PathLike[str] | bytes:
+    """What an open file holds; a path, or bytes, as they are.
+
+    Raises:
+        MediaError: the file gives no bytes.
+        OptionError: it is none of these.
+    """
+    if isinstance(source, str | os.PathLike | bytes):
+        return source
+    if not hasattr(source, "read"):
+        raise OptionError(f"a file is given by path, as bytes or open for reading, not as {type(source).__name__}")
+    data: object = source.read()
+    if not isinstance(data, bytes):
+        raise MediaError(f"{getattr(source, 'name', 'the input')}: this file is open as text; open it with mode 'rb'")
+    return data
 
 
 def media_of_file(source: str | os.PathLike[str] | bytes) -> Literal["image", "audio"]:

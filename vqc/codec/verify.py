@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from vqc.codec.checks import check_header
 from vqc.codec.container import DIGEST_BYTES, Header, read_container
+from vqc.codec.sniffing import held
 from vqc.errors import MediaError
 from vqc.models.library import find_by_digest
 
@@ -26,11 +27,13 @@ class VerifyResult:
     decoded: bool  # whether the codes were read as well
 
 
-def verify(source: str | os.PathLike[str] | bytes, *, decode: bool = True, limit: int | None = None) -> VerifyResult:
+def verify(
+    source: str | os.PathLike[str] | bytes | BinaryIO, *, decode: bool = True, limit: int | None = None
+) -> VerifyResult:
     """Check a `.vqc` file: its checksum, that its model is at hand, and that all of its codes can be read.
 
     Args:
-        source: path of the file, or its bytes.
+        source: path of the file, its bytes, or the file, open for reading.
         decode: whether to read the codes; without, torch is not even imported. The network is not run.
         limit: largest number of pixels (2^28 by default) or samples per channel (2^36) to believe.
 
@@ -49,14 +52,17 @@ def verify(source: str | os.PathLike[str] | bytes, *, decode: bool = True, limit
     return VerifyResult(header=header, model=info.name, bytes=len(data), decoded=decode)
 
 
-def read_vqc(source: str | os.PathLike[str] | bytes) -> bytes:
-    """The bytes of a `.vqc` file given by path or as they are. Raises MediaError when it cannot be read."""
-    if isinstance(source, bytes):
-        return source
+def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
+    """The bytes of a `.vqc` file given by path, open or as they are. Raises MediaError when it cannot be read."""
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    path = held(source)
+    if isinstance(path, bytes):
+        return path
     try:
-        return Path(source).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
-        raise MediaError(f"{os.fspath(source)}: cannot be read: {error.strerror or error}") from error
+        raise MediaError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from error
 
 
 def _read_codes(container: Container) -> None:

@@ -62,6 +62,11 @@ class LoadedModel(NamedTuple):
     model: CodecModel  # evaluation mode, float32, on the device asked for
     info: ModelInfo
 
+    def __repr__(self) -> str:
+        info = self.info
+        qualities = f"qualities 1 to {info.qualities}" if info.qualities > 1 else "one quality"
+        return f"<model {info.name} for {info.media}: {info.parameters:,} parameters, {qualities}, {info.digest[:12]}>"
+
 
 def save_checkpoint(
     path: str | os.PathLike[str],
