@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vqc.training.settings import Settings
 
 SHORT_DIGEST = 12
+WHAT = {"image": "images", "prior": "a prior", "likelihood": "a likelihood", "sharp": "a sharp decoder"}
 DEFAULT_PRESETS = {"image": "photo", "audio": "speech", "likelihood": "likelihood"}
 SHARP_PRESETS = {"image": "sharp", "audio": "sharp-speech"}  # by the medium of the codec
 
@@ -148,8 +149,10 @@ def check_media(settings: Settings, request: Request) -> None:
     """OptionError when a preset is for another medium."""
     media = media_of(settings.kind)
     if media != request.media:
+        made, wanted = WHAT.get(media, media), WHAT.get(request.media, request.media)
         raise OptionError(
-            f"{settings.kind} models are for {media}, not for {request.media}; use vqc train {media}, or another preset"
+            f"presets of the kind {settings.kind} are for {made}, not for {wanted}; "
+            f"use vqc train {media}, or another preset"
         )
 
 
