@@ -76,8 +76,9 @@ class Audio:
         """Write an audio file: wav, flac, ogg, opus or mp3, by the suffix of the target unless given.
 
         Raises:
-            OptionError: the format or suffix is another, or cannot hold this sample rate or so many channels.
-            OutputError: the target cannot be written, or exists.
+            OptionError: the format or suffix is another.
+            OutputError: the target cannot be written, exists, or is of a format without this sample rate or so many
+                channels.
         """
         check_target(target, overwrite=overwrite)
         name, channels = os.fspath(target), self.samples.shape[1]
