@@ -8,5 +8,5 @@ here = Path(__file__).parent
 report = vqc.compress_file(here / "photo.jpg", "photo.vqc", quality=4, overwrite=True, stats=True)
 print(f"photo.vqc: {report.bytes_out} bytes, {report.rate:.3f} bits per pixel, PSNR {report.psnr:.2f} dB")
 
-report = vqc.decompress_file("photo.vqc", "photo.png", overwrite=True)
-print(f"photo.png: restored in {report.seconds:.2f} s")
+report = vqc.decompress_file("photo.vqc", "photo.restored.png", overwrite=True)
+print(f"photo.restored.png: restored in {report.seconds:.2f} s")

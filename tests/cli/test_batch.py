@@ -12,14 +12,15 @@ import pytest
 import typer
 
 from vqc.cli.batch import run_plan
-from vqc.cli.listing import Job, Plan, Source
+from vqc.cli.listing import Job, Plan
 from vqc.cli.results import finish
+from vqc.cli.sources import Source
 from vqc.errors import MediaError, MediaWarning, OptionError, VQCError
 
 
-def copy(source: Path, target: Path, progress: Any) -> Any:
+def copy(job: Job, target: Path, progress: Any) -> Any:
     """Copies; the result stands for a report."""
-    return shutil.copyfile(source, target)
+    return shutil.copyfile(job.source.path, target)
 
 
 def make_jobs(folder: Path, names: list[str]) -> list[Job]:
@@ -54,7 +55,7 @@ def test_folders_that_stay_empty_are_taken_away_again(tmp_path: Path) -> None:
 
 
 def test_an_interruption_stops_everything_and_leaves_no_folder(tmp_path: Path) -> None:
-    def interrupted(source: Path, target: Path, progress: Any) -> Any:
+    def interrupted(job: Job, target: Path, progress: Any) -> Any:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -62,11 +63,11 @@ def test_an_interruption_stops_everything_and_leaves_no_folder(tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def copy_with_doubts(source: Path, target: Path, progress: Any) -> Any:
+def copy_with_doubts(job: Job, target: Path, progress: Any) -> Any:
     """As `copy`, and warns of it twice, as of a file that is read again."""
     for _ in range(2):
-        warnings.warn(MediaWarning(f"{source}: is odd."), stacklevel=1)
-    return copy(source, target, progress)
+        warnings.warn(MediaWarning(f"{job.source.path}: is odd."), stacklevel=1)
+    return copy(job, target, progress)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -94,9 +95,9 @@ def test_json_holds_the_warnings_of_a_file_that_failed_in_the_end(
 
 
 def test_other_warnings_stay_what_they_are(tmp_path: Path) -> None:
-    def work(source: Path, target: Path, progress: Any) -> Any:
+    def work(job: Job, target: Path, progress: Any) -> Any:
         warnings.warn("this is ours to mend", RuntimeWarning, stacklevel=1)
-        return copy(source, target, progress)
+        return copy(job, target, progress)
 
     with pytest.warns(RuntimeWarning, match="ours to mend"):
         outcomes = run_plan(Plan(make_jobs(tmp_path, ["a"])), work, "", workers=1, quiet=True)
@@ -109,7 +110,7 @@ def test_the_exit_code_tells_wrong_options_from_what_could_not_be_done(
 ) -> None:
     failing = iter(errors)
 
-    def work(source: Path, target: Path, progress: Any) -> Any:
+    def work(job: Job, target: Path, progress: Any) -> Any:
         raise next(failing)("no")
 
     outcomes = run_plan(Plan(make_jobs(tmp_path, ["a", "b"][: len(errors)])), work, "", workers=1, quiet=True)
@@ -124,7 +125,7 @@ def test_the_exit_code_tells_wrong_options_from_what_could_not_be_done(
 def test_nothing_reaches_standard_output_when_the_work_fails(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    def half(source: Path, target: Path, progress: Any) -> Any:
+    def half(job: Job, target: Path, progress: Any) -> Any:
         target.write_bytes(b"half a file")
         raise MediaError("cut short")
 
@@ -135,7 +136,7 @@ def test_nothing_reaches_standard_output_when_the_work_fails(
 
 
 def test_torch_out_of_memory_is_told_in_a_sentence(tmp_path: Path) -> None:
-    def work(source: Path, target: Path, progress: Any) -> Any:
+    def work(job: Job, target: Path, progress: Any) -> Any:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: ...")
 
     (outcome,) = run_plan(Plan(make_jobs(tmp_path, ["a"])), work, "", workers=1, quiet=True)

@@ -36,9 +36,8 @@ def test_an_audio_file_there_and_back(run: Run, desk: Path) -> None:
     result = run("compress", "clip.wav", *AUDIO)
     assert (result.code, result.err) == (0, "")
     assert " kbps  " in result.out
-    Path("clip.wav").rename("original.wav")
     assert run("decompress", "clip.vqc").code == 0
-    about = soundfile.info("clip.wav")
+    about = soundfile.info("clip.restored.wav")
     assert (about.frames, about.samplerate, about.channels) == (5512, 11025, 2)
 
 
@@ -92,7 +91,8 @@ def test_nothing_is_overwritten_unless_forced(run: Run, desk: Path) -> None:
     Path("photo.vqc").write_text("precious")
     result = run("compress", "photo.png", *IMAGE)
     assert result.code == 1
-    assert result.err == "vqc: photo.png: photo.vqc: this file exists already; use --force to replace it\n"
+    assert result.err.startswith("vqc: photo.png: photo.vqc: this file exists already; use --force to replace it")
+    assert len(result.err.splitlines()) == 1
     assert Path("photo.vqc").read_text() == "precious"
     assert run("compress", "photo.png", *IMAGE, "--force").code == 0
     assert Path("photo.vqc").read_bytes().startswith(b"VQC")
@@ -135,6 +135,15 @@ def test_rubbish_on_standard_input_is_called_by_that_name(run: Run, desk: Path) 
         ("compress", "photo.png", *AUDIO),
         ("compress", "photo.png", *IMAGE, "--json", "-o", "-"),
         ("compress", "-", "photo.png", *IMAGE),
+        ("compress", "photo.png", *IMAGE, "-q", "1", "--target-size", "20kB"),
+        ("compress", "photo.png", *IMAGE, "--target-bpp", "1", "--lambda", "5"),
+        ("compress", "photo.png", *IMAGE, "--force", "--update"),
+        ("compress", "photo.png", *IMAGE, "-o", "photo.jpg"),
+        ("compress", "photo.png", *IMAGE, "-o", "photo.png", "--force"),
+        ("compress", "photo.png", "clip.wav", "-o", "out.vqc"),
+        ("compress", "photo.png", "-q", "9"),
+        ("compress", "photo.png", *IMAGE, "--json", "-o", "/dev/stdout"),
+        ("decompress", "photo.vqc", "clip.vqc", "-o", "out.png"),
         ("decompress", "photo.vqc", "-o", "x.docx"),
         ("decompress", "photo.vqc", "-o", "x.png", "--format", "jpg"),
         ("verify",),
@@ -155,7 +164,6 @@ def test_wrong_usage_ends_with_2_and_writes_nothing(run: Run, desk: Path, argume
         ("compress", "nothing.png", *IMAGE),
         ("compress", "broken.png", *IMAGE),
         ("compress", "photo.png", *IMAGE, "-o", "no/such/folder.vqc"),
-        ("compress", "photo.png", *IMAGE, "-o", "photo.png", "--force"),
         ("compress", "photo.png", *IMAGE, "-o", "/dev/full"),
         ("decompress", "photo.png"),
         ("decompress", "."),
@@ -173,14 +181,6 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, desk: Path, arguments: tu
     assert len(result.err.splitlines()) == 1
     assert result.err.startswith("vqc: ")
     assert sorted(desk.iterdir()) == before
-
-
-def test_of_two_files_with_one_result_the_second_is_refused(run: Run, desk: Path) -> None:
-    Path("photo.jpg").write_bytes(Path("photo.png").read_bytes())
-    result = run("compress", "photo.png", "photo.jpg", *IMAGE)
-    assert (result.code, len(result.err.splitlines())) == (1, 1)
-    assert "photo.jpg: photo.vqc is the result of photo.png" in result.err
-    assert Path("photo.vqc").exists()
 
 
 def test_an_image_is_not_restored_as_audio(run: Run, desk: Path) -> None:

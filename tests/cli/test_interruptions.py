@@ -24,9 +24,10 @@ import socket, sys, time
 from pathlib import Path
 from typing import Any
 from vqc.cli.batch import run_plan
-from vqc.cli.listing import Job, Plan, Source
+from vqc.cli.listing import Job, Plan
+from vqc.cli.sources import Source
 
-def work(source, target, progress):
+def work(job, target, progress):
     global connection
     try:
         if len(sys.argv) > 2:

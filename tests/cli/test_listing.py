@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
-from vqc.cli.listing import Plan, Source, make_plan
+from vqc.cli.listing import Existing, Plan, Wanted, make_plan, what_to_do
+from vqc.cli.sources import Source
+from vqc.cli.targets import Naming
 from vqc.errors import MediaError, OptionError, OutputError
 
 SUFFIXES = frozenset({".png", ".jpg", ".wav"})
@@ -25,10 +27,17 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def plan(inputs: Iterable[str], output: str | None = None, *, force: bool = False, stdin: Path | None = None) -> Plan:
-    return make_plan(
-        list(inputs), output, suffixes=SUFFIXES, sought="pictures", suffix_of=lambda _: ".vqc", stdin=stdin, force=force
-    )
+def plan(
+    inputs: Iterable[str],
+    output: str | None = None,
+    *,
+    force: bool = False,
+    existing: Existing = "refuse",
+    stdin: Path | None = None,
+    suffix_of: Callable[[Source], str] = lambda _: ".vqc",
+) -> Plan:
+    wanted = Wanted(suffixes=SUFFIXES, sought="pictures", suffix_of=suffix_of, naming=Naming(SUFFIXES))
+    return make_plan(list(inputs), output, wanted, stdin=stdin, existing="replace" if force else existing)
 
 
 def pairs(result: Plan) -> list[tuple[str, str | None]]:
@@ -67,14 +76,33 @@ def test_standard_streams(tree: Path) -> None:
         plan(["photos"], "-")
 
 
-def test_of_two_sources_with_one_result_the_second_fails_and_the_rest_goes_on(tree: Path) -> None:
-    others = len(plan(["photos"], "out").jobs)
+def test_sources_whose_names_differ_in_the_suffix_alone_have_a_result_each(tree: Path) -> None:
     (tree / "photos/a.jpg").touch()
     result = plan(["photos"], "out")
-    assert len(result.jobs) == others
+    assert [target for _, target in pairs(result)] == ["out/a.jpg.vqc", "out/a.png.vqc", "out/sub/b.vqc"]
+    assert result.notes[0] == "names that differ in the suffix alone are kept whole: out/a.jpg.vqc, out/a.png.vqc"
+    assert pairs(plan(["photos/a.png"])) == [("photos/a.png", "photos/a.png.vqc")], "alone too: the next run is of both"
+    (tree / "scan").touch()
+    (tree / "scan.png").touch()
+    assert pairs(plan(["scan", "scan.png"])) == [("scan", "scan.vqc"), ("scan.png", "scan.png.vqc")]
+
+
+def test_of_two_sources_with_one_result_the_second_fails_and_the_rest_goes_on(tree: Path) -> None:
+    (tree / "a.png").touch()
+    result = plan(["photos/a.png", "a.png", "clip.wav"], "out")
+    assert [target for _, target in pairs(result)] == ["out/a.png.vqc", "out/clip.vqc"]
     (failure,) = result.failures
-    assert failure[0] == "photos/a.png"
-    assert "out/a.vqc is the result of photos/a.jpg" in str(failure[1])
+    assert failure[0] == "a.png"
+    assert "out/a.png.vqc is the result of photos/a.png" in str(failure[1])
+
+
+def test_loops_of_links_are_no_outputs(tree: Path) -> None:
+    (tree / "loop").symlink_to("loop")
+    result = plan(["clip.wav"], "loop")
+    assert "exists already" in str(result.failures[0][1])
+    for output in ("loop/", "loop/x.vqc"):
+        with pytest.raises(OutputError, match="not a folder"):
+            plan(["clip.wav"], output)
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -91,6 +119,47 @@ def test_existing_results_are_refused_unless_forced(tree: Path) -> None:
     assert isinstance(failure[1], OutputError)
     assert "--force" in str(failure[1])
     assert len(plan(["clip.wav", "photos/a.png"], ".", force=True).jobs) == 2
+
+
+def test_results_that_exist_are_skipped_or_brought_up_to_date(tree: Path) -> None:
+    for name, seconds in {"clip.wav": 1000, "clip.vqc": 2000, "photos/a.png": 3000, "photos/a.vqc": 2000}.items():
+        (tree / name).touch()
+        os.utime(tree / name, (seconds, seconds))
+    inputs = ["clip.wav", "photos"]
+    skipping, updating = plan(inputs, existing="skip"), plan(inputs, existing="update")
+    assert [job.output for job in skipping.skipped] == ["clip.vqc", "photos/a.vqc"]
+    assert [(job.output, job.replace) for job in skipping.jobs] == [("photos/sub/b.vqc", False)]
+    assert [job.output for job in updating.skipped] == ["clip.vqc"]
+    assert [(job.output, job.replace) for job in updating.jobs] == [("photos/a.vqc", True), ("photos/sub/b.vqc", False)]
+    assert not skipping.failures
+    assert not updating.failures
+
+
+def test_what_to_do_with_results_that_exist_is_one_thing() -> None:
+    assert what_to_do(force=False, skip=False) == "refuse"
+    assert what_to_do(force=True, skip=False) == "replace"
+    assert what_to_do(force=False, skip=True) == "skip"
+    assert what_to_do(force=False, skip=False, update=True) == "update"
+    with pytest.raises(OptionError, match="--force and --skip-existing exclude each other"):
+        what_to_do(force=True, skip=True)
+    with pytest.raises(OptionError, match="--skip-existing and --update exclude each other"):
+        what_to_do(force=False, skip=True, update=True)
+
+
+def test_nobody_is_told_to_replace_what_may_be_an_original(tree: Path) -> None:
+    for name in ("clip.vqc", "photos/clip.wav", "clip.restored.wav"):
+        (tree / name).touch()
+    wanted = Wanted(
+        suffixes=frozenset({".vqc"}),
+        sought="files",
+        suffix_of=lambda _: ".wav",
+        naming=Naming(frozenset({".vqc"}), ".restored"),
+        precious=True,
+    )
+    for output, target, forced in ((None, "clip.restored.wav", True), ("photos", "photos/clip.wav", False)):
+        (failure,) = make_plan(["clip.vqc"], output, wanted, stdin=None, existing="refuse").failures
+        assert str(failure[1]).startswith(f"{target}: this file exists already")
+        assert ("--force" in str(failure[1])) == forced
 
 
 def test_a_folder_in_the_place_of_a_result_is_never_replaced(tree: Path) -> None:
@@ -123,15 +192,7 @@ def test_a_source_without_a_suffix_for_its_result_fails_alone(tree: Path) -> Non
             raise MediaError("clip.wav: no")
         return ".vqc"
 
-    result = make_plan(
-        ["photos", "clip.wav"],
-        "out",
-        suffixes=SUFFIXES,
-        sought="pictures",
-        suffix_of=suffix_of,
-        stdin=None,
-        force=False,
-    )
+    result = plan(["photos", "clip.wav"], "out", suffix_of=suffix_of)
     assert len(result.jobs) == 2
     assert result.failures[0][0] == "clip.wav"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vqc.cli.compress import rate_of
+from vqc.cli.rates import bytes_of
 from vqc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ PHOTO, SPEECH = ("-m", "tiny-photo"), ("-m", "tiny-speech")
     [("20kB", 20_000), ("1.5MB", 1_500_000), ("9000", 9000), ("4 KiB", 4096), ("2k", 2000), ("1 GB", 10**9), ("7B", 7)],
 )
 def test_sizes_are_written_in_many_ways(text: str, size: int) -> None:
-    assert rate_of(0, text, None, None).target_bytes == size
+    assert bytes_of(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "kB", "-5", "1e3", "20 kb/s", "0", "0.2"])
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(OptionError, match="--target-size"):
-        rate_of(0, text, None, None)
+        bytes_of(text)
 
 
 def test_a_file_of_a_size(run: Run, desk: Path, models_with_priors: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_folder_becomes_a_codec_in_three_commands(run: Run, data: Path) -> Non
     assert "codebook_size = 8" not in trained.err, "and are not recited"
     assert run("compress", "pictures/1.png", "-m", "mine", "-o", "p.vqc").code == 0
     assert run("decompress", "p.vqc").code == 0
-    with Image.open("p.png") as image:
+    with Image.open("p.restored.png") as image:
         assert image.size == (32, 24)
     info = read_info(data / "share/vqc/models/mine.safetensors")
     assert info.training["steps"] == 4
@@ -78,7 +78,7 @@ def test_audio_is_trained_too_and_figures_are_drawn(run: Run, data: Path) -> Non
     assert run("decompress", "t.vqc").code == 1, "nobody has added the model"
     assert run("models", "add", "talk.safetensors").code == 0
     assert run("decompress", "t.vqc").code == 0
-    assert soundfile.info("t.wav").frames == 4000
+    assert soundfile.info("t.restored.wav").frames == 4000
 
 
 def test_ctrl_c_saves_and_resume_writes_the_model_of_an_uninterrupted_run(run: Run, data: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_prior_makes_the_files_of_its_codec_smaller(run: Run, codec: Path) -> 
     assert run("decompress", "p.vqc").code == 0
     assert run("models", "add", codec).code == 0
     assert run("decompress", "s.vqc").code == 0
-    assert Path("p.png").read_bytes() == Path("s.png").read_bytes()
+    assert Path("p.restored.png").read_bytes() == Path("s.restored.png").read_bytes()
     assert Path("p.vqc").stat().st_size < Path("s.vqc").stat().st_size
 
 

@@ -20,6 +20,7 @@ from vqc.cli.eval import evaluation
 from vqc.cli.info import info
 from vqc.cli.models import models
 from vqc.cli.printing import sentence, warn, warnings_to
+from vqc.cli.streams import flushed_output, repair_standard_files
 from vqc.cli.train import train
 from vqc.cli.verify import verify
 from vqc.errors import VQCError, VQCWarning
@@ -65,6 +66,7 @@ def terminated(signal_number: int, _frame: object) -> None:
 
 def main() -> None:
     """Entry point of the console script: runs the command line and ends the process."""
+    repair_standard_files()
     prepare()
     signal.signal(signal.SIGTERM, terminated)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup does
@@ -72,7 +74,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with warnings_to(warn, VQCWarning):
+        with flushed_output(), warnings_to(warn, VQCWarning):
             app(prog_name="vqc")
     except VQCError as error:
         warn(sentence(error))

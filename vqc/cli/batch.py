@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import sys
-import tempfile
 import warnings as filters
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,9 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqc.cli.listing import STREAM, Job, Plan
+from vqc.cli.listing import Job, Plan
 from vqc.cli.printing import problem_with, warnings_to
 from vqc.cli.progress import ProgressBar
+from vqc.cli.streams import writable
 from vqc.errors import MediaWarning, ModelWarning, VQCError
 from vqc.processors import set_threads, share
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from vqc.codec.api import Report
 
     Progress = Callable[[float], None]
-    Work = Callable[[Path, Path, Progress | None], Report]
+    Work = Callable[[Job, Path, Progress | None], Report]
 
 
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory")  # torch has no exception of its own for it on a CPU
@@ -42,13 +41,14 @@ at_work = False  # in a worker process: whether it is at a file
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: a report, or the sentence that says why there is none; and warnings on the way."""
+    """What became of one file: a report, or why there is none; and warnings on the way."""
 
     name: str
     target: str
     report: Report | None = None
     problem: str = ""
     exit_code: int = 0
+    skipped: bool = False  # the result was there
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -63,9 +63,13 @@ class Outcome:
 def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -> list[Outcome]:
     """Does every job of the plan, in the order of the plan; problems are printed on stderr as they come.
 
-    `work(source, target, progress)` writes the target file, which it may replace. It must be picklable when `workers`
-    > 1, and then has nobody to tell its progress to.
+    `work(job, target, progress)` writes the target of the job, or another file where that is a stream. It must be
+    picklable when `workers` > 1, and then has nobody to tell its progress to.
     """
+    from vqc.partials import sweep_once
+
+    for folder in {path.parent for job in plan.jobs + plan.skipped for path in job.results}:
+        sweep_once(folder)
     with ProgressBar(label, len(plan.jobs), quiet=quiet) as progress:
         outcomes = [Outcome.failure(name, error) for name, error in plan.failures]
         for outcome in outcomes:
@@ -85,6 +89,7 @@ def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -
         finally:
             for folder in reversed(made):
                 remove_if_empty(folder)
+    outcomes += [Outcome(job.source.name, job.output, skipped=True) for job in plan.skipped]
     return outcomes + [done[index] for index in range(len(jobs))]
 
 
@@ -201,10 +206,10 @@ def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
 
 def outcome_of(job: Job, work: Work, progress: Progress | None) -> Outcome:
     """Does one job."""
-    name, target = job.source.name, str(job.target or STREAM)
+    name, target = job.source.name, job.output
     try:
         with writable(job) as path:
-            return Outcome(name, target, work(job.source.path, path, progress))
+            return Outcome(name, target, work(job, path, progress))
     except BrokenPipeError:
         raise
     except (VQCError, OSError, MemoryError) as error:
@@ -213,33 +218,6 @@ def outcome_of(job: Job, work: Work, progress: Progress | None) -> Outcome:
         if not OUT_OF_MEMORY.search(str(error)):
             raise
         return Outcome.failure(name, MemoryError(), target, job.source.path)
-
-
-@contextmanager
-def writable(job: Job) -> Iterator[Path]:
-    """The file to write to. Standard output gets all of it at the end, or nothing if anything goes wrong."""
-    if job.target is not None:
-        yield job.target
-        return
-    with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
-        target = Path(folder, f"stdout{job.suffix}")
-        yield target
-        with target.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-
-
-@contextmanager
-def standard_input(inputs: Sequence[str]) -> Iterator[Path | None]:
-    """A file with what came in on standard input, when `-` is among the inputs."""
-    if STREAM not in inputs:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
-        source = Path(folder, "stdin")
-        with source.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield source
 
 
 def make_folders(jobs: Sequence[Job]) -> list[Path]:

@@ -2,48 +2,71 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vqc.cli.batch import run_plan, standard_input
+from vqc.cli.batch import run_plan
 from vqc.cli.formats import MEDIA_SUFFIXES
-from vqc.cli.listing import Source, make_plan
+from vqc.cli.listing import Wanted, make_plan, what_to_do
 from vqc.cli.options import (
     Device,
     DeviceOption,
     Entropy,
     ForceOption,
+    InputsArgument,
     JobsOption,
     JsonOption,
     QuietOption,
+    SkipOption,
     ThreadsOption,
     model_option,
 )
-from vqc.cli.results import finish, refuse_two_on_stdout
-from vqc.errors import MediaError, OptionError
+from vqc.cli.rates import (
+    BppOption,
+    EffortOption,
+    KbpsOption,
+    LambdaOption,
+    QualityOption,
+    SizeOption,
+    check_quality,
+    default_model,
+    rate_of,
+)
+from vqc.cli.results import finish
+from vqc.cli.streams import check_streams, standard_input
+from vqc.cli.targets import Naming, check_output
+from vqc.errors import MediaError
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
+    from vqc.cli.listing import Job
+    from vqc.cli.sources import Source
     from vqc.codec.api import Report
     from vqc.codec.rate import Rate
+    from vqc.data.sources import Media
 
 SUFFIX = ".vqc"
 
-SizeOption = Annotated[
-    str | None, typer.Option("--target-size", metavar="SIZE", help="Files of at most 20kB, 1.5MB or 9000 bytes.")
+OutputOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="OUT", help="File, folder, or - (standard output). [default: INPUT.vqc]"),
 ]
-BppOption = Annotated[
-    float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
+ModelOption = Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")]
+EntropyOption = Annotated[
+    Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
 ]
-LambdaOption = Annotated[
-    float | None, typer.Option("--lambda", metavar="L", help="Photos: squared error a bit must save; instead of -q.")
+UpdateOption = Annotated[
+    bool, typer.Option("--update", help="Compress only what has no file yet, or was changed since; replace those.")
 ]
-KbpsOption = Annotated[
-    float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
+StatsOption = Annotated[
+    bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")
+]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Also print where the bits go; draw it for images (OUT.bits.png).")
 ]
 
 
@@ -59,11 +82,11 @@ class CompressFile:
     stats: bool
     explain: bool
 
-    def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
+    def __call__(self, job: Job, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import compress_file
 
         return compress_file(
-            source,
+            job.source.path,
             target,
             model=self.model,
             quality=self.quality,
@@ -72,126 +95,84 @@ class CompressFile:
             device=self.device,
             stats=self.stats,
             explain=self.explain,
-            overwrite=True,
+            overwrite=job.replace,
             progress=progress,
         )
 
 
 def compress(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, or - for standard input.")],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="OUT", help="File, folder, or - (standard output). [default: INPUT.vqc]"
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        model_option("Name or file. [default: photo or speech, by input]"),
-    ] = None,
-    quality: Annotated[
-        float | None,
-        typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best; also 5.5. [default: the model's]"),
-    ] = None,
+    inputs: InputsArgument,
+    output: OutputOption = None,
+    model: ModelOption = None,
+    quality: QualityOption = None,
     bit_worth: LambdaOption = None,
     target_size: SizeOption = None,
     target_bpp: BppOption = None,
     target_kbps: KbpsOption = None,
-    effort: Annotated[
-        int | None,
-        typer.Option("--effort", metavar="0..9", min=0, max=9, help="More time, better files. [default: the model's]"),
-    ] = None,
-    entropy: Annotated[
-        Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
-    ] = "auto",
+    effort: EffortOption = None,
+    entropy: EntropyOption = "auto",
     device: DeviceOption = "auto",
     jobs: JobsOption = 1,
     threads: ThreadsOption = None,
     force: ForceOption = False,
-    stats: Annotated[
-        bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")
-    ] = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Also print where the bits go; draw it for images (OUT.bits.png).")
-    ] = False,
+    skip_existing: SkipOption = False,
+    update: UpdateOption = False,
+    stats: StatsOption = False,
+    explain: ExplainOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Compress images and audio to .vqc files."""
-    refuse_two_on_stdout(json, inputs, output)
-    check_model(model, quality, bit_worth)
-    rate = rate_of(effort, target_size, target_bpp, target_kbps, bit_worth)
+    check_streams(inputs, output, as_json=json)
+    check_output(output, inputs, MEDIA_SUFFIXES | {SUFFIX}, only=SUFFIX)
+    existing = what_to_do(force=force, skip=skip_existing, update=update)
+    rate = rate_of(
+        effort=effort, quality=quality, size=target_size, bpp=target_bpp, kbps=target_kbps, bit_worth=bit_worth
+    )
+    wanted = Wanted(
+        suffixes=MEDIA_SUFFIXES,
+        sought="images or audio files",
+        suffix_of=suffix_for(model, quality),
+        naming=Naming(MEDIA_SUFFIXES),
+        beside=heat_map_beside if explain else None,
+        passed_over=frozenset({SUFFIX}),  # the results of an earlier run
+    )
+    work = CompressFile(model, quality, entropy, rate, device, stats, explain)
     with standard_input(inputs) as stdin:
-        plan = make_plan(
-            inputs,
-            output,
-            suffixes=MEDIA_SUFFIXES,
-            sought="images or audio files",
-            suffix_of=suffix_of,
-            stdin=stdin,
-            force=force,
-            beside=heat_map_beside if explain else None,
-        )
-        work = CompressFile(model, quality, entropy, rate, device, stats, explain)
-        finish(run_plan(plan, work, "Compressing", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)
+        plan = make_plan(inputs, output, wanted, stdin=stdin, existing=existing)
+        finish(run_plan(plan, work, "Compressing", workers=jobs, quiet=quiet), plan.notes, as_json=json, quiet=quiet)
 
 
-def suffix_of(source: Source) -> str:
-    """What results are called."""
-    if source.path.suffix.lower() == SUFFIX:
-        raise MediaError(f"{source.name}: this is a {SUFFIX} file already; use decompress to restore it")
-    return SUFFIX
+def suffix_for(model: str | None, quality: float | None) -> Callable[[Source], str]:
+    """How results end; whether the model of each source is there, and has the quality, is found without loading it."""
+    if model is not None:
+        from vqc.models.library import find_by_name
+
+        check_quality(find_by_name(model), quality)
+
+    def suffix_of(source: Source) -> str:
+        if source.path.suffix.lower() == SUFFIX:
+            raise MediaError(f"{source.name}: this is a {SUFFIX} file already; use decompress to restore it")
+        media = media_of(source) if model is None and quality is not None else None
+        if media is not None:
+            check_quality(default_model(media), quality)
+        return SUFFIX
+
+    return suffix_of
 
 
 def heat_map_beside(source: Source, target: Path) -> Path | None:
     """The second result of --explain, which only images have."""
     from vqc.codec.heat_map import heat_map_path
+
+    return heat_map_path(target) if media_of(source) == "image" else None
+
+
+def media_of(source: Source) -> Media | None:
+    """What a source is, or None if compressing it will say why it is nothing."""
     from vqc.codec.sniffing import media_of_file
 
     try:
-        return heat_map_path(target) if media_of_file(source.path) == "image" else None
+        return media_of_file(source.path)
     except MediaError:
-        return None  # compressing it will say so
-
-
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?", re.IGNORECASE)
-UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
-
-
-def rate_of(
-    effort: int | None, size: str | None, bpp: float | None, kbps: float | None, bit_worth: float | None = None
-) -> Rate:
-    """What the options ask for; OptionError when they exclude each other or a size is none."""
-    from vqc.codec.rate import Rate
-
-    given = {"--target-size": size, "--target-bpp": bpp, "--target-kbps": kbps, "--lambda": bit_worth}
-    named = [f"{name} {value}" for name, value in given.items() if value is not None]
-    if len(named) > 1:
-        raise OptionError(f"{' and '.join(named)} exclude each other; give one")
-    if any(value is not None and value <= 0 for value in (bpp, kbps, bit_worth)):
-        raise OptionError(f"{named[0]}: give a number above 0")
-    target_bytes = None
-    if size is not None:
-        found = SIZE.fullmatch(size.strip())
-        if not found:
-            raise OptionError(f"--target-size {size}: give a size such as 20kB, 1.5MB or 9000")
-        target_bytes = int(float(found[1]) * UNITS[(found[2] or "").lower()])
-        if not target_bytes:
-            raise OptionError(f"--target-size {size}: give a size above 0")
-    return Rate(effort=effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps, bit_worth=bit_worth)
-
-
-def check_model(model: str | None, quality: float | None, bit_worth: float | None) -> None:
-    """Finds out without loading it whether the model is there and has this quality.
-
-    Without a model the codec chooses one for each file, and looks at the quality then.
-    """
-    if quality is not None and bit_worth is not None:
-        raise OptionError(f"-q {quality:g} and --lambda {bit_worth:g} exclude each other; give one")
-    if model is None:
-        return
-    from vqc.models.library import find_by_name
-
-    info = find_by_name(model)
-    if quality is not None and not 1 <= quality <= info.qualities:
-        raise OptionError(f"-q {quality:g}: the qualities of the model {info.name} are 1 to {info.qualities}")
+        return None

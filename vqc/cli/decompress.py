@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vqc.cli.batch import run_plan, standard_input
-from vqc.cli.formats import format_of, suffix_for, wanted_suffix
+from vqc.cli.batch import run_plan
+from vqc.cli.formats import DEFAULT_SUFFIX, MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
 from vqc.cli.headers import LimitOption, media_of, read_file
-from vqc.cli.listing import Source, make_plan, output_file
-from vqc.cli.options import Device, DeviceOption, ForceOption, JobsOption, JsonOption, QuietOption, ThreadsOption
+from vqc.cli.listing import Wanted, make_plan, what_to_do
+from vqc.cli.options import (
+    Device,
+    DeviceOption,
+    ForceOption,
+    InputsArgument,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+    SkipOption,
+    ThreadsOption,
+)
 from vqc.cli.printing import warn
-from vqc.cli.results import finish, refuse_two_on_stdout
+from vqc.cli.results import finish
+from vqc.cli.streams import check_streams, standard_input
+from vqc.cli.targets import Naming, check_output, is_batch, output_file
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
+    from vqc.cli.listing import Job
+    from vqc.cli.sources import Source
     from vqc.codec.api import Report
     from vqc.codec.container import Header
+    from vqc.data.sources import Media
 
 
+SUFFIXES = frozenset({".vqc"})
+MARK = ".restored"
+
+OutputOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="File, folder, or - (standard output). [default: INPUT.restored.png or .wav]",
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="png, jpg, webp, tiff or bmp; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
+    ),
+]
 SharpOption = Annotated[
     bool, typer.Option("--sharp", help="With the model's sharp decoder: more texture, less true to the original.")
 ]
@@ -31,73 +67,71 @@ SharpOption = Annotated[
 class DecompressFile:
     """Restores one file; a class and not a closure so that worker processes can be given it."""
 
-    file_format: str | None  # where it is not that of the target's suffix
     device: Device
     limit: int | None
     sharp: bool
 
-    def __call__(self, source: Path, target: Path, progress: Progress | None) -> Report:
+    def __call__(self, job: Job, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import decompress_file
 
         return decompress_file(
-            source,
+            job.source.path,
             target,
-            format=self.file_format,
+            format=format_of(job.suffix),
             sharp=self.sharp,
             device=self.device,
             limit=self.limit,
-            overwrite=True,
+            overwrite=job.replace,
             progress=progress,
         )
 
 
 def decompress(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, or - for standard input.")],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="OUT", help="File, folder, or - (standard output). [default: INPUT.png or .wav]"
-        ),
-    ] = None,
-    file_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="png, jpg, webp, tiff or bmp; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
-        ),
-    ] = None,
+    inputs: InputsArgument,
+    output: OutputOption = None,
+    file_format: FormatOption = None,
     sharp: SharpOption = False,
     limit: LimitOption = None,
     device: DeviceOption = "auto",
     jobs: JobsOption = 1,
     threads: ThreadsOption = None,
     force: ForceOption = False,
+    skip_existing: SkipOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Restore images and audio from .vqc files."""
-    refuse_two_on_stdout(json, inputs, output)
-    wanted = wanted_suffix(file_format, output_file(inputs, output))
+    check_streams(inputs, output, as_json=json)
+    check_output(output, inputs, MEDIA_SUFFIXES | SUFFIXES)
+    existing = what_to_do(force=force, skip=skip_existing)
+    asked = wanted_suffix(file_format, output_file(inputs, output))
+    several = is_batch(inputs)
+    elsewise: Counter[Media] = Counter()
 
     def suffix_of(source: Source) -> str:
         header = read_file(source.path, limit).header
-        suffix = suffix_for(media_of(header), wanted, source.name)
-        warn_of_lost_alpha(source.name, header, suffix)
+        media = media_of(header)
+        suffix = suffix_for(media, asked, source.name, several=several)
+        elsewise[media] += asked not in (None, suffix)
+        if not quiet:
+            warn_of_lost_alpha(source.name, header, suffix)
         return suffix
 
+    wanted = Wanted(
+        suffixes=SUFFIXES, sought=".vqc files", suffix_of=suffix_of, naming=Naming(SUFFIXES, MARK), precious=True
+    )
+    work = DecompressFile(device, limit, sharp)
     with standard_input(inputs) as stdin:
-        plan = make_plan(
-            inputs,
-            output,
-            suffixes=frozenset({".vqc"}),
-            sought=".vqc files",
-            suffix_of=suffix_of,
-            stdin=stdin,
-            force=force,
-        )
-        work = DecompressFile(wanted and format_of(wanted), device, limit, sharp)
-        finish(run_plan(plan, work, "Restoring", workers=jobs, quiet=quiet), as_json=json, quiet=quiet)
+        plan = make_plan(inputs, output, wanted, stdin=stdin, existing=existing)
+        plan.notes += [of_other_medium(media, count, str(asked)) for media, count in elsewise.items() if count]
+        finish(run_plan(plan, work, "Restoring", workers=jobs, quiet=quiet), plan.notes, as_json=json, quiet=quiet)
+
+
+def of_other_medium(media: Media, count: int, asked: str) -> str:
+    """Says what became of files that the format asked for is not for."""
+    from vqc.data.sources import counted
+
+    return f"{counted(count, media)} restored as {DEFAULT_SUFFIX[media][1:]}: {asked[1:]} is for the others"
 
 
 def warn_of_lost_alpha(name: str, header: Header, suffix: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
+from vqc.cli.targets import check_suffix
 
 if TYPE_CHECKING:
     from vqc.evaluation.phonemes.study import PhonemeStudy
@@ -50,6 +51,7 @@ def phonemes(
     from vqc.models.checkpoint import load_checkpoint
     from vqc.models.library import find_by_name
 
+    check_suffix("--picture", picture, ".png")
     if picture and picture.exists() and not force:
         raise OutputError(f"{picture} exists; add --force to replace it")
     info = find_by_name(model)

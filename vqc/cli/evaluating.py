@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vqc.cli.options import Entropy
 from vqc.cli.printing import print_json, print_table, warn
 from vqc.cli.progress import ProgressBar
+from vqc.cli.targets import check_suffix
 from vqc.errors import OptionError, OutputError
 from vqc.processors import threads
 
@@ -56,6 +57,8 @@ class Subject(NamedTuple):
 
 def run_evaluation(wish: Wish) -> None:
     """Measure as asked, print the tables and write what is to be written."""
+    check_suffix("--report", wish.report, ".html", ".htm")
+    check_suffix("--csv", wish.csv, ".csv")
     for target in filter(None, (wish.report, wish.csv)):
         if target.exists() and not wish.force:
             raise OutputError(f"{target}: this file exists already; use --force to replace it")

@@ -33,12 +33,16 @@ def wanted_suffix(file_format: str | None, file: str | None) -> str | None:
     return named or asked
 
 
-def suffix_for(media: str, wanted: str | None, name: str) -> str:
-    """The suffix of a restored file; OptionError when an image is wanted of audio or the other way round."""
-    medium: Media = "image" if media == "image" else "audio"
-    if wanted is not None and wanted not in written_as(medium):
+def suffix_for(media: Media, wanted: str | None, name: str, *, several: bool) -> str:
+    """The suffix of a restored file. Of several files a format is for those of its medium.
+
+    OptionError when an image is wanted of the one file of audio, or the other way round.
+    """
+    if wanted is not None and wanted not in written_as(media):
+        if several:
+            return DEFAULT_SUFFIX[media]
         what = "an image" if media == "image" else "audio"
-        fitting = listed(usual_suffixes(medium))
+        fitting = listed(usual_suffixes(media))
         raise OptionError(f"{name}: this is {what}, which cannot be written as {wanted[1:]}; use {fitting}")
     return wanted or DEFAULT_SUFFIX[media]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def info(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files that end in .vqc, model files, or models.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help="Files that end in .vqc, model files, folders of such, or models."),
+    ],
     costs: Annotated[
         bool, typer.Option("--costs", help="Also read the codes; print what each entropy mode makes of the file.")
     ] = False,
@@ -31,18 +34,21 @@ def info(
     """Describe .vqc files and models without decoding them."""
     described: list[dict[str, Any]] = []
     failed = False
-    for index, file in enumerate(files):
+    found = with_contents(files)
+    for index, (file, error) in enumerate(found):
         try:
+            if error is not None:
+                raise error
             fields, show = describe(file, limit, costs=costs)
-        except VQCError as error:
-            problem = problem_with(file, error)
+        except VQCError as failure:
+            problem = problem_with(file, failure)
             warn(problem)
             described.append({"file": file, "error": problem})
             failed = True
             continue
         described.append({"file": file} | fields)
         if not json:
-            if len(files) > 1:
+            if len(found) > 1:
                 print(f"{chr(10) if index else ''}{file}")
             show()
     if json:
@@ -51,14 +57,26 @@ def info(
         raise typer.Exit(1)
 
 
+def with_contents(files: Sequence[str]) -> list[tuple[str, VQCError | None]]:
+    """The names, and in the place of a folder those of the files in it and what cannot be read there."""
+    from vqc.cli.sources import find_sources
+
+    named: list[tuple[str, VQCError | None]] = []
+    for name in files:
+        if not Path(name).is_dir():
+            named.append((name, None))
+            continue
+        found = find_sources([name], frozenset({".vqc", ".safetensors"}), ".vqc files or models")
+        named += [(source.name, None) for source in found.sources] + list(found.failures)
+    return named
+
+
 def describe(name: str, limit: int | None, *, costs: bool) -> tuple[dict[str, Any], Callable[[], None]]:
     """What is known of a file, or a model by its name, for programs, and a function that prints it for people.
 
     With `costs` the codes of a `.vqc` file are read, if its model is at hand.
     """
     path = Path(name)
-    if path.is_dir():
-        raise MediaError(f"{path}: this is a folder; name the files in it")
     if is_model(path) or not path.exists():
         model = model_called(name)
         return {"type": "model"} | model_as_dict(model), lambda: print_model(model)

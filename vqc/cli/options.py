@@ -28,6 +28,7 @@ def model_option(text: str, *, hidden: bool = False) -> Any:
     return typer.Option("--model", "-m", metavar="MODEL", autocompletion=model_names, hidden=hidden, help=text)
 
 
+InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, or - for standard input.")]
 DeviceOption = Annotated[
     Device, typer.Option("--device", metavar="DEVICE", help="Where the networks run: auto, cpu or cuda.")
 ]
@@ -62,5 +63,6 @@ JobsOption = Annotated[
     int, typer.Option("--jobs", metavar="N", parser=number_of_jobs, help="Files to work on at the same time, or auto.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
+SkipOption = Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist as they are; count them.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 import warnings
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from vqc.errors import VQCError, VQCWarning
+from vqc.errors import OutputError, VQCError, VQCWarning
 
 
 def sentence(error: BaseException) -> str:
@@ -60,8 +61,14 @@ def warnings_to(say: Callable[[str], None], kind: type[VQCWarning]) -> Iterator[
 
 
 def print_json(value: object) -> None:
-    """Prints a JSON document on stdout. Not-a-number and infinity have no JSON and become null."""
-    print(json.dumps(finite(value), indent=2, ensure_ascii=False))
+    """Prints a JSON document on stdout. Not-a-number and infinity have no JSON and become null.
+
+    OutputError when standard output is closed.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed, and --json goes there")
+    utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    print(json.dumps(finite(value), indent=2, ensure_ascii=not utf8))
 
 
 def finite(value: object) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,22 +11,15 @@ import typer
 
 from vqc.cli.batch import Outcome
 from vqc.cli.explaining import explanation_as_dict, print_explanation
-from vqc.cli.listing import STREAM
-from vqc.cli.printing import duration, number, print_json, print_table, size
-from vqc.errors import OptionError
+from vqc.cli.printing import duration, number, print_json, print_table, size, warn
+from vqc.cli.sources import STREAM
 
 if TYPE_CHECKING:
     from vqc.codec.api import Report
 
 
-def refuse_two_on_stdout(as_json: bool, inputs: Sequence[str], output: str | None) -> None:
-    """Standard output holds either the result or the JSON about it."""
-    if as_json and (output == STREAM or (output is None and STREAM in inputs)):
-        raise OptionError("--json and the result cannot both go to standard output; give the result a file with -o")
-
-
-def finish(outcomes: Sequence[Outcome], *, as_json: bool, quiet: bool) -> None:
-    """Prints the outcomes and ends the command.
+def finish(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: bool, quiet: bool) -> None:
+    """Prints the outcomes and what else is to be said, and ends the command.
 
     The exit code is 1 if anything has gone wrong, and 2 if nothing but wrong options has.
     """
@@ -34,20 +27,36 @@ def finish(outcomes: Sequence[Outcome], *, as_json: bool, quiet: bool) -> None:
     if as_json:
         print_json([as_dict(outcome) for outcome in outcomes])
     elif not quiet and len(outcomes) == 1 and reports:
-        line = one_line(*reports[0])
-        print(line, file=sys.stderr if reports[0][0].target == STREAM else sys.stdout)
+        print(one_line(*reports[0]), file=sys.stderr if reports[0][0].target == STREAM else sys.stdout)
     elif not quiet and reports:
         print_reports(reports)
     if not quiet and not as_json:
         print_explanations(reports)
+    for note in () if quiet else (*notes, *closing(outcomes)):
+        warn(note)
     failed = {outcome.exit_code for outcome in outcomes if outcome.problem}
     if failed:
         raise typer.Exit(2 if failed == {2} and not reports else 1)
 
 
+def closing(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What to be told of results beside their figures: those that were there, and those that are no gain."""
+    for outcome in outcomes:
+        report = outcome.report
+        if report is not None and report.bytes_out == report.vqc_bytes > report.bytes_in:
+            yield (
+                f"{outcome.name}: the result is larger than the file, {size(report.bytes_out)} instead of "
+                f"{size(report.bytes_in)}"
+            )
+    if skipped := sum(outcome.skipped for outcome in outcomes):
+        yield f"{skipped:,} {'file' if skipped == 1 else 'files'} skipped, as the result is there already"
+
+
 def as_dict(outcome: Outcome) -> dict[str, object]:
     """One outcome for JSON: the figures of the report, or the problem; and the warnings, if there are any."""
     warned = {"warnings": list(outcome.warnings)} if outcome.warnings else {}
+    if outcome.skipped:
+        return {"input": outcome.name, "output": outcome.target, "skipped": True}
     if outcome.report is None:
         return {"input": outcome.name, "error": outcome.problem, **warned}
     report = outcome.report
@@ -85,10 +94,11 @@ def heat_map_of(outcome: Outcome, report: Report) -> Path | None:
     return None if outcome.target == STREAM else report.heat_map
 
 
-def ratio(report: Report) -> float:
-    """How many times smaller the compressed file is than the other one."""
-    compressed, other = sorted((report.bytes_in, report.bytes_out))
-    return other / max(1, compressed)
+def ratio(*reports: Report) -> float:
+    """How many times smaller the compressed files are than the others; below 1 if they are larger."""
+    compressed = sum(report.vqc_bytes for report in reports)
+    both = sum(report.bytes_in + report.bytes_out for report in reports)
+    return (both - compressed) / max(1, compressed)
 
 
 def figures(report: Report) -> list[str]:
@@ -122,7 +132,7 @@ def print_reports(reports: Sequence[tuple[Outcome, Report]]) -> None:
         rows = [row + [""] * (len(columns) - len(row)) for row in rows]
     if len(reports) > 1:
         bytes_in, bytes_out = (sum(getattr(r, name) for _, r in reports) for name in ("bytes_in", "bytes_out"))
-        small, large = sorted((bytes_in, bytes_out))
-        total = [f"{len(reports)} files", "", size(bytes_in), size(bytes_out), f"{number(large / max(1, small))}x"]
+        times = ratio(*(report for _, report in reports))
+        total = [f"{len(reports)} files", "", size(bytes_in), size(bytes_out), f"{number(times)}x"]
         rows.append(total + [""] * (len(columns) - len(total)))
     print_table(columns, rows, left=2)

@@ -43,6 +43,7 @@ OTHER_STARTS = {
     "sharp": "Begin with the sharp decoder of a model, or its own; --model if that is left out.",
 }
 WARM_START = "Begin with the weights of a model instead of nothing."
+PICTURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")  # no folder is called so
 StepsOption = Annotated[int | None, typer.Option("--steps", metavar="N", min=1, help="Stop after so many steps.")]
 TimeOption = Annotated[
     str | None, typer.Option("--time", metavar="TIME", help="Training time, such as 30m or 2h; the schedule fits it.")
@@ -199,7 +200,7 @@ def export(
     export_run(run, output, force=force, json=json, quiet=quiet)
 
 
-@train.command(epilog="Example: vqc train plot runs/a runs/b -o compared.png", no_args_is_help=True)
+@train.command(epilog="Example: vqc train plot runs/a runs/b -o compared", no_args_is_help=True)
 def plot(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN", help="Run folders or model files; several are compared.")
@@ -210,6 +211,9 @@ def plot(
 ) -> None:
     """Draw loss, validation and perplexity of runs."""
     from vqc.training.figures import plot as draw
+
+    if output is not None and output.suffix.lower() in PICTURES and not output.is_dir():
+        raise OptionError(f"-o {output}: the figures go to a folder; choose the name of one")
 
     for path in draw(runs, output):
         print(path)

@@ -185,6 +185,7 @@ def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trai
         ranks=ranks,
         device=device_of(ranks, request),
         output=request.output,
+        overwrite=request.force,
         observers=observers(request) if ranks.first else (),
         phase=partial(phase, show=ranks.first and not request.quiet),
     )
@@ -337,6 +338,6 @@ def export_run(folder: Path, output: Path | None, *, force: bool, json: bool, qu
     if not quiet and not is_validated(run):
         warn(f"{folder} has not been validated yet; these are the averaged weights of its last checkpoint")
     begun = time.monotonic()
-    path, digest, figures = export(run, pack, path, phase=partial(phase, show=not quiet))
+    path, digest, figures = export(run, pack, path, overwrite=force, phase=partial(phase, show=not quiet))
     seconds = {"finish": time.monotonic() - begun}
     report(run, path, digest, figures, pack.media, seconds, json=json, quiet=quiet)

@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from vqc.cli.headers import LimitOption
-from vqc.cli.options import JsonOption, QuietOption, ThreadsOption
+from vqc.cli.options import InputsArgument, JsonOption, QuietOption, ThreadsOption
 from vqc.cli.printing import print_json, problem_with, warn
+from vqc.cli.sources import Source, find_sources, left_out
+from vqc.cli.streams import standard_input
 from vqc.errors import VQCError
 
 
 def verify(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files that end in .vqc.")],
+    inputs: InputsArgument,
     no_decode: Annotated[
         bool, typer.Option("--no-decode", help="Check the checksum and that the model is here, but read no codes.")
     ] = False,
@@ -23,26 +25,36 @@ def verify(
     quiet: QuietOption = False,
 ) -> None:
     """Check that .vqc files are whole and decode."""
-    verdicts: list[dict[str, object]] = []
-    for file in files:
-        problem = check(file, limit, decode=not no_decode)
-        verdicts.append({"file": file, "ok": not problem} | ({"error": problem} if problem else {}))
-        if problem:
-            warn(problem)
-        elif not quiet and not json:
-            print(f"{file}: ok")
+    with standard_input(inputs) as stdin:
+        found = find_sources(inputs, frozenset({".vqc"}), ".vqc files", stdin)
+        verdicts = [show(name, problem_with(name, error), quiet=True) for name, error in found.failures]
+        for source in found.sources:
+            problem = check(source, limit, decode=not no_decode)
+            verdicts.append(show(source.name, problem, quiet=quiet or json))
     if json:
         print_json(verdicts)
+    if (note := left_out(found.others)) and not quiet:
+        warn(note)
     if not all(verdict["ok"] for verdict in verdicts):
         raise typer.Exit(1)
 
 
-def check(file: str, limit: int | None, *, decode: bool) -> str:
+def show(name: str, problem: str, *, quiet: bool) -> dict[str, object]:
+    """Prints what was found of a file; returns it for JSON."""
+    if problem:
+        warn(problem)
+        return {"file": name, "ok": False, "error": problem}
+    if not quiet:
+        print(f"{name}: ok")
+    return {"file": name, "ok": True}
+
+
+def check(source: Source, limit: int | None, *, decode: bool) -> str:
     """What is wrong with a file, or an empty string."""
     from vqc.codec.verify import verify
 
     try:
-        verify(file, decode=decode, limit=limit)
+        verify(source.path, decode=decode, limit=limit)
     except (VQCError, OSError, MemoryError) as error:
-        return problem_with(file, error)
+        return problem_with(str(source.path), error).replace(str(source.path), source.name)
     return ""

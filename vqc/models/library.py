@@ -117,7 +117,7 @@ def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> Model
     refuse_taken(info.name, replace=replace)
     target = user_models() / f"{info.name}{SUFFIX}"
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, Path(source).read_bytes(), overwrite=True)
+    write_atomically(target, Path(source).read_bytes(), overwrite=replace)
     return read_info(target)
 
 

@@ -137,6 +137,7 @@ def train(
     ranks: Ranks,
     device: str,
     output: Path | None = None,
+    overwrite: bool = False,
     observers: Sequence[Observer] = (),
     phase: Phase = unwatched,
 ) -> Trained:
@@ -158,18 +159,20 @@ def train(
     if outcome.interrupted or not ranks.first:
         return Trained(outcome, None, "", {}, start_seconds)
     begun = time.monotonic()
-    path, digest, figures = export(run, pack, output, phase=phase)
+    path, digest, figures = export(run, pack, output, overwrite=overwrite, phase=phase)
     return Trained(outcome, path, digest, figures, start_seconds, time.monotonic() - begun)
 
 
 def export(
-    run: Run, pack: Any, output: Path | None = None, *, phase: Phase = unwatched
+    run: Run, pack: Any, output: Path | None = None, *, overwrite: bool = False, phase: Phase = unwatched
 ) -> tuple[Path, str, Mapping[str, Any]]:
     """Write the best weights of a run as a model file; returns its path, its digest and its validation figures.
 
-    Those of a run that has not been validated yet are the averaged weights of its last checkpoint.
+    Those of a run that has not been validated yet are the averaged weights of its last checkpoint. The file is in the
+    run folder, and copied to `output`.
 
     Raises:
+        OutputError: another program has made `output` meanwhile, unless `overwrite`.
         TrainingError: the run has saved no weights yet, or they are of another model.
     """
     model = run.build()
@@ -191,9 +194,11 @@ def export(
     }
     if run.start:
         training["start"] = run.recipe.describe(run.start)
-    path = output or run.folder / MODEL_FILE
-    digest = run.recipe.save(path, finished, run.name, training)
-    return path, digest, finished.figures
+    kept = run.folder / MODEL_FILE
+    digest = run.recipe.save(kept, finished, run.name, training)
+    if output is not None and output.resolve() != kept.resolve():
+        write_atomically(output, kept.read_bytes(), overwrite=overwrite)
+    return output or kept, digest, finished.figures
 
 
 def restored_samples(run: Run, pack: Any, model_file: Path) -> tuple[list[torch.Tensor], list[torch.Tensor]]:

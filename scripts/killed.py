@@ -1,0 +1,105 @@
+"""Kill `vqc compress FOLDER --jobs 2` at many moments: nothing may be broken, nobody may be left behind.
+
+    python scripts/killed.py [MOMENTS] [SIGNAL]        60 moments and KILL if left out; needs no trained model
+
+Each time the parent alone is killed, at another moment of the run, the first of them before its workers are up. Then
+all processes must be gone soon (each holds the pipes that are read here), every result must be whole, and the next run
+with --skip-existing must do what is left, and leave no partial file.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = ROOT / "tests/golden/image.safetensors"
+FILES = 12
+PATIENCE_SECONDS = 60  # for workers to notice; a busy machine is slow
+
+
+def make_photos(folder: Path, count: int = FILES, side: int = 600) -> None:
+    """Pictures of noise, which take a while."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for index in range(count):
+        coarse = generator.integers(0, 256, (side // 4, side // 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse.repeat(4, 0).repeat(4, 1)).save(folder / f"{index:02}.png", compress_level=1)
+
+
+def compressing(photos: Path, results: Path, *options: str) -> subprocess.Popen[bytes]:
+    """The command, with its output in one pipe that its workers hold as well."""
+    command = [sys.executable, "-m", "vqc", "compress", str(photos), "-o", f"{results}/", "-m", str(MODEL)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*command, "--jobs", "2", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def finished(process: subprocess.Popen[bytes]) -> bytes:
+    """What it has printed, once it and its workers are gone; AssertionError when somebody stays."""
+    try:
+        return process.communicate(timeout=PATIENCE_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise AssertionError("a process was left behind") from None
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Names and bytes of the files in a folder, if it is there."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def kill_after(seconds: float, photos: Path, results: Path, whole: dict[str, bytes], sent: signal.Signals) -> str:
+    """Kills a run after so long, and looks at what it left; says in what state it was met."""
+    process = compressing(photos, results)
+    time.sleep(seconds)
+    process.send_signal(sent)
+    finished(process)
+    left = contents(results)
+    done = {name: data for name, data in left.items() if not name.startswith(".")}
+    assert all(whole[name] == data for name, data in done.items()), f"a result is broken after {seconds:.2f} s"
+    after = compressing(photos, results, "--skip-existing", "--quiet")
+    said = finished(after)
+    assert (after.returncode, said) == (0, b""), f"the next run fails after {seconds:.2f} s: {said!r}"
+    assert contents(results) == whole, f"the next run leaves something else after {seconds:.2f} s"
+    return f"{seconds:5.2f} s: {len(done)} of {len(whole)} files, {len(left) - len(done)} partial"
+
+
+def kill_often(moments: int, folder: Path, sent: signal.Signals = signal.SIGKILL, files: int = FILES) -> Sequence[str]:
+    """Kills runs at so many moments, spread evenly over one; a line about each."""
+    photos, results = folder / "photos", folder / "results"
+    make_photos(photos, files)
+    begin = time.perf_counter()
+    undisturbed = compressing(photos, results, "--quiet")
+    said = finished(undisturbed)
+    assert (undisturbed.returncode, said) == (0, b""), said
+    length, whole = time.perf_counter() - begin, contents(results)
+    lines = []
+    for moment in range(moments):
+        shutil.rmtree(results)
+        lines.append(kill_after(length * (moment + 0.5) / moments, photos, results, whole, sent))
+        print(lines[-1], flush=True)
+    return lines
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    chosen = signal.Signals[f"SIG{sys.argv[2]}"] if len(sys.argv) > 2 else signal.SIGKILL
+    with tempfile.TemporaryDirectory() as name:
+        kill_often(count, Path(name), chosen)
+    print(f"{count} times {chosen.name}: nothing broken, nobody left behind")
