@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,10 @@ def test_a_word_that_says_neither_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("VQC_BFLOAT16", "yes")
     with pytest.raises(OptionError, match="VQC_BFLOAT16 is 'yes'; set it to 1 for bfloat16"):
         uses_bfloat16("auto", CPU)
+
+
+def test_ci_trains_in_either_precision() -> None:
+    """Whatever its processor is."""
+    script = (Path(__file__).parents[2] / ".ci" / "run").read_text(encoding="utf-8")
+    assert "VQC_BFLOAT16=0 VQC_TORCH_SPEC=" in script, "the whole suite in float32"
+    assert re.search(r"VQC_BFLOAT16=1 .* tests/training tests/cli/test_train\*\.py", script)
