@@ -106,7 +106,7 @@ def read_image(source: Source, *, name: str | None = None, limit: int | None = N
 def pixel_limit(length: int) -> int:
     """The largest number of pixels that are read, unless asked, of a file of so many bytes.
 
-    Small files may claim no more than is done in little time and memory: reading takes at most about 24 bytes a pixel,
+    Small files may claim no more than is done in little time and memory: reading takes at most about 17 bytes a pixel,
     of which the decoder of lossless WebP takes most.
     """
     return min(MAX_PIXELS, max(_SMALL_FILE_PIXELS, _PIXELS_PER_BYTE * length))
