@@ -134,7 +134,7 @@ def test_a_dry_run_says_what_is_to_come_and_leaves_nothing(run: Run, data: Path)
         ((*IMAGES, "--set=model.codebok_size=3"), 2, "did you mean 'codebook_size'"),
         ((*IMAGES, "--set=loop.learning_rate=nan"), 2, "learning_rate is nan"),
         ((*IMAGES, "--set=model.codebook_dim=0"), 2, "codebook_dim is 0"),
-        ((*IMAGES, "--set=model.widths=[0,8]"), 2, "each must be at least 1"),
+        ((*IMAGES, "--set=model.widths=[0,8]"), 2, "each a whole number from 1"),
         ((*IMAGES, "--start-from", "photo"), 1, "of the kind photo"),
         ((*IMAGES, "--time", "soon"), 2, "not one like 90s"),
         ((*IMAGES, "-o", "model.bin"), 2, "ends in .safetensors"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.data.packs import ImagePack, open_images
 from vqc.errors import TrainingError
-from vqc.models.photo import PhotoConfig, PhotoModel
+from vqc.models.photo import PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import occupy, refit, sample_images, without_idle_entries
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
@@ -67,7 +67,8 @@ class PhotoRecipe(Recipe):
         return list(centres(pack, pack.validation[:6], 256))
 
 
-def _trained_part(model: PhotoModel) -> tuple[PhotoConfig, list[int]]:
+def _trained_part(model: PhotoModel) -> tuple[dict[str, Any], list[int]]:
     """What the weights depend on: not which entries are idle, in what shapes groups come, or how often is restored."""
-    config = dataclasses.replace(model.config, groups=(), entries=(), shapes=(), default_quality=1, both_ways=False)
+    free = {"groups", "entries", "shapes", "default_quality", "both_ways"}
+    config = {name: value for name, value in vars(model.config).items() if name not in free}
     return config, model.quantizer.group_dims()
