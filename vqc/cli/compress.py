@@ -11,6 +11,7 @@ import typer
 
 from vqc.cli.batch import run_plan
 from vqc.cli.formats import MEDIA_SUFFIXES
+from vqc.cli.headers import LimitOption
 from vqc.cli.listing import Wanted, make_plan, what_to_do
 from vqc.cli.options import (
     Device,
@@ -81,6 +82,7 @@ class CompressFile:
     device: Device
     stats: bool
     explain: bool
+    limit: int | None = None
 
     def __call__(self, job: Job, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import compress_file
@@ -95,6 +97,7 @@ class CompressFile:
             device=self.device,
             stats=self.stats,
             explain=self.explain,
+            limit=self.limit,
             overwrite=job.replace,
             progress=progress,
         )
@@ -119,6 +122,7 @@ def compress(
     update: UpdateOption = False,
     stats: StatsOption = False,
     explain: ExplainOption = False,
+    limit: LimitOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -137,7 +141,7 @@ def compress(
         beside=heat_map_beside if explain else None,
         passed_over=frozenset({SUFFIX}),  # the results of an earlier run
     )
-    work = CompressFile(model, quality, entropy, rate, device, stats, explain)
+    work = CompressFile(model, quality, entropy, rate, device, stats, explain, limit)
     with standard_input(inputs) as stdin:
         plan = make_plan(inputs, output, wanted, stdin=stdin, existing=existing)
         finish(run_plan(plan, work, "Compressing", workers=jobs, quiet=quiet), plan.notes, as_json=json, quiet=quiet)

@@ -16,6 +16,7 @@ import numpy as np
 from vqc.codec.container import AudioShape, read_container
 from vqc.codec.files import compress_file, decompress_file
 from vqc.codec.image import ImageCodec
+from vqc.codec.limits import SMALL_FILE, check_work
 from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
 from vqc.codec.opening import Model, codec_of, open_codec
 from vqc.codec.rate import Rate
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 MAX_VALUES_IN_MEMORY = 2**30  # samples times channels of `decompress`: 4 GiB
+MAX_VALUES_OF_A_SMALL_FILE = 2**27
 
 
 def compress(
@@ -88,7 +90,8 @@ def decompress(
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         limit: largest number of pixels or of samples per channel to believe; by default 2^28 pixels, or 2^30 values
-            of audio. Longer audio is better restored with `decompress_file`, which holds little of it at a time.
+            of audio, and of files under 1 MB what takes a core a minute. Longer audio is better restored with
+            `decompress_file`, which holds little of it at a time.
 
     Raises:
         ContainerError: not a `.vqc` file, damaged, or over the limit.
@@ -97,13 +100,16 @@ def decompress(
     """
     if not isinstance(data, bytes | bytearray | memoryview) and not hasattr(data, "read"):
         raise OptionError(f"cannot decompress a {type(data).__name__}: give bytes, or use decompress_file")
-    container = read_container(read_vqc(data), limit=limit)
+    data = read_vqc(data)
+    container = read_container(data, limit=limit)
     shape = container.header.shape
     codec = codec_of(container.header, device, sharp=sharp)
+    check_work(codec.model, container.header, len(data), limit)
     if isinstance(codec, ImageCodec):
         return Image.of(codec.restore(container))
     assert isinstance(shape, AudioShape), "codec_of has compared the medium"
-    if limit is None and shape.samples * shape.channels > MAX_VALUES_IN_MEMORY:
+    most = MAX_VALUES_IN_MEMORY if len(data) >= SMALL_FILE else MAX_VALUES_OF_A_SMALL_FILE
+    if limit is None and shape.samples * shape.channels > most:
         raise ContainerError(
             f"the .vqc file claims {shape.samples:,} samples of {shape.channels} channels, more than should be held "
             "in memory; use decompress_file, or raise the limit"

@@ -19,11 +19,12 @@ from vqc.atomic import atomic_file, check_target, write_atomically
 from vqc.codec.audio import AudioCodec
 from vqc.codec.checks import Progress, check_entropy, tell
 from vqc.codec.chunking import Float32Array
-from vqc.codec.container import AudioShape, read_container, read_header
+from vqc.codec.container import AudioShape, ImageShape, read_container, read_header
 from vqc.codec.explain import Explanation, ImageBits, explanation_of
 from vqc.codec.heat_map import draw_heat_map, heat_map_path
 from vqc.codec.hidden import seen_pixels
 from vqc.codec.image import ImageCodec
+from vqc.codec.limits import check_source, check_work
 from vqc.codec.meter import within
 from vqc.codec.opening import Model, codec_of, open_codec
 from vqc.codec.rate import Rate
@@ -52,6 +53,7 @@ def compress_file(
     device: str = "auto",
     stats: bool = False,
     explain: bool = False,
+    limit: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -67,11 +69,13 @@ def compress_file(
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
         explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside the target.
+        limit: largest number of pixels or of samples per channel to compress; by default what a file may hold, and of
+            sources under 1 MB what takes a core a minute.
         overwrite: whether an existing target may be replaced.
         progress: called now and then with the share of the work that is done, 0..1.
 
     Raises:
-        MediaError: the source cannot be read or is not supported.
+        MediaError: the source cannot be read, is not supported or over the limit.
         OptionError: an option has a value that cannot be used.
         OutputError: the target cannot be written, or exists.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
@@ -85,7 +89,7 @@ def compress_file(
     compress = _compress_image if media == "image" else _compress_audio
     compressed = 1 - _RESTORING * stats - _EXPLAINING * explain  # shares of the time
     wish = _Wish(quality, entropy, rate or Rate())
-    done = compress(source, model, device, wish, within(progress, 0, compressed))
+    done = compress(source, model, device, wish, limit, within(progress, 0, compressed))
     seconds = time.perf_counter() - begin
     mse = done.measure(within(progress, compressed, compressed + _RESTORING)) if stats else None
     explanation = explanation_of(done.codec, done.data) if explain else None
@@ -114,7 +118,8 @@ def decompress_file(
         format: png, jpeg, webp, tiff or bmp; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
-        limit: largest number of pixels (2^28 by default) or samples per channel (2^36) to believe.
+        limit: largest number of pixels or samples per channel to believe; by default 2^28 pixels or 2^36 samples, and
+            of files under 1 MB what takes a core a minute.
         overwrite: whether an existing target may be replaced.
         progress: called now and then with the share of the work that is done, 0..1.
 
@@ -136,6 +141,7 @@ def decompress_file(
     else:
         format = format or image_format(target)  # noqa: A001
     codec = codec_of(container.header, device, sharp=sharp)
+    check_work(codec.model, container.header, len(data), limit)
     if isinstance(codec, ImageCodec):
         image = encode_image(codec.restore(container, progress=progress), format)
         write_atomically(target, image, overwrite=overwrite)
@@ -185,8 +191,12 @@ class _Wish(NamedTuple):
     rate: Rate
 
 
-def _compress_image(source: Source, model: Model, device: str, wish: _Wish, progress: Progress | None) -> _Compressed:
-    codec, picture = open_codec("image", model, device), read_image(source)
+def _compress_image(
+    source: Source, model: Model, device: str, wish: _Wish, limit: int | None, progress: Progress | None
+) -> _Compressed:
+    codec, picture = open_codec("image", model, device), read_image(source, limit=limit)
+    shape = ImageShape(width=picture.width, height=picture.height)
+    check_source(codec.model, shape, _size(source), limit, _name(source))
     data = codec.compress(picture, **wish._asdict(), progress=progress)
 
     def measure(told: Progress | None) -> float:
@@ -195,9 +205,13 @@ def _compress_image(source: Source, model: Model, device: str, wish: _Wish, prog
     return _Compressed(data, codec, measure, picture.pixels)
 
 
-def _compress_audio(source: Source, model: Model, device: str, wish: _Wish, progress: Progress | None) -> _Compressed:
+def _compress_audio(
+    source: Source, model: Model, device: str, wish: _Wish, limit: int | None, progress: Progress | None
+) -> _Compressed:
     codec = open_codec("audio", model, device)
     with AudioReader(source) as reader:
+        shape = AudioShape(samples=reader.frames, sample_rate=reader.sample_rate, channels=reader.channels)
+        check_source(codec.model, shape, _size(source), limit, _name(source))
         data = codec.compress(
             reader.blocks(),
             reader.sample_rate,
@@ -272,6 +286,11 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
         yield held
         held.seek(0)
         shutil.copyfileobj(held, file)
+
+
+def _name(source: Source) -> str:
+    """What errors call a source."""
+    return "the file" if isinstance(source, bytes) else os.fspath(source)
 
 
 def _size(source: Source) -> int:

@@ -48,7 +48,7 @@ def verify(
     info = find_by_digest(header.digest)
     check_header(header, info.kind, info.qualities, bytes.fromhex(info.digest)[:DIGEST_BYTES], info.name)
     if decode:
-        _read_codes(container)
+        _read_codes(container, len(data), limit)
     return VerifyResult(header=header, model=info.name, bytes=len(data), decoded=decode)
 
 
@@ -65,13 +65,15 @@ def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
         raise MediaError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from error
 
 
-def _read_codes(container: Container) -> None:
+def _read_codes(container: Container, size: int, limit: int | None) -> None:
     from vqc.codec.alpha import decode_alpha
     from vqc.codec.container import ImageShape
     from vqc.codec.image import ImageCodec
+    from vqc.codec.limits import check_work
     from vqc.codec.opening import codec_of
 
     codec, shape = codec_of(container.header, "cpu"), container.header.shape
+    check_work(codec.model, container.header, size, limit)
     if isinstance(codec, ImageCodec):
         assert isinstance(shape, ImageShape), "codec_of has compared the medium"
         codec.read_codes(container)

@@ -3,6 +3,8 @@
 All groups go into one range coder stream, group after group. A range coder narrows an interval of numbers with every
 symbol, and any number in the last interval names the message. The stream is the shortest such number, written most
 significant byte first: zero bytes at its end say nothing, so they are left off, and read as if they were there.
+A stream therefore ends early when its last symbols are all the first of their tables, as those of flat pictures are:
+these leave the number as it is. All others need its digits, so that where they do not come the stream is cut short.
 Compared with the information content, a whole message loses less than one byte to this rounding, and less than
 0.1 % to the coder's arithmetic.
 """
@@ -39,18 +41,34 @@ def decode_symbols(data: bytes, frequencies: ArrayLike, count: int) -> NDArray[n
         ContainerError: `data` is not what `encode_symbols` writes for any symbols (too long, or outside the tables).
     """
     frequencies = np.asarray(frequencies)
-    decoder = stream.queue.RangeDecoder(to_words(data))
+    decoder, again = stream.queue.RangeDecoder(to_words(data)), stream.queue.RangeEncoder()
     symbols = np.zeros((len(frequencies), count), dtype=np.int64)
     for row, table, size in zip(symbols, frequencies, table_sizes(frequencies), strict=True):
         if size > 1 and count:
+            model = _model(table[:size])
             try:
-                row[:] = decoder.decode(_model(table[:size]), count)
+                decoded = decoder.decode(model, count)
             except AssertionError as error:  # constriction's way to say "invalid data"
                 raise damaged() from error
+            again.encode(decoded, model)
+            check_end(again, data)
+            row[:] = decoded
     # Each message has exactly one form; so this also finds bytes that trail. Encoding is the cheaper direction.
-    if encode_symbols(symbols, frequencies) != data:
+    if shortest_bytes(again) != data:
         raise damaged()
     return symbols
+
+
+def check_end(encoder: stream.queue.RangeEncoder, data: bytes) -> None:
+    """ContainerError when the stream has ended before the symbols that have been read from it, and encoded again.
+
+    Past its end only first symbols of tables may follow: that others fit zeros for 64 bits has a chance of 2^-64.
+    """
+    if _WORD.itemsize * encoder.pos()[0] <= len(data) + _STATE_BITS // 8:
+        return
+    low, _, length = _interval(encoder)
+    if low != int.from_bytes(data.ljust(length, b"\0"), "big"):
+        raise ContainerError("the codes in the .vqc file end too early: it is damaged; get the file again")
 
 
 def damaged() -> ContainerError:
@@ -71,14 +89,19 @@ def to_words(data: bytes) -> NDArray[np.uint32]:
 
 def shortest_bytes(encoder: stream.queue.RangeEncoder) -> bytes:
     """The number in the encoder's last interval that needs the fewest bytes."""
+    low, width, length = _interval(encoder)
+    # low, rounded up to numbers that end in fewer and fewer zero bits, until one lies in the interval
+    rounded_up = (-(-low >> bits) << bits for bits in range(_STATE_BITS, -1, -8))
+    value: int = next(number for number in rounded_up if number < low + width)
+    return value.to_bytes(length, "big").rstrip(b"\0")
+
+
+def _interval(encoder: stream.queue.RangeEncoder) -> tuple[int, int, int]:
+    """Where the encoder's interval begins and how wide it is, as numbers of so many bytes."""
     words = encoder.get_compressed().astype(_WORD)
     emitted, (lower, width) = encoder.pos()
     prefix = int.from_bytes(words[:emitted].tobytes(), "big")
     last = words[emitted:].tobytes().ljust(_STATE_BITS // 8, b"\0")
     if int.from_bytes(last, "big") < lower:  # constriction chose a number past a carry into the words before
         prefix -= 1
-    low = (prefix << _STATE_BITS) | lower
-    # low, rounded up to numbers that end in fewer and fewer zero bits, until one lies in the interval
-    rounded_up = (-(-low >> bits) << bits for bits in range(_STATE_BITS, -1, -8))
-    value: int = next(number for number in rounded_up if number < low + width)
-    return value.to_bytes(_WORD.itemsize * emitted + _STATE_BITS // 8, "big").rstrip(b"\0")
+    return (prefix << _STATE_BITS) | lower, width, _WORD.itemsize * emitted + _STATE_BITS // 8

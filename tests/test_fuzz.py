@@ -1,0 +1,34 @@
+"""Some of what `scripts/fuzz` tries: hostile files and models give the one error, or work, and take little."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from vqc.models import library
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+from fuzz_tools import BIG_BYTES, GOLDEN, SLOW_SECONDS, Verdict, try_files, try_models
+
+
+@pytest.fixture(autouse=True)
+def _golden_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "BUNDLED_FOLDER", GOLDEN)
+
+
+def check(verdicts: Iterable[Verdict]) -> None:
+    done = list(verdicts)
+    bad = [v for v in done if v.escape or v.seconds > SLOW_SECONDS or v.grown > BIG_BYTES]
+    assert not bad, f"see scripts/fuzz --first {bad[0].seed}"
+    assert 0.5 < sum(v.refused for v in done) / len(done) < 1  # neither harmless nor all refused at the door
+
+
+def test_hostile_files() -> None:
+    check(try_files(range(2000)))
+
+
+def test_hostile_models(tmp_path: Path) -> None:
+    check(try_models(range(2000), tmp_path))

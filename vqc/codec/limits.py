@@ -1,0 +1,94 @@
+"""How much work a small file may ask for, unless whoever opens it says otherwise.
+
+A `.vqc` file of some hundred bytes can stand for any size: a flat picture takes next to nothing, and so does a lie. And
+its streams may end early in all honesty, as zero bytes at their ends are left off. So work is bounded before it begins:
+no file of under 1 MB takes more than a minute of one core, as far as that can be told from what it claims. Longer files
+are believed within the limits of the format, and a limit that is given stands in place of all this.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from vqc.codec.container import AudioShape, Header, ImageShape
+from vqc.errors import ContainerError, MediaError
+
+if TYPE_CHECKING:
+    from vqc.models.base import AudioModel, ImageModel
+
+SMALL_FILE = 1_000_000  # bytes
+MOST_SECONDS = 60.0  # of one core
+MOST_VALUES = 2**27  # of audio, in memory at once: half a GiB
+_COMPRESSING = 1.7  # times as long as restoring
+
+# Seconds of one core, as measured with the bundled models: a million pixels, or samples at the model's rate ...
+_NETWORK: Mapping[str, float] = MappingProxyType(
+    {"image-vqvae": 0.45, "image-maps": 1.5, "photo": 0.8, "audio-vqvae": 0.7, "speech": 0.65, "phones": 0.35}
+)
+# ... what a prior takes for a million positions of codes, and for a million codes ...
+_PRIOR: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"photo": (0.0, 3.4), "speech": (280.0, 3.2), "pixelcnn": (70.0, 6.0), "wavenet": (70.0, 6.0)}
+)
+_WRITING = 0.03  # ... and a million samples that come out, resampled
+
+
+def check_work(model: ImageModel | AudioModel, header: Header, size: int, limit: int | None) -> None:
+    """ContainerError when a `.vqc` file of `size` bytes asks for more work than one so small may; not with a limit."""
+    shape, prior = header.shape, header.entropy == "prior"
+    seconds = restoring_seconds(model, shape, header.quality, prior=prior)
+    if limit is None and size < SMALL_FILE and seconds > MOST_SECONDS:
+        raise ContainerError(f"the .vqc file {_refusal(shape, size, seconds)}")
+
+
+def check_source(
+    model: ImageModel | AudioModel, shape: ImageShape | AudioShape, size: int, limit: int | None, name: str
+) -> None:
+    """MediaError when a source asks for more work than a file of `size` bytes may; or is over the limit, if given."""
+    seconds = _COMPRESSING * restoring_seconds(model, shape, model.default_quality, prior=True)
+    if limit is None and size < SMALL_FILE and seconds > MOST_SECONDS:
+        raise MediaError(f"{name} {_refusal(shape, size, seconds)}")
+    if limit is not None and _amount(shape) > limit:
+        raise MediaError(f"{name} has {_claim(shape)}, over the limit of {limit:,}; raise it if you trust the file")
+
+
+def restoring_seconds(
+    model: ImageModel | AudioModel, shape: ImageShape | AudioShape, quality: int, *, prior: bool
+) -> float:
+    """About how long a core takes to restore a file of this shape, coded with the model's prior or without."""
+    from vqc.models.base import ImageModel
+
+    if isinstance(shape, ImageShape):
+        assert isinstance(model, ImageModel), "check_header has compared the kinds"
+        values, written = float(shape.width * shape.height), 0.0
+        positions = values / model.downsampling_factor**2
+    else:
+        assert not isinstance(model, ImageModel), "check_header has compared the kinds"
+        written = float(shape.samples * shape.channels)
+        values = written * model.sample_rate / shape.sample_rate
+        positions = values / model.hop_length
+    seconds = _NETWORK[model.kind] * values + _WRITING * written
+    if prior and model.prior is not None:
+        position, code = _PRIOR[model.prior.kind]
+        seconds += positions * (position + code * len(model.codebook_sizes(quality)))
+    return seconds / 1e6
+
+
+def _refusal(shape: ImageShape | AudioShape, size: int, seconds: float) -> str:
+    return (
+        f"has {size:,} bytes and claims {_claim(shape)}: {math.ceil(seconds / 60)} minutes of work or more; "
+        f"if you trust it, give --limit {_amount(shape)}"
+    )
+
+
+def _claim(shape: ImageShape | AudioShape) -> str:
+    if isinstance(shape, ImageShape):
+        return f"{shape.width:,} x {shape.height:,} pixels"
+    minutes = math.ceil(shape.samples / shape.sample_rate / 60)
+    return f"{minutes:,} minutes of {shape.channels:,} channel{'s' * (shape.channels > 1)}"
+
+
+def _amount(shape: ImageShape | AudioShape) -> int:
+    return shape.width * shape.height if isinstance(shape, ImageShape) else shape.samples
