@@ -44,7 +44,7 @@ def model(images: Tensor) -> PhotoModel:
     torch.manual_seed(0)
     model = PhotoModel(SMALL).eval()
     blocks = torch.nn.functional.pixel_unshuffle(255 * (images - 0.5), BLOCK).permute(0, 2, 3, 1)
-    model.transform.fit_klt(blocks.reshape(-1, 3, BLOCK, BLOCK))
+    model.transform.fit_klt(blocks.reshape(-1, 3, BLOCK, BLOCK), means_first=True)
     with torch.no_grad():
         for layer in (model.analysis.project, model.synthesis.project, model.prediction.project):
             layer.weight.normal_(std=0.02)
@@ -64,6 +64,21 @@ def test_decode_is_the_training_pass(model: PhotoModel, images: Tensor) -> None:
         codes = model.encode(images[:2], 2)
         torch.testing.assert_close(model.decode(codes, 2), expected.image, rtol=0, atol=2e-5)
     assert torch.equal(codes[:, :MEANS], expected.means)
+
+
+def test_the_first_three_coefficients_are_all_there_is_of_flat_blocks(model: PhotoModel) -> None:
+    """Any colour: three numbers, whatever the transform was fitted on, and nothing in the others."""
+    colours = torch.rand(20, 3, 1, 1, generator=torch.Generator().manual_seed(1)) - 0.5
+    coefficients = model.transform.analyse(colours.expand(-1, -1, BLOCK, BLOCK).contiguous())
+    assert coefficients[:, MEANS:].abs().max() < 1e-5
+    torch.testing.assert_close(model.transform.synthesise(coefficients)[:, :, :1, :1], colours, rtol=0, atol=1e-5)
+
+
+def test_rows_are_orthonormal_and_in_order_of_variance(model: PhotoModel) -> None:
+    basis, scale = model.transform.basis, model.transform.scale
+    torch.testing.assert_close(basis @ basis.T, torch.eye(len(basis)), rtol=0, atol=1e-4)
+    for part in (scale[:MEANS], scale[MEANS:]):
+        assert (part.diff() <= 0).all()
 
 
 def test_coefficients_of_a_turned_image_are_the_same_but_for_signs(model: PhotoModel, images: Tensor) -> None:

@@ -37,18 +37,31 @@ class BlockTransform(nn.Module):
         return (planes * planes.flip(2)).sum((1, 2)).sign()
 
     @torch.no_grad()
-    def fit_klt(self, blocks: Tensor, *, first: tuple[int, ...] = ()) -> None:
-        """Principal components of zero-mean blocks [N, C, size, size], symmetrized over flips.
+    def fit_klt(self, blocks: Tensor, *, means_first: bool = False) -> None:
+        """Principal components of zero-mean blocks [N, C, size, size], symmetrized over flips, by falling variance.
 
-        Components come in order of variance, but those of the ranks in `first` are put before all others.
+        With `means_first` the first C rows are flat, exactly: a block's mean in C orthogonal colour directions. All
+        others then see blocks without their means, so that no colour, however rare, is left to them.
         """
         covariance = torch.zeros(self.basis.shape[1], self.basis.shape[1], dtype=torch.float64)
         for flips in ((), (2,), (3,), (2, 3)):
             flat = (blocks.flip(flips) if flips else blocks).flatten(1).double()
             covariance += flat.T @ flat / (4 * len(flat))
-        variances, vectors = torch.linalg.eigh(covariance)
-        ranks = len(variances) - 1 - torch.arange(len(variances))
-        order = [*first, *(i for i in range(len(ranks)) if i not in first)][: self.basis.shape[0]]
-        chosen = ranks[torch.tensor(order)]
-        self.basis.copy_(vectors[:, chosen].T)
-        self.scale.copy_(variances[chosen].sqrt())
+        parts = []
+        if means_first:
+            channels = blocks.shape[1]
+            means = torch.eye(channels, dtype=torch.float64).repeat_interleave(self.size**2, 1) / self.size  # [C, C·s²]
+            variances, directions = _components(means @ covariance @ means.T)
+            parts.append((variances, directions @ means))
+            without = torch.eye(len(covariance), dtype=torch.float64) - means.T @ means
+            covariance = without @ covariance @ without
+        parts.append(_components(covariance))
+        variances, rows = (torch.cat(column)[: len(self.basis)] for column in zip(*parts, strict=True))
+        self.basis.copy_(rows)
+        self.scale.copy_(variances.sqrt())
+
+
+def _components(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Variances [n], largest first, and orthonormal rows [n, n] of a covariance [n, n]."""
+    variances, vectors = torch.linalg.eigh(covariance)
+    return variances.flip(0), vectors.T.flip(0)

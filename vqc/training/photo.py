@@ -32,15 +32,12 @@ def centres(pack: ImagePack, photos: Sequence[int], limit: int | None = None) ->
 
 @torch.no_grad()
 def initialise(model: PhotoModel, pack: ImagePack, *, seed: int = 0, crops: int = 700) -> None:
-    """Make the model a good linear codec: KLT, prediction by least squares, then ECVQ by k-means at each quality.
-
-    The components of rank 0, 1 and 3 are the mean of a block in three colour directions on photographs.
-    """
+    """Make the model a good linear codec: KLT, prediction by least squares, then ECVQ by k-means at each quality."""
     batches = CropBatches(pack, side=256, batch_size=1, seed=seed)
     images = [batches(i) for i in tracked(range(crops))]
     centred = [255 * (x - 0.5) for x in images]
     blocks = torch.cat([F.pixel_unshuffle(x, BLOCK).permute(0, 2, 3, 1).reshape(-1, 3, BLOCK, BLOCK) for x in centred])
-    model.transform.fit_klt(blocks, first=(0, 1, 3))
+    model.transform.fit_klt(blocks, means_first=True)
     coefficients = torch.cat([model.transform.analyse(x) for x in centred])
     scaled = coefficients / model.transform.scale[None, :, None, None]
     model.prediction.fit_linear(list(scaled[:, :MEANS]), list(scaled[:, MEANS:]))
@@ -92,6 +89,7 @@ class PhotoTaskConfig:
     batch_size: int = 4  # crops, half of them at each of the two qualities of a step
     commitment_weight: float = 0.7
     level_balance: float = 0.25  # loss of a level is weighed by λ to this power
+    train_synthesis: bool = True  # False: the decoder's network stays as it is, as one trained on refined codes should
     validation_photos: int = 12
     validation_side: int = 384
     start_crops: int = 700  # from which the linear transform and the first dictionaries are made
@@ -112,6 +110,7 @@ class PhotoTask:
     ) -> None:
         self.model, self.config, self.seed = model, config, seed
         self.networks = (model.analysis, model.synthesis)
+        model.synthesis.requires_grad_(config.train_synthesis)
         self.rows = shard.rows(config.batch_size)
         if (self.rows.stop - self.rows.start) % 2:
             raise TrainingError(f"each process needs an even part of a batch; {config.batch_size} is too few for all")
