@@ -95,8 +95,7 @@ def test_round_numbers_stay_inside_their_interval(count: int) -> None:
         try:
             symbols = decode_symbols(bytes([first]), tables, count)
         except ContainerError as error:  # fine only when the number is in none of the intervals
-            # or when zeros would have to stand for more than chance makes of a message that is drawn
-            if error.__cause__ is None and "end too early" not in str(error):
+            if error.__cause__ is None:
                 pytest.fail(f"{first} decodes to a message whose shortest number is another")
         else:
             assert encode_symbols(symbols, tables) == bytes([first])
@@ -140,18 +139,22 @@ def test_a_photo_worth_of_codes_is_quick() -> None:
     assert len(data) * 8 <= ideal_bits(symbols, tables) * 1.0005
 
 
-def test_a_stream_that_is_cut_short_ends_where_it_ends(rng: np.random.Generator) -> None:
-    """What comes after the end is not taken for zeros, for as many symbols as a header may claim."""
+def test_a_stream_that_is_cut_short_is_no_message(rng: np.random.Generator) -> None:
+    """What comes after the end reads as zeros, and what these say is not what was written."""
     tables = frequencies_from_counts(np.ones((1, 200), np.int64)).repeat(400, 0)
     symbols = rng.integers(0, 200, (400, 100))
     data = encode_symbols(symbols, tables)
     for length in (1, 100, len(data) // 2, len(data) - 20):
-        with pytest.raises(ContainerError, match="end too early"):
+        with pytest.raises(ContainerError, match="damaged"):
             decode_symbols(data[:length], tables, 100)
-    begin = time.process_time()
-    with pytest.raises(ContainerError, match="end too early"):
-        decode_symbols(data[:50], tables.repeat(100, 0), 10_000)
-    assert time.process_time() - begin < 0.5  # the first group is enough to see it
+
+
+def test_a_short_number_may_stand_for_a_long_message() -> None:
+    """2/3 in digits of thirds, then the middle one of symbols that leave a third below and two above, or nearly so."""
+    tables = np.array([[21846, 21845, 21845], [2, 65533, 1]])
+    for count in range(1, 400):
+        symbols = np.stack([np.full(count, 2), np.full(count, 1)])
+        assert np.array_equal(decode_symbols(encode_symbols(symbols, tables), tables, count), symbols)
 
 
 def test_first_symbols_may_follow_the_end() -> None:

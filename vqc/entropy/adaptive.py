@@ -11,7 +11,7 @@ import numpy as np
 from constriction import stream
 from numpy.typing import NDArray
 
-from vqc.entropy.static import check_end, damaged, shortest_bytes, to_words
+from vqc.entropy.static import damaged, shortest_bytes, to_words
 
 PRECISION = 24
 TOTAL = 1 << PRECISION
@@ -48,10 +48,6 @@ class SymbolEncoder:
         """The same for frequencies that are divided by 2^24 already."""
         self._encoder.encode(symbols, _FAMILY, probabilities)
 
-    def check_end(self, data: bytes) -> None:
-        """See `vqc.entropy.static.check_end`."""
-        check_end(self._encoder, data)
-
     def finish(self) -> bytes:
         """The stream."""
         return shortest_bytes(self._encoder)
@@ -65,7 +61,7 @@ class SymbolDecoder:
         self._again = SymbolEncoder()
 
     def decode(self, frequencies: Frequencies) -> NDArray[np.int32]:
-        """Symbols [N] under tables [N, K]; ContainerError when the stream ends before them, or cannot be theirs."""
+        """Symbols [N] under tables [N, K]; ContainerError when the stream cannot be one of these tables."""
         symbols = np.zeros(len(frequencies), np.int32)
         if len(symbols) and frequencies.shape[1] > 1:
             probabilities = frequencies * (1 / TOTAL)
@@ -74,7 +70,6 @@ class SymbolDecoder:
             except AssertionError as error:  # constriction's way to say "invalid data"
                 raise damaged() from error
             self._again.encode_likely(symbols, probabilities)
-            self._again.check_end(self._data)
         return symbols
 
     def finish(self) -> None:

@@ -3,8 +3,8 @@
 All groups go into one range coder stream, group after group. A range coder narrows an interval of numbers with every
 symbol, and any number in the last interval names the message. The stream is the shortest such number, written most
 significant byte first: zero bytes at its end say nothing, so they are left off, and read as if they were there.
-A stream therefore ends early when its last symbols are all the first of their tables, as those of flat pictures are:
-these leave the number as it is. All others need its digits, so that where they do not come the stream is cut short.
+A stream may therefore end long before its symbols do, as those of flat pictures, and only at the end of the symbols is
+it known whether they are what was written: how many may be asked of a short file is bounded in `vqc.codec.limits`.
 Compared with the information content, a whole message loses less than one byte to this rounding, and less than
 0.1 % to the coder's arithmetic.
 """
@@ -51,24 +51,11 @@ def decode_symbols(data: bytes, frequencies: ArrayLike, count: int) -> NDArray[n
             except AssertionError as error:  # constriction's way to say "invalid data"
                 raise damaged() from error
             again.encode(decoded, model)
-            check_end(again, data)
             row[:] = decoded
     # Each message has exactly one form; so this also finds bytes that trail. Encoding is the cheaper direction.
     if shortest_bytes(again) != data:
         raise damaged()
     return symbols
-
-
-def check_end(encoder: stream.queue.RangeEncoder, data: bytes) -> None:
-    """ContainerError when the stream has ended before the symbols that have been read from it, and encoded again.
-
-    Past its end only first symbols of tables may follow: that others fit zeros for 64 bits has a chance of 2^-64.
-    """
-    if _WORD.itemsize * encoder.pos()[0] <= len(data) + _STATE_BITS // 8:
-        return
-    low, _, length = _interval(encoder)
-    if low != int.from_bytes(data.ljust(length, b"\0"), "big"):
-        raise ContainerError("the codes in the .vqc file end too early: it is damaged; get the file again")
 
 
 def damaged() -> ContainerError:
