@@ -14,6 +14,7 @@ import soundfile
 from PIL import Image
 from tiny_priors import draw_model, draw_prior
 
+from vqc.cli import progress
 from vqc.cli.app import main
 from vqc.models.checkpoint import save_checkpoint
 
@@ -28,6 +29,12 @@ class Result(NamedTuple):
 
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command tells after a second is not told, however slow the machine."""
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 1e6)
 
 
 @pytest.fixture

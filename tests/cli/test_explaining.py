@@ -75,7 +75,8 @@ def test_a_map_is_not_overwritten_unless_forced(run: Run, desk: Path) -> None:
     Path("photo.bits.png").write_text("precious")
     result = run("compress", "photo.png", *IMAGE, "--explain")
     assert (result.code, result.out) == (1, "")
-    assert result.err == "vqc: photo.png: photo.bits.png: this file exists already; use --force to replace it\n"
+    cure = "use --force to replace it, or --skip-existing to leave it"
+    assert result.err == f"vqc: photo.png: photo.bits.png: this file exists already; {cure}\n"
     assert not Path("photo.vqc").exists()
     assert Path("photo.bits.png").read_text() == "precious"
     assert run("compress", "photo.png", *IMAGE, "--explain", "-f").code == 0

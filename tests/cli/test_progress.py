@@ -59,8 +59,8 @@ def test_a_bar_names_the_file_and_counts(at_once: None, monkeypatch: pytest.Monk
 def test_without_a_terminal_each_file_is_a_line(at_once: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
 
-    def work(source: Path, target: Path, told: Any) -> Any:
-        if source.name == "b":
+    def work(job: Job, target: Path, told: Any) -> Any:
+        if job.source.name == "b":
             raise OSError(5, "broken")
         return "a report"
 

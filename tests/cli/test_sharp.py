@@ -145,11 +145,17 @@ def test_a_model_without_one_is_one_sentence(run: Run, models: Path) -> None:
     assert run("compress", "photo.png", "-m", "plain", "-o", "p.vqc").code == 0
     refused = run("decompress", "p.vqc", "--sharp")
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err == "vqc: p.vqc: the model plain has no sharp decoder; restore without it\n"
+    assert (
+        refused.err
+        == "vqc: p.vqc: the model plain has no sharp decoder; restore without it, or train one with vqc train sharp\n"
+    )
     assert not Path("p.png").exists()
     refused = run("eval", "-m", "plain", "--data", "photo.png", "--sharp", "--quiet")
     assert refused.code == 2
-    assert refused.err == "vqc: the model plain has no sharp decoder; restore without it\n"
+    assert (
+        refused.err
+        == "vqc: the model plain has no sharp decoder; restore without it, or train one with vqc train sharp\n"
+    )
 
 
 def test_descriptions_say_that_there_is_one(run: Run, models: Path) -> None:

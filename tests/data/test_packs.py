@@ -17,7 +17,7 @@ from vqc.data import folders, packing
 from vqc.data.packing import open_shelf
 from vqc.data.packs import open_audio, open_images
 from vqc.data.sources import Contents, Item, Source
-from vqc.errors import MediaError, OutputError, TrainingError
+from vqc.errors import MediaError, MediaWarning, OutputError, TrainingError
 
 RNG = np.random.default_rng(3)
 
@@ -110,7 +110,8 @@ def test_recordings_are_mono_at_the_rate_and_exact_where_nothing_had_to_change(t
     soundfile.write(tmp_path / "a.wav", exact, 16_000)
     soundfile.write(tmp_path / "b.flac", tone(0.5, 44_100, 2), 44_100)
     soundfile.write(tmp_path / "c.wav", 2.5 * tone(0.1, 16_000), 16_000, subtype="FLOAT")
-    pack = open_audio([str(tmp_path)], 16_000)
+    with pytest.warns(MediaWarning, match="above full scale"):
+        pack = open_audio([str(tmp_path)], 16_000)
     assert pack.lengths.tolist() == [4_001, 8_000, 1_600]
     assert pack.seconds == pytest.approx((4_001 + 8_000 + 1_600) / 16_000)
     assert np.array_equal(pack.waveform(0), exact.astype(np.float32) / 2**15)
@@ -120,7 +121,8 @@ def test_recordings_are_mono_at_the_rate_and_exact_where_nothing_had_to_change(t
     assert (loud.max(), loud.min()) == (1 - 2**-15, -1), "clipped, not wrapped"
     weights = np.array([4_001, 8_000, 1_600])[pack.training]
     np.testing.assert_allclose(pack.chances, weights / weights.sum())
-    assert open_audio([str(tmp_path)], 8_000).lengths.tolist() == [2_001, 4_000, 800]
+    with pytest.warns(MediaWarning, match="above full scale"):
+        assert open_audio([str(tmp_path)], 8_000).lengths.tolist() == [2_001, 4_000, 800]
 
 
 def test_cuts_end_where_the_recording_ends(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_kind_that_can_have_none_is_not_read_with_one(tmp_path: Path, small_mo
     front = json.loads(raw[8 : 8 + length])
     metadata = front["__metadata__"]
     empty = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"  # SHA-256 of "[]": of no tensors
-    metadata["info"] = json.dumps(json.loads(metadata["info"]) | {"sharp": {"digest": empty}})
+    metadata["info"] = json.dumps(json.loads(metadata["info"]) | {"sharp": {"digest": empty, "parameters": 1}})
     metadata["check"] = checksum(metadata)
     text = json.dumps(front).encode()
     path = tmp_path / "m.safetensors"

@@ -104,6 +104,8 @@ def look_into_header(file: BinaryIO) -> Recording:
         parts = (_mended(file, found, there),) if mark == b"caff" else ()  # libsndfile reads the others
     elif declared < 0 and mark == b"caff":
         parts = (_mended(file, found, there),)
+    elif 0 < declared < there and mark == b"riff":  # libsndfile takes what follows the sound of a W64 for more of it
+        parts = (spliced(file, [Span(0, found.start + declared)]),)
     channel_mask = None if found.mask is None else unusual(found.mask, found.channels)
     recording = Recording(parts, found.places, channel_mask, tuple(doubts))
     if not found.is_mp3:
