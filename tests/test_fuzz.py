@@ -11,12 +11,13 @@ import pytest
 from vqc.models import library
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
-from fuzz_tools import BIG_BYTES, GOLDEN, SLOW_SECONDS, Verdict, try_files, try_models
+from fuzz_tools import BIG_BYTES, GOLDEN, SLOW_SECONDS, Verdict, try_files, try_models, warm_up
 
 
 @pytest.fixture(autouse=True)
 def _golden_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "BUNDLED_FOLDER", GOLDEN)
+    warm_up()
 
 
 def check(verdicts: Iterable[Verdict]) -> None:
