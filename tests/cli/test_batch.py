@@ -6,7 +6,7 @@ import json
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
@@ -16,6 +16,9 @@ from vqc.cli.listing import Job, Plan
 from vqc.cli.results import finish
 from vqc.cli.sources import Source
 from vqc.errors import MediaError, MediaWarning, OptionError, VQCError
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
 
 
 def copy(job: Job, target: Path, progress: Any) -> Any:
@@ -141,3 +144,24 @@ def test_torch_out_of_memory_is_told_in_a_sentence(tmp_path: Path) -> None:
 
     (outcome,) = run_plan(Plan(make_jobs(tmp_path, ["a"])), work, "", workers=1, quiet=True)
     assert outcome.problem.startswith("a: not enough memory")
+
+
+def test_a_bad_file_in_the_model_folder_is_named_once_and_stops_nothing(
+    run: Run, desk: Path, small_models: Path
+) -> None:
+    strange = small_models / "\x1b[31mstrange.safetensors"
+    strange.write_bytes(b"not a model")
+    try:
+        Path("two.png").write_bytes(Path("photo.png").read_bytes())
+        made = run("compress", "-m", "tiny-image", "photo.png", "two.png")
+        restored = run("decompress", "photo.vqc", "two.vqc", "-o", "restored/")
+        quiet = run("decompress", "photo.vqc", "-o", "quiet.png", "--quiet")
+    finally:
+        strange.unlink()
+    for result in (made, restored):
+        assert result.code == 0
+        assert result.err.count("left out of the models") == 1
+        assert r"\x1b[31mstrange.safetensors" in result.err
+        assert "\x1b[31m" not in result.err
+    assert (quiet.code, quiet.err) == (0, "")
+    assert len(list(Path("restored").iterdir())) == 2

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from vqc.errors import OptionError
+from vqc.errors import OptionError, VQCWarning
 from vqc.processors import jobs, set_threads
 
 Entropy = Literal["auto", "prior", "static", "none"]
@@ -65,4 +65,13 @@ JobsOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 SkipOption = Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist as they are; count them.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+
+
+def hush(quiet: bool) -> bool:
+    """Callback of --quiet: the library's warnings go nowhere."""
+    if quiet:
+        warnings.simplefilter("ignore", VQCWarning)
+    return quiet
+
+
+QuietOption = Annotated[bool, typer.Option("--quiet", callback=hush, help="Print nothing but errors.")]

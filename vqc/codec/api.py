@@ -114,4 +114,8 @@ def decompress(
             f"the .vqc file claims {shape.samples:,} samples of {shape.channels} channels, more than should be held "
             "in memory; use decompress_file, or raise the limit"
         )
-    return Audio(np.concatenate(list(codec.restore(container))), shape.sample_rate)
+    samples, start = np.empty((shape.samples, shape.channels), np.float32), 0
+    for block in codec.restore(container):
+        samples[start : start + len(block)] = block
+        start += len(block)
+    return Audio(samples, shape.sample_rate)
