@@ -73,7 +73,7 @@ def kill_after(seconds: float, photos: Path, results: Path, whole: dict[str, byt
     left = contents(results)
     done = {name: data for name, data in left.items() if not name.startswith(".")}
     assert all(whole[name] == data for name, data in done.items()), f"a result is broken after {seconds:.2f} s"
-    after = compressing(photos, results, "--skip-existing", "--quiet")
+    after = compressing(photos, results, "--skip-existing", "--quiet", "--jobs", "1")
     said = finished(after)
     assert (after.returncode, said) == (0, b""), f"the next run fails after {seconds:.2f} s: {said!r}"
     assert contents(results) == whole, f"the next run leaves something else after {seconds:.2f} s"
