@@ -25,7 +25,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "tests/golden/image.safetensors"
 FILES = 12
-PATIENCE_SECONDS = 60  # for workers to notice; a busy machine is slow
+PATIENCE_SECONDS = 60.0  # for workers to notice; a busy machine is slow
 
 
 def make_photos(folder: Path, count: int = FILES, side: int = 600) -> None:
@@ -50,10 +50,10 @@ def compressing(photos: Path, results: Path, *options: str) -> subprocess.Popen[
     )
 
 
-def finished(process: subprocess.Popen[bytes]) -> bytes:
-    """What it has printed, once it and its workers are gone; AssertionError when somebody stays."""
+def finished(process: subprocess.Popen[bytes], patience: float | None = None) -> bytes:
+    """What it has printed, once it and its workers are gone; AssertionError when somebody stays longer."""
     try:
-        return process.communicate(timeout=PATIENCE_SECONDS)[0]
+        return process.communicate(timeout=patience)[0]
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise AssertionError("a process was left behind") from None
@@ -69,7 +69,7 @@ def kill_after(seconds: float, photos: Path, results: Path, whole: dict[str, byt
     process = compressing(photos, results)
     time.sleep(seconds)
     process.send_signal(sent)
-    finished(process)
+    finished(process, PATIENCE_SECONDS)
     left = contents(results)
     done = {name: data for name, data in left.items() if not name.startswith(".")}
     assert all(whole[name] == data for name, data in done.items()), f"a result is broken after {seconds:.2f} s"
