@@ -131,3 +131,8 @@ def test_impossible_configs_are_refused() -> None:
         PhonesConfig(mels=1)
     with pytest.raises(ValueError, match="codebook_size is 1"):
         PhonesConfig(codebook_size=1)
+
+
+def test_a_codebook_without_spread_moves_nothing() -> None:
+    vectors = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(fitted(vectors, torch.zeros(16, 4)), vectors)

@@ -220,6 +220,9 @@ def fitted(vectors: Tensor, codebook: Tensor) -> Tensor:
     for _ in range(_FITTINGS):
         nearest = torch.addmm(codebook.square().sum(1), out, codebook.T, alpha=-2).argmin(1)
         e = F.pad(codebook[nearest].double(), (0, 1), value=1.0)
-        found = torch.linalg.solve(e.T @ e + trust.diag(), e.T @ v + trust[:, None] * none)
-        out = torch.linalg.solve(found[:-1].T, (v - found[-1]).T).T.to(vectors)
+        found, singular = torch.linalg.solve_ex(e.T @ e + trust.diag(), e.T @ v + trust[:, None] * none)
+        moved, flat = torch.linalg.solve_ex(found[:-1].T, (v - found[-1]).T)
+        if singular or flat:  # entries that do not spread over all dimensions tell of no map
+            break
+        out = moved.T.to(vectors)
     return out
