@@ -146,6 +146,8 @@ def test_a_dry_run_says_what_is_to_come_and_leaves_nothing(run: Run, data: Path)
         (("train", "prior", "--data", "pictures"), 2, "--model is missing"),
         (("train", "export", "pictures"), 1, "no run"),
         (("train", "plot", "pictures"), 1, "metrics.jsonl"),
+        (("train", "plot", "pictures", "-o", "compared.png"), 2, "the figures go to a folder"),
+        (("eval", "--report", "r.pdf"), 2, "--report r.pdf: what is written there is a .html file"),
         (("models", "add", "pictures/1.png"), 1, "1.png"),
     ],
 )
