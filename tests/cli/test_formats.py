@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vqc.cli.formats import MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
-from vqc.cli.listing import make_plan
+from vqc.cli.sources import find_sources
 from vqc.errors import OptionError
 
 
@@ -15,16 +15,8 @@ def test_files_of_every_readable_suffix_are_found_in_folders(tmp_path: Path) -> 
     names = ["a.jfif", "b.jpe", "c.jif", "d.AVIF", "e.gif", "f.wave", "g.aifc", "h.png", "i.mp3", "j.tif"]
     for name in (*names, "k.heic", "l.txt", "m.mp4", "n.amr"):
         (tmp_path / name).touch()
-    plan = make_plan(
-        [str(tmp_path)],
-        None,
-        suffixes=MEDIA_SUFFIXES,
-        sought="media",
-        suffix_of=lambda _: ".vqc",
-        stdin=None,
-        force=False,
-    )
-    assert [job.source.path.name for job in plan.jobs] == names
+    sources = find_sources([str(tmp_path)], MEDIA_SUFFIXES, "media", None).sources
+    assert [source.path.name for source in sources] == names
 
 
 @pytest.mark.parametrize("name", ["x.jfif", "x.JPE", "x.jif", "x.jpeg"])
@@ -32,7 +24,7 @@ def test_every_suffix_of_jpeg_can_be_written(name: str) -> None:
     suffix = wanted_suffix(None, name)
     assert suffix is not None
     assert format_of(suffix) == "jpeg"
-    assert suffix_for("image", suffix, "a.vqc") == suffix
+    assert suffix_for("image", suffix, "a.vqc", several=False) == suffix
     assert wanted_suffix("jpg", name) == suffix
 
 

@@ -49,7 +49,7 @@ def test_targets_fit_their_medium(run: Run, desk: Path, models_with_priors: Path
     assert "kbps is for audio" in run("compress", "photo.png", *PHOTO, "--target-kbps", "90", "-f").err
     assert "bpp is for images" in run("compress", "clip.wav", *SPEECH, "--target-bpp", "9", "-f").err
     both = run("compress", "photo.png", *PHOTO, "--target-bpp", "9", "--target-size", "1kB", "-f")
-    assert (both.code, both.err) == (2, "vqc: --target-size 1kB and --target-bpp 9.0 exclude each other; give one\n")
+    assert (both.code, both.err) == (2, "vqc: --target-bpp 9 and --target-size 1kB exclude each other; give one\n")
     assert run("compress", "photo.png", *PHOTO, "--target-bpp", "0", "-f").code == 2
 
 
