@@ -55,8 +55,8 @@ def test_help_stands_in_groups_and_in_words(run: Run) -> None:
     lines = run("compress", "--help").out.splitlines()
     assert lines[0] == "Usage: vqc compress [OPTIONS] INPUT..."
     titles = [line for line in lines if line and not line.startswith((" ", "Usage"))]
-    assert titles == ["Arguments:", "Output:", "Quality:", "Speed:", "Options:"]
-    quality = lines[lines.index("Quality:") : lines.index("Speed:")]
+    assert titles == ["Arguments:", "Output:", "Quality:", "Data:", "Speed:", "Options:"]
+    quality = lines[lines.index("Quality:") : lines.index("Data:")]
     assert [option for option in ("--quality", "--target-size", "--effort") if option in " ".join(quality)] == [
         "--quality",
         "--target-size",
@@ -106,7 +106,7 @@ def test_wrong_usage_is_answered_in_a_sentence(run: Run, desk: Path, arguments: 
 
 
 def test_a_quality_is_called_as_it_was_typed(run: Run, desk: Path) -> None:
-    assert "quality 99: the qualities of the model photo are 1 to 8" in run("compress", "photo.png", "-q", "99").err
+    assert "-q 99: the qualities of the model photo are 1 to 8" in run("compress", "photo.png", "-q", "99").err
 
 
 def test_presets_in_the_help_are_those_that_there_are(run: Run) -> None:

@@ -276,7 +276,7 @@ def test_long_audio_is_not_restored_in_memory_unasked(monkeypatch: pytest.Monkey
     from vqc.codec import api
 
     data = compress_audio(tone(400, 2))
-    monkeypatch.setattr(api, "MAX_VALUES_IN_MEMORY", 799)
+    monkeypatch.setattr(api, "MAX_VALUES_OF_A_SMALL_FILE", 799)
     with pytest.raises(ContainerError, match="use decompress_file"):
         vqc.decompress(data)
     vqc.decompress(data, limit=400)
