@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import soundfile
 from PIL import Image
+
+from vqc.models import library
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -25,13 +28,20 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if not line.startswith(ELSEWHERE)]
 
 
-def test_the_commands_of_the_readme_work_in_their_order(run: Run, desk: Path) -> None:
+def cheaper(command: list[str]) -> list[str]:
+    """The command without what untrained models lack, and without processes that would not know of them."""
+    text = re.sub(r" (-q 8|--target-size \S+|--effort 5|--sharp|--jobs 2)(?= |$)", "", shlex.join(command))
+    return shlex.split(text)
+
+
+def test_the_commands_of_the_readme_work_in_their_order(run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "DEFAULT_MODELS", {"image": "tiny-image", "audio": "tiny-audio"})
     Path("clip.wav").rename("talk.wav")
     Path("holiday").mkdir()
     Path("holiday/photo.png").write_bytes(Path("photo.png").read_bytes())
     soundfile.write("holiday/talk.wav", 0.1 * np.sin(np.arange(4000)), 16_000)
     original = Path("photo.png").read_bytes()
-    typed = commands()
+    typed = [cheaper(command) for command in commands()]
     assert len(typed) >= 12
     for command in typed:
         result = run(*command[1:])
