@@ -41,19 +41,16 @@ def decode_symbols(data: bytes, frequencies: ArrayLike, count: int) -> NDArray[n
         ContainerError: `data` is not what `encode_symbols` writes for any symbols (too long, or outside the tables).
     """
     frequencies = np.asarray(frequencies)
-    decoder, again = stream.queue.RangeDecoder(to_words(data)), stream.queue.RangeEncoder()
+    decoder = stream.queue.RangeDecoder(to_words(data))
     symbols = np.zeros((len(frequencies), count), dtype=np.int64)
     for row, table, size in zip(symbols, frequencies, table_sizes(frequencies), strict=True):
         if size > 1 and count:
-            model = _model(table[:size])
             try:
-                decoded = decoder.decode(model, count)
+                row[:] = decoder.decode(_model(table[:size]), count)
             except AssertionError as error:  # constriction's way to say "invalid data"
                 raise damaged() from error
-            again.encode(decoded, model)
-            row[:] = decoded
     # Each message has exactly one form; so this also finds bytes that trail. Encoding is the cheaper direction.
-    if shortest_bytes(again) != data:
+    if encode_symbols(symbols, frequencies) != data:
         raise damaged()
     return symbols
 
@@ -76,19 +73,14 @@ def to_words(data: bytes) -> NDArray[np.uint32]:
 
 def shortest_bytes(encoder: stream.queue.RangeEncoder) -> bytes:
     """The number in the encoder's last interval that needs the fewest bytes."""
-    low, width, length = _interval(encoder)
-    # low, rounded up to numbers that end in fewer and fewer zero bits, until one lies in the interval
-    rounded_up = (-(-low >> bits) << bits for bits in range(_STATE_BITS, -1, -8))
-    value: int = next(number for number in rounded_up if number < low + width)
-    return value.to_bytes(length, "big").rstrip(b"\0")
-
-
-def _interval(encoder: stream.queue.RangeEncoder) -> tuple[int, int, int]:
-    """Where the encoder's interval begins and how wide it is, as numbers of so many bytes."""
     words = encoder.get_compressed().astype(_WORD)
     emitted, (lower, width) = encoder.pos()
     prefix = int.from_bytes(words[:emitted].tobytes(), "big")
     last = words[emitted:].tobytes().ljust(_STATE_BITS // 8, b"\0")
     if int.from_bytes(last, "big") < lower:  # constriction chose a number past a carry into the words before
         prefix -= 1
-    return (prefix << _STATE_BITS) | lower, width, _WORD.itemsize * emitted + _STATE_BITS // 8
+    low = (prefix << _STATE_BITS) | lower
+    # low, rounded up to numbers that end in fewer and fewer zero bits, until one lies in the interval
+    rounded_up = (-(-low >> bits) << bits for bits in range(_STATE_BITS, -1, -8))
+    value: int = next(number for number in rounded_up if number < low + width)
+    return value.to_bytes(_WORD.itemsize * emitted + _STATE_BITS // 8, "big").rstrip(b"\0")
