@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vqc.errors import VQCError
-from vqc.models import library
-from vqc.models.info import FORMAT, StoredTensor, checksum, digest_of, sharp_digest_of
+from vqc.models.files import zoo
+from vqc.models.files.header import FORMAT, StoredTensor, checksum, digest_of, sharp_digest_of
 
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
 SLOW_SECONDS = 2.0  # of processor time
@@ -283,7 +283,7 @@ def use_model(path: Path) -> None:
     """Loads a hostile model, compresses with it, and restores that."""
     from vqc.codec.api import compress
     from vqc.codec.opening import open_codec
-    from vqc.models.checkpoint import load_checkpoint
+    from vqc.models.files.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(path)
     if loaded.info.media == "image":
@@ -297,7 +297,7 @@ def use_model(path: Path) -> None:
 
 def warm_up() -> None:
     """Restores every golden file, so that no case pays for what the first of its kind loads; and all models stay."""
-    library._load_once = lru_cache(maxsize=None)(library._load_once.__wrapped__)
+    zoo._load_once = lru_cache(maxsize=None)(zoo._load_once.__wrapped__)
     for path in FILES:
         use_file(path.read_bytes())
 

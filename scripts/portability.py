@@ -32,10 +32,10 @@ from vqc.data.images import read_image
 from vqc.errors import ContainerError
 from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
-from vqc.models.library import load_model
-from vqc.models.paper_priors import BlockPrior
+from vqc.models.files.zoo import load_model
 from vqc.models.prior import CodePrior, Part
 from vqc.models.prior_registry import build_prior
+from vqc.models.vqvae.priors import BlockPrior
 from vqc.nn.integer import ONE, frequencies, unfixed
 
 SAMPLES = Path(__file__).parents[1] / "examples"

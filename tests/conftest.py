@@ -142,9 +142,9 @@ def _threads_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _small_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
-    from vqc.models.checkpoint import save_checkpoint
-    from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+    from vqc.models.files.checkpoint import save_checkpoint
+    from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
+    from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 
     folder = tmp_path_factory.mktemp("data")
     models = folder / "vqc" / "models"

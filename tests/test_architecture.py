@@ -210,7 +210,7 @@ def modules_after(statement: str) -> set[str]:
         "import vqc",
         "import vqc.cli.app",
         "import vqc.codec.container",
-        "import vqc.models.library; vqc.models.library.list_models()",
+        "import vqc.models.files.zoo; vqc.models.files.zoo.list_models()",
     ],
 )
 def test_start_up_is_without_torch(statement: str) -> None:

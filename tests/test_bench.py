@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from golden.cases import FOLDER
 
-from vqc.models import library
+from vqc.models.files import zoo
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 
@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).parent.parent / "scripts"
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The names in the script."""
-    monkeypatch.setattr(library, "BUNDLED_FOLDER", FOLDER)
+    monkeypatch.setattr(zoo, "BUNDLED_FOLDER", FOLDER)
     monkeypatch.syspath_prepend(str(SCRIPTS))
     return runpy.run_path(str(SCRIPTS / "bench"))
 

@@ -18,7 +18,7 @@ from golden.cases import CASES, FOLDER
 import vqc
 from vqc.codec.container import AudioShape, ImageShape, read_container
 from vqc.errors import ContainerError
-from vqc.models import library
+from vqc.models.files import zoo
 
 CHECKSUM = 4  # bytes at the end
 FILES = sorted(path.name for path in FOLDER.glob("*.vqc"))
@@ -29,7 +29,7 @@ each_small_file = pytest.mark.parametrize("name", SMALL)
 
 @pytest.fixture(autouse=True)
 def _golden_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(library, "BUNDLED_FOLDER", FOLDER)
+    monkeypatch.setattr(zoo, "BUNDLED_FOLDER", FOLDER)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
 

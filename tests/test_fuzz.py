@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vqc.models import library
+from vqc.models.files import zoo
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 from fuzz_tools import BIG_BYTES, GOLDEN, SLOW_SECONDS, Verdict, try_files, try_models, warm_up
@@ -16,7 +16,7 @@ from fuzz_tools import BIG_BYTES, GOLDEN, SLOW_SECONDS, Verdict, try_files, try_
 
 @pytest.fixture(autouse=True)
 def _golden_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "BUNDLED_FOLDER", GOLDEN)
+    monkeypatch.setattr(zoo, "BUNDLED_FOLDER", GOLDEN)
     warm_up()
 
 

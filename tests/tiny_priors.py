@@ -10,11 +10,11 @@ from torch import nn
 
 from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import CodecModel
-from vqc.models.photo import PhotoConfig, PhotoModel
-from vqc.models.photo_prior import PhotoPrior, PhotoPriorConfig
+from vqc.models.photo.model import PhotoConfig, PhotoModel
+from vqc.models.photo.prior import PhotoPrior, PhotoPriorConfig
 from vqc.models.prior import CodePrior
-from vqc.models.speech import SpeechConfig, SpeechModel
-from vqc.models.speech_prior import SpeechPrior, SpeechPriorConfig
+from vqc.models.speech.model import SpeechConfig, SpeechModel
+from vqc.models.speech.prior import SpeechPrior, SpeechPriorConfig
 
 PHOTO = PhotoConfig(
     lambdas=(4000.0, 400.0, 100.0),

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         TrainingError,
         VQCError,
     )
-    from vqc.models.library import load_model
+    from vqc.models.files.zoo import load_model
     from vqc.processors import set_threads
 
 _MODULES = {
@@ -68,7 +68,7 @@ _MODULES = {
     "compress_file": "vqc.codec.api",
     "decompress": "vqc.codec.api",
     "decompress_file": "vqc.codec.api",
-    "load_model": "vqc.models.library",
+    "load_model": "vqc.models.files.zoo",
     "set_threads": "vqc.processors",
     "verify": "vqc.codec.api",
 }

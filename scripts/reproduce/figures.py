@@ -16,7 +16,7 @@ from torch import Tensor
 
 import vqc
 from vqc.data.test_sets import TestItem, open_test_set
-from vqc.models.library import find_by_name
+from vqc.models.files.zoo import find_by_name
 from vqc.training.figures import describe, draw_run
 from vqc.training.history import history_of_model
 from vqc.training.side_by_side import CLIPS, IMAGES, draw_reconstructions, draw_waveforms

@@ -16,7 +16,7 @@ from tiny_priors import draw_model, draw_prior
 
 from vqc.cli import progress
 from vqc.cli.app import main
-from vqc.models.checkpoint import save_checkpoint
+from vqc.models.files.checkpoint import save_checkpoint
 
 
 class Result(NamedTuple):

@@ -16,7 +16,7 @@ import vqc
 from vqc.cli.models import by_quality
 from vqc.cli.printing import number
 from vqc.folders import user_models
-from vqc.models.info import ModelInfo
+from vqc.models.files.header import ModelInfo
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run

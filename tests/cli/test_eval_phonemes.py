@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from vqc.cli.eval_phonemes import phonemes
 from vqc.errors import OutputError
-from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
-from vqc.models.checkpoint import save_checkpoint
+from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 
 app = typer.Typer()
 app.command()(phonemes)

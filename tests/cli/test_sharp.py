@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from tiny_priors import draw_model, draw_prior, draw_sharp
 
-from vqc.models.checkpoint import save_checkpoint
-from vqc.models.info import read_info
+from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.files.header import read_info
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run

@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from tiny_priors import draw_model
 
-from vqc.models.info import parse_header, read_info
+from vqc.models.files.header import parse_header, read_info
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -216,7 +216,7 @@ PHOTOS = ("train", "prior", "-m", "codec.safetensors", "--data", "pictures", *PR
 @pytest.fixture
 def codec(data: Path) -> Path:
     """A tiny photo model of random weights, as a file with a history."""
-    from vqc.models.checkpoint import save_checkpoint
+    from vqc.models.files.checkpoint import save_checkpoint
 
     path = data / "codec.safetensors"
     described = {"name": "tiny", "training": {"steps": 7}, "figures": {"quality_1": {"bpp": 1.5}}}
@@ -338,7 +338,7 @@ def test_a_prior_that_integers_cannot_hold_is_one_sentence(
 
 
 def test_a_run_for_a_codec_that_is_no_longer_there_does_not_go_on(run: Run, codec: Path) -> None:
-    from vqc.models.checkpoint import save_checkpoint
+    from vqc.models.files.checkpoint import save_checkpoint
 
     assert run(*PHOTOS, "--steps", "1", "--quiet").code == 0
     save_checkpoint(codec, draw_model("photo").float(), name="other", training={}, figures={})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from safetensors.torch import load_file
 
-from vqc.models.info import read_info
+from vqc.models.files.header import read_info
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run

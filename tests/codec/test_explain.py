@@ -21,7 +21,7 @@ from vqc.codec.prior_coding import CHECK_BYTES
 from vqc.data.images import Picture
 from vqc.errors import ContainerError, OutputError
 from vqc.models.base import AudioModel, ImageModel
-from vqc.models.checkpoint import save_checkpoint
+from vqc.models.files.checkpoint import save_checkpoint
 
 DIGEST = bytes(32)
 MODES: tuple[Entropy, ...] = ("prior", "static", "none")

@@ -16,18 +16,18 @@ from vqc.codec.api import compress_file, decompress_file, verify
 from vqc.codec.container import AudioShape, Container, Entropy, Header, ImageShape, join_streams, write_container
 from vqc.codec.limits import check_work, restoring_seconds
 from vqc.errors import ContainerError, MediaError
-from vqc.models import library
+from vqc.models.files import zoo
 from vqc.models.prior_registry import PRIOR_KINDS
 from vqc.models.registry import MODEL_KINDS, WIRE_IDS
 
 
 @pytest.fixture(autouse=True)
 def _golden_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "BUNDLED_FOLDER", FOLDER)
+    monkeypatch.setattr(zoo, "BUNDLED_FOLDER", FOLDER)
 
 
 def header_of(name: str, shape: ImageShape | AudioShape, entropy: Entropy = "static") -> Header:
-    info = library.find_by_name(name)
+    info = zoo.find_by_name(name)
     digest = bytes.fromhex(info.digest)[:6]
     return Header(codec=WIRE_IDS[info.kind], entropy=entropy, quality=info.qualities, digest=digest, shape=shape)
 
@@ -37,7 +37,7 @@ def test_a_bomb_of_a_few_hundred_bytes_is_refused_at_once(tmp_path: Path) -> Non
     header = header_of("golden-photo", ImageShape(width=1 << 14, height=1 << 14))
     bomb = write_container(Container(header=header, body=join_streams([b""] * 256)))
     assert len(bomb) == 279
-    library.load_model("golden-photo")
+    zoo.load_model("golden-photo")
     begin = time.process_time()
     for use in (vqc.decompress, verify, lambda data: decompress_file(data, tmp_path / "x.png")):
         with pytest.raises(ContainerError, match=r"279 bytes .* 16,384 x 16,384 pixels.*--limit 268435456"):
@@ -48,7 +48,7 @@ def test_a_bomb_of_a_few_hundred_bytes_is_refused_at_once(tmp_path: Path) -> Non
 
 def test_long_silence_is_refused_in_a_small_file_only() -> None:
     day = AudioShape(samples=48_000 * 86_400, sample_rate=48_000, channels=1)
-    header, model = header_of("golden-speech", day), library.load_model("golden-speech").model
+    header, model = header_of("golden-speech", day), zoo.load_model("golden-speech").model
     with pytest.raises(ContainerError, match="1,440 minutes of 1 channel"):
         check_work(model, header, 2000, None)
     check_work(model, header, 2000, 10**12)
@@ -63,11 +63,11 @@ def test_long_silence_is_refused_in_a_small_file_only() -> None:
     ],
 )
 def test_usual_sizes_are_believed(name: str, shape: ImageShape | AudioShape) -> None:
-    check_work(library.load_model(name).model, header_of(name, shape), 1000, None)
+    check_work(zoo.load_model(name).model, header_of(name, shape), 1000, None)
 
 
 def test_a_prior_counts() -> None:
-    model = library.load_model("golden-image-prior").model
+    model = zoo.load_model("golden-image-prior").model
     shape = ImageShape(width=1000, height=1000)
     assert restoring_seconds(model, shape, 1, prior=True) > 2 * restoring_seconds(model, shape, 1, prior=False)
 

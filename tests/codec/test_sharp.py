@@ -20,7 +20,7 @@ from vqc.codec.opening import sharpened
 from vqc.data.images import Picture
 from vqc.errors import OptionError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
-from vqc.models.checkpoint import save_checkpoint
+from vqc.models.files.checkpoint import save_checkpoint
 
 DIGEST = bytes(range(32))
 

@@ -16,7 +16,7 @@ from vqc.evaluation.codes import CodeSums, code_bits
 from vqc.evaluation.evaluating import Request, evaluate
 from vqc.evaluation.measuring import Plan
 from vqc.evaluation.samples import sample_set
-from vqc.models.library import find_by_name, load_model
+from vqc.models.files.zoo import find_by_name, load_model
 
 PLAN = Plan(media="image", model="cifar10", qualities=(1,), entropy="auto", metrics=("mse", "psnr"))
 

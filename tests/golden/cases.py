@@ -24,7 +24,7 @@ from vqc.codec.rate import Rate
 from vqc.codec.tiling import Tiling
 from vqc.data.images import Picture
 from vqc.models.base import AudioModel
-from vqc.models.checkpoint import load_checkpoint
+from vqc.models.files.checkpoint import load_checkpoint
 
 FOLDER = Path(__file__).parent
 Codec = ImageCodec | AudioCodec

@@ -27,16 +27,16 @@ from golden.cases import (
 
 from vqc.codec.image import ImageCodec
 from vqc.entropy.tables import frequencies_from_counts
-from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.base import CodecModel
-from vqc.models.checkpoint import save_checkpoint
-from vqc.models.image_maps import ImageMaps, ImageMapsConfig
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
-from vqc.models.phones import PhonesConfig, PhonesModel
-from vqc.models.photo import PhotoConfig, PhotoModel
+from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.image_maps.model import ImageMaps, ImageMapsConfig
+from vqc.models.phones.model import PhonesConfig, PhonesModel
+from vqc.models.photo.model import PhotoConfig, PhotoModel
 from vqc.models.prior import CodePrior
 from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
-from vqc.models.speech import SpeechConfig, SpeechModel
+from vqc.models.speech.model import SpeechConfig, SpeechModel
+from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 
 VQVAE = {"widths": (6, 6), "residual_layers": 1, "residual_width": 4, "codebook_size": 24, "codebook_dim": 4}
 PHOTO = PhotoConfig(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.models.base import ImageModel
-from vqc.models.library import load_model
-from vqc.models.photo import BLOCK, PhotoModel
+from vqc.models.files.zoo import load_model
+from vqc.models.photo.model import BLOCK, PhotoModel
 from vqc.models.targets import usual_codes
 
 LEVELS = np.linspace(0, 255, 17).round()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vqc.models.base import ImageModel
-from vqc.models.library import load_model
+from vqc.models.files.zoo import load_model
 
 SIDE = 16
 LEVELS = np.linspace(0, 255, 9).round()

@@ -11,12 +11,12 @@ import typing
 import pytest
 
 from vqc.errors import CheckpointError
-from vqc.models.audio_vqvae import AudioVQVAEConfig
 from vqc.models.config import Config, canonical_json, config_from_dict, config_to_dict
-from vqc.models.image_vqvae import ImageVQVAEConfig
 from vqc.models.likelihood import LikelihoodConfig
 from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
 from vqc.models.registry import MODEL_KINDS, WIRE_IDS, build_model, model_classes
+from vqc.models.vqvae.audio import AudioVQVAEConfig
+from vqc.models.vqvae.image import ImageVQVAEConfig
 
 
 def test_a_config_survives_json() -> None:

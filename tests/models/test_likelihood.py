@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqc.models.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.likelihood import Likelihood, LikelihoodConfig, from_blocks, to_blocks
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 
 TINY = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)
 

@@ -12,10 +12,10 @@ from tiny_priors import PHOTO, PHOTO_PRIOR, SPEECH_PRIOR, draw_codes, draw_model
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import CheckpointError
 from vqc.models.base import CodecModel
-from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.config import config_to_dict
-from vqc.models.photo import PhotoModel
-from vqc.models.photo_prior import PhotoPrior
+from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.photo.model import PhotoModel
+from vqc.models.photo.prior import PhotoPrior
 from vqc.models.prior import CodePrior
 from vqc.models.prior_registry import build_prior, prior_classes
 from vqc.nn.integer import ONE, unfixed

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from tiny_priors import draw_codes, draw_model, draw_prior, draw_sharp
 
 from vqc.errors import CheckpointError
-from vqc.models import library
 from vqc.models.base import CodecModel, ImageModel
-from vqc.models.checkpoint import load_checkpoint, save_again, save_checkpoint
-from vqc.models.info import LIKELIHOOD, SHARP, checksum, read_info
+from vqc.models.files import zoo
+from vqc.models.files.checkpoint import load_checkpoint, save_again, save_checkpoint
+from vqc.models.files.header import LIKELIHOOD, SHARP, checksum, read_info
 from vqc.models.likelihood import Likelihood, LikelihoodConfig
 
 KINDS = ("photo", "speech")
@@ -134,20 +134,20 @@ def test_of_two_files_of_one_codec_that_with_a_sharp_decoder_is_found(
     model = draw_model("photo")
     plain, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     digest = bytes.fromhex(save_checkpoint(plain, model, name="a", training={}, figures={}))
-    library.add_model(plain)
-    assert library.find_by_digest(digest, sharp=True).name == "a", "whoever wants one says that there is none"
+    zoo.add_model(plain)
+    assert zoo.find_by_digest(digest, sharp=True).name == "a", "whoever wants one says that there is none"
     model.attach_sharp(draw_sharp(model))
     save_checkpoint(other, model, name="b", training={}, figures={})
-    library.add_model(other)
-    assert library.find_by_digest(digest).name == "a"
-    assert library.find_by_digest(digest, sharp=True).name == "b"
-    assert library.load_model_by_digest(digest, sharp=True).model.sharp is not None
+    zoo.add_model(other)
+    assert zoo.find_by_digest(digest).name == "a"
+    assert zoo.find_by_digest(digest, sharp=True).name == "b"
+    assert zoo.load_model_by_digest(digest, sharp=True).model.sharp is not None
 
 
 def test_a_model_that_was_loaded_is_read_again_once_it_has_one(tmp_path: Path) -> None:
     path, model = tmp_path / "m.safetensors", draw_model("photo")
     save(path, model)
-    assert library.load_model(path).model.sharp is None
+    assert zoo.load_model(path).model.sharp is None
     model.attach_sharp(draw_sharp(model))
     save(path, model)
-    assert library.load_model(path).model.sharp is not None
+    assert zoo.load_model(path).model.sharp is not None

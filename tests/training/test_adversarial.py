@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from vqc.errors import OptionError
-from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.nn.discriminators import critic_hinge, decoder_hinge, feature_distance
 from vqc.training.adversarial import HEAD_START
 from vqc.training.loop import LoopConfig, Trainer

@@ -16,8 +16,8 @@ from PIL import Image
 from vqc.drawing.runs import Curve, loss_panels, perplexity_panels
 from vqc.drawing.style import STYLE
 from vqc.errors import MissingPackageError, TrainingError
-from vqc.models.checkpoint import save_checkpoint
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.figures import compare_runs, curves_of, draw_run, plot
 from vqc.training.history import read_history
 from vqc.training.side_by_side import decibels, draw_reconstructions, draw_waveforms, psnr, snr

@@ -12,10 +12,10 @@ from tiny_priors import draw_model, draw_sharp
 from torch import Tensor
 
 from vqc.errors import OptionError
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
 from vqc.models.likelihood import Likelihood, LikelihoodConfig, to_levels
-from vqc.models.phones import PhonesConfig, PhonesModel
+from vqc.models.phones.model import PhonesConfig, PhonesModel
 from vqc.models.targets import usual_codes
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.devices import uses_bfloat16
 from vqc.training.frozen_codec import FrozenCodec
 from vqc.training.likelihood import LikelihoodTask

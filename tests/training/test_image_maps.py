@@ -12,8 +12,8 @@ from tiny_packs import image_pack
 
 from vqc.data.batches import WHOLE
 from vqc.data.packs import ImagePack
-from vqc.models.checkpoint import save_checkpoint
-from vqc.models.image_maps import ImageMaps
+from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.image_maps.model import ImageMaps
 from vqc.training.image_maps import MapsRecipe, favoured
 from vqc.training.settings import Settings, resolve
 

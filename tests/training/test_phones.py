@@ -12,8 +12,8 @@ from tiny_packs import audio_pack
 from vqc.data.batches import WHOLE
 from vqc.data.packs import AudioPack
 from vqc.errors import OptionError, TrainingError
-from vqc.models.checkpoint import load_checkpoint
-from vqc.models.phones import HOP, PhonesConfig, PhonesModel
+from vqc.models.files.checkpoint import load_checkpoint
+from vqc.models.phones.model import HOP, PhonesConfig, PhonesModel
 from vqc.training.phones import PhonesTaskConfig
 from vqc.training.phones_clusters import cepstra, discriminant, means, slope
 from vqc.training.phones_recipe import PhonesRecipe, drawn, whole

@@ -13,8 +13,8 @@ from tiny_packs import image_pack
 from vqc.data.batches import Shard
 from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
-from vqc.models.checkpoint import save_checkpoint
-from vqc.models.photo import MEANS, PhotoConfig, PhotoModel
+from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.photo.model import MEANS, PhotoConfig, PhotoModel
 from vqc.training import photo_recipe
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import refit, sample_images, without_idle_entries

@@ -11,8 +11,8 @@ from tiny_packs import audio_pack, image_pack
 
 from vqc.data.batches import ImageBatches, WaveformBatches
 from vqc.errors import OptionError, TrainingError
-from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.loop import LoopConfig, Trainer
 from vqc.training.reconstruction import ReconstructionConfig, ReconstructionTask, evaluate
 

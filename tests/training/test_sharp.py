@@ -11,7 +11,7 @@ from tiny_priors import draw_model, draw_prior, draw_sharp
 from torch import Tensor
 
 from vqc.errors import OptionError
-from vqc.models.checkpoint import save_checkpoint
+from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.likelihood import Likelihood, LikelihoodConfig
 from vqc.training.adversarial import HEAD_START
 from vqc.training.loop import LoopConfig, Trainer

@@ -14,8 +14,8 @@ from torch import Tensor
 from vqc.data.batches import WHOLE, Shard
 from vqc.data.packs import AudioPack
 from vqc.errors import TrainingError
-from vqc.models.checkpoint import save_checkpoint
-from vqc.models.speech import CODE_HOP, SpeechConfig, SpeechModel
+from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.speech.model import CODE_HOP, SpeechConfig, SpeechModel
 from vqc.nn.pitch import track_pitch
 from vqc.training import speech
 from vqc.training.settings import resolve

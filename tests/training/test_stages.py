@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from tiny_packs import image_pack
 
-from vqc.models.photo import PhotoConfig, PhotoModel
+from vqc.models.photo.model import PhotoConfig, PhotoModel
 from vqc.training.photo import PhotoTaskConfig
 from vqc.training.photo_recipe import PhotoRecipe
 from vqc.training.settings import resolve

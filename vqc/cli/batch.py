@@ -108,7 +108,7 @@ def run_in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[
     import multiprocessing
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 
-    from vqc.models.library import list_models
+    from vqc.models.files.zoo import list_models
 
     list_models()  # names files in the model folder that are none, once: the workers do not
     workers = min(workers, len(jobs))

@@ -150,7 +150,7 @@ def compress(
 def suffix_for(model: str | None, quality: float | None) -> Callable[[Source], str]:
     """How results end; whether the model of each source is there, and has the quality, is found without loading it."""
     if model is not None:
-        from vqc.models.library import find_by_name
+        from vqc.models.files.zoo import find_by_name
 
         check_quality(find_by_name(model), quality)
 

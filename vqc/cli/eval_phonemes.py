@@ -12,7 +12,7 @@ from vqc.cli.targets import check_suffix
 
 if TYPE_CHECKING:
     from vqc.evaluation.phonemes.study import PhonemeStudy
-    from vqc.models.info import ModelInfo
+    from vqc.models.files.header import ModelInfo
 
 
 def phonemes(
@@ -48,8 +48,8 @@ def phonemes(
     from vqc.errors import OutputError
     from vqc.evaluation.phonemes.picture import draw_confusion
     from vqc.evaluation.phonemes.study import speech_folder, study_phonemes
-    from vqc.models.checkpoint import load_checkpoint
-    from vqc.models.library import find_by_name
+    from vqc.models.files.checkpoint import load_checkpoint
+    from vqc.models.files.zoo import find_by_name
 
     check_suffix("--picture", picture, ".png")
     if picture and picture.exists() and not force:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vqc.data.test_sets import TestSet
     from vqc.evaluation.evaluating import Request
     from vqc.evaluation.results import Evaluation
-    from vqc.models.info import ModelInfo
+    from vqc.models.files.header import ModelInfo
 
 EXAMPLES = 3  # files that a report shows
 PATIENCE = 2  # samples of which whole files are written, where that is slow
@@ -84,7 +84,7 @@ def find_subjects(wish: Wish) -> list[Subject]:
     """The models and their data."""
     from vqc.data.test_sets import open_test_set
     from vqc.evaluation.samples import sample_set
-    from vqc.models.library import BUNDLED_FOLDER, find_by_name, list_models
+    from vqc.models.files.zoo import BUNDLED_FOLDER, find_by_name, list_models
 
     if wish.data is None:
         if wish.split or wish.listed or wish.download:
@@ -105,7 +105,7 @@ def find_subjects(wish: Wish) -> list[Subject]:
 def default_model(data: str) -> str:
     """The model for data whose model is not named."""
     from vqc.data.test_sets import media_of_data
-    from vqc.models.library import default_for
+    from vqc.models.files.zoo import default_for
 
     media, small = media_of_data(data)
     return "cifar10" if small else default_for(media)

@@ -16,7 +16,7 @@ from vqc.errors import MediaError, ModelNotFoundError, VQCError, did_you_mean
 
 if TYPE_CHECKING:
     from vqc.codec.container import AudioShape, Container, Entropy, ImageShape
-    from vqc.models.info import ModelInfo
+    from vqc.models.files.header import ModelInfo
 
 
 def info(
@@ -92,10 +92,10 @@ def describe(name: str, limit: int | None, *, costs: bool) -> tuple[dict[str, An
 
 def model_called(name: str) -> ModelInfo:
     """The model of this name or in this file; MediaError when it is neither a model nor a file."""
-    from vqc.models.library import find_by_name, list_models
+    from vqc.models.files.zoo import find_by_name, list_models
 
     if Path(name).exists():
-        from vqc.models.info import read_info
+        from vqc.models.files.header import read_info
 
         return read_info(name)
     names = [model.name for model in list_models()]
@@ -117,7 +117,7 @@ def is_model(path: Path) -> bool:
 
 def model_of(container: Container) -> ModelInfo | None:
     """The model that a file was made with, if it is at hand."""
-    from vqc.models.library import find_by_digest
+    from vqc.models.files.zoo import find_by_digest
 
     try:
         return find_by_digest(container.header.digest)

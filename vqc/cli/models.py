@@ -13,7 +13,7 @@ from vqc.cli.options import ForceOption, JsonOption, model_names
 from vqc.cli.printing import duration, number, print_fields, print_json, print_table, size
 
 if TYPE_CHECKING:
-    from vqc.models.info import ModelInfo
+    from vqc.models.files.header import ModelInfo
 
 SHORT_DIGEST = 12  # hex digits: what a .vqc file holds
 FOR = {"image": "images", "audio": "audio"}
@@ -46,7 +46,7 @@ NamesArgument = Annotated[
 def list_all(context: typer.Context, json: JsonOption = False) -> None:
     """List the models at hand; show, add or remove one."""
     from vqc.folders import user_models
-    from vqc.models.library import list_models
+    from vqc.models.files.zoo import list_models
 
     if context.invoked_subcommand:
         return
@@ -61,7 +61,7 @@ def list_all(context: typer.Context, json: JsonOption = False) -> None:
 @models.command(epilog="Example: vqc models show photo", no_args_is_help=True)
 def show(names: NamesArgument, json: JsonOption = False) -> None:
     """Show what is known of models: training, and figures of each quality."""
-    from vqc.models.library import find_by_name
+    from vqc.models.files.zoo import find_by_name
 
     found = [find_by_name(name) for name in names]
     if json:
@@ -76,7 +76,7 @@ def show(names: NamesArgument, json: JsonOption = False) -> None:
 @models.command(epilog="Example: vqc models remove mine", no_args_is_help=True)
 def remove(names: NamesArgument, json: JsonOption = False) -> None:
     """Remove models that were added; files that were made with them can then not be restored."""
-    from vqc.models.library import remove_model
+    from vqc.models.files.zoo import remove_model
 
     removed = [remove_model(name) for name in names]
     if json:
@@ -93,7 +93,7 @@ def add(
     json: JsonOption = False,
 ) -> None:
     """Add model files to those that compress and decompress find."""
-    from vqc.models.library import add_model
+    from vqc.models.files.zoo import add_model
 
     added = [add_model(file, replace=force) for file in files]
     if json:
@@ -131,7 +131,7 @@ def row_of(info: ModelInfo) -> list[str]:
 
 def rank(info: ModelInfo) -> int:
     """Those that compress and decompress take by themselves come first, then the user's own."""
-    from vqc.models.library import BUNDLED_FOLDER, DEFAULT_MODELS
+    from vqc.models.files.zoo import BUNDLED_FOLDER, DEFAULT_MODELS
 
     if info.name in DEFAULT_MODELS.values():
         return 0
@@ -140,7 +140,7 @@ def rank(info: ModelInfo) -> int:
 
 def use_of(info: ModelInfo) -> str:
     """Whether it is taken where none is named."""
-    from vqc.models.library import default_for
+    from vqc.models.files.zoo import default_for
 
     return "the default" if default_for(info.media) == info.name else ""
 

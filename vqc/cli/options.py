@@ -16,7 +16,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 def model_names() -> list[str]:
     """What completes --model."""
-    from vqc.models.library import list_models
+    from vqc.models.files.zoo import list_models
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -13,7 +13,7 @@ from vqc.errors import OptionError
 if TYPE_CHECKING:
     from vqc.codec.rate import Rate
     from vqc.data.sources import Media
-    from vqc.models.info import ModelInfo
+    from vqc.models.files.header import ModelInfo
 
 QualityOption = Annotated[
     float | None,
@@ -83,6 +83,6 @@ def check_quality(info: ModelInfo, quality: float | None) -> None:
 @cache
 def default_model(media: Media) -> ModelInfo:
     """The model that the codec chooses for a medium."""
-    from vqc.models.library import default_for, find_by_name
+    from vqc.models.files.zoo import default_for, find_by_name
 
     return find_by_name(default_for(media))

@@ -19,7 +19,7 @@ from vqc.cli.train_plan import plan_as_dict, plan_in_words, print_settings
 from vqc.errors import MissingPackageError, OptionError, OutputError, TrainingError
 
 if TYPE_CHECKING:
-    from vqc.models.info import ModelInfo
+    from vqc.models.files.header import ModelInfo
     from vqc.training.distributed import Ranks
     from vqc.training.protocols import Observer
     from vqc.training.session import Run, Trained
@@ -79,7 +79,7 @@ def run_training(request: Request) -> None:
 
 def new_run(request: Request) -> Run:
     """A run that begins."""
-    from vqc.models.library import find_by_name, refuse_taken
+    from vqc.models.files.zoo import find_by_name, refuse_taken
     from vqc.training.session import Run, exists
     from vqc.training.settings import read_preset, resolve
 
@@ -114,7 +114,7 @@ def default_preset(request: Request) -> str:
     """The preset that is begun with when none is named."""
     if request.media in DEFAULT_PRESETS:
         return DEFAULT_PRESETS[request.media]
-    from vqc.models.library import find_by_name
+    from vqc.models.files.zoo import find_by_name
     from vqc.models.prior_registry import DEFAULT_PRIORS
     from vqc.training.settings import PRIORS
 
@@ -138,7 +138,7 @@ def for_codec(codec: ModelInfo, tables: Mapping[str, Any]) -> dict[str, Any]:
 
 def start_of(request: Request) -> str:
     """The model file, or for a prior also the run folder, whose weights a run begins with; empty for none."""
-    from vqc.models.library import find_by_name
+    from vqc.models.files.zoo import find_by_name
 
     if not request.start or (request.media == "prior" and Path(request.start).is_dir()):
         return request.start and str(Path(request.start).resolve())
@@ -246,7 +246,7 @@ def finish(run: Run, pack: Any, trained: Trained, request: Request) -> None:
     if not request.quiet:
         draw_figures(run, pack, trained.model_file)
     if request.add:
-        from vqc.models.library import add_model
+        from vqc.models.files.zoo import add_model
 
         path = add_model(path, replace=request.force).path
     seconds = {

@@ -13,8 +13,8 @@ from vqc.codec.container import Header
 from vqc.codec.image import ImageCodec
 from vqc.errors import OptionError
 from vqc.models.base import AudioModel, ImageModel
-from vqc.models.checkpoint import LoadedModel
-from vqc.models.library import default_for, load_model, load_model_by_digest
+from vqc.models.files.checkpoint import LoadedModel
+from vqc.models.files.zoo import default_for, load_model, load_model_by_digest
 
 Model = str | os.PathLike[str] | LoadedModel | None  # None: the default for the medium
 

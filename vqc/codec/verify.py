@@ -11,7 +11,7 @@ from vqc.codec.checks import check_header
 from vqc.codec.container import DIGEST_BYTES, Header, read_container
 from vqc.codec.sniffing import held
 from vqc.errors import MediaError
-from vqc.models.library import find_by_digest
+from vqc.models.files.zoo import find_by_digest
 
 if TYPE_CHECKING:
     from vqc.codec.container import Container

@@ -18,7 +18,7 @@ from vqc.evaluation.measuring import Measured, Plan, measure
 from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
 from vqc.evaluation.rivals.measuring import unmatched
 from vqc.models.base import CodecModel
-from vqc.models.library import load_model
+from vqc.models.files.zoo import load_model
 from vqc.processors import set_threads, share
 from vqc.workers import end_with_parent
 

@@ -1,1 +1,1 @@
-"""Wholes: a frozen config and the network it determines, the registry of kinds, checkpoints, the library of models."""
+"""Wholes: a frozen config and the network it determines, the table of kinds, and model files."""

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 # kind → (module, config class, prior class)
 PRIOR_KINDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
-        "pixelcnn": ("vqc.models.paper_priors", "PixelCNNConfig", "PixelCNNPrior"),
-        "wavenet": ("vqc.models.paper_priors", "WaveNetConfig", "WaveNetPrior"),
-        "photo": ("vqc.models.photo_prior", "PhotoPriorConfig", "PhotoPrior"),
-        "speech": ("vqc.models.speech_prior", "SpeechPriorConfig", "SpeechPrior"),
+        "pixelcnn": ("vqc.models.vqvae.priors", "PixelCNNConfig", "PixelCNNPrior"),
+        "wavenet": ("vqc.models.vqvae.priors", "WaveNetConfig", "WaveNetPrior"),
+        "photo": ("vqc.models.photo.prior", "PhotoPriorConfig", "PhotoPrior"),
+        "speech": ("vqc.models.speech.prior", "SpeechPriorConfig", "SpeechPrior"),
     }
 )
 

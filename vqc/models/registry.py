@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 # kind → (module, config class, model class)
 MODEL_KINDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
-        "image-vqvae": ("vqc.models.image_vqvae", "ImageVQVAEConfig", "ImageVQVAE"),
-        "audio-vqvae": ("vqc.models.audio_vqvae", "AudioVQVAEConfig", "AudioVQVAE"),
-        "image-maps": ("vqc.models.image_maps", "ImageMapsConfig", "ImageMaps"),
-        "photo": ("vqc.models.photo", "PhotoConfig", "PhotoModel"),
-        "speech": ("vqc.models.speech", "SpeechConfig", "SpeechModel"),
-        "phones": ("vqc.models.phones", "PhonesConfig", "PhonesModel"),
+        "image-vqvae": ("vqc.models.vqvae.image", "ImageVQVAEConfig", "ImageVQVAE"),
+        "audio-vqvae": ("vqc.models.vqvae.audio", "AudioVQVAEConfig", "AudioVQVAE"),
+        "image-maps": ("vqc.models.image_maps.model", "ImageMapsConfig", "ImageMaps"),
+        "photo": ("vqc.models.photo.model", "PhotoConfig", "PhotoModel"),
+        "speech": ("vqc.models.speech.model", "SpeechConfig", "SpeechModel"),
+        "phones": ("vqc.models.phones.model", "PhonesConfig", "PhonesModel"),
     }
 )
 

@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from vqc.errors import TrainingError
-from vqc.models.info import ModelInfo, read_info
+from vqc.models.files.header import ModelInfo, read_info
 
 Row = Mapping[str, float]
 BOOKKEEPING = frozenset({"step", "minutes", "lr", "gradient_norm", "steps_per_second", "data_share"})

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from vqc.data.batches import Prefetched, Shard
 from vqc.data.packs import ImagePack, open_images
 from vqc.errors import TrainingError
-from vqc.models.image_maps import ImageMaps
+from vqc.models.image_maps.model import ImageMaps
 from vqc.training.paper_recipes import image_batches, some
 from vqc.training.protocols import Losses
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images

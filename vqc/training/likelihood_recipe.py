@@ -16,8 +16,8 @@ from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches
 from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel
-from vqc.models.checkpoint import LoadedModel, load_checkpoint, save_again
-from vqc.models.library import load_model
+from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
+from vqc.models.files.zoo import load_model
 from vqc.models.likelihood import Likelihood
 from vqc.training.likelihood import LikelihoodTask, LikelihoodTaskConfig
 from vqc.training.paper_recipes import image_batches, some, utterances

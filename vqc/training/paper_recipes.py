@@ -14,8 +14,8 @@ from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches, a
 from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
-from vqc.models.audio_vqvae import AudioVQVAE
-from vqc.models.image_vqvae import ImageVQVAE
+from vqc.models.vqvae.audio import AudioVQVAE
+from vqc.models.vqvae.image import ImageVQVAE
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
 from vqc.training.reconstruction import ReconstructionConfig, ReconstructionTask, evaluate
 from vqc.training.settings import Settings

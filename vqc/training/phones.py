@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.errors import OptionError
-from vqc.models.phones import HOP, PhonesModel, minus_mean
+from vqc.models.phones.model import HOP, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP, VOICING_THRESHOLD, periodicity
 from vqc.nn.precision import in_float32
 from vqc.training.frozen_codec import file_codes

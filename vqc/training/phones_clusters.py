@@ -3,7 +3,7 @@
 Frames are clustered, first by their cepstra; then, again and again, projected to the few dimensions in which the
 clusters lie far apart for their width (linear discriminant analysis with clusters in place of phones: Heck, Sakti and
 Nakamura 2016, "Unsupervised linear discriminant analysis for supporting DPGMM clustering in the zero resource
-scenario"), each utterance moved towards the clusters (`vqc.models.phones.fitted`), and clustered anew.
+scenario"), each utterance moved towards the clusters (`vqc.models.phones.model.fitted`), and clustered anew.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.models.phones import PhonesModel, fitted, minus_mean
+from vqc.models.phones.model import PhonesModel, fitted, minus_mean
 from vqc.nn.quantize import kmeans
 
 KEPT = 120  # principal components of a frame and those around it

@@ -11,7 +11,7 @@ from torch import Tensor
 from vqc.data.batches import Prefetched, Shard, WaveformBatches
 from vqc.data.packs import AudioPack, open_audio
 from vqc.errors import TrainingError
-from vqc.models.phones import HOP, SAMPLE_RATE, SCALE, PhonesModel, minus_mean
+from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP
 from vqc.training.phones import PhonesTask, PhonesTaskConfig
 from vqc.training.phones_clusters import place

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
 from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
-from vqc.models.photo import BLOCK, MEAN_CODES, MEANS, PhotoModel
+from vqc.models.photo.model import BLOCK, MEAN_CODES, MEANS, PhotoModel
 from vqc.training.protocols import Losses
 from vqc.training.stages import tracked
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.packs import ImagePack
-from vqc.models.photo import MEANS, PhotoModel
+from vqc.models.photo.model import MEANS, PhotoModel
 from vqc.training.idle_entries import busy_first, cut_entries, largest
 from vqc.training.photo import centres
 from vqc.training.stages import tracked

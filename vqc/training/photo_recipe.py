@@ -11,7 +11,7 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.data.packs import ImagePack, open_images
 from vqc.errors import TrainingError
-from vqc.models.photo import PhotoModel
+from vqc.models.photo.model import PhotoModel
 from vqc.training.photo import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.photo_export import occupy, refit, sample_images, without_idle_entries
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec

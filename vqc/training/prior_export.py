@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vqc.models.info import Header, StoredTensor, digest_of, info_from_header, parse_header
+from vqc.models.files.header import Header, StoredTensor, digest_of, info_from_header, parse_header
 from vqc.training.prior import PriorFigures
 
 _PRIOR = "prior."  # what the names of its tensors begin with

@@ -19,9 +19,9 @@ from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
-from vqc.models.checkpoint import LoadedModel, load_checkpoint, save_again
 from vqc.models.config import config_to_dict
-from vqc.models.library import load_model
+from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
+from vqc.models.files.zoo import load_model
 from vqc.models.prior import CodePrior
 from vqc.models.prior_registry import build_prior
 from vqc.nn.integer import unfixed

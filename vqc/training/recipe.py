@@ -16,7 +16,7 @@ from vqc.data.batches import ImageBatches, Shard
 from vqc.data.packs import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
-from vqc.models.checkpoint import load_checkpoint, read_info, save_checkpoint
+from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
 from vqc.models.registry import model_classes
 from vqc.training.protocols import Task
 

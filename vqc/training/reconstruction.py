@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from vqc.errors import OptionError, TrainingError
-from vqc.models.audio_vqvae import AudioVQVAE
-from vqc.models.image_vqvae import ImageVQVAE
-from vqc.models.vqvae import Reconstruction
+from vqc.models.vqvae.audio import AudioVQVAE
+from vqc.models.vqvae.image import ImageVQVAE
+from vqc.models.vqvae.model import Reconstruction
 from vqc.nn.distributed import rows_of_all_ranks
 from vqc.training.adversarial import Adversary, make_critic
 from vqc.training.losses import CODEC_SHAPES, LogMelLoss, ReconstructionLoss

@@ -24,7 +24,7 @@ from vqc._version import __version__
 from vqc.atomic import write_atomically
 from vqc.data.batches import Shard
 from vqc.errors import OptionError, TrainingError
-from vqc.models.checkpoint import load_checkpoint
+from vqc.models.files.checkpoint import load_checkpoint
 from vqc.nn.distributed import own_rank
 from vqc.training.distributed import Ranks, bytes_of_rank_0, number_of_rank_0
 from vqc.training.frozen_codec import FrozenCodec

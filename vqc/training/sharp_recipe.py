@@ -17,8 +17,8 @@ from vqc.data.batches import CropBatches, Prefetched, Shard, WaveformBatches
 from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
-from vqc.models.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights
-from vqc.models.library import load_model
+from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights
+from vqc.models.files.zoo import load_model
 from vqc.training.paper_recipes import image_batches, some, utterances
 from vqc.training.prior_export import codec_digest
 from vqc.training.recipe import Finished, Progress, Recipe

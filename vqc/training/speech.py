@@ -20,7 +20,7 @@ from vqc.data.batches import WHOLE, Prefetched, Shard
 from vqc.data.packing import one_process
 from vqc.data.packs import AudioPack
 from vqc.errors import TrainingError
-from vqc.models.speech import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
+from vqc.models.speech.model import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
 from vqc.nn.distributed import mean_over_ranks
 from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.nn.precision import in_float32

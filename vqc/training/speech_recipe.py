@@ -11,7 +11,7 @@ from torch import Tensor
 from vqc.data.batches import Shard
 from vqc.data.packs import AudioPack, open_audio
 from vqc.errors import TrainingError
-from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechModel
+from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.speech import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities, spread_out

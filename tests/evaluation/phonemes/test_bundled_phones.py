@@ -8,8 +8,8 @@ import pytest
 
 import vqc
 from vqc.evaluation.phonemes.study import study_phonemes
-from vqc.models.checkpoint import load_checkpoint
-from vqc.models.library import find_by_name
+from vqc.models.files.checkpoint import load_checkpoint
+from vqc.models.files.zoo import find_by_name
 
 pytest.importorskip("pocketsphinx")
 

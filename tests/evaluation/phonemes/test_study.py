@@ -14,9 +14,9 @@ from vqc.errors import OptionError
 from vqc.evaluation.phonemes.picture import draw_confusion
 from vqc.evaluation.phonemes.speech import find_utterances
 from vqc.evaluation.phonemes.study import PhonemeStudy, speech_folder, study_phonemes
-from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.base import AudioModel
-from vqc.models.speech import SpeechConfig, SpeechModel
+from vqc.models.speech.model import SpeechConfig, SpeechModel
+from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 
 TONES = {"IY": 500, "S": 3_000, "M": 1_500}
 

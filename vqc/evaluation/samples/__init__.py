@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vqc.data.test_sets import TestSet, open_test_set, thumbnails
-from vqc.models.info import ModelInfo
+from vqc.models.files.header import ModelInfo
 
 FOLDER = Path(__file__).parent
 THUMBNAIL = 32  # pixels a side: what the paper's image models are for

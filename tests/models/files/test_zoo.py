@@ -10,9 +10,9 @@ import torch
 
 from vqc.errors import ModelNotFoundError, ModelWarning, OutputError
 from vqc.folders import user_models
-from vqc.models import library
-from vqc.models.checkpoint import save_checkpoint
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.files import zoo
+from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 
 CONFIG = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)
 
@@ -23,7 +23,7 @@ def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     bundled, user = tmp_path / "weights", tmp_path / "data" / "vqc" / "models"
     bundled.mkdir()
     user.mkdir(parents=True)
-    monkeypatch.setattr(library, "BUNDLED_FOLDER", bundled)
+    monkeypatch.setattr(zoo, "BUNDLED_FOLDER", bundled)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     torch.manual_seed(0)
     digests = {}
@@ -34,23 +34,23 @@ def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_bundled_models_come_first(digests: dict[str, str]) -> None:
-    assert [info.digest for info in library.list_models()] == [digests[key] for key in ("a", "b", "c", "twin")]
-    assert library.find_by_name("a").digest == digests["a"]
-    assert library.find_by_name("c").digest == digests["c"]
+    assert [info.digest for info in zoo.list_models()] == [digests[key] for key in ("a", "b", "c", "twin")]
+    assert zoo.find_by_name("a").digest == digests["a"]
+    assert zoo.find_by_name("c").digest == digests["c"]
 
 
 def test_models_are_found_by_the_first_bytes_of_their_digest(digests: dict[str, str]) -> None:
     for digest in digests.values():
-        assert library.find_by_digest(bytes.fromhex(digest)[:6]).digest == digest
+        assert zoo.find_by_digest(bytes.fromhex(digest)[:6]).digest == digest
 
 
 def test_a_model_that_is_not_here_is_named_with_those_that_are(digests: dict[str, str]) -> None:
     with pytest.raises(ModelNotFoundError, match=r"'z'.*models at hand: a, b, c"):
-        library.find_by_name("z")
+        zoo.find_by_name("z")
     with pytest.raises(ModelNotFoundError, match=f"0102030405ff.*b \\({digests['b'][:12]}\\)"):
-        library.find_by_digest(bytes.fromhex("0102030405ff"))
+        zoo.find_by_digest(bytes.fromhex("0102030405ff"))
     with pytest.raises(ModelNotFoundError, match=r"no model file .*z\.safetensors"):
-        library.find_by_name("somewhere/z.safetensors")
+        zoo.find_by_name("somewhere/z.safetensors")
 
 
 @pytest.mark.parametrize("kind", ["text", "pipe", "folder", "dangling link"])
@@ -65,7 +65,7 @@ def test_a_file_that_is_no_model_is_named_and_left_out(digests: dict[str, str], 
     else:
         path.symlink_to(tmp_path / "nowhere")
     with pytest.warns(ModelWarning, match=r"left out of the models: .*broken\.safetensors"):
-        assert [info.digest for info in library.list_models()] == [digests[key] for key in ("a", "b", "c", "twin")]
+        assert [info.digest for info in zoo.list_models()] == [digests[key] for key in ("a", "b", "c", "twin")]
 
 
 def test_a_damaged_copy_does_not_hide_a_good_one(digests: dict[str, str]) -> None:
@@ -74,8 +74,8 @@ def test_a_damaged_copy_does_not_hide_a_good_one(digests: dict[str, str]) -> Non
     damaged[-1] ^= 1  # a weight: the header is as it was
     (user_models() / "a-copy-of-c.safetensors").write_bytes(damaged)
     for find in (
-        lambda: library.load_model("c"),
-        lambda: library.load_model_by_digest(bytes.fromhex(digests["c"])[:6]),
+        lambda: zoo.load_model("c"),
+        lambda: zoo.load_model_by_digest(bytes.fromhex(digests["c"])[:6]),
     ):
         with pytest.warns(ModelWarning, match=r"a-copy-of-c\.safetensors do not match their digest"):
             assert find().info.path == good
@@ -84,15 +84,15 @@ def test_a_damaged_copy_does_not_hide_a_good_one(digests: dict[str, str]) -> Non
 def test_names_that_cannot_be_those_of_files_are_refused() -> None:
     for name in ("a/b", "..", "-x", "a\x1b[31m", "a\nb", " a", "", "a" * 81, "a:b", "a\u202eb"):
         with pytest.raises(OutputError, match="cannot be the name of a file"):
-            library.refuse_taken(name)
-    library.refuse_taken("Größe 2 (最終)")
+            zoo.refuse_taken(name)
+    zoo.refuse_taken("Größe 2 (最終)")
 
 
 def test_a_model_is_read_once(digests: dict[str, str], tmp_path: Path) -> None:
-    by_name = library.load_model("b")
-    assert library.load_model(tmp_path / "weights" / "b.safetensors") is by_name
-    assert library.load_model_by_digest(bytes.fromhex(digests["b"])[:6]) is by_name
+    by_name = zoo.load_model("b")
+    assert zoo.load_model(tmp_path / "weights" / "b.safetensors") is by_name
+    assert zoo.load_model_by_digest(bytes.fromhex(digests["b"])[:6]) is by_name
 
 
 def test_media_have_their_default_models() -> None:
-    assert (library.default_for("image"), library.default_for("audio")) == ("photo", "speech")
+    assert (zoo.default_for("image"), zoo.default_for("audio")) == ("photo", "speech")

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from vqc.models.base import ImageModel, Int64Array
 from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks, limited
-from vqc.models.median_prediction import from_residuals, to_residuals
+from vqc.models.photo.median_prediction import from_residuals, to_residuals
 from vqc.models.targets import Targets, entry_errors
 from vqc.nn.block_transform import BlockTransform
 from vqc.nn.grouped_ecvq import GroupedECVQ

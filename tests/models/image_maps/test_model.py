@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqc.models.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.image_maps import ImageMaps, ImageMapsConfig
+from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.image_maps.model import ImageMaps, ImageMapsConfig
 from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
 from vqc.training.image_maps import fit_linear
 

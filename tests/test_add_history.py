@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from vqc.errors import CheckpointError
-from vqc.models.checkpoint import load_checkpoint, read_info, save_checkpoint
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
-from vqc.models.rewriting import set_history
+from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+from add_history import set_history
 
 CONFIG = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)
 

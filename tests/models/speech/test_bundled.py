@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 import vqc
 from vqc.metrics.fricatives import Spectra, ripple
-from vqc.models.checkpoint import load_checkpoint
-from vqc.models.speech import CODE_HOP, SAMPLE_RATE, SpeechModel
+from vqc.models.files.checkpoint import load_checkpoint
+from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 WEIGHTS = Path(vqc.__file__).parent / "weights" / "speech.safetensors"
 T = np.arange(16 * CODE_HOP) / SAMPLE_RATE
 EXTREMES = {

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from vqc.data.images import read_image
-from vqc.models.library import load_model
-from vqc.models.median_prediction import from_residuals, to_residuals
-from vqc.models.photo import BLOCK, MEANS, PhotoConfig, PhotoModel
+from vqc.models.files.zoo import load_model
+from vqc.models.photo.median_prediction import from_residuals, to_residuals
+from vqc.models.photo.model import BLOCK, MEANS, PhotoConfig, PhotoModel
 
-SAMPLE = Path(__file__).parents[2] / "examples" / "photo.jpg"
+SAMPLE = Path(__file__).parents[3] / "examples" / "photo.jpg"
 SMALL = PhotoConfig(
     lambdas=(4000.0, 400.0),
     shapes=((5, 1, 16), (4, 2, 32)),

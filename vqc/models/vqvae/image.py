@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vqc.models.base import ImageModel
 from vqc.models.config import limited
-from vqc.models.vqvae import VQVAE, VQVAEConfig
+from vqc.models.vqvae.model import VQVAE, VQVAEConfig
 from vqc.nn.residual import Dimensions
 
 

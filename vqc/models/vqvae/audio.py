@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from vqc.models.base import AudioModel
 from vqc.models.config import WRITTEN_WHEN_SET, limited
-from vqc.models.vqvae import VQVAE, VQVAEConfig
+from vqc.models.vqvae.model import VQVAE, VQVAEConfig
 from vqc.nn.frame_transform import FrameTransform
 from vqc.nn.residual import Dimensions
 

@@ -21,14 +21,14 @@ from vqc.errors import (
     did_you_mean,
 )
 from vqc.folders import user_models
-from vqc.models.description import is_model_name
-from vqc.models.info import ModelInfo, read_info
+from vqc.models.files.description import is_model_name
+from vqc.models.files.header import ModelInfo, read_info
 
 if TYPE_CHECKING:
-    from vqc.models.checkpoint import LoadedModel
+    from vqc.models.files.checkpoint import LoadedModel
 
 SUFFIX = ".safetensors"
-BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "weights"
+BUNDLED_FOLDER = Path(__file__).resolve().parent.parent.parent / "weights"
 DEFAULT_MODELS = {"image": "photo", "audio": "speech"}
 
 
@@ -108,7 +108,7 @@ def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> Model
     CheckpointError: the file is no model, or damaged. OutputError: another model has that name, or the folder cannot be
     written.
     """
-    from vqc.models.checkpoint import load_checkpoint
+    from vqc.models.files.checkpoint import load_checkpoint
 
     info = load_checkpoint(source).info
     for other in list_models():
@@ -183,7 +183,7 @@ def _leave_out(error: CheckpointError) -> None:
 
 @lru_cache(maxsize=8)
 def _load_once(path: Path, digest: str, sharp_digest: str, device: str) -> LoadedModel:
-    from vqc.models.checkpoint import load_checkpoint
+    from vqc.models.files.checkpoint import load_checkpoint
 
     return load_checkpoint(path, device)
 

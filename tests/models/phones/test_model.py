@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vqc.codec.audio import AudioCodec
-from vqc.models.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.phones import AROUND, HOP, PhonesConfig, PhonesModel, fitted, minus_mean, warped
+from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.phones.model import AROUND, HOP, PhonesConfig, PhonesModel, fitted, minus_mean, warped
 from vqc.nn.excitation import pulse_train
 from vqc.training.phones_clusters import place
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqc.models.speech import CODE_HOP, PITCHES, SpeechCodes, SpeechConfig, SpeechModel
+from vqc.models.speech.model import CODE_HOP, PITCHES, SpeechCodes, SpeechConfig, SpeechModel
 from vqc.nn.excitation import pulse_train
 
 TINY = SpeechConfig(

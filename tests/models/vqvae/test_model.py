@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import vqc
-from vqc.models.audio_vqvae import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.base import collect_counts, uniform_frequencies
-from vqc.models.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 
 
 @pytest.fixture

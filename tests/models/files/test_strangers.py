@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from vqc.errors import CheckpointError
-from vqc.models.checkpoint import load_checkpoint, read_info
+from vqc.models.files.checkpoint import load_checkpoint, read_info
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
 from fuzz_tools import GOLDEN, Model, read_model, write_model
 
 

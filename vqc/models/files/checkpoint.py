@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from vqc.atomic import write_atomically
 from vqc.errors import CheckpointError
 from vqc.models.config import canonical_json, config_from_dict, config_to_dict
-from vqc.models.info import (
+from vqc.models.files.header import (
     FORMAT,
     LIKELIHOOD,
     SHARP,
@@ -207,7 +207,7 @@ def build_described(info: ModelInfo) -> CodecModel:
 
     CheckpointError: there is none such, or it would be far larger than the file.
     """
-    from vqc.models.budget import Budget, BudgetError
+    from vqc.models.files.budget import Budget, BudgetError
 
     try:
         with Budget(info.bytes):

@@ -18,11 +18,11 @@ from vqc.codec.prior_coding import decode_with_prior, encode_with_prior
 from vqc.entropy.tables import frequencies_from_counts, ideal_bits
 from vqc.errors import CheckpointError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
-from vqc.models.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.config import config_to_dict
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
-from vqc.models.paper_priors import BlockPrior, PixelCNNPrior, WaveNetPrior
+from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
+from vqc.models.vqvae.priors import BlockPrior, PixelCNNPrior, WaveNetPrior
 from vqc.nn.integer import ONE
 
 SIZES = ((5, 3, 4), (4, 4))  # three groups at quality 1, two at quality 2

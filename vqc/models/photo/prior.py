@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqc.models.config import Config, limited
-from vqc.models.photo import MEAN_CODES, MEANS, PhotoModel
+from vqc.models.photo.model import MEAN_CODES, MEANS, PhotoModel
 from vqc.models.prior import Codebooks, EntryPrior, Part
 from vqc.nn.entry_groups import EntryGroups
 from vqc.nn.integer import ONE, Exact, ExactConv, ExactLinear

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from vqc.models.base import AudioModel, Int64Array
 from vqc.models.config import Config, Shapes, check_codebooks, limited
-from vqc.models.pitch_changes import from_changes, to_changes
+from vqc.models.speech.pitch_code import from_changes, to_changes
 from vqc.models.targets import Targets, entry_errors
 from vqc.nn.convnext import ConvNeXt1d
 from vqc.nn.excitation import position_noise, pulse_train

@@ -30,7 +30,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from vqc.errors import CheckpointError
 from vqc.models.config import canonical_json
-from vqc.models.description import UnknownFieldError, check_description, is_digest, shortened, strict_json
+from vqc.models.files.description import UnknownFieldError, check_description, is_digest, shortened, strict_json
 
 FORMAT = "vqc-model-1"
 LIKELIHOOD, SHARP = "likelihood.", "sharp."  # what the names of their tensors begin with

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vqc.errors import CheckpointError, OutputError
-from vqc.models.checkpoint import load_checkpoint, read_info, save_checkpoint
-from vqc.models.image_vqvae import ImageVQVAE, ImageVQVAEConfig
-from vqc.models.info import FORMAT, StoredTensor, checksum, digest_of
+from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
+from vqc.models.files.header import FORMAT, StoredTensor, checksum, digest_of
+from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 
 CONFIG = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)
 NAMES = {torch.float32: "F32", torch.float16: "F16", torch.int32: "I32"}
@@ -176,7 +176,8 @@ def test_models_are_written_whole_or_not_at_all(model: ImageVQVAE, tmp_path: Pat
 
 def test_describing_a_model_needs_neither_torch_nor_numpy(path: Path) -> None:
     code = (
-        "import sys; from vqc.models.library import find_by_name, list_models; from vqc.models import checkpoint\n"
+        "import sys; from vqc.models.files import checkpoint\n"
+        "from vqc.models.files.zoo import find_by_name, list_models\n"
         f"print(find_by_name({str(path)!r}).name, checkpoint.read_info({str(path)!r}).parameters, len(list_models()))\n"
         "print(sorted({'torch', 'numpy'} & set(sys.modules)))"
     )

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 
 from vqc.models.config import Config, limited
 from vqc.models.prior import Codebooks, EntryPrior, Part
-from vqc.models.speech import PITCHES, SpeechModel
+from vqc.models.speech.model import PITCHES, SpeechModel
 from vqc.nn.entry_groups import EntryGroups
 from vqc.nn.integer import ONE, Exact, ExactLinear, ExactTable
 from vqc.nn.pitch import PITCH_STATES

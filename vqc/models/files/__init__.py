@@ -1,0 +1,1 @@
+"""Model files: their header and tensors, and the models at hand."""

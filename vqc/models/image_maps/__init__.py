@@ -1,0 +1,1 @@
+"""The `image-maps` codec: several code maps on one fine grid."""

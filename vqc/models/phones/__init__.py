@@ -1,0 +1,1 @@
+"""The `phones` codec: one codebook for what is said."""

@@ -1,0 +1,1 @@
+"""The `photo` codec: images at eight rates, and its prior."""

@@ -1,0 +1,1 @@
+"""The `speech` codec: speech at eight rates, and its prior."""
