@@ -23,7 +23,7 @@ from training_toys import Adversarial, Toy
 from vqc.errors import TrainingError
 from vqc.nn.distributed import rows_of_all_ranks
 from vqc.nn.dynamic import DynamicVectorQuantizer
-from vqc.nn.grouped_ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.quantize import VectorQuantizer
 from vqc.training.distributed import Ranks, join
 from vqc.training.loop import LoopConfig, Losses, Trainer

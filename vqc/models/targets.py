@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from vqc.models.base import TABLE_PRECISION, AudioModel, CodecModel, ImageModel
-from vqc.nn.grouped_ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ
 
 
 class Targets(ABC):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vqc.models.speech.model import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechModel
-from vqc.nn.grouped_ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ
 from vqc.training.idle_entries import Hits, busy_first, cut_entries, largest
 from vqc.training.speech import SpeechData, SpeechTaskConfig
 from vqc.training.stages import tracked

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from vqc.models.base import ImageModel
 from vqc.models.config import Config, Shapes, check_codebooks, limited
 from vqc.nn.block_transform import BlockTransform
-from vqc.nn.grouped_ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.residual import ResidualStack
 
 CORRECTION = 16 / 255  # unit of the synthesis network's output

@@ -27,7 +27,7 @@ from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks,
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
 from vqc.models.targets import Targets, entry_errors
 from vqc.nn.block_transform import BlockTransform
-from vqc.nn.grouped_ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
 
 BLOCK = 16  # pixels per side of a block

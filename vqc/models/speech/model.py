@@ -27,8 +27,8 @@ from vqc.models.config import Config, Shapes, check_codebooks, limited
 from vqc.models.speech.pitch_code import from_changes, to_changes
 from vqc.models.targets import Targets, entry_errors
 from vqc.nn.convnext import ConvNeXt1d
+from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.excitation import position_noise, pulse_train
-from vqc.nn.grouped_ecvq import GroupedECVQ
 from vqc.nn.pitch import PITCH_HOP, PITCH_STATES, pitch_hz, track_pitch
 from vqc.nn.source_gains import SourceGainNetwork, missing_log_power
 from vqc.nn.spectral import MDCT, STFT, mel_interpolation, mel_matrix

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vqc.nn.grouped_ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ
 
 GROUPS = ((2, 1, 8), (3, 2, 4))
 
