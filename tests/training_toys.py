@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vqc.nn.quantize import VectorQuantizer
-from vqc.training.protocols import Losses, Outcome, RunPlan
+from vqc.training.loop.task import Losses, Outcome, RunPlan
 
 
 def rows(seed: int, step: int, count: int, width: int) -> Tensor:

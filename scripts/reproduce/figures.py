@@ -17,9 +17,9 @@ from torch import Tensor
 import vqc
 from vqc.data.test_sets import TestItem, open_test_set
 from vqc.models.files.zoo import find_by_name
-from vqc.training.figures import describe, draw_run
 from vqc.training.history import history_of_model
-from vqc.training.side_by_side import CLIPS, IMAGES, draw_reconstructions, draw_waveforms
+from vqc.training.plots.reconstructions import CLIPS, IMAGES, draw_reconstructions, draw_waveforms
+from vqc.training.plots.runs import describe, draw_run
 
 RATE = 16_000
 

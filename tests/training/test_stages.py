@@ -9,8 +9,8 @@ import torch
 from tiny_packs import image_pack
 
 from vqc.models.photo.model import PhotoConfig, PhotoModel
-from vqc.training.photo import PhotoTaskConfig
-from vqc.training.photo_recipe import PhotoRecipe
+from vqc.training.photo.recipe import PhotoRecipe
+from vqc.training.photo.task import PhotoTaskConfig
 from vqc.training.settings import resolve
 from vqc.training.stages import PARTS, stage, tracked
 

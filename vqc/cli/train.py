@@ -210,7 +210,7 @@ def plot(
     ] = None,
 ) -> None:
     """Draw loss, validation and perplexity of runs."""
-    from vqc.training.figures import plot as draw
+    from vqc.training.plots.runs import plot as draw
 
     if output is not None and output.suffix.lower() in PICTURES and not output.is_dir():
         raise OptionError(f"-o {output}: the figures go to a folder; choose the name of one")

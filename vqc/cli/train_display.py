@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from vqc.training.protocols import Observer, Outcome, RunPlan
+    from vqc.training.loop.task import Observer, Outcome, RunPlan
 
 DRAWINGS_PER_SECOND = 2  # also without news, because the time left runs down
 WIDE = 72  # characters: figures in two columns

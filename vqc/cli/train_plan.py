@@ -9,7 +9,7 @@ from vqc.cli.printing import duration, number, size
 
 if TYPE_CHECKING:
     from vqc.training.estimate import Estimate, StepTime
-    from vqc.training.session import Run
+    from vqc.training.run import Run
     from vqc.training.settings import Settings
 
 

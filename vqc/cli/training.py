@@ -20,9 +20,9 @@ from vqc.errors import MissingPackageError, OptionError, OutputError, TrainingEr
 
 if TYPE_CHECKING:
     from vqc.models.files.header import ModelInfo
-    from vqc.training.distributed import Ranks
-    from vqc.training.protocols import Observer
-    from vqc.training.session import Run, Trained
+    from vqc.training.loop.distributed import Ranks
+    from vqc.training.loop.task import Observer
+    from vqc.training.run import Run, Trained
     from vqc.training.settings import Settings
 
 SHORT_DIGEST = 12
@@ -57,8 +57,8 @@ class Request:
 
 def run_training(request: Request) -> None:
     """Train as asked, and print what came of it."""
-    from vqc.training.distributed import join
-    from vqc.training.session import RECORD
+    from vqc.training.loop.distributed import join
+    from vqc.training.run import RECORD
 
     with join() as ranks:
         show = ranks.first and not request.quiet
@@ -80,7 +80,7 @@ def run_training(request: Request) -> None:
 def new_run(request: Request) -> Run:
     """A run that begins."""
     from vqc.models.files.zoo import find_by_name, refuse_taken
-    from vqc.training.session import Run, exists
+    from vqc.training.run import Run, exists
     from vqc.training.settings import read_preset, resolve
 
     preset = request.preset or default_preset(request)
@@ -102,7 +102,7 @@ def new_run(request: Request) -> Run:
 
 def resumed_run(request: Request) -> Run:
     """A run that goes on, with the settings that were changed for it."""
-    from vqc.training.session import read_run
+    from vqc.training.run import read_run
 
     assert request.folder is not None
     run = read_run(request.folder, request.overrides)
@@ -127,7 +127,7 @@ def default_preset(request: Request) -> str:
 
 def for_codec(codec: ModelInfo, tables: Mapping[str, Any]) -> dict[str, Any]:
     """A preset of a part, such as a prior, made out for a trained model."""
-    from vqc.training.prior_export import codec_digest
+    from vqc.training.parts.prior_export import codec_digest
     from vqc.training.settings import PARTS
 
     if tables.get("kind") not in PARTS:
@@ -177,7 +177,7 @@ def open_data(run: Run, request: Request, *, show: bool) -> Any:
 
 def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trained:
     """Run the loop with its observers."""
-    from vqc.training.session import train
+    from vqc.training.run import train
 
     return train(
         run,
@@ -206,7 +206,7 @@ def phase(text: str, *, show: bool) -> Iterator[Callable[[int, int], None]]:
 
 def warn_of_missing_figures() -> None:
     """Say before the training what could only be mended before its end."""
-    from vqc.training.pictures import require_matplotlib
+    from vqc.training.plots.draw import require_matplotlib
 
     try:
         require_matplotlib()
@@ -230,7 +230,7 @@ def observers(request: Request) -> list[Observer]:
 
         watching.append(watcher())
     if request.tensorboard:
-        from vqc.training.observers import TensorBoardLog
+        from vqc.training.loop.callbacks import TensorBoardLog
 
         watching.append(TensorBoardLog())
     return watching
@@ -259,7 +259,7 @@ def finish(run: Run, pack: Any, trained: Trained, request: Request) -> None:
 
 def draw_figures(run: Run, pack: Any, model_file: Path) -> None:
     """Loss, perplexity and reconstructions as pictures in the run folder, if matplotlib is installed."""
-    from vqc.training.pictures import draw_pictures
+    from vqc.training.plots.draw import draw_pictures
 
     try:
         for path in draw_pictures(run, pack, model_file):
@@ -307,7 +307,7 @@ def dry_run(run: Run, pack: Any, ranks: Ranks, request: Request) -> None:
     """Print what the run would be, on stdout; the settings go to stderr. All ranks make the steps that are timed."""
     from vqc.data.batches import Shard
     from vqc.training.estimate import estimate, time_steps
-    from vqc.training.loop import Trainer
+    from vqc.training.loop.trainer import Trainer
 
     model = run.build()
     cost = estimate(run.build()) if request.media not in OF_CODECS else None
@@ -328,7 +328,7 @@ def dry_run(run: Run, pack: Any, ranks: Ranks, request: Request) -> None:
 
 def export_run(folder: Path, output: Path | None, *, force: bool, json: bool, quiet: bool) -> None:
     """The body of `vqc train export`."""
-    from vqc.training.session import MODEL_FILE, export, is_validated, read_run
+    from vqc.training.run import MODEL_FILE, export, is_validated, read_run
 
     run = read_run(folder)
     path = output or folder / MODEL_FILE

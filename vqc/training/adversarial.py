@@ -14,7 +14,7 @@ from vqc.nn.discriminators import (
     decoder_hinge,
     feature_distance,
 )
-from vqc.training.protocols import Losses
+from vqc.training.loop.task import Losses
 
 HEAD_START = 500  # steps that the critic learns before the decoder hears it
 PATCHES = {3: 70, 2: 34, 1: 16}  # strided layers → pixels a side that a score sees

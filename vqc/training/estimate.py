@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from vqc.models.base import AudioModel, CodecModel, ImageModel
-from vqc.training.loop import Trainer
+from vqc.training.loop.trainer import Trainer
 
 PIXELS = 256  # side of the image on which operations are counted
 WARM_UP = 3  # steps that are not timed

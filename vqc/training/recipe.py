@@ -18,7 +18,7 @@ from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
 from vqc.models.registry import model_classes
-from vqc.training.protocols import Task
+from vqc.training.loop.task import Task
 
 if TYPE_CHECKING:
     from vqc.training.settings import Settings
@@ -107,18 +107,18 @@ def trained_codec(path: str, kind: type[M]) -> M:
 
 _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "image-vqvae": ("vqc.training.paper_recipes", "ImageRecipe"),
-        "audio-vqvae": ("vqc.training.paper_recipes", "AudioRecipe"),
-        "image-maps": ("vqc.training.image_maps", "MapsRecipe"),
-        "photo": ("vqc.training.photo_recipe", "PhotoRecipe"),
-        "speech": ("vqc.training.speech_recipe", "SpeechRecipe"),
-        "phones": ("vqc.training.phones_recipe", "PhonesRecipe"),
-        "pixelcnn": ("vqc.training.prior_recipe", "PriorRecipe"),
-        "wavenet": ("vqc.training.prior_recipe", "PriorRecipe"),
-        "photo-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
-        "likelihood": ("vqc.training.likelihood_recipe", "LikelihoodRecipe"),
-        "speech-prior": ("vqc.training.prior_recipe", "PriorRecipe"),
-        "sharp": ("vqc.training.sharp_recipe", "SharpRecipe"),
+        "image-vqvae": ("vqc.training.vqvae.recipe", "ImageRecipe"),
+        "audio-vqvae": ("vqc.training.vqvae.recipe", "AudioRecipe"),
+        "image-maps": ("vqc.training.image_maps.recipe", "MapsRecipe"),
+        "photo": ("vqc.training.photo.recipe", "PhotoRecipe"),
+        "speech": ("vqc.training.speech.recipe", "SpeechRecipe"),
+        "phones": ("vqc.training.phones.recipe", "PhonesRecipe"),
+        "pixelcnn": ("vqc.training.parts.prior_recipe", "PriorRecipe"),
+        "wavenet": ("vqc.training.parts.prior_recipe", "PriorRecipe"),
+        "photo-prior": ("vqc.training.parts.prior_recipe", "PriorRecipe"),
+        "likelihood": ("vqc.training.parts.likelihood_recipe", "LikelihoodRecipe"),
+        "speech-prior": ("vqc.training.parts.prior_recipe", "PriorRecipe"),
+        "sharp": ("vqc.training.parts.perceptual_recipe", "SharpRecipe"),
     }
 )
 

@@ -23,9 +23,9 @@ from vqc.models.config import config_to_dict
 from vqc.models.likelihood import LikelihoodConfig
 from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
 from vqc.models.registry import MODEL_KINDS, model_classes
+from vqc.training.loop.config import LoopConfig
+from vqc.training.parts.perceptual import SharpConfig
 from vqc.training.recipe import recipe_of
-from vqc.training.schedule import LoopConfig
-from vqc.training.sharp import SharpConfig
 
 PRESETS = Path(__file__).parent / "presets"
 SECTIONS = ("model", "task", "loop")

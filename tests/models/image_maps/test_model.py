@@ -11,7 +11,7 @@ from torch import Tensor
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.image_maps.model import ImageMaps, ImageMapsConfig
 from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
-from vqc.training.image_maps import fit_linear
+from vqc.training.image_maps.recipe import fit_linear
 
 CONFIG = ImageMapsConfig(
     shapes=((2, 1, 16), (2, 2, 16)), width=8, analysis_layers=1, synthesis_layers=1, fine_width=4, fine_layers=1

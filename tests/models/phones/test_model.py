@@ -13,7 +13,7 @@ from vqc.codec.audio import AudioCodec
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.phones.model import AROUND, HOP, PhonesConfig, PhonesModel, fitted, minus_mean, warped
 from vqc.nn.excitation import pulse_train
-from vqc.training.phones_clusters import place
+from vqc.training.phones.clusters import place
 
 TINY = PhonesConfig(mels=16, context=2, codebook_size=8, codebook_dim=4, decoder_width=8, decoder_blocks=1)
 

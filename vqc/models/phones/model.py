@@ -6,7 +6,7 @@
     codes ─ entries ─ network ─► log-mel + average spectrum, voicing ─► pulses of one pitch, noise ─► waveform
 
 The mean over six seconds takes away the microphone, the room and much of the voice. The projection keeps what tells
-clusters of speech apart (see `vqc.training.phones_clusters`). Both the warp of the frequencies, for the length of the
+clusters of speech apart (see `vqc.training.phones.clusters`). Both the warp of the frequencies, for the length of the
 vocal tract, and the affine map are those that bring what is encoded nearest to the entries of the codebook, which are
 of many speakers. There are 100 codes a second. The decoder speaks all in one monotonous voice: what the codes hold is
 heard, and nothing more.

@@ -1,0 +1,106 @@
+"""How `image-maps` models are trained: KLT and k-means first, then the networks, by squared error and commitment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vqc.data.batches import Prefetched, Shard
+from vqc.data.packs import ImagePack, open_images
+from vqc.errors import TrainingError
+from vqc.models.image_maps.model import ImageMaps
+from vqc.training.image_maps.task import MapsTask, MapsTaskConfig
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
+from vqc.training.settings import Settings
+from vqc.training.tables import fill_static_tables
+from vqc.training.vqvae.recipe import image_batches, some
+
+FIT_IMAGES = 2_000  # for transform, dictionaries and tables
+FIT_ROWS = 60_000  # latents for k-means
+
+
+class MapsRecipe(Recipe):
+    """See `vqc.training.recipe.Recipe`."""
+
+    task_config = MapsTaskConfig
+    examples = "images"
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> ImagePack:
+        pack = open_images(sources, download=download, progress=progress)
+        pack.leave_out(settings.task.leave_out)
+        return pack
+
+    def start(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
+        images = self.signals(pack, some(pack.training, FIT_IMAGES), settings)
+        fit_linear(model.eval(), images, seed=settings.loop.seed)
+        self.occupy(model, pack, settings)
+
+    def warm_start(self, model: ImageMaps, path: str, pack: ImagePack, settings: Settings) -> None:
+        trained = trained_codec(path, ImageMaps)
+        if trained.config != model.config:
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        model.load_state_dict(trained.state_dict(), strict=False)
+        model.quantizer.resume()
+        self.occupy(model.eval(), pack, settings)
+
+    def make_task(self, model: ImageMaps, pack: ImagePack, settings: Settings, shard: Shard) -> MapsTask:
+        task = settings.task
+        batches = training_images(pack, settings, shard)
+        held_out = self.signals(pack, pack.validation[: task.validation_items], settings)
+        if not held_out:
+            raise TrainingError(f"all validation images of {pack.title} are smaller than one code; give others")
+        return MapsTask(model.to(memory_format=torch.channels_last), Prefetched(batches), held_out, task)  # type: ignore[call-overload]
+
+    def finish(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> Finished:
+        round_to_stored(model.eval())
+        self.occupy(model, pack, settings)
+        round_to_stored(model)
+        fill_static_tables(model, self.signals(pack, some(favoured(pack), FIT_IMAGES), settings))
+        held_out = self.signals(pack, pack.validation[: settings.task.validation_items], settings)
+        figures = MapsTask(model, None, held_out, settings.task).validate()  # type: ignore[arg-type]
+        return Finished(model, {"quality_1": {key: value for key, value in figures.items() if key != "score"}})
+
+    def signals(self, pack: ImagePack, items: Sequence[int], settings: Settings) -> list[Tensor]:
+        """Items as batches [B, 3, H, W], sides multiples of a block."""
+        return image_batches(pack, items, settings.model.block, settings.task.crop)
+
+    def occupy(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
+        """Give idle entries a place at the edge of what images drawn as in training can make."""
+        drawn = np.random.default_rng(settings.loop.seed).choice(
+            pack.training, min(FIT_IMAGES, len(pack.training)), replace=False, p=pack.chances
+        )
+        rows = latent_rows(model, self.signals(pack, drawn.tolist(), settings), seed=settings.loop.seed)
+        model.quantizer.occupy(rows, 0, seed=settings.loop.seed)
+
+    def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
+        return [x[None] for batch in self.signals(pack, pack.validation[:8], settings) for x in batch]
+
+
+def favoured(pack: ImagePack) -> list[int]:
+    """The training items that are drawn most, such as those which no other codec has touched."""
+    if pack.chances is None:
+        return list(pack.training)
+    return [i for i, chance in zip(pack.training, pack.chances, strict=True) if chance == pack.chances.max()]
+
+
+@torch.no_grad()
+def fit_linear(model: ImageMaps, images: Sequence[Tensor], *, seed: int = 0) -> None:
+    """Make the model a good linear codec: KLT, then ECVQ by k-means."""
+    size = model.config.block
+    centred = [255 * (x - 0.5) for x in images]
+    blocks = torch.cat([F.pixel_unshuffle(x, size).permute(0, 2, 3, 1).reshape(-1, 3, size, size) for x in centred])
+    model.transform.fit_klt(blocks)
+    model.quantizer.fit(latent_rows(model, images, seed=seed), 0, iterations=10, seed=seed)
+
+
+@torch.no_grad()
+def latent_rows(model: ImageMaps, images: Sequence[Tensor], *, seed: int) -> Tensor:
+    """Latents of images [N, D] at random places, `FIT_ROWS` at most."""
+    rows = torch.cat([model.latents(x).permute(0, 2, 3, 1).flatten(0, 2) for x in images])
+    return rows[torch.from_numpy(np.random.default_rng(seed).permutation(len(rows))[:FIT_ROWS])]

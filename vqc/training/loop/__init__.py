@@ -1,0 +1,1 @@
+"""One resumable training loop for every model: batches, optimizers, averages, checkpoints, and who watches."""

@@ -1,0 +1,1 @@
+"""Parts of a trained codec, and how they are trained: prior, likelihood, perceptual decoder."""

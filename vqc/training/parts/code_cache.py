@@ -1,0 +1,280 @@
+"""Codes of a whole training set, encoded once and kept on disk for the training of priors.
+
+    <cache>/vqc/codes-3/<model>-<data>-q<quality>/training.bin     uint16 codes of all streams, end to end
+                                                  training.npy     int64 [N, 2 + axes]: item, values, size of the grid
+                                                  validation.bin, validation.npy
+
+(…-q<quality>-v<views> where there are several views of each training item, …-p<side> where images are cut to pieces.)
+
+A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
+encoded with its surroundings (see `vqc/data/spans.py`) and as much effort as when nobody asks for more. Codes are as
+they come, which is what priors predict; symbols for the static tables are made of whole streams. Small data sets are
+worth more views than one: an image that is mirrored, or shifted by less than a code, has other codes. Large photos are
+worth less than that: a piece of each, shrunk or not, tells as much in a fraction of the time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqc.data.batches import varied_square
+from vqc.data.packing import Progress, one_process
+from vqc.data.spans import Span, all_spans, chunk_core, tile_core
+from vqc.errors import OutputError
+from vqc.folders import user_cache
+from vqc.models.base import AudioModel, ImageModel
+from vqc.training.parts.frozen_codec import FrozenCodec
+
+FOLDER = "codes-3"  # in the cache; the first layout held symbols, the second codes as `model.encode` gives them
+PARTS = ("training", "validation")
+_BATCH_VALUES = 1 << 20  # samples or pixel values that the model is given at once, unless one stream has more
+
+Float32Array = NDArray[np.float32]
+Codes = NDArray[np.uint16]
+
+
+class _Data(Protocol):
+    @property
+    def digest(self) -> str: ...
+    @property
+    def training(self) -> Sequence[int]: ...
+    @property
+    def validation(self) -> Sequence[int]: ...
+
+
+class ImageData(_Data, Protocol):
+    """Images by number, with their split; the digest stands for all of it."""
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3]."""
+
+
+class AudioData(_Data, Protocol):
+    """Recordings at the model's sample rate by number, with their split; the digest stands for all of it."""
+
+    def waveform(self, i: int) -> Float32Array:
+        """float32 [T] in [-1, 1]."""
+
+
+class CodeStreams:
+    """The streams of one part of a training set at one quality, mapped into memory.
+
+    items: of the data, which each stream belongs to, int64 [N].
+    values: how many samples or pixel values each stands for, int64 [N].
+    grids: their sizes, int64 [N, 1 or 2].
+    """
+
+    def __init__(self, folder: Path, part: str, groups: int) -> None:
+        index = np.load(folder / f"{part}.npy", allow_pickle=False)
+        self.items, self.values, self.grids = index[:, 0], index[:, 1], index[:, 2:]
+        self._data = np.memmap(folder / f"{part}.bin", dtype=np.uint16, mode="r")
+        self.groups, self.positions = groups, self.grids.prod(1)
+        self._ends = np.cumsum(self.positions) * groups
+        if self._data.size != self._ends[-1]:
+            raise ValueError("cut short")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, i: int) -> Codes:
+        """Codes uint16 [G, h, w] or [G, T] of a stream."""
+        end, size = int(self._ends[i]), int(self.positions[i]) * self.groups
+        return self._data[end - size : end].reshape(self.groups, *self.grids[i].tolist())
+
+
+class CachedCodes(NamedTuple):
+    """Both parts at one quality."""
+
+    training: CodeStreams
+    validation: CodeStreams
+
+
+def open_codes(
+    model: ImageModel | AudioModel,
+    digest: str,
+    data: ImageData | AudioData,
+    quality: int,
+    *,
+    views: int = 1,
+    piece: int = 0,
+    progress: Progress | None = None,
+) -> CachedCodes:
+    """The codes of all items, encoded now unless that was done before.
+
+    Args:
+        model: images are encoded by an image model, recordings by an audio model; is frozen.
+        digest: of the model (hex), without its prior: that makes no difference to its codes.
+        views: of each training item.
+        piece: side in pixels of a random square that is encoded of each view of an image; 0: all of it.
+        progress: called with how many items are encoded and how many there are.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    seen = f"-v{views}" * (views > 1) + f"-p{piece}" * (piece > 0)
+    folder = user_cache() / FOLDER / f"{digest[:12]}-{data.digest[:32]}-q{quality}{seen}"
+    groups = len(model.codebook_sizes(quality))
+    if (codes := _read(folder, groups)) is not None:
+        return codes
+    try:
+        with one_process(folder.parent, folder.name):
+            if _read(folder, groups) is None:
+                _write(folder, model, data, quality, views, piece, progress or (lambda done, total: None))
+    except OSError as error:
+        raise OutputError(
+            f"{folder.parent}: the codes cannot be written: {error.strerror or error};"
+            " make room or set XDG_CACHE_HOME to a folder on another disk"
+        ) from error
+    codes = _read(folder, groups)
+    assert codes is not None, "they were written just now"
+    return codes
+
+
+def _read(folder: Path, groups: int) -> CachedCodes | None:
+    """The codes, or None when they are not there or not whole."""
+    try:
+        return CachedCodes(*(CodeStreams(folder, part, groups) for part in PARTS))
+    except (OSError, ValueError):
+        return None
+
+
+def _write(
+    folder: Path,
+    model: ImageModel | AudioModel,
+    data: ImageData | AudioData,
+    quality: int,
+    views: int,
+    piece: int,
+    progress: Progress,
+) -> None:
+    """Encode beside the folder, then move it there."""
+    parts = (data.training, data.validation)
+    total, before = sum(map(len, parts)), 0
+    with tempfile.TemporaryDirectory(prefix=".encoding-", dir=folder.parent, ignore_cleanup_errors=True) as beside:
+        new = Path(beside) / "new"
+        new.mkdir()
+        for part, items in zip(PARTS, parts, strict=True):
+            index = []
+            with (new / f"{part}.bin").open("wb") as file:
+                streams = _streams(model, data, items, views if part == "training" else 1, piece, quality)
+                for stream, codes in _encoded(model, streams, quality):
+                    file.write(np.ascontiguousarray(codes, dtype=np.uint16).data)
+                    index.append((stream.item, stream.values, *codes.shape[1:]))
+                    progress(before + stream.number + 1, total)
+            np.save(new / f"{part}.npy", np.array(index, dtype=np.int64))
+            before += len(items)
+        shutil.rmtree(folder, ignore_errors=True)  # one that is not whole
+        new.replace(folder)
+
+
+class _Stream(NamedTuple):
+    number: int  # of the item, in its part
+    item: int
+    window: Float32Array  # what the model encodes: [3, H, W] or [T]
+    core: tuple[slice, ...]  # the codes of the window that are this stream's
+    values: int
+
+
+def _encoded(
+    model: ImageModel | AudioModel, streams: Iterator[_Stream], quality: int
+) -> Iterator[tuple[_Stream, NDArray[np.int64]]]:
+    """Streams with their codes [G, ...]."""
+    frozen = FrozenCodec(model)
+    for batch in _batches(streams):
+        signals = torch.from_numpy(np.stack([stream.window for stream in batch])).to(model.static_table.device)
+        for stream, codes in zip(batch, frozen.usual_codes(signals, quality).cpu().numpy(), strict=True):
+            yield stream, codes[:, *stream.core]
+
+
+def _batches(streams: Iterator[_Stream]) -> Iterator[list[_Stream]]:
+    """Neighbours of one size together."""
+    batch: list[_Stream] = []
+    for stream in streams:
+        full = (len(batch) + 1) * stream.window.size > _BATCH_VALUES
+        if batch and (full or stream.window.shape != batch[0].window.shape):
+            yield batch
+            batch = []
+        batch.append(stream)
+    if batch:
+        yield batch
+
+
+def _streams(
+    model: ImageModel | AudioModel,
+    data: ImageData | AudioData,
+    items: Sequence[int],
+    views: int,
+    piece: int,
+    quality: int,
+) -> Iterator[_Stream]:
+    for (number, item), view in itertools.product(enumerate(items), range(views)):
+        generator = np.random.default_rng((item, view))
+        if isinstance(model, ImageModel):
+            factor = model.downsampling_factor
+            image = cast(ImageData, data).image(item)
+            if piece:
+                image = piece_of(image, piece, item, view, quality)
+            else:
+                image = _seen(image, factor, view, generator)
+            cuts = _tiles(image, factor, model.halo)
+        else:
+            waveform = cast(AudioData, data).waveform(item)
+            late = generator.integers(max(1, min(model.hop_length, len(waveform)))) if view else 0
+            cuts = _chunks(waveform[late:], model.hop_length, model.halo)
+        for window, core, values in cuts:
+            yield _Stream(number, item, window, core, values)
+
+
+def piece_of(image: NDArray[np.uint8], side: int, item: int, view: int, quality: int) -> NDArray[np.uint8]:
+    """The square of a view of an image that is encoded in its place, always the same, of another place each quality."""
+    return varied_square(image, side, np.random.default_rng((item, view, quality)).random(5))
+
+
+def _seen(image: NDArray[np.uint8], factor: int, view: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """The image as it is, then mirrored, then shifted by less than a code in turn either way."""
+    image = image[:, ::-1] if view % 2 else image
+    if view < 2:
+        return image
+    most = factor - 1
+    top, left = generator.integers(2 * most + 1, size=2).tolist()
+    around = np.pad(image, [(most, most), (most, most), (0, 0)], mode="reflect")
+    return around[top : top + image.shape[0], left : left + image.shape[1]]
+
+
+_Cut = tuple[Float32Array, tuple[slice, ...], int]
+
+
+def _tiles(image: NDArray[np.uint8], factor: int, halo: int) -> Iterator[_Cut]:
+    height, width = image.shape[:2]
+    padded = np.pad(image, [(0, -height % factor), (0, -width % factor), (0, 0)], mode="edge")
+    cut = (tile_core(factor), -(-halo // factor))
+    for rows in all_spans(padded.shape[0] // factor, *cut):
+        for columns in all_spans(padded.shape[1] // factor, *cut):
+            window = padded[_outer(rows, factor), _outer(columns, factor)].transpose(2, 0, 1)
+            values = 3 * _length(rows, factor, height) * _length(columns, factor, width)
+            yield window.astype(np.float32) / np.float32(255), (rows.inner, columns.inner), values
+
+
+def _chunks(waveform: Float32Array, hop: int, halo: int) -> Iterator[_Cut]:
+    padded = np.pad(waveform, (0, -len(waveform) % hop))
+    for span in all_spans(len(padded) // hop, chunk_core(hop), halo):
+        yield padded[_outer(span, hop)], (span.inner,), _length(span, hop, len(waveform))
+
+
+def _outer(span: Span, factor: int) -> slice:
+    """A core with its context, in units of the signal."""
+    return slice(span.outer_start * factor, span.outer_stop * factor)
+
+
+def _length(span: Span, factor: int, limit: int) -> int:
+    """How much of the core is signal and not padding."""
+    return min(span.stop * factor, limit) - span.start * factor

@@ -1,0 +1,113 @@
+"""Training of likelihoods: how many bits the original takes, given what the codec restored.
+
+::
+
+    signal ─ codec (frozen) ─► restored ─ likelihood ─► −log2 p(signal | restored) of each value
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vqc.models.likelihood import Likelihood, to_levels
+from vqc.training.loop.task import Losses
+from vqc.training.parts.frozen_codec import FrozenCodec
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodTaskConfig:
+    """How batches are drawn and how much is validated."""
+
+    batch_size: int = 32
+    crop: int = 0  # pixels a side, or samples; 0: whole images of one size
+    max_shift: int = 0  # pixels by which whole images are moved at random
+    validation_items: int = 300  # images or recordings, at most
+    pool: int = 0  # so many batches of each quality are restored once and used in turn; 0: always new ones
+
+    def __post_init__(self) -> None:
+        least = {"batch_size": 1, "crop": 0, "max_shift": 0, "validation_items": 1, "pool": 0}
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {number}")
+
+
+class LikelihoodTask:
+    """The mean of −log2 p(x | codes) over values; one quality a micro-step, in turn.
+
+    Args:
+        likelihood: what is trained.
+        codec: stays as it is.
+        batches: step → [B, 3, H, W] or [B, T], this process' rows of the batch.
+        validation: batches of the same sort.
+        pool: see `LikelihoodTaskConfig`; what a mixture of few parameters is fitted to need not change.
+    """
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        codec: Any,
+        batches: Callable[[int], Tensor],
+        validation: Sequence[Tensor],
+        *,
+        pool: int = 0,
+    ) -> None:
+        self.likelihood, self.batches, self.validation = likelihood, batches, validation
+        self.period = pool * likelihood.qualities  # steps after which batches come again; 0: never
+        self._restored: dict[int, tuple[Tensor, Tensor]] = {}
+        self.codec = FrozenCodec(codec)
+        self.media = codec.media
+
+    @property
+    def model(self) -> Likelihood:
+        """The likelihood."""
+        return self.likelihood
+
+    @property
+    def networks(self) -> Sequence[nn.Module]:
+        """What is worth compiling."""
+        return [] if self.likelihood.network is None else [self.likelihood.network]
+
+    def batch(self, step: int) -> Tensor:
+        return self.batches(step % self.period if self.period else step)
+
+    def loss(self, batch: Tensor, step: int) -> Losses:
+        """Bits a value."""
+        quality = step % self.likelihood.qualities + 1
+        original, restored = self._pooled(batch, quality, step) if self.period else self._levels(batch, quality)
+        bits = self.likelihood.nats(original, restored, quality).sum() / (math.log(2) * batch.numel())
+        return Losses(bits.float(), {"bits_per_dim": bits.detach()})
+
+    def validate(self) -> Mapping[str, float]:
+        """Bits a value; the score is their mean over the qualities."""
+        figures = {quality: self.measure(quality) for quality in range(1, self.likelihood.qualities + 1)}
+        mean = sum(figures.values()) / len(figures)
+        rows = {"score": mean, "bits_per_dim": mean}
+        return rows | ({f"bits_per_dim_{q}": bits for q, bits in figures.items()} if len(figures) > 1 else {})
+
+    @torch.inference_mode()
+    def measure(self, quality: int) -> float:
+        """Bits a value of the validation signals at one quality."""
+        device = next(self.likelihood.parameters()).device
+        bits = 0.0
+        for batch in self.validation:
+            original, restored = self._levels(batch.to(device), quality)
+            bits += float(self.likelihood.nats(original, restored, quality).sum()) / math.log(2)
+        return bits / sum(batch.numel() for batch in self.validation)
+
+    def _pooled(self, batch: Tensor, quality: int, step: int) -> tuple[Tensor, Tensor]:
+        """The levels of a batch that comes again."""
+        which = step % self.period
+        if which not in self._restored:
+            self._restored[which] = self._levels(batch, quality)
+        return self._restored[which]
+
+    def _levels(self, signal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
+        """The original and what a file would restore."""
+        restored = self.codec.decode(self.codec.encode(signal, quality), quality)
+        return to_levels(signal, self.media), to_levels(restored, self.media)

@@ -1,0 +1,242 @@
+"""Training of sharp decoders: the same codes restored with more texture, as a critic wants to see or hear it.
+
+::
+
+                                            ┌─ the codec's own decoder ─► what validation compares with
+    signal ─ encoder (frozen) ─► codes ─────┴─ sharp decoder ─► restored ─┬─ losses against the signal
+                                                                          └─ critic: signal or restored?
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vqc.errors import OptionError
+from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.nn.precision import in_float32
+from vqc.training.adversarial import Adversary, make_critic
+from vqc.training.loop.task import Losses
+from vqc.training.losses import LogMelLoss
+from vqc.training.parts.frozen_codec import FrozenCodec
+from vqc.training.parts.texture_loss import TextureLoss
+from vqc.training.speech.losses import ComplexSpectrumLoss
+
+ALLOWED = 1.35  # times the squared error of the codec's own decoder: texture may cost so much
+PENALTY = 10.0  # of the score for each time more
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharpConfig:
+    """A sharp decoder is shaped like the part that it stands in for: there is nothing to set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharpTaskConfig:
+    """How batches are drawn, and the weights of the losses.
+
+    `fidelity` weighs the squared error of images (times 100), and of audio the distance of spectra with their phases,
+    where files carry the waveform. `detail` weighs the texture of images (see `TextureLoss`), and log-mel spectra.
+    """
+
+    batch_size: int = 8  # of all processes together
+    crop: int = 128  # pixels a side, or samples
+    validation_items: int = 36  # images or recordings, at most
+    fidelity: float = 1.0
+    detail: float = 1.0
+    adversarial: float = 0.02
+    feature_matching: float = 2.0  # in units of `adversarial`
+    critic_width: int = 16
+    critic_start: int = 0  # step from which the decoder hears the critic
+
+    def __post_init__(self) -> None:
+        for name in vars(self):
+            value = getattr(self, name)
+            least = 1 if name in ("batch_size", "crop", "validation_items", "critic_width") else 0
+            if not isinstance(value, str) and not value >= least:
+                raise OptionError(f"{name} is {value}; it must be {least} or more")
+
+
+class Comparison(nn.Module, ABC):
+    """What restored signals are compared with their originals by."""
+
+    lowest: ClassVar[float]  # values are cut off there, and at 1, before they are measured
+
+    @abstractmethod
+    def forward(self, restored: Tensor, original: Tensor, quality: int) -> dict[str, Tensor]:
+        """Unweighted scalars."""
+
+    @abstractmethod
+    def weights(self, config: SharpTaskConfig) -> Mapping[str, float]:
+        """That of each of them."""
+
+    @abstractmethod
+    def figures(self, found: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
+        """What a sharp decoder's and the own decoder's values say, and a "score", which is better when lower."""
+
+
+class ImageComparison(Comparison):
+    """Squared error and texture. The score is the texture, as long as the squared error stays in bounds."""
+
+    lowest: ClassVar[float] = 0.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texture = TextureLoss()
+
+    @in_float32
+    def forward(self, restored: Tensor, original: Tensor, quality: int) -> dict[str, Tensor]:
+        return {"mse": (restored - original).square().mean(), "texture": self.texture(restored, original)}
+
+    def weights(self, config: SharpTaskConfig) -> Mapping[str, float]:
+        return {"mse": 100 * config.fidelity, "texture": config.detail}
+
+    def figures(self, found: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
+        excess = max(0.0, found["mse"] / max(own["mse"], 1e-12) - ALLOWED)
+        return {
+            "score": found["texture"] + PENALTY * excess,
+            "texture": found["texture"],
+            "texture_own": own["texture"],
+            "psnr": _decibels(found["mse"]),
+            "psnr_own": _decibels(own["mse"]),
+        }
+
+
+class AudioComparison(Comparison):
+    """Log-mel spectra, and spectra with their phases at qualities whose files carry the waveform."""
+
+    lowest: ClassVar[float] = -1.0
+
+    def __init__(self, sample_rate: int, carries_waveform: Callable[[int], bool]) -> None:
+        super().__init__()
+        self.carries_waveform = carries_waveform
+        self.log_mel, self.spectrum = LogMelLoss(sample_rate=sample_rate), ComplexSpectrumLoss()
+
+    @in_float32
+    def forward(self, restored: Tensor, original: Tensor, quality: int) -> dict[str, Tensor]:
+        terms = {"log_mel": self.log_mel(restored, original)}
+        if self.carries_waveform(quality):
+            terms["spectrum"] = self.spectrum(restored, original)
+        return terms
+
+    def weights(self, config: SharpTaskConfig) -> Mapping[str, float]:
+        return {"log_mel": config.detail, "spectrum": config.fidelity}
+
+    def figures(self, found: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
+        return {"score": found["log_mel"], "log_mel": found["log_mel"], "log_mel_own": own["log_mel"]}
+
+
+class SharpTask:
+    """Losses against the original, and what a critic urges; one quality a step, in turn.
+
+    Args:
+        sharp: what is trained; it becomes the codec's sharp decoder.
+        codec: stays as it is otherwise.
+        batches: step → [B, 3, H, W] or [B, T], this process' rows of the batch.
+        validation: batches of the same sort.
+
+    Raises:
+        OptionError: the crops are too small for a critic.
+    """
+
+    def __init__(
+        self,
+        sharp: nn.Module,
+        codec: CodecModel,
+        batches: Callable[[int], Tensor],
+        validation: Sequence[Tensor],
+        config: SharpTaskConfig,
+    ) -> None:
+        self.sharp, self.batch, self.validation, self.config = sharp, batches, validation, config
+        codec.sharp = None  # is not to be frozen with the rest
+        self.codec: Any = codec
+        self.frozen = FrozenCodec(codec)
+        codec.sharp = sharp
+        self.restorer: Any = codec.sharpened()
+        self.compare = comparison_for(codec)
+        self.weights = self.compare.weights(config)
+        self.critic: nn.Module | None = None
+        self.adversary: Adversary | None = None
+        if config.adversarial:
+            self.critic = make_critic(codec.media, config.crop, config.critic_width)
+            self.adversary = Adversary(self.critic, config.adversarial, config.feature_matching, config.critic_start)
+        self._known: dict[int, tuple[list[Tensor], Mapping[str, float]]] = {}
+
+    @property
+    def model(self) -> nn.Module:
+        """The sharp decoder."""
+        return self.sharp
+
+    @property
+    def networks(self) -> Sequence[nn.Module]:
+        """What is worth compiling; one that is given the quality as a number would be compiled for each."""
+        return [self.sharp] if isinstance(self.codec, ImageModel) else []
+
+    def loss(self, batch: Tensor, step: int) -> Losses:
+        """The weighted losses."""
+        quality = step % self.codec.qualities + 1
+        restored = self._restored(batch, quality, step)
+        terms = self.compare(restored, batch, quality)
+        total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        logged = {name: term.detach() for name, term in terms.items()}
+        if self.adversary is not None:
+            urged = self.adversary.urge(restored, batch, step)
+            total, logged = total + urged.total, {**logged, **urged.logged}
+        return Losses(total, logged)
+
+    def critic_loss(self, batch: Tensor, step: int) -> Losses:
+        """Of the restoration that `loss` has made last."""
+        assert self.adversary is not None, "the loop asks for this when there is a critic"
+        return self.adversary.critic_loss(batch, step)
+
+    def validate(self) -> Mapping[str, float]:
+        """Means over the qualities of what `measure` gives; the critic has no say in the score."""
+        rows = [self.measure(quality + 1) for quality in range(self.codec.qualities)]
+        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+    @torch.inference_mode()
+    def measure(self, quality: int) -> dict[str, float]:
+        """Figures of both decoders on the validation signals at one quality; see `Comparison.figures`."""
+        if quality not in self._known:  # codes and the own decoder's values stay what they are
+            codes = [self.frozen.encode(signal.to(self._device), quality) for signal in self.validation]
+            self._known[quality] = codes, self._values(self.frozen, codes, quality)
+        codes, own = self._known[quality]
+        return self.compare.figures(self._values(self.restorer, codes, quality), own)
+
+    def _values(self, model: Any, codes: Sequence[Tensor], quality: int) -> dict[str, float]:
+        """Means over the validation signals of what compares them with what a model restores."""
+        sums: dict[str, float] = {}
+        for signal, coded in zip(self.validation, codes, strict=True):
+            restored = model.decode(coded, quality).clamp(self.compare.lowest, 1)
+            for name, term in self.compare(restored, signal.to(self._device), quality).items():
+                sums[name] = sums.get(name, 0.0) + float(term) * len(signal)
+        return {name: value / sum(map(len, self.validation)) for name, value in sums.items()}
+
+    @in_float32
+    def _restored(self, signal: Tensor, quality: int, step: int) -> Tensor:
+        """Through the codes that files hold, to what is restored in float32."""
+        codes = self.frozen.encode(signal, quality)
+        place = {"first_frame": step} if isinstance(self.codec, AudioModel) else {}  # always other noise
+        restored: Tensor = self.restorer.decode(codes, quality, **place)
+        return restored
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.sharp.parameters()).device
+
+
+def comparison_for(codec: CodecModel) -> Comparison:
+    """That of the codec's medium."""
+    if isinstance(codec, AudioModel):
+        return AudioComparison(codec.sample_rate, getattr(codec, "codes_waveform", lambda quality: True))
+    return ImageComparison()
+
+
+def _decibels(mse: float) -> float:
+    return -10 * math.log10(max(mse, 1e-12))

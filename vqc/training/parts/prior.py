@@ -1,0 +1,232 @@
+"""Training of priors: how many bits the next code costs, given the codes before it.
+
+::
+
+    codes on disk ─ random crops or cuts ─► prior ─► bits of the codes at some positions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vqc.data.batches import WHOLE, Shard, random_for
+from vqc.data.packs import AudioPack, ImagePack
+from vqc.entropy.tables import TOTAL, ideal_bits
+from vqc.models.base import CodecModel
+from vqc.models.prior import CodePrior
+from vqc.nn.precision import in_float32
+from vqc.training.loop.task import Losses
+from vqc.training.parts.code_cache import CachedCodes, CodeStreams
+
+_VALIDATION_BATCH = 1 << 17  # codes
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorTaskConfig:
+    """How batches are drawn and how much is validated."""
+
+    batch_size: int = 32
+    crop: int = 16  # positions a side, of code maps
+    frames: int = 256  # length, of code sequences
+    codes_per_step: int = 65_536  # whose bits count, at most: of more, positions are drawn. Bounds memory
+    validation_codes: int = 500_000  # of each quality, at most
+    report_codes: int = 3_000_000  # likewise, for the figures in the model file
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "crop", "frames", "codes_per_step", "validation_codes", "report_codes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+
+
+class PriorBatch(NamedTuple):
+    """Crops of one quality."""
+
+    codes: Tensor  # int64 [B, G, h, w] or [B, G, T]
+    chosen: Tensor  # bool [B, h, w] or [B, T]: positions whose bits count, equally many of each crop
+    quality: int
+
+
+class PriorFigures(NamedTuple):
+    """Validation at one quality."""
+
+    bits_per_code: float
+    bits_per_code_static: float  # of the same codes under the codec's static tables
+    bits_per_dim: float  # per sample, or per value of red, green and blue
+
+    @property
+    def share(self) -> float:
+        """Of the bits under the static tables."""
+        return self.bits_per_code / self.bits_per_code_static if self.bits_per_code_static else 1.0
+
+
+class PriorTask:
+    """The mean of −log2 P over codes; one quality a micro-step, in turn.
+
+    Args:
+        prior: for the codes of `codec`.
+        codec: whose static tables the prior is compared with.
+        codes: by quality; those given are trained.
+        chances: of each item of the data to be drawn, relative to others of its size; the same for all if left out.
+        shard: each of several processes takes its rows of the batch.
+    """
+
+    def __init__(
+        self,
+        prior: CodePrior,
+        codec: CodecModel,
+        codes: Mapping[int, CachedCodes],
+        config: PriorTaskConfig,
+        *,
+        chances: Mapping[int, float] | None = None,
+        seed: int = 0,
+        shard: Shard = WHOLE,
+    ) -> None:
+        self.prior, self.codes, self.config, self.seed = prior, dict(sorted(codes.items())), config, seed
+        self.rows = shard.rows(config.batch_size)
+        self._draws = {q: _Crops(parts.training, config, chances) for q, parts in self.codes.items()}
+        self._tables = {q: codec.static_frequencies(q) for q in self.codes}
+        self._to_symbols = codec.to_symbols
+        self._units = _units(self._tables)
+
+    @property
+    def model(self) -> CodePrior:
+        """The prior."""
+        return self.prior
+
+    @property
+    def networks(self) -> Sequence[nn.Module]:
+        """The part that is worth compiling: those which do all positions at once."""
+        network = getattr(self.prior, "network", None)
+        return [] if network is None else [network]
+
+    def batch(self, step: int) -> PriorBatch:
+        """Crops, any with the same chance as any other, and positions in them."""
+        config = self.config
+        quality = list(self.codes)[step % len(self.codes)]
+        draws, generator = self._draws[quality], random_for(self.seed, step)
+        chosen, starts, shape = draws(config.batch_size, generator)
+        area = int(shape.prod())
+        counted = max(1, min(area, config.codes_per_step // (config.batch_size * draws.streams.groups)))
+        places = generator.random((config.batch_size, area)).argsort(1)[self.rows, :counted]
+        own = zip(chosen[self.rows].tolist(), starts[self.rows], strict=True)
+        crops = np.stack([_crop(draws.streams[i], start, shape) for i, start in own])
+        mask = np.zeros((len(crops), area), dtype=bool)
+        np.put_along_axis(mask, places, True, 1)
+        return PriorBatch(torch.from_numpy(crops), torch.from_numpy(mask.reshape(-1, *shape)), quality)
+
+    def loss(self, batch: PriorBatch, step: int) -> Losses:
+        """Bits a position, in a unit of the quality."""
+        codes, chosen, quality = batch
+        bits = self._bits(codes, quality, chosen).mean()
+        return Losses(bits * (codes.shape[1] / self._units[quality]), {"bits_per_code": bits.detach()})
+
+    @in_float32
+    def _bits(self, codes: Tensor, quality: int, chosen: Tensor) -> Tensor:
+        """Logits of bfloat16 are off by 1/16 of a nat."""
+        return self.prior.bits(codes, quality, chosen)
+
+    def validate(self) -> Mapping[str, float]:
+        """Means over the qualities; the score is the share of the bits under static tables that is left."""
+        figures = {quality: self.measure(quality) for quality in self.codes}
+        share = float(np.mean([f.share for f in figures.values()]))
+        mean = PriorFigures(*np.mean(list(figures.values()), axis=0).tolist())
+        rows = {"score": share, **mean._asdict(), "saving_percent": 100 * (1 - share)}
+        if len(figures) > 1:
+            rows |= {f"bits_per_code_{quality}": f.bits_per_code for quality, f in figures.items()}
+            rows |= {f"saving_percent_{quality}": 100 * (1 - f.share) for quality, f in figures.items()}
+        return rows
+
+    @torch.inference_mode()
+    def measure(self, quality: int, at_most: int | None = None) -> PriorFigures:
+        """Figures of one quality on validation streams, as a file would hold them; of so many codes at most."""
+        streams = self.codes[quality].validation
+        device = next(iter(self.prior.state_dict().values())).device  # once fixed it has no parameters
+        bits = static = 0.0
+        count = values = 0
+        for batch in _same_size(streams, _evenly(streams, at_most or self.config.validation_codes)):
+            codes = np.stack([streams[i] for i in batch]).astype(np.int64)
+            bits += float(self.prior.bits(torch.from_numpy(codes).to(device), quality).double().sum())
+            symbols = np.stack([self._to_symbols(item) for item in codes], axis=1)
+            static += ideal_bits(symbols.reshape(streams.groups, -1), self._tables[quality])
+            count += codes.size
+            values += int(streams.values[batch].sum())
+        return PriorFigures(bits / count, static / count, bits / values)
+
+
+class _Crops:
+    """Crops of the streams of one quality: all of the size asked for if most codes are in streams that hold it.
+
+    Otherwise those of a batch are as large as the smallest stream among them.
+    """
+
+    def __init__(self, streams: CodeStreams, config: PriorTaskConfig, chances: Mapping[int, float] | None) -> None:
+        self.streams = streams
+        self.shape = np.array([config.crop] * 2 if streams.grids.shape[1] == 2 else [config.frames])
+        windows = (streams.grids - np.minimum(self.shape, streams.grids) + 1).prod(1).astype(np.float64)
+        held = (streams.grids >= self.shape).all(1)
+        if 2 * streams.positions[held].sum() > streams.positions.sum():
+            windows *= held
+        if chances is not None:
+            windows *= [chances[item] for item in streams.items.tolist()]
+        self.ends = np.cumsum(windows)
+
+    def __call__(
+        self, count: int, generator: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Streams [count], where the crops start in them [count, axes], and their size [axes]."""
+        chosen = np.searchsorted(self.ends[:-1], generator.random(count) * self.ends[-1], side="right")
+        shape = np.minimum(self.streams.grids[chosen].min(0), self.shape)
+        return chosen, generator.integers(self.streams.grids[chosen] - shape + 1), shape
+
+
+def relative_chances(pack: ImagePack | AudioPack) -> dict[int, float] | None:
+    """What `PriorTask` takes as chances: those of the pack, which favour long recordings, of items of one size."""
+    if pack.chances is None:
+        return None
+    sizes = pack.lengths[pack.training] if isinstance(pack, AudioPack) else 1
+    return dict(zip(pack.training, (pack.chances / sizes).tolist(), strict=True))
+
+
+def _units(tables: Mapping[int, NDArray[np.int64]]) -> dict[int, float]:
+    """What bits a position are divided by: the geometric mean of a quality's entropy and of that of all qualities.
+
+    As they are, high qualities would drown low ones; as shares of their entropy, low ones would have as much to say as
+    those with ten times as many bits.
+    """
+    bits = {}
+    for quality, table in tables.items():
+        chances = np.where(table > 0, table, TOTAL) / TOTAL
+        bits[quality] = max(1e-2, -float((chances * np.log2(chances)).sum()))
+    usual = float(np.exp(np.mean(np.log(list(bits.values())))))
+    return {quality: float(np.sqrt(usual * b)) for quality, b in bits.items()}
+
+
+def _crop(codes: NDArray[np.uint16], start: NDArray[np.int64], shape: NDArray[np.int64]) -> NDArray[np.int64]:
+    cut = tuple(slice(first, first + size) for first, size in zip(start.tolist(), shape.tolist(), strict=True))
+    return codes[:, *cut].astype(np.int64)
+
+
+def _evenly(streams: CodeStreams, codes: int) -> list[int]:
+    """Streams spread over all, so many that they have about `codes` codes."""
+    count = min(len(streams), max(1, int(codes / (streams.groups * streams.positions.mean()))))
+    return [i * len(streams) // count for i in range(count)]
+
+
+def _same_size(streams: CodeStreams, chosen: Sequence[int]) -> Iterator[list[int]]:
+    """Neighbours of one size together."""
+    batch: list[int] = []
+    for i in chosen:
+        full = (len(batch) + 1) * streams.positions[i] * streams.groups > _VALIDATION_BATCH
+        if batch and (full or (streams.grids[i] != streams.grids[batch[0]]).any()):
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch

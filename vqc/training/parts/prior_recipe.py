@@ -1,0 +1,189 @@
+"""How priors are trained: on the codes that a trained codec makes of the data, encoded once and kept on disk.
+
+What comes of it is the codec's file with the prior inside: the same weights and codes, and smaller files.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vqc.data.batches import Shard
+from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
+from vqc.errors import OptionError, TrainingError
+from vqc.models.base import AudioModel, CodecModel
+from vqc.models.config import config_to_dict
+from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
+from vqc.models.files.zoo import load_model
+from vqc.models.prior import CodePrior
+from vqc.models.prior_registry import build_prior
+from vqc.nn.integer import unfixed
+from vqc.training.parts.code_cache import CachedCodes, open_codes
+from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_chances
+from vqc.training.parts.prior_export import codec_digest, figures_of
+from vqc.training.recipe import Finished, Progress, Recipe
+from vqc.training.run import read_run
+from vqc.training.settings import PRIORS, Settings
+from vqc.training.stages import tracked
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorRunConfig(PriorTaskConfig):
+    """Which codes, beside how they are drawn."""
+
+    codec: str = ""  # model file whose codes these are
+    codec_digest: str = ""  # of that without its prior; empty: any
+    qualities: tuple[int, ...] = ()  # empty: all
+    leave_out: str = ""  # items with this in their names are not trained on
+    views: int = 1  # of each training item that are encoded: as it is, mirrored, shifted by less than a code
+    piece: int = 0  # side in pixels of a random square, maybe shrunk and mirrored, that is encoded of each; 0: all
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.views < 1:
+            raise ValueError(f"views is {self.views}; it must be at least 1")
+        if self.piece < 0:
+            raise ValueError(f"piece is {self.piece}; it must be a side in pixels, or 0 for whole images")
+
+
+@dataclass(frozen=True)
+class CodePack:
+    """The codes of a pack of images or recordings, by quality."""
+
+    data: ImagePack | AudioPack
+    codec: CodecModel
+    codes: Mapping[int, CachedCodes]
+
+    def __getattr__(self, name: str) -> Any:
+        """Split, counts and captions are those of the data."""
+        return getattr(self.data, name)
+
+
+class PriorRecipe(Recipe):
+    """See `vqc.training.recipe.Recipe`."""
+
+    task_config = PriorRunConfig
+    examples = "streams of codes"
+    finish_loops = 2
+
+    def build(self, settings: Settings) -> CodePrior:
+        codec: CodecModel = load_model(settings.task.codec).model
+        config = config_to_dict(settings.model)
+        prior = build_prior(PRIORS[settings.kind], config, codec, where="the prior of these [model] settings")
+        prior.register_load_state_dict_post_hook(lambda loaded, _: _prepare(loaded, codec))  # type: ignore[no-untyped-call]
+        return prior
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> CodePack:
+        model, info = load_model(settings.task.codec)
+        digest, wanted = codec_digest(info.path), settings.task.codec_digest
+        if wanted not in ("", digest):
+            raise TrainingError(f"{info.path} is no longer the codec {wanted[:12]} whose codes this run is for")
+        chosen = settings.task.qualities or range(1, model.qualities + 1)
+        if not set(chosen) <= set(range(1, model.qualities + 1)):
+            raise OptionError(f"task.qualities is {list(chosen)}; {info.name} has 1 to {model.qualities}")
+        data: ImagePack | AudioPack
+        codec: Any = model
+        if isinstance(model, AudioModel):
+            data = open_audio(sources, model.sample_rate, download=download, progress=progress)
+        else:
+            data = open_images(sources, download=download, progress=progress)
+        data.leave_out(settings.task.leave_out)
+        cut = {"views": settings.task.views, "piece": settings.task.piece}
+        codes = {q: open_codes(codec, digest, data, q, **cut, progress=progress) for q in chosen}
+        return CodePack(data, model, codes)
+
+    def start(self, model: CodePrior, pack: CodePack, settings: Settings) -> None:
+        model.start_from(pack.codec)
+
+    def warm_start(self, model: CodePrior, path: str, pack: CodePack, settings: Settings) -> None:
+        """The prior in a model file, or the best weights in a run folder."""
+        try:
+            model.load_state_dict(_trained_prior(Path(path), model, load_model(settings.task.codec).model))
+        except (AttributeError, KeyError, RuntimeError):
+            raise TrainingError(f"the prior in {path} is for other codebooks; leave out --start-from") from None
+
+    def describe(self, path: str) -> str:
+        return f"run {Path(path).name}" if Path(path).is_dir() else super().describe(path)
+
+    def make_task(self, model: CodePrior, pack: CodePack, settings: Settings, shard: Shard) -> PriorTask:
+        return PriorTask(
+            model,
+            pack.codec,
+            pack.codes,
+            settings.task,
+            chances=relative_chances(pack.data),
+            seed=settings.loop.seed,
+            shard=shard,
+        )
+
+    def finish(self, model: CodePrior, pack: CodePack, settings: Settings) -> Finished:
+        """The codec as its file has it, with this prior in integers."""
+        loaded = load_checkpoint(settings.task.codec)
+        task = PriorTask(model.eval(), pack.codec, pack.codes, settings.task)
+        floats = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
+        try:
+            loaded.model.attach_prior(model)
+        except OverflowError as error:
+            raise TrainingError(
+                f"the prior cannot be turned into integers: {error}; "
+                "train it with a lower learning rate or more loop.weight_decay"
+            ) from None
+        integers = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
+        return Finished(loaded, {f"quality_{q}": figures_of(floats[q], integers[q]) for q in task.codes})
+
+    def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
+        """The codec's file with the prior inside; what it says of codec, likelihood and sharp decoder stays."""
+        loaded: LoadedModel = finished.model
+        return save_again(path, loaded, name=name, prior_training=training, prior_figures=finished.figures)
+
+
+def _prepare(prior: Any, codec: CodecModel) -> None:
+    """Make what a prior derives from the codec, which is on the CPU, after weights have been loaded."""
+    twin = copy.deepcopy(prior).cpu()  # the prior itself stays where it is: others hold views of its parameters
+    twin.prepare(codec)
+    for own, made in zip(prior.buffers(), twin.buffers(), strict=True):
+        own.copy_(made)
+
+
+def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, Tensor]:
+    """The float weights of a prior of the same [model] settings, for the codebooks of a codec."""
+    if path.is_dir():
+        best, settings = path / "best.safetensors", read_run(path).settings
+        if PRIORS.get(settings.kind) != like.kind or not best.exists():
+            raise TrainingError(f"{path} is not the folder of a run that has trained a prior of the kind {like.kind}")
+        _refuse_others(path, settings.model, like.config)
+        return _in_order_of(like, load_file(best))
+    model = load_checkpoint(path).model
+    found = model.prior
+    if found is None or found.kind != like.kind:
+        raise TrainingError(f"{path} holds no prior of the kind {like.kind}; leave out --start-from")
+    _refuse_others(path, found.config, like.config)
+    found.move(model, codec, like)
+    return _in_order_of(like, unfixed(found, like))
+
+
+def _refuse_others(path: Path, config: Any, own: Any) -> None:
+    if _what_matters(config) != _what_matters(own):
+        raise TrainingError(f"a run goes on only from a prior of the same [model] settings; {path} has others")
+
+
+def _in_order_of(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights for a new prior, maybe with more passes and steps: what looks at more is as it was made, mostly zero."""
+    return {name: state.get(name, tensor) for name, tensor in like.state_dict().items()}
+
+
+def _what_matters(config: Any) -> Any:
+    """What weights depend on: not the dropout, and not of which shapes the slices are, or in what order they come."""
+    if hasattr(config, "slices"):
+        config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
+    neutral: dict[str, Any] = {"dropout": 0.0, "passes": (), "steps": (), "farther": ()}
+    return dataclasses.replace(config, **{name: value for name, value in neutral.items() if hasattr(config, name)})

@@ -1,0 +1,95 @@
+"""How the `phones` model is trained: projection and codebook first, which need no training; then the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vqc.data.batches import Prefetched, Shard, WaveformBatches
+from vqc.data.packs import AudioPack, open_audio
+from vqc.errors import TrainingError
+from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, minus_mean
+from vqc.nn.pitch import PITCH_HOP
+from vqc.training.phones.clusters import place
+from vqc.training.phones.task import PhonesTask, PhonesTaskConfig
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.settings import Settings
+from vqc.training.speech.task import chances_of, spread_out
+from vqc.training.tables import fill_static_tables
+
+
+class PhonesRecipe(Recipe):
+    """See `vqc.training.recipe.Recipe`."""
+
+    task_config = PhonesTaskConfig
+    examples = "utterances"
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> AudioPack:
+        return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
+
+    def start(self, model: PhonesModel, pack: AudioPack, settings: Settings) -> None:
+        task = settings.task
+        chosen = drawn(pack, task.start_utterances, task.source_shares, seed=settings.loop.seed)
+        place(model, [whole(pack, i, task.start_seconds) for i in chosen], seed=settings.loop.seed)
+        round_to_stored(model)  # the decoder learns from the codes that the model file will give
+
+    def warm_start(self, model: PhonesModel, path: str, pack: AudioPack, settings: Settings) -> None:
+        trained = trained_codec(path, PhonesModel)
+        if trained.config != model.config:
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        model.load_state_dict(trained.state_dict(), strict=False)
+
+    def make_task(self, model: PhonesModel, pack: AudioPack, settings: Settings, shard: Shard) -> PhonesTask:
+        task = settings.task
+        batches = WaveformBatches(
+            pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
+        )
+        held = [whole(pack, i) for i in spread_out(pack, task.validation_utterances)]
+        return PhonesTask(model, Prefetched(batches), held)
+
+    def finish(self, model: PhonesModel, pack: AudioPack, settings: Settings) -> Finished:
+        task = settings.task
+        round_to_stored(model.eval())
+        chosen = drawn(pack, task.table_utterances, task.source_shares, seed=settings.loop.seed + 1)
+        fill_static_tables(model, [whole(pack, i) for i in chosen])
+        held = [whole(pack, i) for i in spread_out(pack, task.validation_utterances)]
+        return Finished(model, {"quality_1": figures(model, held)})
+
+    def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
+        return [whole(pack, i, 4.0) for i in spread_out(pack, 3)]
+
+
+def drawn(pack: AudioPack, count: int, source_shares: Sequence[float], *, seed: int) -> list[int]:
+    """Different training utterances, at most so many, long ones rather than short ones."""
+    chances = chances_of(pack, source_shares)
+    most = min(count, int((chances > 0).sum()))
+    return [int(i) for i in np.random.default_rng(seed).choice(pack.training, most, replace=False, p=chances)]
+
+
+def whole(pack: AudioPack, i: int, seconds: float = 20.0) -> Tensor:
+    """The first seconds of an utterance, [1, T], T a multiple of 20 ms and not 0."""
+    length = min(int(pack.lengths[i]), int(seconds * SAMPLE_RATE))
+    return torch.from_numpy(pack.cut(i, 0, max(1, length // PITCH_HOP) * PITCH_HOP))[None]
+
+
+@torch.inference_mode()
+def figures(model: PhonesModel, waveforms: Sequence[Tensor]) -> dict[str, float]:
+    """Rate without container, perplexity of the codes, and what the decoder's log-mel frames are off by, in dB."""
+    codes = torch.cat([model.encode(x, 1).flatten() for x in waveforms]).numpy()
+    table = model.static_frequencies(1)[0] / 2**16
+    shares = np.bincount(codes, minlength=len(table)) / len(codes)
+    used = shares[shares > 0]
+    errors = []
+    for x in waveforms:
+        restored = model.decode(model.encode(x, 1), 1)
+        errors.append(float((minus_mean(model.log_mel(restored)) - minus_mean(model.log_mel(x))).abs().mean()))
+    return {
+        "kbps": float(-np.log2(table[codes]).mean()) * SAMPLE_RATE / HOP / 1000,
+        "perplexity": float(np.exp(-(used * np.log(used)).sum())),
+        "log_mel_db": float(np.mean(errors)) / SCALE * 10 / np.log(10),
+    }

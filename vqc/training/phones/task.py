@@ -1,0 +1,83 @@
+"""Training of the `phones` model: its codes are there from the start, the decoder learns to speak from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vqc.errors import OptionError
+from vqc.models.phones.model import HOP, PhonesModel, minus_mean
+from vqc.nn.pitch import PITCH_HOP, VOICING_THRESHOLD, periodicity
+from vqc.nn.precision import in_float32
+from vqc.training.loop.task import Losses
+from vqc.training.parts.frozen_codec import file_codes
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhonesTaskConfig:
+    """What the codes are found in, and how the decoder's crops are drawn."""
+
+    source_shares: tuple[float, ...] = ()  # of the utterances from each folder of data; empty: by length
+    start_utterances: int = 360  # that projection and codebook are found in
+    start_seconds: float = 12.0  # of each, at most
+    batch_size: int = 8
+    crop: int = 64_000  # samples
+    validation_utterances: int = 20
+    table_utterances: int = 300  # training utterances from which the table is counted
+
+    def __post_init__(self) -> None:
+        for name in ("start_utterances", "batch_size", "validation_utterances", "table_utterances"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.crop < PITCH_HOP or self.crop % PITCH_HOP:
+            raise OptionError(f"crop is {self.crop} samples; it must be a multiple of {PITCH_HOP}")
+        if not self.start_seconds > 0:
+            raise OptionError(f"start_seconds is {self.start_seconds}; it must be above 0")
+
+
+class PhonesTask:
+    """The decoder's distance from log-mel frames and voicing, with the codes as they are."""
+
+    def __init__(self, model: PhonesModel, batches: Callable[[int], Tensor], validation: Sequence[Tensor]) -> None:
+        """
+        Args:
+            batches: step → [B, T], T a multiple of 20 ms.
+            validation: utterances [1, T], likewise.
+        """
+        self.model, self.batch, self.validation = model, batches, validation
+
+    @property
+    def networks(self) -> tuple[torch.nn.Module, ...]:
+        """What is worth compiling."""
+        return (self.model.decoder,)
+
+    def loss(self, batch: Tensor, step: int) -> Losses:
+        mel, voicing = self._errors(batch)
+        return Losses(mel + voicing, {"mel": mel.detach(), "voicing": voicing.detach()})
+
+    def _errors(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean absolute error of normalised log-mel frames, cross-entropy of the voicing in nats."""
+        entries, wanted, voiced = self._wanted(waveform)
+        spoken = self.model.decoder(entries)
+        mel = (spoken.log_mel - wanted).abs().mean()
+        return mel, F.binary_cross_entropy_with_logits(spoken.voicing, voiced.to(mel))
+
+    @torch.no_grad()
+    @in_float32
+    def _wanted(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of [B, T]: the entries that a file gives the decoder, and the frames and the voicing that it is to find."""
+        entries = F.embedding(file_codes(self.model, waveform, 1)[:, 0], self.model.quantizer.codebook)
+        voiced = (periodicity(waveform).amax(-1) > VOICING_THRESHOLD).repeat_interleave(PITCH_HOP // HOP, 1)
+        return entries, minus_mean(self.model.log_mel(waveform)), voiced
+
+    @torch.no_grad()
+    def validate(self) -> Mapping[str, float]:
+        """The same errors on held-out speech; the score is their sum."""
+        device = self.model.average.device
+        pairs = [self._errors(waveform.to(device)) for waveform in self.validation]
+        mel, voicing = (float(torch.stack(part).mean()) for part in zip(*pairs, strict=True))
+        return {"score": mel + voicing, "mel": mel, "voicing": voicing}

@@ -1,0 +1,74 @@
+"""How the `photo` model is trained: linear transform and dictionaries first, then the networks around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vqc.data.batches import Shard
+from vqc.data.packs import ImagePack, open_images
+from vqc.errors import TrainingError
+from vqc.models.photo.model import PhotoModel
+from vqc.training.photo.export import occupy, refit, sample_images, without_idle_entries
+from vqc.training.photo.task import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.settings import Settings
+from vqc.training.tables import fill_static_tables
+
+
+class PhotoRecipe(Recipe):
+    """See `vqc.training.recipe.Recipe`."""
+
+    task_config = PhotoTaskConfig
+    examples = "photos"
+    start_loops, finish_loops = 3, 4
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> ImagePack:
+        return open_images(sources, download=download, progress=progress)
+
+    def start(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> None:
+        initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
+        occupy(model, sample_images(pack, settings.task.occupying_photos))
+
+    def warm_start(self, model: PhotoModel, path: str, pack: ImagePack, settings: Settings) -> None:
+        trained = trained_codec(path, PhotoModel)
+        if _trained_part(trained) != _trained_part(model):
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        weights = {k: v for k, v in trained.state_dict().items() if not k.startswith(("static_table", "quantizer."))}
+        model.load_state_dict(weights, strict=False)
+        model.quantizer.take_over(trained.quantizer)
+        occupy(model.eval(), sample_images(pack, settings.task.occupying_photos))
+
+    def make_task(self, model: PhotoModel, pack: ImagePack, settings: Settings, shard: Shard) -> PhotoTask:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return PhotoTask(model, pack, settings.task, seed=settings.loop.seed, shard=shard)
+
+    def finish(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> Finished:
+        images = sample_images(pack, settings.task.table_photos)
+        round_to_stored(model.eval())
+        occupy(model, images[: settings.task.occupying_photos])
+        round_to_stored(model)
+        model = without_idle_entries(model, refit(model, images))
+        round_to_stored(model)
+        fill_static_tables(model, images)
+        points = rate_distortion(model, list(centres(pack, pack.validation[: settings.task.report_photos])))
+        figures = {
+            f"quality_{q}": {"bpp": round(p.bits_per_pixel_ideal, 4), "psnr": round(p.psnr, 3)}
+            for q, p in enumerate(points, start=1)
+        }
+        return Finished(model, figures)
+
+    def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
+        return list(centres(pack, pack.validation[:6], 256))
+
+
+def _trained_part(model: PhotoModel) -> tuple[dict[str, Any], list[int]]:
+    """What the weights depend on: not which entries are idle, in what shapes groups come, or how often is restored."""
+    free = {"groups", "entries", "shapes", "default_quality", "both_ways"}
+    config = {name: value for name, value in vars(model.config).items() if name not in free}
+    return config, model.quantizer.group_dims()

@@ -1,0 +1,157 @@
+"""Training of the `photo` model: the start from a linear transform and k-means, task and validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
+from vqc.data.packs import ImagePack
+from vqc.errors import TrainingError
+from vqc.models.photo.model import BLOCK, MEAN_CODES, MEANS, PhotoModel
+from vqc.training.loop.task import Losses
+from vqc.training.stages import tracked
+
+
+def centres(pack: ImagePack, photos: Sequence[int], limit: int | None = None) -> Iterator[Tensor]:
+    """Photos [1, 3, H, W] in [0, 1], sides cut to multiples of 16, and around the centre to `limit` if given."""
+    for i in photos:
+        photo = pack.image(i)
+        sides = [min(n, limit or n) // BLOCK * BLOCK for n in photo.shape[:2]]
+        top, left = ((n - s) // 2 for n, s in zip(photo.shape[:2], sides, strict=True))
+        if min(sides):
+            yield as_batch([photo[top : top + sides[0], left : left + sides[1]]])
+
+
+@torch.no_grad()
+def initialise(model: PhotoModel, pack: ImagePack, *, seed: int = 0, crops: int = 700) -> None:
+    """Make the model a good linear codec: KLT, prediction by least squares, then ECVQ by k-means at each quality."""
+    batches = CropBatches(pack, side=256, batch_size=1, seed=seed)
+    images = [batches(i) for i in tracked(range(crops))]
+    centred = [255 * (x - 0.5) for x in images]
+    blocks = torch.cat([F.pixel_unshuffle(x, BLOCK).permute(0, 2, 3, 1).reshape(-1, 3, BLOCK, BLOCK) for x in centred])
+    model.transform.fit_klt(blocks, means_first=True)
+    coefficients = torch.cat([model.transform.analyse(x) for x in centred])
+    scaled = coefficients / model.transform.scale[None, :, None, None]
+    model.prediction.fit_linear(list(scaled[:, :MEANS]), list(scaled[:, MEANS:]))
+    for level in tracked(range(model.qualities)):
+        rows = torch.cat([model.mean_codes_and_rest(x, level + 1)[1] for x in images])
+        chosen = torch.from_numpy(np.random.default_rng((seed, level)).permutation(len(rows))[:50_000])
+        model.quantizer.fit(rows[chosen], level, iterations=8, seed=seed)
+
+
+class RatePoint(NamedTuple):
+    """One quality on validation photos."""
+
+    bits_per_pixel_ideal: float
+    psnr: float  # mean over photos, dB
+    lagrangian: float  # bits a block, distortion included
+
+
+@torch.no_grad()
+def rate_distortion(model: PhotoModel, images: list[Tensor]) -> list[RatePoint]:
+    """Order-0 information content and PSNR at each quality; the mean colours at the entropy of their residuals."""
+    points, device = [], model.steps.device
+    for level in tracked(range(model.qualities)):
+        levels = torch.tensor([level], device=device)
+        psnr, bits, squares, blocks = [], 0.0, 0.0, 0
+        counts = np.zeros((MEANS, MEAN_CODES), dtype=np.int64)
+        for image in images:
+            image = image.to(device)
+            result = model(image, levels)
+            symbols = model.to_symbols(result.means[0].cpu().numpy())
+            for g in range(MEANS):
+                counts[g] += np.bincount(symbols[g].ravel(), minlength=MEAN_CODES)
+            count = symbols[0].size
+            error = 255**2 * float((result.image.clamp(0, 1) - image).square().mean())
+            psnr.append(10 * math.log10(255**2 / max(error, 1e-9)))
+            squares += error * count * 3 * BLOCK**2
+            bits += float(result.bits[0]) * count
+            blocks += count
+        bits += float(sum(-(c[c > 0] * np.log2(c[c > 0] / c.sum())).sum() for c in counts))
+        cost = squares / blocks / model.config.lambdas[level] + bits / blocks
+        points.append(RatePoint(bits / blocks / BLOCK**2, float(np.mean(psnr)), cost))
+    return points
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoTaskConfig:
+    """How batches are drawn and errors weighed."""
+
+    side: int = 256
+    batch_size: int = 4  # crops, half of them at each of the two qualities of a step
+    commitment_weight: float = 0.7
+    level_balance: float = 0.25  # loss of a level is weighed by λ to this power
+    train_synthesis: bool = True  # False: the decoder's network stays as it is, as one trained on refined codes should
+    validation_photos: int = 12
+    validation_side: int = 384
+    start_crops: int = 700  # from which the linear transform and the first dictionaries are made
+    occupying_photos: int = 100  # training photos by which idle entries are given a place
+    table_photos: int = 250  # training photos from which the last dictionaries and the tables are counted
+    report_photos: int = 36  # validation photos of the figures in the model file
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 2 or self.batch_size % 2 or self.side % BLOCK:
+            raise ValueError(f"batch_size must be even and side a multiple of {BLOCK}")
+
+
+class PhotoTask:
+    """Distortion in bits plus commitment; two qualities a step, all of them in turn."""
+
+    def __init__(
+        self, model: PhotoModel, pack: ImagePack, config: PhotoTaskConfig, *, seed: int = 0, shard: Shard = WHOLE
+    ) -> None:
+        self.model, self.config, self.seed = model, config, seed
+        self.networks = (model.analysis, model.synthesis)
+        model.synthesis.requires_grad_(config.train_synthesis)
+        self.rows = shard.rows(config.batch_size)
+        if (self.rows.stop - self.rows.start) % 2:
+            raise TrainingError(f"each process needs an even part of a batch; {config.batch_size} is too few for all")
+        self.crops = Prefetched(
+            CropBatches(pack, side=config.side, batch_size=config.batch_size, seed=seed, shard=shard)
+        )
+        lambdas = torch.tensor(model.config.lambdas)
+        self.inverse = 255**2 / lambdas
+        self.weight = (lambdas / 1000) ** config.level_balance
+        photos = pack.validation[:: max(1, len(pack.validation) // config.validation_photos)]
+        self.held_out = list(centres(pack, photos, config.validation_side))
+        if not self.held_out:
+            raise TrainingError(f"the validation photos of {pack.title} are smaller than {BLOCK} pixels; give others")
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Crops [B, 3, side, side] and their levels [B], the two levels taking turns."""
+        pairs = -(-self.model.qualities // 2)
+        order = np.random.default_rng((self.seed, 1, step // pairs)).permutation(self.model.qualities)
+        first = 2 * (step % pairs)
+        two = [*order[first : first + 2], order[0]][:2]  # an odd number of qualities: the first once more
+        levels = torch.tensor(two).repeat(self.config.batch_size // 2)[self.rows]
+        return self.crops(step), levels
+
+    def loss(self, batch: tuple[Tensor, Tensor], step: int) -> Losses:
+        """Per colour sample: squared error / λ + commitment, weighed by level."""
+        image, levels = batch
+        result = self.model(image, levels)
+        inverse, weight = self.inverse.to(image)[levels], self.weight.to(image)[levels]
+        distortion = (result.image - image).square().mean((1, 2, 3)) * inverse * 3 * BLOCK**2
+        cost = distortion + self.config.commitment_weight * result.commitment
+        total = (cost * weight).mean() / 100
+        logged = {
+            "distortion": distortion.detach().mean(),
+            "commitment": result.commitment.detach().mean(),
+            "bits": result.bits.mean(),
+        }
+        return Losses(total, logged)
+
+    def validate(self) -> Mapping[str, float]:
+        """Rate and PSNR of each quality; the score is the mean log of the Lagrangians."""
+        points = rate_distortion(self.model, self.held_out)
+        figures = {f"bpp_{q + 1}": p.bits_per_pixel_ideal for q, p in enumerate(points)}
+        figures |= {f"psnr_{q + 1}": p.psnr for q, p in enumerate(points)}
+        return figures | {"score": float(np.mean([math.log2(p.lagrangian) for p in points]))}

@@ -1,0 +1,1 @@
+"""Pictures of a run: its curves, and originals beside what is restored."""

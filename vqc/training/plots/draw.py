@@ -1,0 +1,28 @@
+"""All figures at the end of a run: curves, and validation signals beside their reconstructions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vqc.drawing.style import require_matplotlib
+from vqc.training.history import read_history
+from vqc.training.plots.reconstructions import draw_reconstructions, draw_waveforms
+from vqc.training.plots.runs import describe, draw_run
+from vqc.training.run import Run, restored_samples
+
+__all__ = ["draw_pictures", "require_matplotlib"]
+
+
+def draw_pictures(run: Run, pack: Any, model_file: Path) -> list[Path]:
+    """Write the figures of a finished run to RUN/figures; MissingPackageError when matplotlib is not installed."""
+    drawn = draw_run(run.folder)
+    caption = f"{describe(read_history(run.folder))} These were held out."
+    originals, restored = restored_samples(run, pack, model_file)
+    if not originals:
+        return drawn
+    folder = run.folder / "figures"
+    if pack.media == "image":
+        return [*drawn, draw_reconstructions(originals, restored, folder / "reconstructions.png", caption)]
+    path = folder / "waveforms.png"
+    return [*drawn, draw_waveforms(originals, restored, path, caption, sample_rate=pack.sample_rate)]

@@ -1,0 +1,80 @@
+"""How the `speech` model is trained: linear transform and dictionaries first, networks next, rates set at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vqc.data.batches import Shard
+from vqc.data.packs import AudioPack, open_audio
+from vqc.errors import TrainingError
+from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.settings import Settings
+from vqc.training.speech.export import calibrate, spoken, without_idle_entries
+from vqc.training.speech.task import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities, spread_out
+from vqc.training.tables import fill_static_tables
+
+
+class SpeechRecipe(Recipe):
+    """See `vqc.training.recipe.Recipe`."""
+
+    task_config = SpeechTaskConfig
+    examples = "utterances"
+    finish_loops = 3
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> AudioPack:
+        return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
+
+    def start(self, model: SpeechModel, pack: AudioPack, settings: Settings) -> None:
+        data = SpeechData(pack, settings.task.source_shares)
+        initialise(model, data, settings.task, seed=settings.loop.seed)
+
+    def warm_start(self, model: SpeechModel, path: str, pack: AudioPack, settings: Settings) -> None:
+        trained = trained_codec(path, SpeechModel)
+        if _trained_part(trained) != _trained_part(model):
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        quantized = ("static_table", "envelope_vq.", "waveform_vq.")
+        model.load_state_dict({k: v for k, v in trained.state_dict().items() if not k.startswith(quantized)}, False)
+        model.envelope_vq.take_over(trained.envelope_vq)
+        if trained.waveform_vq.group_dims() == model.waveform_vq.group_dims():
+            model.waveform_vq.take_over(trained.waveform_vq)
+        data = SpeechData(pack, settings.task.source_shares)
+        calibrate(model, spoken(data, _utterances(settings)), settings.task)
+
+    def make_task(self, model: SpeechModel, pack: AudioPack, settings: Settings, shard: Shard) -> SpeechTask:
+        data = SpeechData(pack, settings.task.source_shares)
+        return SpeechTask(model, data, settings.task, seed=settings.loop.seed, shard=shard)
+
+    def finish(self, model: SpeechModel, pack: AudioPack, settings: Settings) -> Finished:
+        data, task = SpeechData(pack, settings.task.source_shares), settings.task
+        round_to_stored(model.eval())
+        hits = calibrate(model, spoken(data, _utterances(settings)), task)
+        round_to_stored(model)
+        model = without_idle_entries(model, hits)
+        fill_static_tables(model, spoken(data, task.table_utterances, seed=2))
+        return Finished(model, score_qualities(model, pack, spread_out(pack, task.validation_utterances)))
+
+    def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
+        return [torch.from_numpy(pack.cut(i, 0, _whole_codes(pack.lengths[i])))[None] for i in spread_out(pack, 3)]
+
+
+def _utterances(settings: Settings) -> int:
+    """How many training utterances dictionaries are made of."""
+    return max(1, int(settings.task.table_utterances) // 4)
+
+
+def _trained_part(model: SpeechModel) -> dict[str, Any]:
+    """What the weights depend on, but for how groups are cut and which entries are idle."""
+    free = {"envelope_groups", "waveform_groups", "envelope_entries", "waveform_entries", "default_quality"}
+    return {name: value for name, value in vars(model.config).items() if name not in free}
+
+
+def _whole_codes(length: int) -> int:
+    """Samples of at most four seconds of a recording, up to the end of its last code."""
+    return -(-min(int(length), 4 * SAMPLE_RATE) // CODE_HOP) * CODE_HOP

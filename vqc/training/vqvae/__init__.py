@@ -1,0 +1,1 @@
+"""Training of the models of the paper, for images and for audio."""

@@ -1,0 +1,172 @@
+"""How the models of the paper are trained: reconstruct crops through one codebook, which k-means places first."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches, as_batch
+from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
+from vqc.entropy.tables import ideal_bits
+from vqc.errors import TrainingError
+from vqc.models.vqvae.audio import AudioVQVAE
+from vqc.models.vqvae.image import ImageVQVAE
+from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
+from vqc.training.settings import Settings
+from vqc.training.tables import fill_static_tables
+from vqc.training.vqvae.task import ReconstructionConfig, ReconstructionTask, evaluate
+
+BATCH = 100  # images of one size that are validated together
+SECONDS = 10.0  # of a validation utterance, at most
+VARIANCE_ITEMS = 500  # training signals that tell the variance, at most
+
+
+class PaperRecipe(Recipe):
+    """What the recipes of images and of audio share; see `vqc.training.recipe.Recipe`."""
+
+    task_config: ClassVar[type[Any]] = ReconstructionConfig
+    table_items: ClassVar[int]  # training signals from which the tables are counted, at most
+
+    @abstractmethod
+    def signals(self, pack: Any, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
+        """Items as batches that the model encodes whole: [B, 3, H, W], or [1, T]."""
+
+    @abstractmethod
+    def batches(self, pack: Any, settings: Settings, shard: Shard) -> ImageBatches | WaveformBatches:
+        """The training batches."""
+
+    @abstractmethod
+    def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
+        """bpp or kbps of these signals by the static tables."""
+
+    def start(self, model: Any, pack: Any, settings: Settings) -> None:
+        """The task itself places the codebook, after `task.free_steps` steps."""
+        assert not model.quantizer.ema_steps, "an untrained codebook"
+
+    def warm_start(self, model: Any, path: str, pack: Any, settings: Settings) -> None:
+        """Weights and codebook of a model of the same shape; k-means then starts no codebook anew."""
+        trained = trained_codec(path, type(model))
+        if trained.config != model.finalised().config:
+            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        model.load_state_dict(trained.state_dict(), strict=False)
+        model.quantizer.resume()
+
+    def make_task(self, model: Any, pack: Any, settings: Settings, shard: Shard) -> ReconstructionTask:
+        validation = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
+        if not validation:
+            raise TrainingError(
+                f"all validation {self.examples} of {pack.title} are smaller than one code; give others"
+            )
+        variance = self.variance(pack, model, settings)
+        batches = Prefetched(self.batches(pack, settings, shard))
+        model = model.to(memory_format=torch.channels_last)
+        return ReconstructionTask(model, batches, validation, settings.task, variance=variance)
+
+    def variance(self, pack: Any, model: Any, settings: Settings) -> float:
+        """Of the training signals: the unit of the squared error."""
+        signals = self.signals(pack, some(pack.training, VARIANCE_ITEMS), model, settings)
+        if not signals:
+            raise TrainingError(f"all training {self.examples} of {pack.title} are smaller than one code; give others")
+        return float(torch.cat([x.flatten() for x in signals]).double().var())
+
+    def finish(self, model: Any, pack: Any, settings: Settings) -> Finished:
+        model = model.eval().finalised()
+        round_to_stored(model)
+        fill_static_tables(model, self.signals(pack, some(pack.training, self.table_items), model, settings))
+        held = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
+        figures = {**self.rates(model, held), **evaluate(model, held)}
+        figures.pop("score")
+        return Finished(model, {"quality_1": figures})
+
+
+class ImageRecipe(PaperRecipe):
+    """Images: whole where all have one size and no crop is set, else crops."""
+
+    examples = "images"
+    table_items = 2_000
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> ImagePack:
+        return open_images(sources, download=download, progress=progress)
+
+    def batches(self, pack: ImagePack, settings: Settings, shard: Shard) -> ImageBatches:
+        return training_images(pack, settings, shard)
+
+    def signals(self, pack: ImagePack, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
+        assert isinstance(model, ImageVQVAE)
+        return image_batches(pack, items, model.downsampling_factor, settings.task.crop)
+
+    def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
+        return {"bpp": table_bits(model, signals) / sum(x[:, 0].numel() for x in signals)}
+
+    def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
+        factor = math.prod(settings.model.strides)
+        batches = image_batches(pack, pack.validation[:8], factor, settings.task.crop)
+        return [x[None] for batch in batches for x in batch]
+
+
+class AudioRecipe(PaperRecipe):
+    """Audio: random cuts in training, the first seconds of each utterance in validation."""
+
+    examples = "utterances"
+    table_items = 150
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> AudioPack:
+        return open_audio(sources, settings.model.sample_rate, download=download, progress=progress)
+
+    def batches(self, pack: AudioPack, settings: Settings, shard: Shard) -> WaveformBatches:
+        task, hop = settings.task, math.prod(settings.model.strides)
+        if task.crop < hop or task.crop % hop:
+            raise TrainingError(f"task.crop is {task.crop} samples; it must be a multiple of {hop}, those of a code")
+        return WaveformBatches(pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard)
+
+    def signals(self, pack: AudioPack, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
+        return utterances(pack, items, math.prod(settings.model.strides), SECONDS)
+
+    def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
+        assert isinstance(model, AudioVQVAE)
+        seconds = sum(x.numel() for x in signals) / model.sample_rate
+        return {"kbps": table_bits(model, signals) / seconds / 1_000}
+
+    def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
+        return utterances(pack, some(pack.validation, 3), math.prod(settings.model.strides), 4.0)
+
+
+def some(items: Sequence[int], count: int) -> list[int]:
+    """At most so many of the items, evenly spaced."""
+    return [items[i * len(items) // min(count, len(items))] for i in range(min(count, len(items)))]
+
+
+def image_batches(pack: ImagePack, items: Sequence[int], factor: int, crop: int) -> list[Tensor]:
+    """Whole images, or the squares in their centres when a crop is set, sides cut to multiples of the factor."""
+    centred: dict[tuple[int, int], list[Any]] = {}
+    for i in items:
+        image = pack.image(i)
+        height, width = (min(n, crop or n) // factor * factor for n in image.shape[:2])
+        top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+        if height and width:
+            centred.setdefault((height, width), []).append(image[top : top + height, left : left + width])
+    batches = [of[i : i + BATCH] for of in centred.values() for i in range(0, len(of), BATCH)]
+    return [as_batch(batch) for batch in batches]
+
+
+def utterances(pack: AudioPack, items: Sequence[int], hop: int, seconds: float) -> list[Tensor]:
+    """The first seconds of recordings, [1, T] each, T a multiple of the hop; those shorter than a hop are left out."""
+    lengths = [int(min(pack.lengths[i], seconds * pack.sample_rate)) // hop * hop for i in items]
+    cuts = [pack.cut(i, 0, n) for i, n in zip(items, lengths, strict=True) if n]
+    return [torch.from_numpy(cut)[None] for cut in cuts]
+
+
+@torch.inference_mode()
+def table_bits(model: Any, signals: Sequence[Tensor]) -> float:
+    """What the codes of all signals take with the static tables, in bits."""
+    codes = torch.cat([model.encode(x, 1).flatten() for x in signals]).numpy()[None]
+    return float(ideal_bits(codes, model.static_frequencies(1)))
