@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from vqc.codec.prior_coding import Codes, decode_with_prior, encode_with_prior
-from vqc.data.images import read_image
+from vqc.data.image_files import read_image
 from vqc.errors import ContainerError
 from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict

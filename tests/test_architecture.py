@@ -30,14 +30,14 @@ ROOMS: dict[str, set[str]] = {
     "partials": set(),
     "workers": set(),
     "processors": {"errors"},
-    "folders": set(),
+    "user_folders": set(),
     "atomic": {"partials", "errors"},
     "nn": set(),
     "entropy": {"errors"},
     "metrics": {"nn", "errors", "_distribution"},
-    "data": {"errors", "_distribution", "processors", "folders"},
+    "data": {"errors", "_distribution", "processors", "user_folders"},
     "drawing": {"atomic", "errors", "_distribution"},
-    "models": {"folders", "nn", "atomic", "errors", "_version"},
+    "models": {"user_folders", "nn", "atomic", "errors", "_version"},
     "codec": {"models", "entropy", "data", "metrics", "atomic", "errors", "_version"},
     "training": {
         "models",
@@ -47,7 +47,7 @@ ROOMS: dict[str, set[str]] = {
         "metrics",
         "drawing",
         "atomic",
-        "folders",
+        "user_folders",
         "errors",
         "_version",
         "_distribution",
@@ -61,7 +61,7 @@ ROOMS: dict[str, set[str]] = {
         "atomic",
         "workers",
         "processors",
-        "folders",
+        "user_folders",
         "errors",
         "_version",
         "_distribution",
@@ -73,7 +73,7 @@ ROOMS: dict[str, set[str]] = {
         "partials",
         "workers",
         "processors",
-        "folders",
+        "user_folders",
         "nn",
         "entropy",
         "metrics",
@@ -92,7 +92,7 @@ STRICTER: dict[str, set[str]] = {"codec/container.py": {"errors"}}
 
 # Third-party packages of each room; what is not listed takes nothing but the standard library.
 OUTSIDE: dict[str, set[str]] = {
-    "folders": {"platformdirs"},
+    "user_folders": {"platformdirs"},
     "nn": {"torch", "numpy"},
     "entropy": {"numpy", "constriction"},
     # Extras `eval` and `dnsmos`, imported inside functions.
@@ -204,7 +204,7 @@ def test_extras_are_imported_only_inside_functions() -> None:
 
 
 def test_commands_import_what_is_heavy_only_inside_functions() -> None:
-    light = {"vqc.errors", "vqc.processors", "vqc._version", "vqc.cli", "vqc.data.suffixes", "typer"}
+    light = {"vqc.errors", "vqc.processors", "vqc._version", "vqc.cli", "vqc.data.formats", "typer"}
     for path in sorted((PACKAGE / "cli").glob("*.py")):
         for node in parse(path).body:
             for name, line in imports(node, path) if isinstance(node, (ast.Import, ast.ImportFrom)) else ():

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.packing import Shelf
-from vqc.data.packs import AudioPack, ImagePack
-from vqc.data.sources import Contents, Item, Source
+from vqc.data.data_source import Contents, Item, Source
+from vqc.data.datasets import AudioPack, ImagePack
+from vqc.data.decode_cache import Shelf
 
 
 def image_pack(images: Sequence[NDArray[np.uint8]], *, held_out: Sequence[int] = (0,)) -> ImagePack:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 import vqc
-from vqc.data.test_sets import TestItem, open_test_set
+from vqc.data.benchmarks import TestItem, open_test_set
 from vqc.models.files.zoo import find_by_name
 from vqc.training.history import history_of_model
 from vqc.training.plots.reconstructions import CLIPS, IMAGES, draw_reconstructions, draw_waveforms

@@ -12,9 +12,9 @@ import pytest
 import typer
 
 from vqc.cli.batch import run_plan
-from vqc.cli.listing import Job, Plan
-from vqc.cli.results import finish
-from vqc.cli.sources import Source
+from vqc.cli.file_reports import finish
+from vqc.cli.inputs import Source
+from vqc.cli.plan import Job, Plan
 from vqc.errors import MediaError, MediaWarning, OptionError, VQCError
 
 if TYPE_CHECKING:

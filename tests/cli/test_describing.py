@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 import vqc
+from vqc.cli.console import number
 from vqc.cli.models import by_quality
-from vqc.cli.printing import number
-from vqc.folders import user_models
 from vqc.models.files.header import ModelInfo
+from vqc.user_folders import user_models
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run

@@ -24,8 +24,8 @@ import socket, sys, time
 from pathlib import Path
 from typing import Any
 from vqc.cli.batch import run_plan
-from vqc.cli.listing import Job, Plan
-from vqc.cli.sources import Source
+from vqc.cli.plan import Job, Plan
+from vqc.cli.inputs import Source
 
 def work(job, target, progress):
     global connection

@@ -11,7 +11,7 @@ import pytest
 
 from vqc.cli import progress
 from vqc.cli.batch import run_plan
-from vqc.cli.listing import Job, Plan, Source
+from vqc.cli.plan import Job, Plan, Source
 from vqc.cli.progress import ProgressBar
 
 

@@ -21,7 +21,7 @@ from vqc.codec import files
 from vqc.codec.container import read_container, write_container
 from vqc.codec.report import audio_mse, image_mse
 from vqc.codec.sniffing import media_of_file
-from vqc.data.images import Picture, encode_image, read_image
+from vqc.data.image_files import Picture, encode_image, read_image
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, OptionError, OutputError, VQCError
 
 pytestmark = pytest.mark.usefixtures("small_models")

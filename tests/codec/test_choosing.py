@@ -20,7 +20,7 @@ from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
 from vqc.codec.rate import Choice, Rate, hit_size
 from vqc.codec.streams import StreamCoder
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 from vqc.errors import OptionError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
 

@@ -18,7 +18,7 @@ from vqc.codec.files import compress_file
 from vqc.codec.heat_map import draw_heat_map, heat_map_path, is_heat_map
 from vqc.codec.image import ImageCodec
 from vqc.codec.prior_coding import CHECK_BYTES
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 from vqc.errors import ContainerError, OutputError
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.files.checkpoint import save_checkpoint

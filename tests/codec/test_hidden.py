@@ -13,7 +13,7 @@ from vqc.codec.api import compress_file
 from vqc.codec.hidden import seen_pixels, without_hidden
 from vqc.codec.image import ImageCodec
 from vqc.codec.report import image_mse
-from vqc.data.images import Picture, write_image
+from vqc.data.image_files import Picture, write_image
 from vqc.models.base import ImageModel
 
 Pixels = NDArray[np.uint8]

@@ -13,7 +13,7 @@ import pytest
 from vqc.codec.alpha import _FILTERS, decode_alpha, encode_alpha
 from vqc.codec.container import Container, ImageShape, read_container, split_streams, write_container
 from vqc.codec.image import ImageCodec
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, OptionError, VQCError
 from vqc.models.base import ImageModel

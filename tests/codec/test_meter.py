@@ -14,7 +14,7 @@ from vqc.codec.audio import AudioCodec
 from vqc.codec.image import ImageCodec
 from vqc.codec.meter import Meter, within
 from vqc.codec.rate import Rate
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 
 Compress = Callable[..., bytes]
 

@@ -17,7 +17,7 @@ from vqc.codec.audio import AudioCodec
 from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
 from vqc.codec.opening import sharpened
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 from vqc.errors import OptionError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
 from vqc.models.files.checkpoint import save_checkpoint

@@ -9,7 +9,7 @@ import torch
 from vqc.codec.image import ImageCodec, padded_window
 from vqc.codec.tiling import Tiling
 from vqc.data import spans
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 from vqc.data.spans import TILE
 from vqc.models.base import ImageModel
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vqc.data import cifar10
-from vqc.data.packs import open_images
+from vqc.data.datasets import open_images
 from vqc.errors import TrainingError
 
 

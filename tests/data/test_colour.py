@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from vqc.data.images import read_image
+from vqc.data.image_files import read_image
 from vqc.errors import MediaError
 
 Pixels = NDArray[np.uint8]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from vqc.data.data_source import Media
 from vqc.data.discovery import find_media
-from vqc.data.sources import Media
 from vqc.errors import TrainingError
 
 

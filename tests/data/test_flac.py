@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sound_files import flac, noise, of_unknown_length
 
-from vqc.data.audio import AudioReader
+from vqc.data.audio_files import AudioReader
 from vqc.errors import MediaError
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from vqc.data.audio import AudioReader, Samples
-from vqc.data.audio_writing import AudioWriter
+from vqc.data.audio_files import AudioReader, Samples
+from vqc.data.audio_writer import AudioWriter
 from vqc.errors import MediaError, MediaWarning
 
 RATE = 16_000

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from sound_files import flac, noise, of_unknown_length
 
-from vqc.data.audio import AudioReader, Samples
-from vqc.data.audio_writing import AudioWriter
+from vqc.data.audio_files import AudioReader, Samples
+from vqc.data.audio_writer import AudioWriter
 from vqc.errors import MediaError, MediaWarning
 
 RATE = 16_000

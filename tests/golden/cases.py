@@ -22,7 +22,7 @@ from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
 from vqc.codec.rate import Rate
 from vqc.codec.tiling import Tiling
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 from vqc.models.base import AudioModel
 from vqc.models.files.checkpoint import load_checkpoint
 

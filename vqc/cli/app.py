@@ -15,12 +15,12 @@ import typer
 from vqc._version import __version__
 from vqc.cli.commands import App
 from vqc.cli.compress import compress
+from vqc.cli.console import sentence, warn, warnings_to
 from vqc.cli.decompress import decompress
 from vqc.cli.eval import evaluation
 from vqc.cli.info import info
 from vqc.cli.models import models
-from vqc.cli.printing import sentence, warn, warnings_to
-from vqc.cli.streams import flushed_output, repair_standard_files
+from vqc.cli.standard_streams import flushed_output, repair_standard_files
 from vqc.cli.train import train
 from vqc.cli.verify import verify
 from vqc.errors import VQCError, VQCWarning

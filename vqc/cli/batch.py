@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqc.cli.listing import Job, Plan
-from vqc.cli.printing import problem_with, warnings_to
+from vqc.cli.console import problem_with, warnings_to
+from vqc.cli.plan import Job, Plan
 from vqc.cli.progress import ProgressBar
-from vqc.cli.streams import writable
+from vqc.cli.standard_streams import writable
 from vqc.errors import MediaWarning, ModelWarning, VQCError
 from vqc.processors import set_threads, share
 

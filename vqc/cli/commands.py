@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from vqc.cli.printing import warn
+from vqc.cli.console import warn
 from vqc.errors import OptionError
 
 # Which options stand together in the help, whatever the command; all others stand under "Options".

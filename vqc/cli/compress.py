@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqc.cli.batch import run_plan
-from vqc.cli.formats import MEDIA_SUFFIXES
-from vqc.cli.headers import LimitOption
-from vqc.cli.listing import Wanted, make_plan, what_to_do
+from vqc.cli.file_reports import finish
 from vqc.cli.options import (
     Device,
     DeviceOption,
@@ -26,7 +24,10 @@ from vqc.cli.options import (
     ThreadsOption,
     model_option,
 )
-from vqc.cli.rates import (
+from vqc.cli.output_format import MEDIA_SUFFIXES
+from vqc.cli.outputs import Naming, check_output
+from vqc.cli.plan import Wanted, make_plan, what_to_do
+from vqc.cli.rate_options import (
     BppOption,
     EffortOption,
     KbpsOption,
@@ -37,18 +38,17 @@ from vqc.cli.rates import (
     default_model,
     rate_of,
 )
-from vqc.cli.results import finish
-from vqc.cli.streams import check_streams, standard_input
-from vqc.cli.targets import Naming, check_output
+from vqc.cli.standard_streams import check_streams, standard_input
+from vqc.cli.vqc_file import LimitOption
 from vqc.errors import MediaError
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
-    from vqc.cli.listing import Job
-    from vqc.cli.sources import Source
+    from vqc.cli.inputs import Source
+    from vqc.cli.plan import Job
     from vqc.codec.api import Report
     from vqc.codec.rate import Rate
-    from vqc.data.sources import Media
+    from vqc.data.data_source import Media
 
 SUFFIX = ".vqc"
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqc.cli.batch import run_plan
-from vqc.cli.formats import DEFAULT_SUFFIX, MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
-from vqc.cli.headers import LimitOption, media_of, read_file
-from vqc.cli.listing import Wanted, make_plan, what_to_do
+from vqc.cli.console import warn
+from vqc.cli.file_reports import finish
 from vqc.cli.options import (
     Device,
     DeviceOption,
@@ -24,18 +23,19 @@ from vqc.cli.options import (
     SkipOption,
     ThreadsOption,
 )
-from vqc.cli.printing import warn
-from vqc.cli.results import finish
-from vqc.cli.streams import check_streams, standard_input
-from vqc.cli.targets import Naming, check_output, is_batch, output_file
+from vqc.cli.output_format import DEFAULT_SUFFIX, MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
+from vqc.cli.outputs import Naming, check_output, is_batch, output_file
+from vqc.cli.plan import Wanted, make_plan, what_to_do
+from vqc.cli.standard_streams import check_streams, standard_input
+from vqc.cli.vqc_file import LimitOption, media_of, read_file
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
-    from vqc.cli.listing import Job
-    from vqc.cli.sources import Source
+    from vqc.cli.inputs import Source
+    from vqc.cli.plan import Job
     from vqc.codec.api import Report
     from vqc.codec.container import Header
-    from vqc.data.sources import Media
+    from vqc.data.data_source import Media
 
 
 SUFFIXES = frozenset({".vqc"})
@@ -129,7 +129,7 @@ def decompress(
 
 def of_other_medium(media: Media, count: int, asked: str) -> str:
     """Says what became of files that the format asked for is not for."""
-    from vqc.data.sources import counted
+    from vqc.data.data_source import counted
 
     return f"{counted(count, media)} restored as {DEFAULT_SUFFIX[media][1:]}: {asked[1:]} is for the others"
 
@@ -137,7 +137,7 @@ def of_other_medium(media: Media, count: int, asked: str) -> str:
 def warn_of_lost_alpha(name: str, header: Header, suffix: str) -> None:
     """JPEG and BMP hold no transparency."""
     from vqc.codec.container import ImageShape
-    from vqc.data.images import keeps_alpha
+    from vqc.data.image_files import keeps_alpha
 
     if isinstance(header.shape, ImageShape) and header.shape.alpha and not keeps_alpha(format_of(suffix)):
         warn(f"{name}: {format_of(suffix)} files hold no transparency; the picture is laid on white")

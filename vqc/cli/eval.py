@@ -91,7 +91,7 @@ def measure(
     """Measure models, and other codecs on the same files."""
     if context.invoked_subcommand:
         return
-    from vqc.cli.evaluating import Wish, explain_numbers, run_evaluation
+    from vqc.cli.eval_run import Wish, explain_numbers, run_evaluation
 
     if explain:
         explain_numbers(as_json=json)

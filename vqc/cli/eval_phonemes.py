@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
-from vqc.cli.targets import check_suffix
+from vqc.cli.outputs import check_suffix
 
 if TYPE_CHECKING:
     from vqc.evaluation.phonemes.study import PhonemeStudy
@@ -43,7 +43,7 @@ def phonemes(
     quiet: QuietOption = False,
 ) -> None:
     """Measure how well the codes of a speech model tell phones."""
-    from vqc.cli.printing import print_json
+    from vqc.cli.console import print_json
     from vqc.cli.progress import ProgressBar
     from vqc.errors import OutputError
     from vqc.evaluation.phonemes.picture import draw_confusion
@@ -82,7 +82,7 @@ def caption(study: PhonemeStudy, info: ModelInfo, folder: Path) -> str:
 
 def as_json(study: PhonemeStudy, info: ModelInfo, folder: Path) -> dict[str, Any]:
     """Everything that was found."""
-    from vqc.evaluation.phonemes.phones import CLASSES
+    from vqc.evaluation.phonemes.phone_classes import CLASSES
 
     score = study.score
     return {
@@ -112,7 +112,7 @@ def as_json(study: PhonemeStudy, info: ModelInfo, folder: Path) -> dict[str, Any
 
 def print_study(study: PhonemeStudy, info: ModelInfo) -> None:
     """The numbers for people."""
-    from vqc.cli.printing import number, print_fields, warn
+    from vqc.cli.console import number, print_fields, warn
 
     score = study.score
     print_fields(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vqc.cli.headers import LimitOption, media_of, read_file
+from vqc.cli.console import duration, number, print_fields, print_json, problem_with, size, warn
 from vqc.cli.models import model_as_dict, print_model
 from vqc.cli.options import JsonOption, ThreadsOption
-from vqc.cli.printing import duration, number, print_fields, print_json, problem_with, size, warn
+from vqc.cli.vqc_file import LimitOption, media_of, read_file
 from vqc.errors import MediaError, ModelNotFoundError, VQCError, did_you_mean
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def info(
 
 def with_contents(files: Sequence[str]) -> list[tuple[str, VQCError | None]]:
     """The names, and in the place of a folder those of the files in it and what cannot be read there."""
-    from vqc.cli.sources import find_sources
+    from vqc.cli.inputs import find_sources
 
     named: list[tuple[str, VQCError | None]] = []
     for name in files:

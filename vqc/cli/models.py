@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqc.cli.commands import App
+from vqc.cli.console import duration, number, print_fields, print_json, print_table, size
 from vqc.cli.options import ForceOption, JsonOption, model_names
-from vqc.cli.printing import duration, number, print_fields, print_json, print_table, size
 
 if TYPE_CHECKING:
     from vqc.models.files.header import ModelInfo
@@ -45,8 +45,8 @@ NamesArgument = Annotated[
 @models.callback()
 def list_all(context: typer.Context, json: JsonOption = False) -> None:
     """List the models at hand; show, add or remove one."""
-    from vqc.folders import user_models
     from vqc.models.files.zoo import list_models
+    from vqc.user_folders import user_models
 
     if context.invoked_subcommand:
         return

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from vqc.cli.printing import warn
+from vqc.cli.console import warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
-from vqc.cli.printing import duration
+from vqc.cli.console import duration
 from vqc.cli.train_display import describe, seconds_left, short
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vqc.cli.printing import duration, number, size
+from vqc.cli.console import duration, number, size
 
 if TYPE_CHECKING:
     from vqc.training.estimate import Estimate, StepTime

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vqc.cli.console import duration, print_fields, print_json, warn
 from vqc.cli.models import in_words
-from vqc.cli.printing import duration, print_fields, print_json, warn
 from vqc.cli.progress import ProgressBar
 from vqc.cli.train import OF_CODECS
 from vqc.cli.train_plan import plan_as_dict, plan_in_words, print_settings
@@ -280,7 +280,7 @@ def report(
     quiet: bool,
 ) -> None:
     """What a finished model is, and how long each part of the run took, on stdout."""
-    from vqc.folders import user_models
+    from vqc.user_folders import user_models
 
     if json:
         print_json(

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from vqc.cli.headers import LimitOption
+from vqc.cli.console import print_json, problem_with, warn
+from vqc.cli.inputs import Source, find_sources, left_out
 from vqc.cli.options import InputsArgument, JsonOption, QuietOption, ThreadsOption
-from vqc.cli.printing import print_json, problem_with, warn
-from vqc.cli.sources import Source, find_sources, left_out
-from vqc.cli.streams import standard_input
+from vqc.cli.standard_streams import standard_input
+from vqc.cli.vqc_file import LimitOption
 from vqc.errors import VQCError
 
 

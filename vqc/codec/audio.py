@@ -36,7 +36,7 @@ from vqc.codec.container import (
 from vqc.codec.meter import ENCODING, Meter, compressing
 from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes, StreamCoder, write_streams
-from vqc.data.audio import resample
+from vqc.data.audio_files import resample
 from vqc.errors import MediaError
 from vqc.models.base import AudioModel
 from vqc.models.registry import WIRE_IDS

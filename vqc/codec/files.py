@@ -31,9 +31,9 @@ from vqc.codec.rate import Rate
 from vqc.codec.report import Report, audio_mse, image_mse
 from vqc.codec.sniffing import held, media_of_file
 from vqc.codec.verify import read_vqc
-from vqc.data.audio import AudioReader
-from vqc.data.audio_writing import AudioWriter, audio_format, check_writable
-from vqc.data.images import encode_image, image_format, read_image
+from vqc.data.audio_files import AudioReader
+from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
+from vqc.data.image_files import encode_image, image_format, read_image
 
 _RESTORING, _EXPLAINING = 0.3, 0.2  # of the time that compressing takes with them
 

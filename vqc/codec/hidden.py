@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -37,7 +37,7 @@ from vqc.codec.meter import ENCODING, Meter, compressing, within
 from vqc.codec.rate import Rate
 from vqc.codec.streams import Codes, StreamCoder, write_streams
 from vqc.codec.tiling import Tile, Tiling
-from vqc.data.images import Picture
+from vqc.data.image_files import Picture
 from vqc.errors import MediaError
 from vqc.models.base import ImageModel
 from vqc.models.registry import WIRE_IDS

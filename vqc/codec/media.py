@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.atomic import atomic_file, check_target, write_atomically
-from vqc.data.audio import FULL_SCALE, clipping
-from vqc.data.audio_writing import AudioWriter, audio_format, check_writable
-from vqc.data.images import Picture, encode_image, from_pillow, image_format
+from vqc.data.audio_files import FULL_SCALE, clipping
+from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
+from vqc.data.image_files import Picture, encode_image, from_pillow, image_format
 from vqc.errors import MediaError, MediaWarning, OptionError
 
 _FULL_SCALE_INT16 = 32768

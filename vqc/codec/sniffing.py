@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from vqc.codec.container import MAGIC
-from vqc.data.kinds import HEAD_BYTES, image_format_of, is_audio, kind_of_bytes, not_media
-from vqc.data.suffixes import SUFFIXES
+from vqc.data.file_signatures import HEAD_BYTES, image_format_of, is_audio, kind_of_bytes, not_media
+from vqc.data.formats import SUFFIXES
 from vqc.errors import MediaError, OptionError
 
 

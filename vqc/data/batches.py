@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.data.packs import AudioPack, ImagePack
+from vqc.data.datasets import AudioPack, ImagePack
 from vqc.errors import TrainingError
 
 UInt8Array = NDArray[np.uint8]

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.images import read_image
-from vqc.data.sources import Contents, Item, Part, Source
+from vqc.data.data_source import Contents, Item, Part, Source
+from vqc.data.image_files import read_image
 from vqc.errors import MediaError, TrainingError
 
 UInt8Array = NDArray[np.uint8]

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vqc.data.holdout import split_key
-from vqc.data.sources import WORDS, Item, Media, Part, counted
-from vqc.data.suffixes import FORMAT_OF_SUFFIX, SUFFIXES
-from vqc.data.walking import walk
+from vqc.data.data_source import WORDS, Item, Media, Part, counted
+from vqc.data.formats import FORMAT_OF_SUFFIX, SUFFIXES
+from vqc.data.validation_split import split_key
+from vqc.data.walk import walk
 from vqc.errors import TrainingError
 
 FEW = 0.02  # of the files may be of the other kind: covers beside music

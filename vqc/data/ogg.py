@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from vqc.data import flac
+from vqc.data.channel_layout import vorbis_places
 from vqc.data.recording import Recording
-from vqc.data.speakers import vorbis_places
 from vqc.data.spliced import Span, file_size, spliced
 from vqc.errors import MediaError
 

@@ -15,8 +15,8 @@ from typing import BinaryIO, NamedTuple, cast
 from PIL import Image, ImageFile
 
 from vqc.data.colour import UnknownColourError, profile_of_code_points, profile_of_gamma
-from vqc.data.described import describe_avif, png_code_points
-from vqc.data.unsupported import damaged, too_deep, why_unreadable
+from vqc.data.image_errors import damaged, too_deep, why_unreadable
+from vqc.data.image_metadata import describe_avif, png_code_points
 from vqc.errors import MediaError, MediaWarning
 
 _TIFF_SUBFILE, _TIFF_OLD_SUBFILE, _TIFF_SUB_FILES = 254, 255, 330
@@ -56,7 +56,7 @@ def load_still(image: Image.Image, name: str, limit: int) -> Still:
         limit: largest number of pixels to load.
 
     Raises:
-        MediaError: as `vqc.data.images.read_image`.
+        MediaError: as `vqc.data.image_files.read_image`.
     """
     _refuse_frames(image, name)
     _refuse_deep(image, name)

@@ -9,20 +9,20 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from vqc.metrics import audio, images
-from vqc.metrics.alignment import align
+from vqc.metrics import audio_metrics, image_metrics
 from vqc.metrics.catalogue import Media, metrics_of
 from vqc.metrics.fricatives import Spectra, band_energy_error, ripple_error
 from vqc.metrics.mel import mel_distance
+from vqc.metrics.time_alignment import align
 
 
 def score_images(original: NDArray[np.uint8], restored: NDArray[np.uint8], wanted: Collection[str]) -> dict[str, float]:
     """Metrics of an image [H, W, 3], by the keys of the catalogue."""
     assert original.shape == restored.shape, "restored images have the size of the original"
     known: dict[str, Callable[[], float | None]] = {
-        "mse": partial(images.mse, original, restored),
-        "psnr": partial(images.psnr, original, restored),
-        "ms_ssim": partial(images.ms_ssim, original, restored),
+        "mse": partial(image_metrics.mse, original, restored),
+        "psnr": partial(image_metrics.psnr, original, restored),
+        "ms_ssim": partial(image_metrics.ms_ssim, original, restored),
     }
     return _scores("image", known, wanted)
 
@@ -32,8 +32,8 @@ def score_audio(
 ) -> dict[str, float]:
     """Metrics of a recording [T] in [-1, 1], by the keys of the catalogue.
 
-    The two are aligned first (`vqc.metrics.alignment`) and cut to what they have in common. The metrics of speech see
-    them at 16 kHz.
+    The two are aligned first (`vqc.metrics.time_alignment`) and cut to what they have in common. The metrics of speech
+    see them at 16 kHz.
     """
     if not wanted:
         return {}
@@ -41,18 +41,18 @@ def score_audio(
     if not len(pair.original):
         return {}
     known: dict[str, Callable[[], float | None]] = {
-        "mse": lambda: audio.mse(pair.original, pair.restored),
-        "relative_mse": lambda: audio.relative_mse(pair.original, pair.restored),
-        "si_sdr": lambda: audio.si_sdr(pair.original, pair.restored),
+        "mse": lambda: audio_metrics.mse(pair.original, pair.restored),
+        "relative_mse": lambda: audio_metrics.relative_mse(pair.original, pair.restored),
+        "si_sdr": lambda: audio_metrics.si_sdr(pair.original, pair.restored),
         "mel": lambda: mel_distance(pair.original, pair.restored, sample_rate),
-        "pesq_wb": lambda: audio.pesq_wb(*pair.speech),
-        "stoi": lambda: audio.stoi(*pair.speech),
-        "estoi": lambda: audio.stoi(*pair.speech, extended=True),
+        "pesq_wb": lambda: audio_metrics.pesq_wb(*pair.speech),
+        "stoi": lambda: audio_metrics.stoi(*pair.speech),
+        "estoi": lambda: audio_metrics.stoi(*pair.speech, extended=True),
         "ripple_fricatives": lambda: ripple_error(pair.spectra, pair.spectra.fricative),
         "ripple_vowels": lambda: ripple_error(pair.spectra, pair.spectra.vowel),
         "bands_fricatives": lambda: band_energy_error(pair.spectra, pair.spectra.fricative),
         "bands_vowels": lambda: band_energy_error(pair.spectra, pair.spectra.vowel),
-        "dnsmos": lambda: audio.dnsmos(pair.speech[1]),
+        "dnsmos": lambda: audio_metrics.dnsmos(pair.speech[1]),
     }
     return _scores("audio", known, wanted)
 
@@ -66,10 +66,11 @@ class _Pair:
     @cached_property
     def speech(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Both at 16 kHz."""
-        if self.sample_rate == audio.SPEECH_RATE:
+        if self.sample_rate == audio_metrics.SPEECH_RATE:
             return self.original, self.restored
         first, second = (
-            soxr.resample(samples, self.sample_rate, audio.SPEECH_RATE) for samples in (self.original, self.restored)
+            soxr.resample(samples, self.sample_rate, audio_metrics.SPEECH_RATE)
+            for samples in (self.original, self.restored)
         )
         return first, second
 

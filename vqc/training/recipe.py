@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import ImageBatches, Shard
-from vqc.data.packs import ImagePack
+from vqc.data.datasets import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint

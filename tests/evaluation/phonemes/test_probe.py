@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vqc.evaluation.phonemes.phones import CLASSES, SILENCE
+from vqc.evaluation.phonemes.phone_classes import CLASSES, SILENCE
 from vqc.evaluation.phonemes.probe import LEAST_HEARD, CodeMap, Heard, halves, heard
 
 A, B, C = 0, 1, 2

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from vqc.errors import OptionError
 from vqc.evaluation.phonemes.picture import draw_confusion
-from vqc.evaluation.phonemes.speech import find_utterances
 from vqc.evaluation.phonemes.study import PhonemeStudy, speech_folder, study_phonemes
+from vqc.evaluation.phonemes.utterances import find_utterances
 from vqc.models.base import AudioModel
 from vqc.models.speech.model import SpeechConfig, SpeechModel
 from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from vqc.errors import ModelNotFoundError, ModelWarning, OutputError
-from vqc.folders import user_models
 from vqc.models.files import zoo
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
+from vqc.user_folders import user_models
 
 CONFIG = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)
 

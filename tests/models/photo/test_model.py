@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqc.data.images import read_image
+from vqc.data.image_files import read_image
 from vqc.models.files.zoo import load_model
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
 from vqc.models.photo.model import BLOCK, MEANS, PhotoConfig, PhotoModel

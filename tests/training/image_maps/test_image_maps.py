@@ -11,7 +11,7 @@ import torch
 from tiny_packs import image_pack
 
 from vqc.data.batches import WHOLE
-from vqc.data.packs import ImagePack
+from vqc.data.datasets import ImagePack
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.image_maps.model import ImageMaps
 from vqc.training.image_maps.recipe import MapsRecipe, favoured

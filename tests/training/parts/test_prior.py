@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tiny_priors import draw_codes, draw_model, draw_prior
 
 from vqc.data.batches import Shard
-from vqc.data.packs import AudioPack, ImagePack
+from vqc.data.datasets import AudioPack, ImagePack
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.prior_registry import build_prior
 from vqc.nn.integer import unfixed

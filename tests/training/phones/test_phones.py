@@ -10,7 +10,7 @@ import torch
 from tiny_packs import audio_pack
 
 from vqc.data.batches import WHOLE
-from vqc.data.packs import AudioPack
+from vqc.data.datasets import AudioPack
 from vqc.errors import OptionError, TrainingError
 from vqc.models.files.checkpoint import load_checkpoint
 from vqc.models.phones.model import HOP, PhonesConfig, PhonesModel

@@ -11,7 +11,7 @@ import torch
 from tiny_packs import image_pack
 
 from vqc.data.batches import Shard
-from vqc.data.packs import ImagePack
+from vqc.data.datasets import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.photo.model import MEANS, PhotoConfig, PhotoModel

@@ -12,7 +12,7 @@ from tiny_packs import audio_pack
 from torch import Tensor
 
 from vqc.data.batches import WHOLE, Shard
-from vqc.data.packs import AudioPack
+from vqc.data.datasets import AudioPack
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.speech.model import CODE_HOP, SpeechConfig, SpeechModel

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.evaluation.phonemes.forced import Aligner
-from vqc.evaluation.phonemes.given import read_alignments
-from vqc.evaluation.phonemes.phones import Segment
-from vqc.evaluation.phonemes.speech import Utterance
+from vqc.evaluation.phonemes.alignment_files import read_alignments
+from vqc.evaluation.phonemes.forced_alignment import Aligner
+from vqc.evaluation.phonemes.phone_classes import Segment
+from vqc.evaluation.phonemes.utterances import Utterance
 
 
 class Alignments(ABC):

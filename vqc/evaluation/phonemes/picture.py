@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vqc.drawing.style import add_caption, house_style, save_figure
-from vqc.evaluation.phonemes.phones import CLASSES
+from vqc.evaluation.phonemes.phone_classes import CLASSES
 from vqc.evaluation.phonemes.probe import Int64Array
 
 # The rows in an order that puts phones together which are made alike, so that confusions lie near the diagonal.

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.evaluation.phonemes.phones import CLASSES, FRAME_SECONDS, SILENCE
+from vqc.evaluation.phonemes.phone_classes import CLASSES, FRAME_SECONDS, SILENCE
 
 Context = Literal["single", "pair"]
 LEAST_HEARD = 3  # frames: a pair heard once says little of the phone

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqc.data.audio import resample
-from vqc.data.test_sets import LIBRISPEECH_SPLIT
+from vqc.data.audio_files import resample
+from vqc.data.benchmarks import LIBRISPEECH_SPLIT
 from vqc.errors import OptionError
 from vqc.evaluation.phonemes.alignments import Alignments, Forced, Given
-from vqc.evaluation.phonemes.phones import frame_classes
+from vqc.evaluation.phonemes.phone_classes import frame_classes
 from vqc.evaluation.phonemes.probe import CodeMap, Context, Heard, Int64Array, Score, halves, heard
-from vqc.evaluation.phonemes.speech import SAMPLE_RATE, Utterance, find_utterances, read_speech
-from vqc.folders import user_cache
+from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances, read_speech
 from vqc.models.base import AudioModel, CodecModel
+from vqc.user_folders import user_cache
 
 Progress = Callable[[int, int], None]  # done, total
 
@@ -56,7 +56,7 @@ def study_phonemes(
 
     Args:
         model: of audio, with one codebook.
-        folder: recordings with transcripts, see `vqc.evaluation.phonemes.speech`.
+        folder: recordings with transcripts, see `vqc.evaluation.phonemes.utterances`.
         alignments: folder of TextGrid or CTM files; transcripts are then not needed.
         context: whether pairs of neighbouring codes stand for phones, or each code alone.
         quality: of the model; its default when left out.

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from vqc.evaluation.report.markup import data_uri, escape, size
 from vqc.evaluation.report.sounds import flac, spectrogram, waveform
+from vqc.evaluation.result_tables import keys_of, name, score
 from vqc.evaluation.results import Evaluation, Example, Version
-from vqc.evaluation.tables import keys_of, name, score
 from vqc.metrics.catalogue import METRICS
 
 SIDE = 768  # pixels of a picture at most: of a larger one the centre is shown

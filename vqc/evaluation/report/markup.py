@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from vqc.evaluation.tables import Table
+from vqc.evaluation.result_tables import Table
 
 __all__ = ["data_uri", "escape", "section", "size", "table_of"]
 

@@ -13,8 +13,8 @@ from vqc.evaluation.report import verdict
 from vqc.evaluation.report.examples import QUALITY, examples
 from vqc.evaluation.report.markup import escape, section, table_of
 from vqc.evaluation.report.plots import code_charts, history_charts, rate_charts
+from vqc.evaluation.result_tables import bd_table, code_table, curve_table, rate_table
 from vqc.evaluation.results import Evaluation
-from vqc.evaluation.tables import bd_table, code_table, curve_table, rate_table
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:"
 

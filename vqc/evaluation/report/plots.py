@@ -12,8 +12,8 @@ from vqc.drawing.scales import Kind, scale_for, suits
 from vqc.drawing.svg import Series, Spot, chart
 from vqc.evaluation.report.markup import escape
 from vqc.evaluation.report.verdict import MAIN
+from vqc.evaluation.result_tables import estimate, keys_of, label, name, number
 from vqc.evaluation.results import Curve, Evaluation, Point, QualityResult
-from vqc.evaluation.tables import estimate, keys_of, label, name, number
 from vqc.metrics.catalogue import METRICS
 
 BEYOND = 1.3  # so much further than what was measured do the charts reach

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from vqc.evaluation.report.markup import escape
+from vqc.evaluation.result_tables import ABSENT, keys_of, label, name, number, score, signed_percent
 from vqc.evaluation.results import Curve, Evaluation, Point
-from vqc.evaluation.tables import ABSENT, keys_of, label, name, number, score, signed_percent
 from vqc.metrics.catalogue import METRICS
 
 MAIN = ("psnr", "ms_ssim", "pesq_wb", "stoi")  # what codecs are usually compared by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vqc.data.test_sets import TestSet, open_test_set, thumbnails
+from vqc.data.benchmarks import TestSet, open_test_set, thumbnails
 from vqc.models.files.header import ModelInfo
 
 FOLDER = Path(__file__).parent

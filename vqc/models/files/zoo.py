@@ -20,9 +20,9 @@ from vqc.errors import (
     OutputError,
     did_you_mean,
 )
-from vqc.folders import user_models
 from vqc.models.files.description import is_model_name
 from vqc.models.files.header import ModelInfo, read_info
+from vqc.user_folders import user_models
 
 if TYPE_CHECKING:
     from vqc.models.files.checkpoint import LoadedModel

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.data.batches import Prefetched, Shard
-from vqc.data.packs import ImagePack, open_images
+from vqc.data.datasets import ImagePack, open_images
 from vqc.errors import TrainingError
 from vqc.models.image_maps.model import ImageMaps
 from vqc.training.image_maps.task import MapsTask, MapsTaskConfig

@@ -27,12 +27,12 @@ import torch
 from numpy.typing import NDArray
 
 from vqc.data.batches import varied_square
-from vqc.data.packing import Progress, one_process
+from vqc.data.decode_cache import Progress, one_process
 from vqc.data.spans import Span, all_spans, chunk_core, tile_core
 from vqc.errors import OutputError
-from vqc.folders import user_cache
 from vqc.models.base import AudioModel, ImageModel
 from vqc.training.parts.frozen_codec import FrozenCodec
+from vqc.user_folders import user_cache
 
 FOLDER = "codes-3"  # in the cache; the first layout held symbols, the second codes as `model.encode` gives them
 PARTS = ("training", "validation")

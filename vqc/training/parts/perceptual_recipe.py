@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from vqc.data.batches import CropBatches, Prefetched, Shard, WaveformBatches
-from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
+from vqc.data.datasets import AudioPack, ImagePack, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights

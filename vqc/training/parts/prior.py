@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vqc.data.batches import WHOLE, Shard, random_for
-from vqc.data.packs import AudioPack, ImagePack
+from vqc.data.datasets import AudioPack, ImagePack
 from vqc.entropy.tables import TOTAL, ideal_bits
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior

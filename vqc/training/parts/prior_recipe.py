@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
+from vqc.data.datasets import AudioPack, ImagePack, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
 from vqc.models.config import config_to_dict

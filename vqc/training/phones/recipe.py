@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Prefetched, Shard, WaveformBatches
-from vqc.data.packs import AudioPack, open_audio
+from vqc.data.datasets import AudioPack, open_audio
 from vqc.errors import TrainingError
 from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP

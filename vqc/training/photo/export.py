@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vqc.data.packs import ImagePack
+from vqc.data.datasets import ImagePack
 from vqc.models.photo.model import MEANS, PhotoModel
 from vqc.training.idle_entries import busy_first, cut_entries, largest
 from vqc.training.photo.task import centres

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.packs import ImagePack, open_images
+from vqc.data.datasets import ImagePack, open_images
 from vqc.errors import TrainingError
 from vqc.models.photo.model import PhotoModel
 from vqc.training.photo.export import occupy, refit, sample_images, without_idle_entries

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
-from vqc.data.packs import ImagePack
+from vqc.data.datasets import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.photo.model import BLOCK, MEAN_CODES, MEANS, PhotoModel
 from vqc.training.loop.task import Losses

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.packs import AudioPack, open_audio
+from vqc.data.datasets import AudioPack, open_audio
 from vqc.errors import TrainingError
 from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec

@@ -17,8 +17,8 @@ from torch import Tensor
 from vqc._distribution import install_command
 from vqc.atomic import write_atomically
 from vqc.data.batches import WHOLE, Prefetched, Shard
-from vqc.data.packing import one_process
-from vqc.data.packs import AudioPack
+from vqc.data.datasets import AudioPack
+from vqc.data.decode_cache import one_process
 from vqc.errors import TrainingError
 from vqc.models.speech.model import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
 from vqc.nn.distributed import mean_over_ranks

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches, as_batch
-from vqc.data.packs import AudioPack, ImagePack, open_audio, open_images
+from vqc.data.datasets import AudioPack, ImagePack, open_audio, open_images
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
 from vqc.models.vqvae.audio import AudioVQVAE

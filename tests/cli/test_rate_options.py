@@ -1,0 +1,85 @@
+"""Files of a size, of a quality between two, and of more effort, as `vqc compress` makes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vqc.cli.rate_options import bytes_of
+from vqc.errors import OptionError
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
+PHOTO, SPEECH = ("-m", "tiny-photo"), ("-m", "tiny-speech")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("20kB", 20_000), ("1.5MB", 1_500_000), ("9000", 9000), ("4 KiB", 4096), ("2k", 2000), ("1 GB", 10**9), ("7B", 7)],
+)
+def test_sizes_are_written_in_many_ways(text: str, size: int) -> None:
+    assert bytes_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "kB", "-5", "1e3", "20 kb/s", "0", "0.2"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(OptionError, match="--target-size"):
+        bytes_of(text)
+
+
+def test_a_file_of_a_size(run: Run, desk: Path, models_with_priors: Path) -> None:
+    usual = json.loads(run("compress", "photo.png", *PHOTO, "--effort", "1", "--json").out)[0]["bytes_out"]
+    result = run("compress", "photo.png", *PHOTO, "--target-size", f"{usual + 1}", "-f")
+    assert (result.code, result.err) == (0, "")
+    assert Path("photo.vqc").stat().st_size <= usual + 1
+    assert run("decompress", "photo.vqc", "-f").code == 0
+    small = run("compress", "photo.png", *PHOTO, "--target-size", "20", "-f")
+    assert small.code == 2
+    assert "a target of 20 bytes cannot be met: the smallest file takes" in small.err
+    assert Path("photo.vqc").stat().st_size > 20
+
+
+def test_targets_fit_their_medium(run: Run, desk: Path, models_with_priors: Path) -> None:
+    assert run("compress", "photo.png", *PHOTO, "--target-bpp", "9").code == 0
+    assert run("compress", "clip.wav", *SPEECH, "--target-kbps", "90").code == 0
+    assert "kbps is for audio" in run("compress", "photo.png", *PHOTO, "--target-kbps", "90", "-f").err
+    assert "bpp is for images" in run("compress", "clip.wav", *SPEECH, "--target-bpp", "9", "-f").err
+    both = run("compress", "photo.png", *PHOTO, "--target-bpp", "9", "--target-size", "1kB", "-f")
+    assert (both.code, both.err) == (2, "vqc: --target-bpp 9 and --target-size 1kB exclude each other; give one\n")
+    assert run("compress", "photo.png", *PHOTO, "--target-bpp", "0", "-f").code == 2
+
+
+def test_a_quality_between_two(run: Run, desk: Path, models_with_priors: Path) -> None:
+    assert run("compress", "photo.png", *PHOTO, "-q", "1.5").code == 0
+    assert run("verify", "photo.vqc").code == 0
+    beyond = run("compress", "photo.png", *PHOTO, "-q", "3.5", "-f")
+    assert (beyond.code, "the qualities of the model tiny-photo are 1 to 3" in beyond.err) == (2, True)
+
+
+def test_what_a_bit_is_worth(run: Run, desk: Path, models_with_priors: Path) -> None:
+    sizes = []
+    for worth in ("4000", "1200", "400"):  # the qualities 1, between them, and 2
+        assert run("compress", "photo.png", *PHOTO, "--lambda", worth, "-f").code == 0
+        sizes.append(Path("photo.vqc").stat().st_size)
+    assert sizes == sorted(sizes)
+    assert run("compress", "photo.png", *PHOTO, "-q", "2", "-o", "two.vqc").code == 0
+    assert Path("two.vqc").read_bytes() == Path("photo.vqc").read_bytes()
+    beyond = run("compress", "photo.png", *PHOTO, "--lambda", "5000", "-f")
+    assert (beyond.code, "lambda 5000: the model tiny-photo has 100 to 4000" in beyond.err) == (2, True)
+    both = run("compress", "photo.png", *PHOTO, "--lambda", "400", "-q", "2", "-f")
+    assert (both.code, both.err) == (2, "vqc: -q 2 and --lambda 400 exclude each other; give one\n")
+    target = run("compress", "photo.png", *PHOTO, "--lambda", "400", "--target-bpp", "1", "-f")
+    assert (target.code, "exclude each other" in target.err) == (2, True)
+    sound = run("compress", "clip.wav", *SPEECH, "--lambda", "400", "-f")
+    assert (sound.code, "does not weigh bits against error" in sound.err) == (2, True)
+
+
+def test_more_effort_is_for_the_encoder_alone(run: Run, desk: Path, models_with_priors: Path) -> None:
+    for effort in ("0", "1", "3"):
+        assert run("compress", "photo.png", *PHOTO, "--effort", effort, "-f", "--stats").code == 0
+        assert run("decompress", "photo.vqc", "-f").code == 0
+    assert run("compress", "photo.png", *PHOTO, "--effort", "10", "-f").code == 2

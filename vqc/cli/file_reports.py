@@ -1,0 +1,138 @@
+"""How compress and decompress tell what they did: one line for one file, a table for several, or JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from vqc.cli.batch import Outcome
+from vqc.cli.bit_report import explanation_as_dict, print_explanation
+from vqc.cli.console import duration, number, print_json, print_table, size, warn
+from vqc.cli.inputs import STREAM
+
+if TYPE_CHECKING:
+    from vqc.codec.api import Report
+
+
+def finish(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: bool, quiet: bool) -> None:
+    """Prints the outcomes and what else is to be said, and ends the command.
+
+    The exit code is 1 if anything has gone wrong, and 2 if nothing but wrong options has.
+    """
+    reports = [(outcome, outcome.report) for outcome in outcomes if outcome.report is not None]
+    if as_json:
+        print_json([as_dict(outcome) for outcome in outcomes])
+    elif not quiet and len(outcomes) == 1 and reports:
+        print(one_line(*reports[0]), file=sys.stderr if reports[0][0].target == STREAM else sys.stdout)
+    elif not quiet and reports:
+        print_reports(reports)
+    if not quiet and not as_json:
+        print_explanations(reports)
+    for note in () if quiet else (*notes, *closing(outcomes)):
+        warn(note)
+    failed = {outcome.exit_code for outcome in outcomes if outcome.problem}
+    if failed:
+        raise typer.Exit(2 if failed == {2} and not reports else 1)
+
+
+def closing(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What to be told of results beside their figures: those that were there, and those that are no gain."""
+    for outcome in outcomes:
+        report = outcome.report
+        if report is not None and report.bytes_out == report.vqc_bytes > report.bytes_in:
+            yield (
+                f"{outcome.name}: the result is larger than the file, {size(report.bytes_out)} instead of "
+                f"{size(report.bytes_in)}"
+            )
+    if skipped := sum(outcome.skipped for outcome in outcomes):
+        yield f"{skipped:,} {'file' if skipped == 1 else 'files'} skipped, as the result is there already"
+
+
+def as_dict(outcome: Outcome) -> dict[str, object]:
+    """One outcome for JSON: the figures of the report, or the problem; and the warnings, if there are any."""
+    warned = {"warnings": list(outcome.warnings)} if outcome.warnings else {}
+    if outcome.skipped:
+        return {"input": outcome.name, "output": outcome.target, "skipped": True}
+    if outcome.report is None:
+        return {"input": outcome.name, "error": outcome.problem, **warned}
+    report = outcome.report
+    fields: dict[str, object] = {
+        "input": outcome.name,
+        "output": outcome.target,
+        "media": report.media,
+        "model": report.model,
+        "quality": report.quality,
+        "entropy": report.entropy,
+        "bytes_in": report.bytes_in,
+        "bytes_out": report.bytes_out,
+        "ratio": round(ratio(report), 4),
+        "bits_per_pixel" if report.media == "image" else "kbps": report.rate,
+        "seconds": round(report.seconds, 4),
+    }
+    if report.mse is not None:
+        fields |= {"psnr": report.psnr, "mse": report.mse}
+    if report.explanation is not None:
+        fields["explanation"] = explanation_as_dict(report.explanation, heat_map_of(outcome, report))
+    return fields | warned
+
+
+def print_explanations(reports: Sequence[tuple[Outcome, Report]]) -> None:
+    """Where the bits of each file go, if that was asked for."""
+    for outcome, report in reports:
+        if report.explanation is not None:
+            file = sys.stderr if outcome.target == STREAM else sys.stdout
+            print(f"\n{outcome.target}" if len(reports) > 1 else "", file=file)
+            print_explanation(report.explanation, heat_map_of(outcome, report), file)
+
+
+def heat_map_of(outcome: Outcome, report: Report) -> Path | None:
+    """The map beside a result; what goes to standard output has none."""
+    return None if outcome.target == STREAM else report.heat_map
+
+
+def ratio(*reports: Report) -> float:
+    """How many times smaller the compressed files are than the others; below 1 if they are larger."""
+    compressed = sum(report.vqc_bytes for report in reports)
+    both = sum(report.bytes_in + report.bytes_out for report in reports)
+    return (both - compressed) / max(1, compressed)
+
+
+def figures(report: Report) -> list[str]:
+    """The cells that a line and a table share."""
+    unit = "bpp" if report.media == "image" else "kbps"
+    cells = [
+        size(report.bytes_in),
+        size(report.bytes_out),
+        f"{number(ratio(report))}x",
+        f"{number(report.rate)} {unit}",
+        duration(report.seconds),
+    ]
+    if report.psnr is not None and report.mse is not None:
+        cells += [f"{report.psnr:.2f} dB", f"{report.mse:.3g}"]
+    return cells
+
+
+def one_line(outcome: Outcome, report: Report) -> str:
+    """photo.png -> photo.vqc  502 kB -> 5.1 kB  98.4x  0.123 bpp  0.31 s  PSNR 27.10 dB  MSE 0.00195"""
+    before, after, times, bits, seconds, *quality = figures(report)
+    line = f"{outcome.name} -> {outcome.target}  {before} -> {after}  {times}  {bits}  {seconds}"
+    return line + (f"  PSNR {quality[0]}  MSE {quality[1]}" if quality else "")
+
+
+def print_reports(reports: Sequence[tuple[Outcome, Report]]) -> None:
+    """A table with a row a file, and a sum below it when there is more than one."""
+    columns = ["input", "output", "in", "out", "ratio", "rate", "time"]
+    rows = [[outcome.name, outcome.target, *figures(report)] for outcome, report in reports]
+    if any(report.mse is not None for _, report in reports):
+        columns += ["PSNR", "MSE"]
+        rows = [row + [""] * (len(columns) - len(row)) for row in rows]
+    if len(reports) > 1:
+        bytes_in, bytes_out = (sum(getattr(r, name) for _, r in reports) for name in ("bytes_in", "bytes_out"))
+        times = ratio(*(report for _, report in reports))
+        total = [f"{len(reports)} files", "", size(bytes_in), size(bytes_out), f"{number(times)}x"]
+        rows.append(total + [""] * (len(columns) - len(total)))
+    print_table(columns, rows, left=2)

@@ -1,0 +1,88 @@
+"""The options of `vqc compress` that say how large or how good a file is to be."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vqc.errors import OptionError
+
+if TYPE_CHECKING:
+    from vqc.codec.rate import Rate
+    from vqc.data.data_source import Media
+    from vqc.models.files.header import ModelInfo
+
+QualityOption = Annotated[
+    float | None,
+    typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best; also 5.5. [default: the model's]"),
+]
+LambdaOption = Annotated[
+    float | None, typer.Option("--lambda", metavar="L", help="Photos: squared error a bit must save; instead of -q.")
+]
+SizeOption = Annotated[
+    str | None, typer.Option("--target-size", metavar="SIZE", help="Files of at most 20kB, 1.5MB or 9000 bytes.")
+]
+BppOption = Annotated[
+    float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
+]
+KbpsOption = Annotated[
+    float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
+]
+EffortOption = Annotated[
+    int | None,
+    typer.Option("--effort", metavar="0..9", min=0, max=9, help="More time, better files. [default: the model's]"),
+]
+
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?", re.IGNORECASE)
+UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
+
+
+def rate_of(
+    *,
+    effort: int | None,
+    quality: float | None,
+    size: str | None,
+    bpp: float | None,
+    kbps: float | None,
+    bit_worth: float | None,
+) -> Rate:
+    """What the options ask for; OptionError when they exclude each other or a size is none."""
+    from vqc.codec.rate import Rate
+
+    wishes = {"-q": quality, "--lambda": bit_worth, "--target-bpp": bpp, "--target-kbps": kbps}
+    given = [f"{name} {value:g}" for name, value in wishes.items() if value is not None]
+    given += [f"--target-size {size}"] if size is not None else []
+    if len(given) > 1:
+        raise OptionError(f"{' and '.join(given)} exclude each other; give one")
+    if any(value is not None and value <= 0 for value in (bpp, kbps, bit_worth)):
+        raise OptionError(f"{given[0]}: give a number above 0")
+    target_bytes = None if size is None else bytes_of(size)
+    return Rate(effort=effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps, bit_worth=bit_worth)
+
+
+def bytes_of(size: str) -> int:
+    """What is meant by 20kB, 1.5MB or 9000."""
+    found = SIZE.fullmatch(size.strip())
+    if not found:
+        raise OptionError(f"--target-size {size}: give a size such as 20kB, 1.5MB or 9000")
+    count = int(float(found[1]) * UNITS[(found[2] or "").lower()])
+    if not count:
+        raise OptionError(f"--target-size {size}: give a size above 0")
+    return count
+
+
+def check_quality(info: ModelInfo, quality: float | None) -> None:
+    """OptionError when a model lacks the quality that was asked for."""
+    if quality is not None and not 1 <= quality <= info.qualities:
+        raise OptionError(f"-q {quality:g}: the qualities of the model {info.name} are 1 to {info.qualities}")
+
+
+@cache
+def default_model(media: Media) -> ModelInfo:
+    """The model that the codec chooses for a medium."""
+    from vqc.models.files.zoo import default_for, find_by_name
+
+    return find_by_name(default_for(media))

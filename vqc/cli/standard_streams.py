@@ -1,0 +1,102 @@
+"""Standard input, standard output, and other results that are no files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from vqc.cli.inputs import STREAM
+from vqc.cli.outputs import STANDARD_OUTPUT, stream_of
+from vqc.errors import MediaError, OptionError, OutputError
+
+if TYPE_CHECKING:
+    from vqc.cli.outputs import Stream
+    from vqc.cli.plan import Job
+
+CLOSED_OUTPUT = "standard output is closed; give the result a file with -o"
+
+
+def check_streams(inputs: Sequence[str], output: str | None, *, as_json: bool) -> None:
+    """Standard output must be open if something goes there, and holds either the result or the JSON about it."""
+    stream = STANDARD_OUTPUT if output is None and STREAM in inputs else stream_of(output)
+    if stream == STANDARD_OUTPUT and sys.stdout is None:
+        raise OutputError(CLOSED_OUTPUT)
+    if stream == STANDARD_OUTPUT and as_json:
+        raise OptionError("--json and the result cannot both go to standard output; give the result a file with -o")
+
+
+@contextmanager
+def writable(job: Job) -> Iterator[Path]:
+    """The file to write to. A stream gets all of it at the end, or nothing if anything goes wrong."""
+    if job.target is not None:
+        yield job.target
+        return
+    with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
+        target = Path(folder, f"stdout{job.suffix}")
+        yield target
+        with target.open("rb") as file, opened(job.stream) as stream:
+            shutil.copyfileobj(file, stream)
+            stream.flush()
+
+
+@contextmanager
+def opened(stream: Stream) -> Iterator[BinaryIO]:
+    """The stream, open for writing."""
+    if stream == STANDARD_OUTPUT:
+        yield sys.stdout.buffer
+    elif stream.descriptor is not None:
+        with os.fdopen(os.dup(stream.descriptor), "wb") as file:
+            yield file
+    else:
+        with Path(stream.name).open("wb") as file:
+            yield file
+
+
+@contextmanager
+def standard_input(inputs: Sequence[str]) -> Iterator[Path | None]:
+    """A file with what came in on standard input, when `-` is among the inputs."""
+    if STREAM not in inputs:
+        yield None
+        return
+    if sys.stdin is None:
+        raise MediaError("standard input is closed; give the name of a file instead of -")
+    with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
+        source = Path(folder, "stdin")
+        with source.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield source
+
+
+@contextmanager
+def flushed_output() -> Iterator[None]:
+    """At the end all is written to standard output, or the OSError of it raised; a reader that went away is none."""
+    try:
+        yield
+    finally:
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter will try again
+            if not isinstance(error, BrokenPipeError):
+                raise
+
+
+def repair_standard_files() -> None:
+    """Where a program was started with standard files closed, keeps the next file opened from taking their place.
+
+    Without standard error its lines go nowhere, not to standard output.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115, open as long as the program runs

@@ -1,0 +1,162 @@
+"""Sets decoded once into the user's cache, as arrays that are mapped into memory and never loaded whole.
+
+    <cache>/vqc/data/<digest>/data.bin      all samples or pixels, end to end
+                              shapes.npy    int64 [N, 2] heights and widths, or [N, 1] lengths
+                              index.json    items, and what was skipped and why
+
+The digest is that of the source's identity: a file that is added, changed or removed makes another folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqc.data.data_source import WORDS, Contents, Item, Media, Source, counted
+from vqc.errors import MediaError, OutputError, TrainingError
+from vqc.processors import threads
+from vqc.user_folders import user_cache
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes that start at once may both decode, and one result is thrown away
+    fcntl = None  # type: ignore[assignment]
+
+Progress = Callable[[int, int], None]
+
+VERSION = 1  # of the layout and of what decoding does
+_AHEAD = 4  # items a thread may decode before the first of them is written
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One decoded set: `items` that could be decoded, their `shapes`, and `data`, all of them end to end."""
+
+    folder: Path
+    items: list[Item]
+    skipped: list[tuple[str, str]]
+    shapes: NDArray[np.int64]
+    data: NDArray[Any]
+
+
+def open_shelf(source: Source, media: Media, progress: Progress | None = None) -> Shelf:
+    """The decoded set, decoded now unless that was done before.
+
+    Args:
+        progress: called with how many items are decoded and how many there are.
+
+    Raises:
+        TrainingError: no item can be decoded.
+        OutputError: the cache cannot be written.
+    """
+    digest = hashlib.sha256(f"{VERSION} {media} {source.identity}".encode("utf-8", "surrogateescape")).hexdigest()
+    folder = user_cache() / "data" / digest[:32]
+    if (shelf := _read(folder, media)) is not None:
+        return shelf
+    try:
+        with one_process(folder.parent, folder.name):
+            if _read(folder, media) is None:
+                _decode(source, media, folder, progress or (lambda done, total: None))
+    except OSError as error:
+        raise OutputError(
+            f"{folder.parent}: the decoded data cannot be written: {error.strerror or error};"
+            " make room or set XDG_CACHE_HOME to a folder on another disk"
+        ) from error
+    shelf = _read(folder, media)
+    assert shelf is not None, "it was written just now"
+    return shelf
+
+
+def _read(folder: Path, media: Media) -> Shelf | None:
+    """The shelf, or None when it is not there or not whole."""
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8", errors="surrogateescape"))
+        shapes: NDArray[np.int64] = np.load(folder / "shapes.npy", allow_pickle=False)
+        mapped = np.memmap(folder / "data.bin", dtype=np.uint8 if media == "image" else np.int16, mode="r")
+        data = np.asarray(mapped)  # still mapped, but its parts are plain arrays, which are quicker to make
+    except (OSError, ValueError):
+        return None
+    if data.size != int(shapes.prod(1).sum()) * (3 if media == "image" else 1):
+        return None
+    items = [Item(*fields) for fields in index["items"]]
+    return Shelf(folder, items, [(name, reason) for name, reason in index["skipped"]], shapes, data)
+
+
+def _decode(source: Source, media: Media, folder: Path, progress: Progress) -> None:
+    """Write the shelf beside its place, then move it there."""
+    contents = source.contents()
+    items: list[Item] = []
+    skipped: list[tuple[str, str]] = []
+    shapes: list[tuple[int, ...]] = []
+    with tempfile.TemporaryDirectory(prefix=".decoding-", dir=folder.parent, ignore_cleanup_errors=True) as beside:
+        new = Path(beside) / "new"
+        new.mkdir()
+        with (new / "data.bin").open("wb") as file:
+            for done, (item, array) in enumerate(_decoded(contents), start=1):
+                if isinstance(array, MediaError):
+                    skipped.append((item.name, str(array)))
+                else:
+                    file.write(np.ascontiguousarray(array).data)
+                    items.append(item)
+                    shapes.append(array.shape[:2])
+                progress(done, len(contents.items))
+        if not items:
+            raise TrainingError(_nothing(source, media, skipped))
+        np.save(new / "shapes.npy", np.array(shapes, dtype=np.int64))
+        index = json.dumps({"title": source.title, "items": items, "skipped": skipped})
+        (new / "index.json").write_text(index, encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # one that is not whole
+        new.replace(folder)
+
+
+def _decoded(contents: Contents) -> Iterator[tuple[Item, NDArray[Any] | MediaError]]:
+    """Every item in order, decoded by as many threads as there are processors, never many ahead."""
+
+    def attempt(index: int) -> NDArray[Any] | MediaError:
+        try:
+            return contents.read(index)
+        except MediaError as error:
+            return error
+
+    count = threads()
+    waiting: deque[tuple[Item, Future[NDArray[Any] | MediaError]]] = deque()
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for index, item in enumerate(contents.items):
+                waiting.append((item, pool.submit(attempt, index)))
+                if len(waiting) > _AHEAD * count:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            for first, future in waiting:
+                yield first, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _nothing(source: Source, media: Media, skipped: list[tuple[str, str]]) -> str:
+    if not skipped:
+        return f"{source.title} holds no {WORDS[media]} to train on; check the data"
+    return f"{source.title}: of {counted(len(skipped), media)} none can be read; the first: {skipped[0][1]}"
+
+
+@contextmanager
+def one_process(folder: Path, task: str) -> Iterator[None]:
+    """Of several processes that start at once, as torchrun does it, one is in here and the others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{task}.lock").open("w") as file:
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,65 @@
+"""The media formats that vqc reads and writes, and the suffixes of their files: the one table of them."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from vqc.data.data_source import Media
+
+
+class Format(NamedTuple):
+    """One format.
+
+    name: how it is called in options and functions.
+    title: how sentences call a file of it.
+    suffixes: of its files, in lower case; the first is the usual one.
+    written: whether vqc writes it; it reads all.
+    """
+
+    name: str
+    title: str
+    media: Media
+    suffixes: tuple[str, ...]
+    written: bool = True
+
+
+FORMATS = (
+    Format("png", "a PNG image", "image", (".png",)),
+    Format("jpeg", "a JPEG image", "image", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif")),
+    Format("webp", "a WebP image", "image", (".webp",)),
+    Format("tiff", "a TIFF image", "image", (".tiff", ".tif")),
+    Format("bmp", "a BMP image", "image", (".bmp",)),
+    Format("gif", "a GIF image", "image", (".gif",), written=False),
+    Format("avif", "an AVIF image", "image", (".avif",), written=False),
+    Format("mpo", "a JPEG image", "image", (".mpo",), written=False),
+    Format("wav", "WAV audio", "audio", (".wav", ".wave")),
+    Format("flac", "FLAC audio", "audio", (".flac",)),
+    Format("ogg", "Ogg audio", "audio", (".ogg", ".oga")),
+    Format("opus", "Opus audio", "audio", (".opus",)),
+    Format("mp3", "MP3 audio", "audio", (".mp3",)),
+    Format("aiff", "AIFF audio", "audio", (".aiff", ".aif", ".aifc"), written=False),
+    Format("au", "AU audio", "audio", (".au", ".snd"), written=False),
+    Format("caf", "CAF audio", "audio", (".caf",), written=False),
+    Format("rf64", "RF64 audio", "audio", (".rf64",), written=False),
+    Format("w64", "W64 audio", "audio", (".w64",), written=False),
+)
+
+FORMAT_OF_SUFFIX = MappingProxyType({suffix: entry for entry in FORMATS for suffix in entry.suffixes})
+SUFFIXES: MappingProxyType[Media, tuple[str, ...]] = MappingProxyType(
+    {
+        "image": tuple(suffix for suffix, entry in FORMAT_OF_SUFFIX.items() if entry.media == "image"),
+        "audio": tuple(suffix for suffix, entry in FORMAT_OF_SUFFIX.items() if entry.media == "audio"),
+    }
+)
+
+
+def written_as(media: Media) -> dict[str, str]:
+    """The suffixes of files of this medium that can be written, and the format that each stands for."""
+    return {suffix: entry.name for suffix, entry in FORMAT_OF_SUFFIX.items() if entry.written and entry.media == media}
+
+
+def usual_suffixes(media: Media) -> tuple[str, ...]:
+    """One suffix for each format of this medium that can be written: what sentences offer."""
+    return tuple(entry.suffixes[0] for entry in FORMATS if entry.written and entry.media == media)

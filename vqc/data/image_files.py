@@ -1,0 +1,250 @@
+"""Still images: files in as 8-bit sRGB pixels, pixels out as files.
+
+    file → one frame → upright (EXIF) → colour | alpha → sRGB → Picture
+
+Pictures come in as people see them: turned as EXIF says, colours brought to sRGB, palettes and CMYK resolved, grayscale
+kept as grayscale, alpha kept apart.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vqc.data.colour import to_srgb
+from vqc.data.file_signatures import HEAD_BYTES, image_format_of, not_media
+from vqc.data.formats import usual_suffixes, written_as
+from vqc.data.image_errors import why_unreadable
+from vqc.data.stills import load_still
+from vqc.errors import MediaError, OptionError, OutputError
+
+MAX_PIXELS = 2**28  # of a file to read; the largest phone photos have 2 * 10^8
+_SMALL_FILE_PIXELS = 40_000_000  # of a file of any length: a page scanned at 600 dpi has 35 million
+_PIXELS_PER_BYTE = 40  # of longer files
+_STRIP_PIXELS = 2**20
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+_FORMAT_OF_SUFFIX = written_as("image")
+_SAVE_OPTIONS: MappingProxyType[str, dict[str, object]] = MappingProxyType(
+    {
+        "png": {"compress_level": 3},
+        "jpeg": {"quality": 95, "subsampling": 0},
+        "webp": {"lossless": True, "exact": True, "quality": 20},  # here quality is effort
+        "tiff": {"compression": "tiff_adobe_deflate"},
+        "bmp": {},
+    }
+)
+_WITH_ALPHA = frozenset({"png", "webp", "tiff"})
+
+_pillow = threading.Lock()
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its errors go to stderr when nobody set up logging
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image in 8-bit sRGB.
+
+    pixels: uint8 [H, W, 3], or [H, W] for grayscale.
+    alpha: uint8 [H, W], 255 is opaque; None when the image has no alpha channel.
+    """
+
+    pixels: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def grayscale(self) -> bool:
+        return self.pixels.ndim == 2
+
+
+def read_image(source: Source, *, name: str | None = None, limit: int | None = None) -> Picture:
+    """The picture in a PNG, JPEG, WebP, TIFF or BMP file, or in a still GIF or AVIF.
+
+    A `MediaWarning` says so where the file is not as it should be and yet every pixel is there.
+
+    Args:
+        source: a path, the bytes of a file, or a binary file object.
+        name: how errors call the image; the path when left out.
+        limit: largest number of pixels to read; when left out, what `pixel_limit` says of a file so long.
+
+    Raises:
+        MediaError: the file is missing, damaged or cut short, of another format or of a kind that is not supported,
+            of more than 8 bits per channel, of several frames, over the limit, or of colours that have no sRGB.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        name = name or os.fspath(source)
+        try:
+            with Path(source).open("rb") as file:
+                return _read(file, name, limit)
+        except OSError as error:  # of the file system: those of Pillow have become MediaErrors
+            raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
+    data = source if isinstance(source, bytes) else source.read()
+    return _read(io.BytesIO(data), name or "the image", limit)
+
+
+def pixel_limit(length: int) -> int:
+    """The largest number of pixels that are read, unless asked, of a file of so many bytes.
+
+    Small files may claim no more than is done in little time and memory: reading takes at most about 17 bytes a pixel,
+    of which the decoder of lossless WebP takes most.
+    """
+    return min(MAX_PIXELS, max(_SMALL_FILE_PIXELS, _PIXELS_PER_BYTE * length))
+
+
+def from_pillow(image: Image.Image, *, name: str = "the image") -> Picture:
+    """The picture in a Pillow image; it may still be a file that is only opened.
+
+    Raises:
+        MediaError: as `read_image`.
+    """
+    with _quiet_pillow():
+        return _picture(image, name, MAX_PIXELS)
+
+
+def to_pillow(picture: Picture) -> Image.Image:
+    """A Pillow image of mode L, LA, RGB or RGBA."""
+    if picture.alpha is None:
+        return Image.fromarray(picture.pixels)
+    return Image.fromarray(np.dstack([picture.pixels, picture.alpha]))
+
+
+def image_format(path: str | os.PathLike[str]) -> str:
+    """The format that the suffix of a path asks for: png, jpeg, webp, tiff or bmp; OptionError for any other."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMAT_OF_SUFFIX:
+        choice = ", ".join(usual_suffixes("image"))
+        raise OptionError(
+            f"{os.fspath(path)}: images are written with one of the suffixes {choice}; choose one of these"
+        )
+    return _FORMAT_OF_SUFFIX[suffix]
+
+
+def keeps_alpha(format: str) -> bool:  # noqa: A002, the word Pillow uses as well
+    """Whether files of this format hold alpha as vqc writes them."""
+    return format in _WITH_ALPHA
+
+
+def encode_image(picture: Picture, format: str) -> bytes:  # noqa: A002
+    """The bytes of an image file: png, webp (lossless), tiff, bmp, or jpeg (quality 95, 4:4:4).
+
+    JPEG and BMP hold no alpha: the picture is laid on white, as a browser shows it on an empty page.
+
+    Raises:
+        OutputError: the format cannot hold so many pixels.
+    """
+    if format not in _SAVE_OPTIONS:
+        raise OptionError(f"images are written as {', '.join(_SAVE_OPTIONS)}, not as {format}")
+    image = to_pillow(picture if keeps_alpha(format) else _on_white(picture))
+    file = io.BytesIO()
+    try:
+        image.save(file, format.upper(), **_SAVE_OPTIONS[format])
+    except Exception as error:  # Pillow's writers raise OSError, ValueError, struct.error ...
+        size = f"{picture.width:,} x {picture.height:,} pixels"
+        raise OutputError(f"an image of {size} cannot be written as {format}; write it as png") from error
+    return file.getvalue()
+
+
+def write_image(path: str | os.PathLike[str], picture: Picture, format: str | None = None) -> None:  # noqa: A002
+    """Writes an image file, over an existing one; the format is that of the suffix unless given.
+
+    Raises:
+        OptionError: the format or suffix is none of those of `encode_image`.
+        OutputError: the file cannot be written.
+    """
+    data = encode_image(picture, format or image_format(path))
+    try:
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise OutputError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Pillow without warnings or a limit of its own: both are global, so one thread at a time reads images."""
+    with _pillow, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\b")
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _read(file: BinaryIO, name: str, limit: int | None) -> Picture:
+    head = file.read(HEAD_BYTES)
+    kind = image_format_of(head)
+    if kind is None:
+        raise not_media(name, head)
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with _quiet_pillow():
+        try:
+            image = Image.open(file, formats=[kind])
+        except Exception as error:  # Pillow's readers raise almost anything on a damaged file
+            raise why_unreadable(file, kind, name, error, opened=False) from error
+        with image:
+            return _picture(image, name, pixel_limit(length) if limit is None else limit)
+
+
+def _picture(image: Image.Image, name: str, limit: int) -> Picture:
+    """The picture of an image, worked out strip by strip: beside Pillow's pixels only the result is held."""
+    still = load_still(image, name, limit)
+    image = still.image
+    width, height = image.size
+    pixels, alpha = None, None
+    try:
+        for top in range(0, height, rows := max(1, _STRIP_PIXELS // width)):
+            strip = slice(top, min(top + rows, height))
+            colour, mask = _split_alpha(image.crop((0, strip.start, width, strip.stop)))
+            if pixels is None:
+                convert = to_srgb(colour.mode, still.profile)
+            levels = np.asarray(convert(colour))
+            if pixels is None:
+                pixels = np.empty((height, *levels.shape[1:]), np.uint8)
+                alpha = None if mask is None else np.empty((height, width), np.uint8)
+            pixels[strip] = levels
+            if alpha is not None and mask is not None:
+                alpha[strip] = np.asarray(mask)
+    except ValueError as error:  # no conversion between these modes
+        raise MediaError(f"{name}: has the unusual colour mode {image.mode}; convert it to RGB") from error
+    assert pixels is not None, "an image has at least one row"
+    return Picture(pixels, alpha)
+
+
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Colour without alpha in one of Pillow's modes, and the alpha channel of mode L."""
+    if not image.has_transparency_data:
+        return image, None
+    gray = image.mode in ("1", "L", "LA", "La")
+    image = image.convert("LA" if gray else "RGBA")
+    return image.convert("L" if gray else "RGB"), image.getchannel("A")
+
+
+def _on_white(picture: Picture) -> Picture:
+    if picture.alpha is None:
+        return picture
+    alpha = picture.alpha.astype(np.uint16)
+    alpha = alpha if picture.grayscale else alpha[..., None]
+    laid = (picture.pixels * alpha + np.uint16(255) * (255 - alpha) + np.uint16(127)) // 255
+    return Picture(laid.astype(np.uint8))

@@ -1,0 +1,165 @@
+"""What a user calls data: a folder, the files of CIFAR-10, or the name of a set of torchvision or torchaudio."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqc.data.cifar10 import cifar10_source, is_cifar10
+from vqc.data.data_source import Contents, Item, Media, Part, Source
+from vqc.data.decode_cache import one_process
+from vqc.data.download import fetch_set, missing, open_set, set_class
+from vqc.data.image_files import from_pillow
+from vqc.data.media_folders import audio_folder, image_folder, rgb
+from vqc.errors import MediaError, TrainingError
+from vqc.user_folders import user_cache
+
+
+class ImageSet(NamedTuple):
+    """A class of torchvision.datasets, and the arguments with which it gives what is trained on and validated with.
+
+    Without arguments for validation, the hash takes that from the training images. Test images are never asked for.
+    """
+
+    title: str
+    kind: str
+    training: Mapping[str, Any]
+    validation: Mapping[str, Any] | None = None
+
+
+class AudioSet(NamedTuple):
+    """A class of torchaudio.datasets, its arguments, and the folder below the root in which it then lies."""
+
+    title: str
+    kind: str
+    arguments: Mapping[str, Any]
+    folder: str
+
+
+def _image_sets() -> dict[str, ImageSet]:
+    train, val, valid = {"split": "train"}, {"split": "val"}, {"split": "valid"}
+    return {
+        "cifar10": ImageSet("CIFAR-10", "CIFAR10", {"train": True}),
+        "cifar100": ImageSet("CIFAR-100", "CIFAR100", {"train": True}),
+        "mnist": ImageSet("MNIST", "MNIST", {"train": True}),
+        "fashionmnist": ImageSet("Fashion-MNIST", "FashionMNIST", {"train": True}),
+        "svhn": ImageSet("SVHN", "SVHN", train),
+        "stl10": ImageSet("STL-10", "STL10", {"split": "train+unlabeled"}),
+        "flowers102": ImageSet("Flowers102", "Flowers102", train, val),
+        "food101": ImageSet("Food-101", "Food101", train),
+        "imagenette": ImageSet("Imagenette", "Imagenette", train | {"size": "320px"}, val | {"size": "320px"}),
+        "dtd": ImageSet("DTD", "DTD", train, val),
+        "eurosat": ImageSet("EuroSAT", "EuroSAT", {}),
+        "oxfordiiitpet": ImageSet("Oxford-IIIT Pet", "OxfordIIITPet", {"split": "trainval"}),
+        "country211": ImageSet("Country211", "Country211", train, valid),
+        "fgvcaircraft": ImageSet("FGVC Aircraft", "FGVCAircraft", train, val),
+    }
+
+
+def _audio_sets() -> dict[str, AudioSet]:
+    def part(corpus: str, name: str) -> AudioSet:
+        return AudioSet(f"{corpus} {name}", corpus.upper(), {"url": name}, f"{corpus}/{name}")
+
+    return {
+        "librispeech": part("LibriSpeech", "train-clean-100"),
+        "librispeech360": part("LibriSpeech", "train-clean-360"),
+        "librispeech500": part("LibriSpeech", "train-other-500"),
+        "libritts": part("LibriTTS", "train-clean-100"),
+        "ljspeech": AudioSet("LJSpeech", "LJSPEECH", {}, "LJSpeech-1.1/wavs"),
+        "vctk": AudioSet("VCTK", "VCTK_092", {}, "VCTK-Corpus-0.92"),
+        "speechcommands": AudioSet("SpeechCommands", "SPEECHCOMMANDS", {}, "SpeechCommands/speech_commands_v0.02"),
+        "yesno": AudioSet("YesNo", "YESNO", {}, "waves_yesno"),
+    }
+
+
+IMAGE_SETS: Mapping[str, ImageSet] = MappingProxyType(_image_sets())
+AUDIO_SETS: Mapping[str, AudioSet] = MappingProxyType(_audio_sets())
+
+
+def image_source(name: str, *, download: bool, root: Path | None) -> Source:
+    """The images that the user calls so: an existing folder, else a set by its name.
+
+    Raises:
+        TrainingError: it is neither, or it is not on this machine and not to be downloaded.
+    """
+    if is_cifar10(Path(name)):
+        return cifar10_source(Path(name))
+    if Path(name).exists() or (found := IMAGE_SETS.get(_plain(name))) is None:
+        return image_folder(_folder(name, "image"))
+    folder = root or user_cache() / "datasets"
+    identity = f"torchvision {found.kind} {dict(found.training)} {dict(found.validation or {})}"
+    return Source(found.title, identity, lambda: _image_contents(found, folder, download=download))
+
+
+def audio_source(name: str, sample_rate: int, *, download: bool, root: Path | None) -> Source:
+    """The recordings that the user calls so, at `sample_rate` in Hz; see `image_source`."""
+    if Path(name).exists() or (found := AUDIO_SETS.get(_plain(name))) is None:
+        return audio_folder(_folder(name, "audio"), sample_rate)
+    folder = root or user_cache() / "datasets"
+    if not (folder / found.folder).is_dir():
+        if not download:
+            raise missing(found.title, folder)
+        kind = set_class("torchaudio", found.kind, found.title)
+        with one_process(folder, found.kind):
+            if not (folder / found.folder).is_dir():
+                fetch_set(kind, folder, found.arguments, title=found.title)
+    return audio_folder(folder / found.folder, sample_rate, title=found.title)
+
+
+def _image_contents(found: ImageSet, root: Path, *, download: bool) -> Contents:
+    kind = set_class("torchvision", found.kind, found.title)
+    marked: Part | None = "training" if found.validation is not None else None
+    wanted: list[tuple[Part | None, Mapping[str, Any]]] = [(marked, found.training)]
+    if found.validation is not None:
+        wanted.append(("validation", found.validation))
+    parts = [(part, _opened(kind, root, arguments, found.title, download=download)) for part, arguments in wanted]
+    rows = [(part, opened, row) for part, opened in parts for row in range(len(opened))]
+    items = [_item(found.title, part, row) for part, _, row in rows]
+    return Contents(items, lambda index: _pixels(*rows[index][1:], items[index].name))
+
+
+def _opened(kind: Any, root: Path, arguments: Mapping[str, Any], title: str, *, download: bool) -> Any:
+    opened = open_set(kind, root, arguments, title=title)
+    if opened is None and download:
+        fetch_set(kind, root, arguments, title=title)
+        opened = open_set(kind, root, arguments, title=title)
+    if opened is None:
+        raise missing(title, root)
+    return opened
+
+
+def _item(title: str, part: Part | None, row: int) -> Item:
+    name = f"{title}/{part or 'training'}/{row}"
+    return Item(name, name, part)
+
+
+def _pixels(opened: Any, row: int, name: str) -> NDArray[np.uint8]:
+    try:
+        image = opened[row][0]
+    except (OSError, ValueError) as error:  # Pillow's errors of a damaged file
+        raise MediaError(f"{name}: cannot be read: {error}") from error
+    return rgb(from_pillow(image, name=name))
+
+
+def _folder(name: str, media: Media) -> Path:
+    """The path, unless it is missing and looks like a name."""
+    sets, others, other = (IMAGE_SETS, AUDIO_SETS, "audio") if media == "image" else (AUDIO_SETS, IMAGE_SETS, "image")
+    if Path(name).exists() or os.sep in name or "/" in name:
+        return Path(name)
+    if _plain(name) in others:
+        raise TrainingError(f"{name} is a set for another kind of model; train on it with vqc train {other}")
+    near = difflib.get_close_matches(_plain(name), list(sets), 1)
+    guess = f"did you mean {near[0]}?" if near else f"give a folder or one of {', '.join(sets)}"
+    raise TrainingError(f"there is no folder {name} and no set of that name; {guess}")
+
+
+def _plain(name: str) -> str:
+    """A name as the tables have it: CIFAR-10, cifar_10 and cifar10 are one."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -1,0 +1,119 @@
+"""Image codecs in Pillow."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+from PIL import Image, features
+
+from vqc.errors import MediaError
+from vqc.evaluation.baselines.baseline import Rival, Setting
+from vqc.evaluation.items import Item
+from vqc.evaluation.results import Media
+
+
+class _InPillow(Rival):
+    media: ClassVar[Media] = "image"
+    form: ClassVar[str]  # as Pillow calls it
+    feature: ClassVar[str]  # as Pillow calls the library of it
+    library: ClassVar[str]
+    how: ClassVar[str]
+
+    def version(self) -> str:
+        return f"{self.library} {features.version(self.feature)} in Pillow {PIL.__version__}, {self.how}"
+
+    def available(self) -> str | None:
+        return None if features.check(self.feature) else "Pillow has been built without it"
+
+    def describe(self, setting: Setting) -> str:
+        return f"quality {setting}"
+
+    def options(self, setting: Setting) -> dict[str, Any]:
+        """Of `Image.save`."""
+        return {"quality": setting}
+
+    def encode(self, item: Item, setting: Setting) -> bytes:
+        return self._save(item, self.options(setting))
+
+    def _save(self, item: Item, options: dict[str, Any]) -> bytes:
+        out = io.BytesIO()
+        try:
+            Image.fromarray(item.signal).save(out, self.form, **options)
+        except (OSError, ValueError) as error:
+            raise MediaError(f"{item.name}: Pillow cannot write it as {self.label}: {error}") from None
+        return out.getvalue()
+
+    def decode(self, data: bytes, item: Item, setting: Setting) -> NDArray[Any]:
+        try:
+            with Image.open(io.BytesIO(data), formats=(self.form,)) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, ValueError) as error:
+            raise MediaError(f"{item.name}: Pillow cannot read its own {self.label}: {error}") from None
+
+
+class JPEG(_InPillow):
+    """Baseline of all comparisons."""
+
+    name, label, form = "jpeg", "JPEG", "JPEG"
+    feature, library, how = "libjpeg_turbo", "libjpeg-turbo", "4:2:0, progressive, optimized"
+    settings: ClassVar[Sequence[Setting]] = range(1, 96)
+
+    def version(self) -> str:
+        turbo = features.version_feature(self.feature)
+        return f"{f'{self.library} {turbo}' if turbo else 'libjpeg'} in Pillow {PIL.__version__}, {self.how}"
+
+    def available(self) -> str | None:
+        return None if features.check("jpg") else "Pillow has been built without it"
+
+    def options(self, setting: Setting) -> dict[str, Any]:
+        return {"quality": setting, "subsampling": "4:2:0", "progressive": True, "optimize": True}
+
+
+class WebP(_InPillow):
+    """VP8 key frames."""
+
+    name, label, form = "webp", "WebP", "WEBP"
+    feature, library, how = "webp", "libwebp", "method 6"
+    # Quality is a fraction to libwebp, and its sizes are far apart at the lower end.
+    settings: ClassVar[Sequence[Setting]] = (*(step / 8 for step in range(8)), *(step / 2 for step in range(2, 192)))
+
+    def options(self, setting: Setting) -> dict[str, Any]:
+        return {"quality": setting, "method": 6}
+
+
+class AVIF(_InPillow):
+    """AV1 key frames."""
+
+    name, label, form = "avif", "AVIF", "AVIF"
+    feature, library, how = "avif", "libavif", "speed 4, 4:4:4, tuned for SSIM"
+    settings: ClassVar[Sequence[Setting]] = range(91)
+    has_drafts = True
+    _SPEED, _DRAFT_SPEED = 4, 9
+
+    def options(self, setting: Setting, speed: int = _SPEED) -> dict[str, Any]:
+        # libavif 1.3 and later tune for a quality of their own, at some cost in PSNR and MS-SSIM; before it was SSIM.
+        advanced = {"tune": "ssim"}
+        return {"quality": setting, "speed": speed, "subsampling": "4:4:4", "max_threads": 1, "advanced": advanced}
+
+    def draft_size(self, item: Item, setting: Setting) -> int:
+        return len(self._save(item, self.options(setting, self._DRAFT_SPEED)))
+
+
+class PNG(_InPillow):
+    """Lossless."""
+
+    name, label, form = "png", "PNG", "PNG"
+    feature, library, how = "zlib", "zlib", "lossless, optimized"
+    settings: ClassVar[Sequence[Setting]] = ("lossless",)
+    fixed = settings
+
+    def describe(self, setting: Setting) -> str:
+        return str(setting)
+
+    def options(self, setting: Setting) -> dict[str, Any]:
+        return {"optimize": True}

@@ -1,0 +1,167 @@
+"""Other codecs on the items that a model was measured on, at the sizes of the model's files."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+
+from vqc.errors import MediaError
+from vqc.evaluation.baselines.baseline import Rival, Setting
+from vqc.evaluation.baselines.selection import choose_rivals, rival_named
+from vqc.evaluation.baselines.size_matching import TOLERANCE, Encodings
+from vqc.evaluation.items import Item
+from vqc.evaluation.results import FileScore, Media, Version
+from vqc.metrics.scores import score_audio, score_images
+from vqc.workers import end_with_parent
+
+Targets = Mapping[int, int]  # quality of the model → bytes of its file
+
+
+@dataclass(kw_only=True)
+class RivalScores:
+    """What other codecs made of items.
+
+    scores: of a codec at the size of the model's file at quality 5 with the setting "q5"; of settings that every item
+        is measured at, and of lossless codecs, with their own setting, such as "6 kbps".
+    versions: the restored signals that were asked for, by name of the item, codec and quality.
+    notes: a sentence for each codec that is not here, or that failed or could not match a size.
+    """
+
+    scores: list[FileScore] = field(default_factory=list)
+    versions: dict[tuple[str, str, int], Version] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, other: RivalScores) -> None:
+        """Those of another item; a note is kept once."""
+        self.scores += other.scores
+        self.versions |= other.versions
+        self.notes += [note for note in other.notes if note not in self.notes]
+
+
+def measure_rivals(
+    items: Sequence[Item],
+    names: Sequence[str],
+    targets: Mapping[str, Targets],
+    wanted: Collection[str],
+    *,
+    jobs: int = 1,
+    show: Mapping[str, Collection[int]] | None = None,
+) -> RivalScores:
+    """Scores of every item through every codec.
+
+    Args:
+        names: of codecs, see `vqc.evaluation.baselines.selection`; those that are not here are left out with a note.
+        targets: by name of the item.
+        wanted: keys of metrics.
+        jobs: processes; with 1 everything is done in this one.
+        show: qualities at which the restored signals are kept, by name of the item.
+
+    Raises:
+        OptionError: there is no codec of such a name.
+    """
+    shown = show or {}
+    media: Media = "image" if all(item.sample_rate is None for item in items) else "audio"
+    here, notes = choose_rivals(",".join(names), media)
+    calls = [
+        partial(measure_item, item, here, targets.get(item.name, {}), wanted, show=shown.get(item.name, ()))
+        for item in items
+    ]
+    together = RivalScores(notes=notes)
+    for one in _results(calls, min(jobs, len(calls))):
+        together.add(one)
+    together.notes += unmatched(together.scores, here, targets)
+    return together
+
+
+def _results(calls: Sequence[Callable[[], RivalScores]], jobs: int) -> Sequence[RivalScores]:
+    if jobs <= 1:
+        return [call() for call in calls]
+    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def measure_item(
+    item: Item, names: Sequence[str], targets: Targets, wanted: Collection[str], *, show: Collection[int] = ()
+) -> RivalScores:
+    """One item through codecs that are here; arguments as of `measure_rivals`. A codec that fails is left out."""
+    found = RivalScores()
+    for name in names:
+        rival = rival_named(name)
+        try:
+            found.add(_measure(item, rival, targets, wanted, show))
+        except MediaError as error:
+            found.notes.append(f"{rival.label} is left out for {item.name}: {error}")
+    return found
+
+
+def _measure(item: Item, rival: Rival, targets: Targets, wanted: Collection[str], show: Collection[int]) -> RivalScores:
+    """One item through one codec: at its fixed settings, then at the sizes of the model's files."""
+    found, encodings = RivalScores(), Encodings(rival, item)
+    done: dict[Setting, tuple[FileScore, NDArray[Any]]] = {}
+
+    def scored(setting: Setting) -> tuple[FileScore, NDArray[Any]]:
+        if setting not in done:
+            done[setting] = _scored(item, rival, setting, encodings.at(setting), wanted)
+        return done[setting]
+
+    found.scores += [scored(setting)[0] for setting in rival.fixed]
+    lossless = len(rival.settings) == 1
+    for quality, size in () if lossless else targets.items():
+        setting = encodings.matching(size)
+        if setting is None:
+            continue
+        score, restored = scored(setting)
+        found.scores.append(replace(score, setting=f"q{quality}"))
+        if quality in show:
+            found.versions[item.name, rival.name, quality] = Version(
+                codec=rival.name,
+                label=rival.label,
+                setting=rival.describe(setting),
+                bytes=score.bytes,
+                scores=score.scores,
+                signal=restored,
+            )
+    return found
+
+
+def _scored(
+    item: Item, rival: Rival, setting: Setting, data: bytes, wanted: Collection[str]
+) -> tuple[FileScore, NDArray[Any]]:
+    """The scores of one file, and what it restores to."""
+    restored = rival.decode(data, item, setting)
+    if item.sample_rate is None:
+        scores = score_images(item.signal, restored, wanted)
+    else:
+        scores = score_audio(item.signal, restored, item.sample_rate, wanted)
+    rate = 8 * len(data) / item.units
+    return (
+        FileScore(
+            item=item.name, codec=rival.name, setting=rival.describe(setting), bytes=len(data), rate=rate, scores=scores
+        ),
+        restored,
+    )
+
+
+def unmatched(scores: Sequence[FileScore], names: Sequence[str], targets: Mapping[str, Targets]) -> list[str]:
+    """A sentence for each codec which does not have the sizes of the model's files for all items."""
+    found = {(score.codec, score.setting, score.item) for score in scores}
+    notes = []
+    for rival in map(rival_named, names):
+        short: dict[int, int] = {}
+        for item, sizes in targets.items() if len(rival.settings) > 1 else ():
+            for quality in sizes:
+                if (rival.name, f"q{quality}", item) not in found:
+                    short[quality] = short.get(quality, 0) + 1
+        if short:
+            which = ", ".join(f"{quality} ({count} of {len(targets)})" for quality, count in sorted(short.items()))
+            notes.append(
+                f"{rival.label} has no files within {TOLERANCE:.0%} of the size of ours at the qualities {which}"
+            )
+    return notes

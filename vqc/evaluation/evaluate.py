@@ -1,0 +1,194 @@
+"""A model on a data set: every file measured, in several processes, and put together."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from vqc.data.benchmarks import TestItem, TestSet
+from vqc.errors import MediaError, VQCError
+from vqc.evaluation.baselines.scoring import unmatched
+from vqc.evaluation.code_statistics import CodeSums, describe_maps
+from vqc.evaluation.comparison import bd_rates, rival_curves
+from vqc.evaluation.measure import Measured, Plan, measure
+from vqc.evaluation.reference_curves import anchors
+from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
+from vqc.evaluation.score_curves import curve_of
+from vqc.models.base import CodecModel
+from vqc.models.files.zoo import load_model
+from vqc.processors import set_threads, share
+from vqc.workers import end_with_parent
+
+Progress = Callable[[int, int], None]  # files done, all files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be evaluated, and how.
+
+    jobs: processes.
+    files: of how many items whole files are written; the others count for everything but the rates of files.
+    examples: how many items are kept with what became of them, and at which qualities.
+    notes: sentences to begin the notes of the result with.
+    """
+
+    plan: Plan
+    data: TestSet
+    jobs: int = 1
+    files: int | None = None
+    examples: int = 0
+    example_qualities: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    item: TestItem
+    plan: Plan
+    whole: bool
+    show: tuple[int, ...]
+
+
+def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
+    """Measure the model on every item, and what it is compared with on the same ones.
+
+    Raises:
+        MediaError: no item could be read.
+        OptionError: the model does not have a quality, entropy mode or decoder that is asked for, or is for another
+            medium.
+        ModelNotFoundError, CheckpointError: the model is not there, or damaged.
+    """
+    plan, notes = request.plan, list(request.notes)
+    model, info = load_model(plan.model)
+    measured: dict[int, Measured] = {}
+    for count, (index, result) in enumerate(_run(_work(request), request.jobs), 1):
+        if isinstance(result, Measured):
+            measured[index] = result
+        else:
+            notes.append(f"left out: {result}")
+        if progress is not None:
+            progress(count, len(request.data.items))
+    results = [measured[index] for index in sorted(measured)]
+    if not results:
+        raise MediaError(f"nothing of {request.data.description} can be measured; {notes[-1]}")
+    name = f"{info.name} (sharp)" if plan.sharp else info.name
+    curves = _curves(results, plan, name, request.data)
+    for result in results:
+        notes += result.notes
+    targets = {result.name: result.bytes for result in results if result.bytes}
+    written = [score for result in results for score in result.scores if score.bytes]
+    notes += unmatched(written, plan.against, targets)
+    return Evaluation(
+        media=plan.media,
+        model=name,
+        digest=info.digest,
+        info={"training": info.training, "figures": info.figures, "config": info.config, "history": info.history},
+        data=request.data.description,
+        dimensions=sum(result.dimensions for result in results),
+        curves=curves,
+        qualities=tuple(_quality(model, quality, results) for quality in plan.qualities),
+        files=tuple(score for result in results for score in result.scores),
+        examples=tuple(_examples(results)),
+        notes=tuple(dict.fromkeys(notes)),
+        bd_rates=bd_rates(curves),
+    )
+
+
+def _work(request: Request) -> list[_Work]:
+    items = request.data.items
+    whole = _some(len(items), len(items) if request.files is None else request.files)
+    shown = _some(len(items), request.examples) & whole
+    return [
+        _Work(item=item, plan=request.plan, whole=i in whole, show=request.example_qualities if i in shown else ())
+        for i, item in enumerate(items)
+    ]
+
+
+def _some(count: int, most: int) -> set[int]:
+    """At most so many numbers below `count`, evenly spaced."""
+    return {i * count // min(most, count) for i in range(min(most, count))}
+
+
+def _run(work: Sequence[_Work], jobs: int) -> Iterator[tuple[int, Measured | str]]:
+    """The number and result of each piece of work, as they are done; a sentence for what cannot be read."""
+    jobs = min(jobs, len(work))
+    if jobs <= 1:
+        yield from ((index, _attempt(one)) for index, one in enumerate(work))
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(share(jobs),)) as pool:
+        futures: dict[Future[Measured | str], int] = {pool.submit(_attempt, one): i for i, one in enumerate(work)}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenExecutor as error:
+            raise VQCError("a worker process was killed, perhaps for want of memory; try fewer --jobs") from error
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _begin(threads: int) -> None:
+    """Of a worker: its share of the cores; Ctrl-C is for the process that has started it, with which it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    set_threads(threads)
+
+
+def _attempt(work: _Work) -> Measured | str:
+    try:
+        return measure(work.item, work.plan, whole=work.whole, show=work.show)
+    except MediaError as error:
+        return str(error)
+
+
+def _curves(results: Sequence[Measured], plan: Plan, name: str, data: TestSet) -> tuple[Curve, ...]:
+    """The model's, those of codecs measured beside it, those of tables for this data."""
+    written = [score for result in results for score in result.scores if score.bytes]
+    ours = [score for score in written if score.codec == "vqc"]
+    files = len({score.item for score in ours})
+    source = f"vqc, entropy {plan.entropy}" + (f", effort {plan.effort}" if plan.effort is not None else "")
+    source += ", sharp decoder" if plan.sharp else ""
+    own = curve_of("vqc", f"vqc {name}", "vqc", source, ours, files)
+    curves = (
+        own,
+        *rival_curves(written, plan.against, files),
+        *anchors(plan.media, [item.name for item in data.items], besides=plan.against),
+    )
+    return tuple(curve for curve in curves if curve.points)
+
+
+def _quality(model: CodecModel, quality: int, results: Sequence[Measured]) -> QualityResult:
+    """One quality, all files added up."""
+    sums = CodeSums.total(result.codes[quality] for result in results)
+    dimensions = sum(result.dimensions for result in results)
+    whole = [result for result in results if result.bytes.get(quality)]
+    ideal = float(sums.bits.sum()) / dimensions
+    known = all(quality in result.residual_bits for result in results)
+    residual = sum(result.residual_bits[quality] for result in results) / dimensions if known else None
+    return QualityResult(
+        quality=quality,
+        files=len(whole),
+        seconds=sum(result.seconds[quality] for result in results),
+        rate_bpd=8 * sum(result.bytes[quality] for result in whole) / max(1, sum(r.dimensions for r in whole)),
+        ideal_bpd=ideal,
+        total_bpd=None if residual is None else ideal + residual,
+        maps=describe_maps(model, quality, sums),
+    )
+
+
+def _examples(results: Sequence[Measured]) -> Iterator[Example]:
+    """One for each example file and quality."""
+    for result in results:
+        for versions in result.versions.values():
+            assert result.original is not None, "kept with the versions"
+            yield Example(
+                item=result.name,
+                original=result.original.signal,
+                sample_rate=result.original.sample_rate,
+                bytes=result.original.bytes,
+                versions=tuple(versions),
+            )

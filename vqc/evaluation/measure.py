@@ -1,0 +1,177 @@
+"""One file through a model at every quality, and through other codecs at the same sizes.
+
+::
+
+    file ─ compress ─► bytes ─ decompress ─► restored ─ metrics ─► scores
+                │        └── codes ─► bits by the prior, counts     (CodeSums)
+                └── sizes ─► other codecs at these sizes            (rivals)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqc.codec.audio import AudioCodec
+from vqc.codec.container import read_container
+from vqc.codec.image import ImageCodec
+from vqc.codec.opening import open_codec, sharpened
+from vqc.codec.pieces import read_pieces, streams_of
+from vqc.codec.rate import Rate
+from vqc.codec.streams import Codes
+from vqc.data.benchmarks import TestItem
+from vqc.data.image_files import Picture
+from vqc.evaluation.baselines.scoring import measure_item
+from vqc.evaluation.code_statistics import CodeSums
+from vqc.evaluation.items import Item
+from vqc.evaluation.results import FileScore, Media, Version
+from vqc.metrics.scores import score_audio, score_images
+
+Codec = ImageCodec | AudioCodec
+
+SIXTEEN_BITS = 2.0**15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is done with every file."""
+
+    media: Media
+    model: str  # name or path
+    qualities: tuple[int, ...]
+    entropy: str
+    metrics: tuple[str, ...]
+    against: tuple[str, ...] = ()
+    effort: int | None = None  # of the encoder; the model's own if None
+    sharp: bool = False  # whether files are restored with the model's sharp decoder
+
+
+@dataclass(kw_only=True, eq=False)
+class Measured:
+    """What came of one file."""
+
+    name: str
+    dimensions: int
+    scores: list[FileScore] = field(default_factory=list)  # of other codecs too; bytes are 0 where none were written
+    bytes: dict[int, int] = field(default_factory=dict)  # by quality, of a file that was written
+    codes: dict[int, CodeSums] = field(default_factory=dict)
+    residual_bits: dict[int, float] = field(default_factory=dict)  # -log2 p(x | codes)
+    seconds: dict[int, float] = field(default_factory=dict)
+    original: Item | None = None  # of an example
+    versions: dict[int, list[Version]] = field(default_factory=dict)  # of an example
+    notes: list[str] = field(default_factory=list)
+
+
+def load(item: TestItem, media: Media) -> Item:
+    """The signal of an item; MediaError when it cannot be read."""
+    if media == "image":
+        return Item(item.name, item.image(), None, item.bytes)
+    samples, rate = item.audio()
+    return Item(item.name, samples, rate, item.bytes)
+
+
+def measure(item: TestItem, plan: Plan, *, whole: bool = True, show: Sequence[int] = ()) -> Measured:
+    """Everything that is wanted of one file.
+
+    Args:
+        whole: write the file as `vqc compress` does; else with the quick static tables, and its bytes do not count.
+        show: qualities at which what was restored is kept.
+    """
+    codec: Codec = open_codec(plan.media, plan.model, "cpu")
+    restorer = sharpened(codec) if plan.sharp else codec
+    signal = load(item, plan.media)
+    measured = Measured(name=item.name, dimensions=signal.signal.size)
+    if show:
+        measured.original = signal
+    for quality in plan.qualities:
+        begin = time.perf_counter()
+        data = compress(codec, signal, quality, plan.entropy if whole else "static", plan.effort)
+        restored, measured.codes[quality] = decompress(restorer, data)
+        measured.seconds[quality] = time.perf_counter() - begin
+        bits = residual_bits(restorer, signal, restored, quality)
+        if bits is not None:
+            measured.residual_bits[quality] = bits
+        scores = score(signal, restored, plan.metrics)
+        size = len(data) if whole else 0
+        measured.scores.append(
+            FileScore(
+                item=item.name,
+                codec="vqc",
+                setting=f"q{quality}",
+                bytes=size,
+                rate=8 * size / signal.units,
+                scores=scores,
+            )
+        )
+        if whole:
+            measured.bytes[quality] = size
+        if quality in show:
+            ours = Version(codec="vqc", label="vqc", setting=f"q{quality}", bytes=size, scores=scores, signal=restored)
+            measured.versions[quality] = [ours]
+    if whole and plan.against:
+        add_rivals(measured, signal, plan, show)
+    return measured
+
+
+def add_rivals(measured: Measured, item: Item, plan: Plan, show: Sequence[int]) -> None:
+    """The other codecs on the same file, at the sizes of the model's files."""
+    others = measure_item(item, plan.against, measured.bytes, plan.metrics, show=show)
+    measured.scores += others.scores
+    measured.notes += others.notes
+    for (_, _, quality), version in others.versions.items():
+        measured.versions[quality].append(version)
+
+
+def compress(codec: Codec, item: Item, quality: int, entropy: str, effort: int | None = None) -> bytes:
+    """A complete file."""
+    rate = Rate(effort=effort)
+    if isinstance(codec, ImageCodec):
+        return codec.compress(Picture(item.signal, None), quality=quality, entropy=entropy, rate=rate)
+    assert item.sample_rate is not None, "audio has a rate"
+    return codec.compress([item.signal[:, None]], item.sample_rate, quality=quality, entropy=entropy, rate=rate)
+
+
+def decompress(codec: Codec, data: bytes) -> tuple[NDArray[Any], CodeSums]:
+    """The restored signal, uint8 [H, W, 3] or float32 [T], and its codes."""
+    container = read_container(data)
+    quality, parts = container.header.quality, list[Codes]()
+    if isinstance(codec, ImageCodec):
+        grid, tiling = codec.read_codes(container), codec.tiles(container).tiling
+        parts = [np.ascontiguousarray(grid[None, :, tile.rows.core, tile.columns.core]) for tile in tiling]
+        restored: NDArray[Any] = codec.render(grid, container).pixels
+    else:
+        pieces = read_pieces(streams_of(codec, container), container.header.entropy)
+        parts = [piece.codes for piece in pieces if piece.codes.size]
+        restored = np.concatenate(list(codec.restore(container)))[:, 0]
+    return restored, CodeSums.of(codec.model, parts, quality)
+
+
+def residual_bits(codec: Codec, item: Item, restored: NDArray[Any], quality: int) -> float | None:
+    """-log2 p(x | codes) of the whole file; None where it is not defined.
+
+    That is: the model has no likelihood, restores with its sharp decoder, or the file has another sample rate.
+    """
+    likelihood = codec.model.likelihood
+    if likelihood is None:
+        return None
+    if isinstance(codec, ImageCodec):
+        both = [torch.from_numpy(np.array(x)).permute(2, 0, 1)[None].float() for x in (item.signal, restored)]
+    elif item.sample_rate == codec.model.sample_rate:
+        levels = [np.clip(np.rint(x * SIXTEEN_BITS), -SIXTEEN_BITS, SIXTEEN_BITS - 1) for x in (item.signal, restored)]
+        both = [torch.from_numpy(x.astype(np.float32) + SIXTEEN_BITS)[None, None] for x in levels]
+    else:
+        return None
+    return float(likelihood.bits(both[0], both[1], quality).sum())
+
+
+def score(item: Item, restored: NDArray[Any], metrics: Sequence[str]) -> Mapping[str, float]:
+    """The metrics that are defined for this signal."""
+    if item.sample_rate is None:
+        return score_images(item.signal, restored, metrics)
+    return score_audio(item.signal, restored, item.sample_rate, metrics)
