@@ -282,7 +282,7 @@ def use_file(data: bytes) -> None:
 def use_model(path: Path) -> None:
     """Loads a hostile model, compresses with it, and restores that."""
     from vqc.codec.api import compress
-    from vqc.codec.opening import open_codec
+    from vqc.codec.open import open_codec
     from vqc.models.files.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(path)

@@ -31,15 +31,19 @@ ROOMS: dict[str, set[str]] = {
     "workers": set(),
     "processors": {"errors"},
     "user_folders": set(),
+    "devices": {"errors"},
     "atomic": {"partials", "errors"},
+    "format": {"errors"},
     "nn": set(),
     "entropy": {"errors"},
     "metrics": {"nn", "errors", "_distribution"},
-    "data": {"errors", "_distribution", "processors", "user_folders"},
+    "data": {"format", "errors", "_distribution", "processors", "user_folders"},
     "drawing": {"atomic", "errors", "_distribution"},
     "models": {"user_folders", "nn", "atomic", "errors", "_version"},
-    "codec": {"models", "entropy", "data", "metrics", "atomic", "errors", "_version"},
+    "codec": {"format", "models", "entropy", "data", "devices", "metrics", "atomic", "errors", "_version"},
     "training": {
+        "format",
+        "devices",
         "models",
         "nn",
         "entropy",
@@ -53,6 +57,7 @@ ROOMS: dict[str, set[str]] = {
         "_distribution",
     },
     "evaluation": {
+        "format",
         "codec",
         "data",
         "metrics",
@@ -67,6 +72,8 @@ ROOMS: dict[str, set[str]] = {
         "_distribution",
     },
     "cli": {
+        "format",
+        "devices",
         "errors",
         "_version",
         "atomic",
@@ -88,11 +95,13 @@ ROOMS: dict[str, set[str]] = {
 }
 
 # Where a room is stricter than the table: the container is bytes alone, and commands start without the heavy rooms.
-STRICTER: dict[str, set[str]] = {"codec/container.py": {"errors"}}
+STRICTER: dict[str, set[str]] = {"format/container.py": {"errors"}}
 
 # Third-party packages of each room; what is not listed takes nothing but the standard library.
 OUTSIDE: dict[str, set[str]] = {
     "user_folders": {"platformdirs"},
+    "devices": {"torch"},
+    "format": {"numpy"},
     "nn": {"torch", "numpy"},
     "entropy": {"numpy", "constriction"},
     # Extras `eval` and `dnsmos`, imported inside functions.
@@ -224,7 +233,7 @@ def modules_after(statement: str) -> set[str]:
     [
         "import vqc",
         "import vqc.cli.app",
-        "import vqc.codec.container",
+        "import vqc.format.container",
         "import vqc.models.files.zoo; vqc.models.files.zoo.list_models()",
     ],
 )

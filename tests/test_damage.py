@@ -16,8 +16,8 @@ import pytest
 from golden.cases import CASES, FOLDER
 
 import vqc
-from vqc.codec.container import AudioShape, ImageShape, read_container
 from vqc.errors import ContainerError
+from vqc.format.container import AudioShape, ImageShape, read_container
 from vqc.models.files import zoo
 
 CHECKSUM = 4  # bytes at the end

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from golden.cases import CASES, FOLDER, codec_of, compress, decompress, read_codes
 
-from vqc.codec.container import CODECS, read_container
+from vqc.format.container import CODECS, read_container
 
 each_case = pytest.mark.parametrize("name", CASES)
 each_file = pytest.mark.parametrize(("name", "entropy"), [(n, e) for n, case in CASES.items() for e in case.entropies])

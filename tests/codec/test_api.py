@@ -18,11 +18,11 @@ import torch
 
 import vqc
 from vqc.codec import files
-from vqc.codec.container import read_container, write_container
-from vqc.codec.report import audio_mse, image_mse
-from vqc.codec.sniffing import media_of_file
+from vqc.codec.inspect.report import audio_mse, image_mse
 from vqc.data.image_files import Picture, encode_image, read_image
+from vqc.data.media_type import media_of_file
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, OptionError, OutputError, VQCError
+from vqc.format.container import read_container, write_container
 
 pytestmark = pytest.mark.usefixtures("small_models")
 
@@ -440,7 +440,7 @@ def test_verify_reads_every_code() -> None:
 def test_verify_without_decoding_needs_no_torch(tmp_path: Path) -> None:
     (tmp_path / "a.vqc").write_bytes(compress_audio(tone()))
     program = (
-        "import sys, vqc; from vqc.codec.verify import verify; "
+        "import sys, vqc; from vqc.codec.inspect.verify import verify; "
         "verify('a.vqc', decode=False); assert 'torch' not in sys.modules; print(vqc.__version__)"
     )
     root = Path(vqc.__file__).parent.parent

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from vqc.codec import audio, chunking, chunks
+from vqc.codec import audio, chunk_reader
 from vqc.codec.audio import AudioCodec
-from vqc.codec.container import AudioShape, Container, read_container, split_streams, write_container
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, VQCError
+from vqc.format import chunking
+from vqc.format.container import AudioShape, Container, read_container, split_streams, write_container
 from vqc.models.base import AudioModel
 
 DIGEST = bytes(range(32))
@@ -122,7 +123,7 @@ def test_without_context_chunks_show(codec: AudioCodec, short_chunks: None, monk
 def test_batches_of_channels_do_not_mix_them(
     codec: AudioCodec, short_chunks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "_BATCH_SAMPLES", 4 * 56 * 8)
+    monkeypatch.setattr(chunk_reader, "_BATCH_SAMPLES", 4 * 56 * 8)
     before = tones(1000, 8000, 11)
     together = restored(codec, codec.compress([before], 8000))
     for channel in range(11):

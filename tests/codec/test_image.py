@@ -10,12 +10,12 @@ import zlib
 import numpy as np
 import pytest
 
-from vqc.codec.alpha import _FILTERS, decode_alpha, encode_alpha
-from vqc.codec.container import Container, ImageShape, read_container, split_streams, write_container
 from vqc.codec.image import ImageCodec
 from vqc.data.image_files import Picture
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, OptionError, VQCError
+from vqc.format.alpha import _FILTERS, decode_alpha, encode_alpha
+from vqc.format.container import Container, ImageShape, read_container, split_streams, write_container
 from vqc.models.base import ImageModel
 
 DIGEST = bytes(range(32))

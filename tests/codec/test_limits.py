@@ -13,9 +13,9 @@ from golden.cases import FOLDER
 import vqc
 from vqc.codec import limits
 from vqc.codec.api import compress_file, decompress_file, verify
-from vqc.codec.container import AudioShape, Container, Entropy, Header, ImageShape, join_streams, write_container
 from vqc.codec.limits import check_work, restoring_seconds
 from vqc.errors import ContainerError, MediaError
+from vqc.format.container import AudioShape, Container, Entropy, Header, ImageShape, join_streams, write_container
 from vqc.models.files import zoo
 from vqc.models.prior_registry import PRIOR_KINDS
 from vqc.models.registry import MODEL_KINDS, WIRE_IDS

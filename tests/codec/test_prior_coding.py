@@ -14,7 +14,7 @@ from tiny_priors import draw_codes, draw_model, draw_prior
 
 from vqc.codec import prior_coding
 from vqc.codec.prior_coding import CHECK_BYTES, decode_with_prior, encode_with_prior
-from vqc.codec.streams import StreamCoder, write_streams
+from vqc.codec.stream_coder import StreamCoder, write_streams
 from vqc.errors import ContainerError, OptionError
 from vqc.models.base import CodecModel
 from vqc.nn.integer import ExactLinear
@@ -130,7 +130,7 @@ def test_a_file_that_wants_a_prior_which_is_not_there() -> None:
 
 
 def test_prior_can_only_be_asked_of_a_model_that_has_one() -> None:
-    from vqc.codec.checks import check_mode
+    from vqc.codec.validation import check_mode
 
     assert check_mode(MODELS["photo"], "prior", "tiny") == "prior"
     with pytest.raises(OptionError, match="tiny has no learned prior"):

@@ -12,13 +12,13 @@ import torch
 from tiny_priors import draw_model, draw_prior, draw_sharp
 
 import vqc
-from vqc.codec import chunking, tiling
 from vqc.codec.audio import AudioCodec
-from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
-from vqc.codec.opening import sharpened
+from vqc.codec.open import sharpened
 from vqc.data.image_files import Picture
 from vqc.errors import OptionError
+from vqc.format import chunking, tiling
+from vqc.format.container import read_container
 from vqc.models.base import AudioModel, CodecModel, ImageModel
 from vqc.models.files.checkpoint import save_checkpoint
 

@@ -18,11 +18,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqc.codec import container
 from vqc.data import audio_files
 from vqc.data.audio_files import AudioReader, Resampler, Samples, resample, resampled_length
 from vqc.data.audio_writer import AudioWriter, audio_format
 from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
+from vqc.format import container
 
 FORMATS = ["wav", "flac", "ogg", "opus", "mp3"]
 

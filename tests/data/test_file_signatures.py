@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vqc.codec.sniffing import media_of_file
 from vqc.data.formats import FORMATS, SUFFIXES, usual_suffixes, written_as
 from vqc.data.image_files import read_image
+from vqc.data.media_type import media_of_file
 from vqc.errors import MediaError
 
 

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from vqc.codec.audio import AudioCodec
-from vqc.codec.chunking import Chunking
-from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
 from vqc.codec.rate import Rate
-from vqc.codec.tiling import Tiling
 from vqc.data.image_files import Picture
+from vqc.format.chunking import Chunking
+from vqc.format.container import read_container
+from vqc.format.tiling import Tiling
 from vqc.models.base import AudioModel
 from vqc.models.files.checkpoint import load_checkpoint
 

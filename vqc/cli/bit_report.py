@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from vqc.cli.console import clock, print_table
 
 if TYPE_CHECKING:
-    from vqc.codec.explain import AudioBits, Explanation
+    from vqc.codec.inspect.explain import AudioBits, Explanation
 
 MOST_BARS = 60
 BAR_CELLS = 40
@@ -17,7 +17,7 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"  # eighths of a cell
 
 def explanation_as_dict(explanation: Explanation, heat_map: Path | None) -> dict[str, object]:
     """What is explained, for JSON."""
-    from vqc.codec.explain import AudioBits
+    from vqc.codec.inspect.explain import AudioBits
 
     fields: dict[str, object] = {
         "entropy": explanation.entropy,
@@ -43,7 +43,7 @@ def explanation_as_dict(explanation: Explanation, heat_map: Path | None) -> dict
 
 def print_explanation(explanation: Explanation, heat_map: Path | None, file: TextIO) -> None:
     """The same for people."""
-    from vqc.codec.explain import AudioBits
+    from vqc.codec.inspect.explain import AudioBits
 
     total, alpha, other = 8 * explanation.bytes, 8 * explanation.alpha_bytes, explanation.other_bits
     rows = [

@@ -167,14 +167,14 @@ def suffix_for(model: str | None, quality: float | None) -> Callable[[Source], s
 
 def heat_map_beside(source: Source, target: Path) -> Path | None:
     """The second result of --explain, which only images have."""
-    from vqc.codec.heat_map import heat_map_path
+    from vqc.codec.inspect.heat_map import heat_map_path
 
     return heat_map_path(target) if media_of(source) == "image" else None
 
 
 def media_of(source: Source) -> Media | None:
     """What a source is, or None if compressing it will say why it is nothing."""
-    from vqc.codec.sniffing import media_of_file
+    from vqc.data.media_type import media_of_file
 
     try:
         return media_of_file(source.path)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from vqc.cli.inputs import Source
     from vqc.cli.plan import Job
     from vqc.codec.api import Report
-    from vqc.codec.container import Header
     from vqc.data.data_source import Media
+    from vqc.format.container import Header
 
 
 SUFFIXES = frozenset({".vqc"})
@@ -136,8 +136,8 @@ def of_other_medium(media: Media, count: int, asked: str) -> str:
 
 def warn_of_lost_alpha(name: str, header: Header, suffix: str) -> None:
     """JPEG and BMP hold no transparency."""
-    from vqc.codec.container import ImageShape
     from vqc.data.image_files import keeps_alpha
+    from vqc.format.container import ImageShape
 
     if isinstance(header.shape, ImageShape) and header.shape.alpha and not keeps_alpha(format_of(suffix)):
         warn(f"{name}: {format_of(suffix)} files hold no transparency; the picture is laid on white")

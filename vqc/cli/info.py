@@ -15,7 +15,7 @@ from vqc.cli.vqc_file import LimitOption, media_of, read_file
 from vqc.errors import MediaError, ModelNotFoundError, VQCError, did_you_mean
 
 if TYPE_CHECKING:
-    from vqc.codec.container import AudioShape, Container, Entropy, ImageShape
+    from vqc.format.container import AudioShape, Container, Entropy, ImageShape
     from vqc.models.files.header import ModelInfo
 
 
@@ -127,7 +127,7 @@ def model_of(container: Container) -> ModelInfo | None:
 
 def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
     """The header of a file, its model and its rate, for JSON."""
-    from vqc.codec.container import CODECS
+    from vqc.format.container import CODECS
 
     header, model, media = container.header, model_of(container), media_of(container.header)
     alpha = len(container.alpha) if container.alpha is not None else 0
@@ -150,8 +150,8 @@ def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
 
 def costs_of(container: Container) -> Mapping[Entropy, int | None]:
     """Bytes of the file with each entropy mode; None for one that the model lacks."""
-    from vqc.codec.explain import bytes_by_mode
-    from vqc.codec.opening import codec_of
+    from vqc.codec.inspect.explain import bytes_by_mode
+    from vqc.codec.open import codec_of
 
     return bytes_by_mode(codec_of(container.header, "cpu"), container)
 
@@ -175,7 +175,7 @@ def costs_in_words(lengths: Mapping[Entropy, int | None] | None, used: Entropy) 
 
 def rate_of(shape: ImageShape | AudioShape, file_bytes: int) -> float:
     """Bits per pixel of an image, kilobits per second of audio, of the whole file."""
-    from vqc.codec.container import ImageShape
+    from vqc.format.container import ImageShape
 
     if isinstance(shape, ImageShape):
         return 8 * file_bytes / (shape.width * shape.height)
@@ -184,7 +184,7 @@ def rate_of(shape: ImageShape | AudioShape, file_bytes: int) -> float:
 
 def in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
     """The fields that people read."""
-    from vqc.codec.container import ImageShape
+    from vqc.format.container import ImageShape
 
     shape = container.header.shape
     if isinstance(shape, ImageShape):

@@ -216,7 +216,7 @@ def warn_of_missing_figures() -> None:
 
 def device_of(ranks: Ranks, request: Request) -> str:
     """Where this process computes; OptionError when a machine has fewer GPUs than processes."""
-    from vqc.codec.opening import find_device
+    from vqc.devices import find_device
 
     device = find_device(request.device)
     return find_device(f"cuda:{ranks.local_rank}") if device == "cuda" else device

@@ -51,7 +51,7 @@ def show(name: str, problem: str, *, quiet: bool) -> dict[str, object]:
 
 def check(source: Source, limit: int | None, *, decode: bool) -> str:
     """What is wrong with a file, or an empty string."""
-    from vqc.codec.verify import verify
+    from vqc.codec.inspect.verify import verify
 
     try:
         verify(source.path, decode=decode, limit=limit)

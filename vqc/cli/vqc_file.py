@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from vqc.codec.container import Container, Header
+    from vqc.format.container import Container, Header
 
 LimitOption = Annotated[
     int | None,
@@ -20,14 +20,14 @@ LimitOption = Annotated[
 
 def read_file(path: Path, limit: int | None) -> Container:
     """The container in a file, its checksum verified. Raises MediaError when it cannot be read, or ContainerError."""
-    from vqc.codec.container import read_container
-    from vqc.codec.verify import read_vqc
+    from vqc.codec.inspect.verify import read_vqc
+    from vqc.format.container import read_container
 
     return read_container(read_vqc(path), limit=limit)
 
 
 def media_of(header: Header) -> Literal["image", "audio"]:
     """Which sort of media comes out."""
-    from vqc.codec.container import ImageShape
+    from vqc.format.container import ImageShape
 
     return "image" if isinstance(header.shape, ImageShape) else "audio"

@@ -13,16 +13,16 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vqc.codec.container import AudioShape, read_container
 from vqc.codec.files import compress_file, decompress_file
 from vqc.codec.image import ImageCodec
+from vqc.codec.inspect.report import Report
+from vqc.codec.inspect.verify import VerifyResult, read_vqc, verify
 from vqc.codec.limits import SMALL_FILE, check_work
 from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
-from vqc.codec.opening import Model, codec_of, open_codec
+from vqc.codec.open import Model, codec_of, open_codec
 from vqc.codec.rate import Rate
-from vqc.codec.report import Report
-from vqc.codec.verify import VerifyResult, read_vqc, verify
 from vqc.errors import ContainerError, OptionError
+from vqc.format.container import AudioShape, read_container
 
 __all__ = [
     "Audio",

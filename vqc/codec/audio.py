@@ -16,11 +16,16 @@ from itertools import chain
 import numpy as np
 import torch
 
-from vqc.codec.checks import Progress, check_header, check_mode, check_quality, tell
-from vqc.codec.choosing import Chooser, chooses, effort_of
-from vqc.codec.chunking import Chunking, CrossFade, Float32Array, Window, cut, model_samples
-from vqc.codec.chunks import ChunkReader, channel_batch, silence_bits
-from vqc.codec.container import (
+from vqc.codec.chunk_reader import ChunkReader, channel_batch, silence_bits
+from vqc.codec.progress import ENCODING, Meter, Progress, compressing, report_progress
+from vqc.codec.rate import Rate
+from vqc.codec.rate_control import Chooser, chooses, effort_of
+from vqc.codec.stream_coder import Codes, StreamCoder, write_streams
+from vqc.codec.validation import check_header, check_mode, check_quality
+from vqc.data.audio_files import resample
+from vqc.errors import MediaError
+from vqc.format.chunking import Chunking, CrossFade, Float32Array, Window, cut, model_samples
+from vqc.format.container import (
     DIGEST_BYTES,
     MAX_CHANNELS,
     MAX_SAMPLES,
@@ -33,11 +38,6 @@ from vqc.codec.container import (
     read_container,
     write_container,
 )
-from vqc.codec.meter import ENCODING, Meter, compressing
-from vqc.codec.rate import Rate
-from vqc.codec.streams import Codes, StreamCoder, write_streams
-from vqc.data.audio_files import resample
-from vqc.errors import MediaError
 from vqc.models.base import AudioModel
 from vqc.models.registry import WIRE_IDS
 from vqc.models.targets import Targets
@@ -115,7 +115,7 @@ class AudioCodec:
             level = int(wanted)
             parts = [self._encode_chunk(window, active, level) for window, active in chunks]
             data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode, meter))
-        tell(progress, 1.0)
+        report_progress(progress, 1.0)
         return data
 
     def decompress(
@@ -172,7 +172,7 @@ class AudioCodec:
             if mid_side:
                 _from_mid_side(waveforms)
             yield np.ascontiguousarray(waveforms.T)
-            tell(progress, (index + 1) / len(reader.chunking))
+            report_progress(progress, (index + 1) / len(reader.chunking))
 
     @torch.inference_mode()
     def _encode_chunk(self, window: Window, active: list[bool], quality: int) -> Codes:

@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 
 from vqc.atomic import atomic_file, check_target, write_atomically
 from vqc.codec.audio import AudioCodec
-from vqc.codec.checks import Progress, check_entropy, tell
-from vqc.codec.chunking import Float32Array
-from vqc.codec.container import AudioShape, ImageShape, read_container, read_header
-from vqc.codec.explain import Explanation, ImageBits, explanation_of
-from vqc.codec.heat_map import draw_heat_map, heat_map_path
-from vqc.codec.hidden import seen_pixels
+from vqc.codec.hidden_colours import seen_pixels
 from vqc.codec.image import ImageCodec
+from vqc.codec.inspect.explain import Explanation, ImageBits, explanation_of
+from vqc.codec.inspect.heat_map import draw_heat_map, heat_map_path
+from vqc.codec.inspect.report import Report, audio_mse, image_mse
+from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
-from vqc.codec.meter import within
-from vqc.codec.opening import Model, codec_of, open_codec
+from vqc.codec.open import Model, codec_of, open_codec
+from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
-from vqc.codec.report import Report, audio_mse, image_mse
-from vqc.codec.sniffing import held, media_of_file
-from vqc.codec.verify import read_vqc
+from vqc.codec.validation import check_entropy
 from vqc.data.audio_files import AudioReader
 from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
 from vqc.data.image_files import encode_image, image_format, read_image
+from vqc.data.media_type import held, media_of_file
+from vqc.format.chunking import Float32Array
+from vqc.format.container import AudioShape, ImageShape, read_container, read_header
 
 _RESTORING, _EXPLAINING = 0.3, 0.2  # of the time that compressing takes with them
 
@@ -94,7 +94,7 @@ def compress_file(
     mse = done.measure(within(progress, compressed, compressed + _RESTORING)) if stats else None
     explanation = explanation_of(done.codec, done.data) if explain else None
     _write(target, done, heat_map, explanation, overwrite)
-    tell(progress, 1.0)
+    report_progress(progress, 1.0)
     made = _report(done, _size(source), seconds)
     return dataclasses.replace(made, mse=mse, explanation=explanation, heat_map=heat_map)
 

@@ -17,10 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.codec.alpha import decode_alpha, encode_alpha
-from vqc.codec.checks import Progress, check_header, check_mode, check_quality, tell
-from vqc.codec.choosing import Chooser, chooses, effort_of
-from vqc.codec.container import (
+from vqc.codec.hidden_colours import without_hidden
+from vqc.codec.progress import ENCODING, Meter, Progress, compressing, report_progress, within
+from vqc.codec.rate import Rate
+from vqc.codec.rate_control import Chooser, chooses, effort_of
+from vqc.codec.stream_coder import Codes, StreamCoder, write_streams
+from vqc.codec.validation import check_header, check_mode, check_quality
+from vqc.data.image_files import Picture
+from vqc.errors import MediaError
+from vqc.format.alpha import decode_alpha, encode_alpha
+from vqc.format.container import (
     DIGEST_BYTES,
     MAX_PIXELS,
     Container,
@@ -32,13 +38,7 @@ from vqc.codec.container import (
     split_streams,
     write_container,
 )
-from vqc.codec.hidden import without_hidden
-from vqc.codec.meter import ENCODING, Meter, compressing, within
-from vqc.codec.rate import Rate
-from vqc.codec.streams import Codes, StreamCoder, write_streams
-from vqc.codec.tiling import Tile, Tiling
-from vqc.data.image_files import Picture
-from vqc.errors import MediaError
+from vqc.format.tiling import Tile, Tiling, padded_window
 from vqc.models.base import ImageModel
 from vqc.models.registry import WIRE_IDS
 from vqc.models.targets import Targets
@@ -119,7 +119,7 @@ class ImageCodec:
                 parts.append(self._encode_tile(pixels, tile, level))
                 meter.add(ENCODING * tile.positions)
             data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode, meter))
-        tell(progress, 1.0)
+        report_progress(progress, 1.0)
         return data
 
     def decompress(self, data: bytes, *, limit: int | None = None, progress: Progress | None = None) -> Picture:
@@ -150,7 +150,7 @@ class ImageCodec:
         tiling = self._tiling(shape.height, shape.width)
         for index, tile in enumerate(tiling):
             self._decode_tile(codes, tile, header.quality, pixels)
-            tell(progress, (index + 1) / len(tiling))
+            report_progress(progress, (index + 1) / len(tiling))
         return Picture(pixels, alpha)
 
     def read_codes(self, container: Container, *, progress: Progress | None = None) -> Codes:
@@ -208,17 +208,6 @@ class ImageCodec:
     @property
     def _device(self) -> torch.device:
         return self.model.static_table.device
-
-
-def padded_window(pixels: Pixels, tile: Tile, factor: int) -> Pixels:
-    """A copy of the pixels of a tile and its context, the image's edge repeated where the padding is."""
-    rows = slice(tile.rows.outer_start * factor, tile.rows.outer_stop * factor)
-    columns = slice(tile.columns.outer_start * factor, tile.columns.outer_stop * factor)
-    window = pixels[rows, columns]
-    missing = (rows.stop - rows.start - window.shape[0], columns.stop - columns.start - window.shape[1])
-    if not any(missing):
-        return np.array(window)
-    return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)][: window.ndim], mode="edge")
 
 
 def _scaled(part: slice, factor: int) -> slice:

@@ -1,9 +1,9 @@
 """How much work a small file may ask for, unless whoever opens it says otherwise.
 
 A `.vqc` file of some hundred bytes can stand for any size: a flat picture takes next to nothing, and so does a lie. Nor
-does the end of a stream tell (see `vqc.entropy.static`). So work is bounded before it begins: no file of under 1 MB
-takes more than a minute of one core, as far as that can be told from what it claims. Longer files are believed within
-the limits of the format, and a limit that is given stands in place of all this.
+does the end of a stream tell (see `vqc.entropy.range_coder`). So work is bounded before it begins: no file of under
+1 MB takes more than a minute of one core, as far as that can be told from what it claims. Longer files are believed
+within the limits of the format, and a limit that is given stands in place of all this.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from vqc.codec.container import AudioShape, Header, ImageShape
 from vqc.errors import ContainerError, MediaError
+from vqc.format.container import AudioShape, Header, ImageShape
 
 if TYPE_CHECKING:
     from vqc.models.base import AudioModel, ImageModel

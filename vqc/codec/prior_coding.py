@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.codec.meter import Done
-from vqc.entropy.adaptive import Frequencies, SymbolDecoder, SymbolEncoder, symbol_bits
+from vqc.codec.progress import Done
+from vqc.entropy.range_coder import Frequencies, RangeDecoder, RangeEncoder, symbol_bits
 from vqc.errors import ContainerError
 from vqc.models.prior import CodePrior
 
@@ -42,7 +42,7 @@ def encode_with_prior(
 
     `done` is told how many codes more are written.
     """
-    encoder = SymbolEncoder()
+    encoder = RangeEncoder()
     for first in range(0, len(codes), _ITEMS):
         items = np.ascontiguousarray(codes[first : first + _ITEMS])
 
@@ -71,7 +71,7 @@ def decode_with_prior(
 
     ContainerError when it is not exactly theirs.
     """
-    decoder, parts = SymbolDecoder(data[CHECK_BYTES:]), list[Codes]()
+    decoder, parts = RangeDecoder(data[CHECK_BYTES:]), list[Codes]()
     try:
         for first in range(0, shape[0], _ITEMS):
             items = min(_ITEMS, shape[0] - first), *shape[1:]

@@ -19,18 +19,18 @@ import torch
 from numpy.typing import NDArray
 
 from vqc.codec.audio import AudioCodec
-from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
-from vqc.codec.opening import open_codec, sharpened
-from vqc.codec.pieces import read_pieces, streams_of
+from vqc.codec.open import open_codec, sharpened
 from vqc.codec.rate import Rate
-from vqc.codec.streams import Codes
+from vqc.codec.segments import read_pieces, streams_of
+from vqc.codec.stream_coder import Codes
 from vqc.data.benchmarks import TestItem
 from vqc.data.image_files import Picture
 from vqc.evaluation.baselines.scoring import measure_item
 from vqc.evaluation.code_statistics import CodeSums
 from vqc.evaluation.items import Item
 from vqc.evaluation.results import FileScore, Media, Version
+from vqc.format.container import read_container
 from vqc.metrics.scores import score_audio, score_images
 
 Codec = ImageCodec | AudioCodec

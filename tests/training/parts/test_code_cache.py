@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from vqc.codec.audio import AudioCodec
-from vqc.codec.container import read_container, split_streams
 from vqc.codec.image import ImageCodec
-from vqc.codec.streams import StreamCoder
+from vqc.codec.stream_coder import StreamCoder
 from vqc.data.image_files import Picture
+from vqc.format.container import read_container, split_streams
 from vqc.models.base import AudioModel, ImageModel
 from vqc.training.parts.code_cache import CodeStreams, open_codes, piece_of
 

@@ -7,7 +7,7 @@
 (…-q<quality>-v<views> where there are several views of each training item, …-p<side> where images are cut to pieces.)
 
 A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
-encoded with its surroundings (see `vqc/data/spans.py`) and as much effort as when nobody asks for more. Codes are as
+encoded with its surroundings (see `vqc.format`) and as much effort as when nobody asks for more. Codes are as
 they come, which is what priors predict; symbols for the static tables are made of whole streams. Small data sets are
 worth more views than one: an image that is mirrored, or shifted by less than a code, has other codes. Large photos are
 worth less than that: a piece of each, shrunk or not, tells as much in a fraction of the time.
@@ -28,8 +28,10 @@ from numpy.typing import NDArray
 
 from vqc.data.batches import varied_square
 from vqc.data.decode_cache import Progress, one_process
-from vqc.data.spans import Span, all_spans, chunk_core, tile_core
 from vqc.errors import OutputError
+from vqc.format.chunking import cut
+from vqc.format.spans import Span
+from vqc.format.tiling import Tiling, padded_window
 from vqc.models.base import AudioModel, ImageModel
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.user_folders import user_cache
@@ -255,24 +257,15 @@ _Cut = tuple[Float32Array, tuple[slice, ...], int]
 
 def _tiles(image: NDArray[np.uint8], factor: int, halo: int) -> Iterator[_Cut]:
     height, width = image.shape[:2]
-    padded = np.pad(image, [(0, -height % factor), (0, -width % factor), (0, 0)], mode="edge")
-    cut = (tile_core(factor), -(-halo // factor))
-    for rows in all_spans(padded.shape[0] // factor, *cut):
-        for columns in all_spans(padded.shape[1] // factor, *cut):
-            window = padded[_outer(rows, factor), _outer(columns, factor)].transpose(2, 0, 1)
-            values = 3 * _length(rows, factor, height) * _length(columns, factor, width)
-            yield window.astype(np.float32) / np.float32(255), (rows.inner, columns.inner), values
+    for tile in Tiling(height, width, factor=factor, halo=halo):
+        window = padded_window(image, tile, factor).transpose(2, 0, 1)  # [3, H, W]
+        values = 3 * _length(tile.rows, factor, height) * _length(tile.columns, factor, width)
+        yield window.astype(np.float32) / np.float32(255), (tile.rows.inner, tile.columns.inner), values
 
 
 def _chunks(waveform: Float32Array, hop: int, halo: int) -> Iterator[_Cut]:
-    padded = np.pad(waveform, (0, -len(waveform) % hop))
-    for span in all_spans(len(padded) // hop, chunk_core(hop), halo):
-        yield padded[_outer(span, hop)], (span.inner,), _length(span, hop, len(waveform))
-
-
-def _outer(span: Span, factor: int) -> slice:
-    """A core with its context, in units of the signal."""
-    return slice(span.outer_start * factor, span.outer_stop * factor)
+    for span, waveforms in cut([waveform[:, None]], hop=hop, halo=halo):
+        yield waveforms[0], (span.inner,), _length(span, hop, len(waveform))
 
 
 def _length(span: Span, factor: int, limit: int) -> int:

@@ -15,7 +15,7 @@
                      flag the channel mask v, as in WAV; without it channels stand as so many usually do.
                      Sample rates 1..13 mean 8000 11025 12000 16000 22050 24000 32000 44100 48000 88200 96000
                      176400 192000 Hz; any other rate is written in Hz.
-    ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/codec/alpha.py says
+    ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/format/alpha.py says
     ...    body      the codes, one stream for each image tile or audio chunk, as many as the shape and the model
                      determine: a single stream is the whole body, of several each has its length v before it
     4      checksum  CRC-32 (of zlib, PNG) of all bytes before it, little-endian

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqc.entropy.adaptive import TOTAL, SymbolDecoder, SymbolEncoder
+from vqc.entropy.range_coder import TOTAL, RangeDecoder, RangeEncoder
 from vqc.errors import ContainerError
 
 
@@ -28,13 +28,13 @@ pieces = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 40), st.integers(
 @given(pieces)
 def test_pieces_come_back(pieces: list[tuple[int, int, int]]) -> None:
     drawn = [draw(*piece) for piece in pieces]
-    encoder = SymbolEncoder()
+    encoder = RangeEncoder()
     for symbols, tables in drawn:
         encoder.encode(symbols, tables)
     data = encoder.finish()
     ideal = sum(float(np.sum(24 - np.log2(tables[np.arange(len(s)), s]))) for s, tables in drawn)
     assert 8 * len(data) <= ideal * 1.001 + 16
-    decoder = SymbolDecoder(data)
+    decoder = RangeDecoder(data)
     for symbols, tables in drawn:
         assert np.array_equal(decoder.decode(tables), symbols)
     decoder.finish()
@@ -42,7 +42,7 @@ def test_pieces_come_back(pieces: list[tuple[int, int, int]]) -> None:
 
 def test_golden_bytes() -> None:
     symbols, tables = draw(5, 60, 17)
-    encoder = SymbolEncoder()
+    encoder = RangeEncoder()
     encoder.encode(symbols, tables)
     assert encoder.finish().hex() == GOLDEN
 
@@ -53,7 +53,7 @@ GOLDEN = "b239588b6fcbc2e6a6dba1ce"
 def test_the_least_and_the_most_probable() -> None:
     tables = np.ones((2, 256))
     tables[:, 7] = TOTAL - 255
-    encoder = SymbolEncoder()
+    encoder = RangeEncoder()
     encoder.encode(np.array([255, 7], np.int32), tables)
     assert len(encoder.finish()) <= 4
 
@@ -62,9 +62,9 @@ def test_the_least_and_the_most_probable() -> None:
 def test_what_cannot_have_been_written_is_refused(change) -> None:
     """A stream cut short can be one of other symbols; a checksum of the codes has to find that."""
     symbols, tables = draw(1, 300, 20)
-    encoder = SymbolEncoder()
+    encoder = RangeEncoder()
     encoder.encode(symbols, tables)
-    decoder = SymbolDecoder(change(encoder.finish()))
+    decoder = RangeDecoder(change(encoder.finish()))
     with pytest.raises(ContainerError):
         decoder.decode(tables)
         decoder.finish()

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqc.codec import container as module
-from vqc.codec.container import (
+from vqc.errors import ContainerError
+from vqc.format import container as module
+from vqc.format.container import (
     CODECS,
     AudioShape,
     Container,
@@ -27,7 +28,6 @@ from vqc.codec.container import (
     split_streams,
     write_container,
 )
-from vqc.errors import ContainerError
 
 PHOTO = Container(
     header=Header(
@@ -256,5 +256,5 @@ def test_messages_say_what_is_wrong(data: bytes, words: str) -> None:
 
 
 def test_reading_a_header_loads_nothing_heavy() -> None:
-    program = "import vqc.codec.container, sys; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
+    program = "import vqc.format.container, sys; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "set()"

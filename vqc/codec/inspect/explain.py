@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqc.codec.audio import AudioCodec
-from vqc.codec.container import (
+from vqc.codec.image import ImageCodec, TileStreams
+from vqc.codec.segments import read_pieces, streams_of
+from vqc.format.container import (
     AudioShape,
     Container,
     Entropy,
@@ -25,8 +27,6 @@ from vqc.codec.container import (
     read_container,
     write_container,
 )
-from vqc.codec.image import ImageCodec, TileStreams
-from vqc.codec.pieces import read_pieces, streams_of
 
 Bits = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from tiny_priors import draw_model, draw_prior
 
-from vqc.codec import streams
+from vqc.codec import stream_coder
 from vqc.codec.audio import AudioCodec
 from vqc.codec.image import ImageCodec
-from vqc.codec.meter import Meter, within
+from vqc.codec.progress import Meter, within
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture
 
@@ -39,7 +39,7 @@ def compress(kind: str, codec: Any, **options: Any) -> bytes:
 @pytest.mark.parametrize("options", [{}, {"rate": Rate(effort=0)}, {"rate": Rate(target_bytes=100_000)}])
 def test_the_prior_has_its_part_of_the_bar(kind: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     told, when_coding = list[float](), list[float]()
-    write = streams.encode_with_prior
+    write = stream_coder.encode_with_prior
 
     def watched(*arguments: Any, **named: Any) -> bytes:
         when_coding.append(max(told, default=0.0))
@@ -47,7 +47,7 @@ def test_the_prior_has_its_part_of_the_bar(kind: str, options: dict[str, Any], m
         when_coding.append(max(told, default=0.0))
         return stream
 
-    monkeypatch.setattr(streams, "encode_with_prior", watched)
+    monkeypatch.setattr(stream_coder, "encode_with_prior", watched)
     compress(kind, codec_of(kind), entropy="prior", progress=told.append, **options)
     assert told == sorted(told)
     assert told[-1] == 1

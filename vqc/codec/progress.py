@@ -13,16 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from vqc.codec.checks import Progress, tell
-
 if TYPE_CHECKING:
-    from vqc.codec.streams import EntropyOption
+    from vqc.codec.stream_coder import EntropyOption
     from vqc.models.base import CodecModel
 
+Progress = Callable[[float], None]  # told now and then which share of the work is done, 0..1
 Done = Callable[[int], None]  # so many more codes are written or read
 
 ENCODING, REFINING, CODING = 0.2, 0.75, 1.0
 EXPECTED_TRIALS = 5  # of a search for a size
+
+
+def report_progress(progress: Progress | None, share: float) -> None:
+    """Report progress to whoever wants to know."""
+    if progress is not None:
+        progress(share)
 
 
 class Meter:
@@ -43,7 +48,7 @@ class Meter:
         share = min(share, 0.99)
         if share > self.told:
             self.told = share
-            tell(self.progress, share)
+            report_progress(self.progress, share)
 
     def counter(self, codes: NDArray[Any], work: float) -> Done:
         """What adds up the work on the positions of codes [A, G, ...] as the codes are counted."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from vqc.codec.audio import AudioCodec
-from vqc.codec.chunks import ChunkReader
-from vqc.codec.container import Container, Entropy
+from vqc.codec.chunk_reader import ChunkReader
 from vqc.codec.image import ImageCodec, TileStreams
 from vqc.codec.prior_coding import Costs
-from vqc.codec.streams import Codes, StreamCoder
+from vqc.codec.stream_coder import Codes, StreamCoder
+from vqc.format.container import Container, Entropy
 
 
 class Piece(NamedTuple):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqc.codec import chunking
-from vqc.codec.chunking import Chunking, CrossFade, cut, model_samples
-from vqc.data.spans import chunk_core
+from vqc.format import chunking
+from vqc.format.chunking import Chunking, CrossFade, cut, model_samples
+from vqc.format.spans import chunk_core
 
 
 def in_blocks(samples: np.ndarray, lengths: list[int]) -> list[np.ndarray]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vqc.codec.chunking import Chunking
-from vqc.codec.container import AudioShape, Container, split_streams
-from vqc.codec.streams import Codes, StreamCoder
+from vqc.codec.stream_coder import Codes, StreamCoder
 from vqc.errors import ContainerError
+from vqc.format.chunking import Chunking
+from vqc.format.container import AudioShape, Container, split_streams
 
 _BATCH_SAMPLES = 2**19  # that the network is given at once, unless one channel has more: bounds memory
 

@@ -14,14 +14,14 @@ import torch
 from tiny_priors import draw_model, draw_prior
 
 import vqc
-from vqc.codec import chunking
 from vqc.codec.audio import AudioCodec
-from vqc.codec.container import read_container
 from vqc.codec.image import ImageCodec
 from vqc.codec.rate import Choice, Rate, hit_size
-from vqc.codec.streams import StreamCoder
+from vqc.codec.stream_coder import StreamCoder
 from vqc.data.image_files import Picture
 from vqc.errors import OptionError
+from vqc.format import chunking
+from vqc.format.container import read_container
 from vqc.models.base import AudioModel, CodecModel, ImageModel
 
 SAMPLES = Path(__file__).parents[2] / "examples"

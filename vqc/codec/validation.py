@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from vqc.codec.container import CODECS, Header
 from vqc.errors import ContainerError, ModelNotFoundError, OptionError
+from vqc.format.container import CODECS, Header
 
 if TYPE_CHECKING:
     from vqc.codec.rate import Rate
-    from vqc.codec.streams import EntropyOption
+    from vqc.codec.stream_coder import EntropyOption
     from vqc.models.base import CodecModel
-
-Progress = Callable[[float], None]  # told now and then which share of the work is done, 0..1
-
-
-def tell(progress: Progress | None, share: float) -> None:
-    """Reports progress to whoever wants to know."""
-    if progress is not None:
-        progress(share)
 
 
 def check_entropy(entropy: str) -> EntropyOption:

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from vqc.codec.container import MAGIC
 from vqc.data.file_signatures import HEAD_BYTES, image_format_of, is_audio, kind_of_bytes, not_media
 from vqc.data.formats import SUFFIXES
 from vqc.errors import MediaError, OptionError
+from vqc.format.container import MAGIC
 
 
 def held(source: str | os.PathLike[str] | bytes | BinaryIO) -> str | os.PathLike[str] | bytes:

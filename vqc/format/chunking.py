@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.spans import Span, chunk_core, span_at, span_count
+from vqc.format.spans import Span, chunk_core, span_at, span_count
 
 FADE_SECONDS = 0.02
 

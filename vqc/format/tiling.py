@@ -12,7 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vqc.data.spans import Span, all_spans, span_count, tile_core
+import numpy as np
+from numpy.typing import NDArray
+
+from vqc.format.spans import Span, all_spans, span_count, tile_core
+
+Pixels = NDArray[np.uint8]  # [H, W] or [H, W, 3]
 
 
 class Tile(NamedTuple):
@@ -48,3 +53,14 @@ class Tiling:
         for rows in all_spans(height, self.core, self.halo):
             for columns in all_spans(width, self.core, self.halo):
                 yield Tile(rows, columns)
+
+
+def padded_window(pixels: Pixels, tile: Tile, factor: int) -> Pixels:
+    """A copy of the pixels of a tile and its context, the image's edge repeated where the padding is."""
+    rows = slice(tile.rows.outer_start * factor, tile.rows.outer_stop * factor)
+    columns = slice(tile.columns.outer_start * factor, tile.columns.outer_stop * factor)
+    window = pixels[rows, columns]
+    missing = (rows.stop - rows.start - window.shape[0], columns.stop - columns.start - window.shape[1])
+    if not any(missing):
+        return np.array(window)
+    return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)][: window.ndim], mode="edge")

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.codec.container import AudioShape, Entropy, ImageShape
-from vqc.codec.explain import Explanation
+from vqc.codec.inspect.explain import Explanation
+from vqc.format.container import AudioShape, Entropy, ImageShape
 
 _ROWS = 256  # of an image compared at a time
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from vqc.codec.checks import check_header
-from vqc.codec.container import DIGEST_BYTES, Header, read_container
-from vqc.codec.sniffing import held
+from vqc.codec.validation import check_header
+from vqc.data.media_type import held
 from vqc.errors import MediaError
+from vqc.format.container import DIGEST_BYTES, Header, read_container
 from vqc.models.files.zoo import find_by_digest
 
 if TYPE_CHECKING:
-    from vqc.codec.container import Container
+    from vqc.format.container import Container
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +66,11 @@ def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 
 
 def _read_codes(container: Container, size: int, limit: int | None) -> None:
-    from vqc.codec.alpha import decode_alpha
-    from vqc.codec.container import ImageShape
     from vqc.codec.image import ImageCodec
     from vqc.codec.limits import check_work
-    from vqc.codec.opening import codec_of
+    from vqc.codec.open import codec_of
+    from vqc.format.alpha import decode_alpha
+    from vqc.format.container import ImageShape
 
     codec, shape = codec_of(container.header, "cpu"), container.header.shape
     check_work(codec.model, container.header, size, limit)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from typing import Literal, overload
 
-import torch
-
 from vqc.codec.audio import AudioCodec
-from vqc.codec.checks import check_header
-from vqc.codec.container import Header
 from vqc.codec.image import ImageCodec
+from vqc.codec.validation import check_header
+from vqc.devices import find_device
 from vqc.errors import OptionError
+from vqc.format.container import Header
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.files.checkpoint import LoadedModel
 from vqc.models.files.zoo import default_for, load_model, load_model_by_digest
@@ -68,23 +67,6 @@ def sharpened(codec: ImageCodec | AudioCodec) -> ImageCodec | AudioCodec:
     if isinstance(codec, ImageCodec):
         return ImageCodec(codec.model.sharpened(), codec.digest, name=codec.name)
     return AudioCodec(codec.model.sharpened(), codec.digest, name=codec.name)
-
-
-def find_device(device: str) -> str:
-    """The device to work on: "auto" is a GPU when there is one. Raises OptionError when it is not there."""
-    if not isinstance(device, str):
-        raise OptionError(f"a device is given by name (auto, cpu, cuda), not as {type(device).__name__}")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.partition(":")[0] not in ("cpu", "cuda"):
-        raise OptionError(f"device {device}: there is no such device; use auto, cpu or cuda")
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        raise OptionError(f"device {device}: there is no such device; use auto, cpu or cuda") from None
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise OptionError(f"device {device}: this machine has no such GPU, or torch was built without; use cpu")
-    return device
 
 
 def _codec(loaded: LoadedModel) -> ImageCodec | AudioCodec:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import torch
 
-from vqc.codec.container import Entropy
-from vqc.codec.meter import REFINING, Meter
+from vqc.codec.progress import REFINING, Meter
 from vqc.codec.rate import Choice, Rate, hit_size
-from vqc.codec.streams import Codes, EntropyOption, StreamCoder, write_streams
+from vqc.codec.stream_coder import Codes, EntropyOption, StreamCoder, write_streams
 from vqc.errors import OptionError
+from vqc.format.container import Entropy
 from vqc.models.base import CodecModel
 from vqc.models.targets import Targets
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from vqc.codec.api import compress_file
-from vqc.codec.hidden import seen_pixels, without_hidden
+from vqc.codec.hidden_colours import seen_pixels, without_hidden
 from vqc.codec.image import ImageCodec
-from vqc.codec.report import image_mse
+from vqc.codec.inspect.report import image_mse
 from vqc.data.image_files import Picture, write_image
 from vqc.models.base import ImageModel
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from vqc.codec.image import ImageCodec, padded_window
-from vqc.codec.tiling import Tiling
-from vqc.data import spans
+from vqc.codec.image import ImageCodec
 from vqc.data.image_files import Picture
-from vqc.data.spans import TILE
+from vqc.format import spans
+from vqc.format.spans import TILE
+from vqc.format.tiling import Tiling, padded_window
 from vqc.models.base import ImageModel
 
 

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.codec.container import Entropy
-from vqc.codec.meter import CODING, Done, Meter
 from vqc.codec.prior_coding import Costs, decode_with_prior, encode_with_prior
+from vqc.codec.progress import CODING, Done, Meter
 from vqc.entropy.bitpack import code_width, pack, packed_length, unpack
-from vqc.entropy.static import decode_symbols, encode_symbols
+from vqc.entropy.range_coder import decode_static, encode_static
 from vqc.entropy.tables import PRECISION
 from vqc.errors import ContainerError
+from vqc.format.container import Entropy
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
 from vqc.models.targets import Targets, table_bits
@@ -59,7 +59,7 @@ class StreamCoder:
         if entropy == "none":
             return pack(codes.reshape(items * len(self.sizes), -1), self.sizes * items)
         symbols = [self.model.to_symbols(item) for item in codes.astype(np.int64)]
-        return encode_symbols(np.stack(symbols).reshape(items * len(self.sizes), -1), self._tables(items))
+        return encode_static(np.stack(symbols).reshape(items * len(self.sizes), -1), self._tables(items))
 
     def choose(self, targets: Targets, weight: float) -> Codes:
         """Codes [B, G, ...] of least error + weight · bits by the order-0 tables."""
@@ -92,7 +92,7 @@ class StreamCoder:
             if costs is not None:
                 costs[:] = np.reshape([code_width(size) for size in self.sizes], (groups, *[1] * len(grid)))
         else:
-            symbols = decode_symbols(stream, self._tables(items), count).reshape(items, groups, *grid)
+            symbols = decode_static(stream, self._tables(items), count).reshape(items, groups, *grid)
             if costs is not None:
                 chosen = self.frequencies[np.arange(groups)[:, None], symbols.reshape(items, groups, count)]
                 costs[:] = (PRECISION - np.log2(chosen)).reshape(costs.shape)
