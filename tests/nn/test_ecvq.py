@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from vqc.nn import ecvq_fit
 from vqc.nn.ecvq import GroupedECVQ
 
 GROUPS = ((2, 1, 8), (3, 2, 4))
@@ -12,7 +13,7 @@ def quantizer(seed: int = 0) -> GroupedECVQ:
     torch.manual_seed(seed)
     vq = GroupedECVQ(GROUPS, qualities=2)
     for i, (count, dims, size) in enumerate(GROUPS):
-        getattr(vq, f"codebook_{i}").copy_(torch.randn(2, count, size, dims))
+        vq.whole_codebook(i).copy_(torch.randn(2, count, size, dims))
         getattr(vq, f"probability_{i}").copy_(torch.rand(2, count, size).softmax(-1))
     return vq
 
@@ -25,8 +26,8 @@ def test_code_minimises_squared_error_plus_bits() -> None:
     for i, (count, dims, _) in enumerate(GROUPS):
         for g in range(count):
             z = latents[:, start : start + dims].numpy()
-            entries = getattr(vq, f"codebook_{i}")[1, g].numpy()
-            bits = -np.log2(getattr(vq, f"probability_{i}")[1, g].numpy())
+            entries = vq.codebook(i, 1)[g].numpy()
+            bits = -np.log2(vq.probability(i, 1)[g].numpy())
             cost = ((z[:, None] - entries) ** 2).sum(-1) + bits
             np.testing.assert_array_equal(codes[:, column], cost.argmin(1))
             column, start = column + 1, start + dims
@@ -42,7 +43,7 @@ def test_decode_gives_the_entries_and_encode_finds_them_again_at_equal_bits() ->
 
 def test_entries_that_a_dictionary_does_not_use_are_as_if_they_were_not_there() -> None:
     torch.manual_seed(1)
-    used = GroupedECVQ(GROUPS, qualities=2, used=[(8, 4), (5, 3)])
+    used = GroupedECVQ(GROUPS, qualities=2, active_sizes=[(8, 4), (5, 3)])
     used.load_state_dict(quantizer().state_dict())
     latents = torch.randn(400, used.dims)
     assert used.sizes(0) == (8, 8, 4, 4, 4)
@@ -96,7 +97,7 @@ def test_fit_spends_bits_where_they_pay() -> None:
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(4000, 2, generator=generator) * torch.tensor([10.0, 0.1])
     vq = GroupedECVQ(((2, 1, 32),), qualities=1).eval()
-    vq.fit(latents, 0)
+    ecvq_fit.fit(vq, latents, 0)
     codes = vq(latents, 0).codes
     used = [len(codes[:, g].unique()) for g in range(2)]
     assert used[0] > 8
@@ -127,14 +128,14 @@ def cost(vq: GroupedECVQ, latents: torch.Tensor, level: int = 0) -> float:
     return float(result.commitment + result.bits)
 
 
-def test_idle_entries_go_where_they_are_worth_their_bits() -> None:
+def test_dead_entries_go_where_they_are_worth_their_bits() -> None:
     torch.manual_seed(0)
     vq = GroupedECVQ(((2, 1, 32), (2, 2, 64)), qualities=2)
     latents, others = heavy_tailed(4000, vq.dims), heavy_tailed(4001, vq.dims)[1:]
     for level in (0, 1):
-        vq.fit(latents / (1 + level), level)
+        ecvq_fit.fit(vq, latents / (1 + level), level)
     before, other_level = cost(vq, others), vq.codebook_0[1].clone()
-    bits = vq.occupy(latents, 0)
+    bits = ecvq_fit.reseed_dead(vq, latents, 0)
     assert cost(vq, others) < 0.6 * before
     assert abs(bits - float(vq(latents, 0).bits)) < 0.2
     assert torch.equal(vq.codebook_0[1], other_level)
@@ -147,8 +148,8 @@ def test_entries_that_are_in_use_stay_when_no_other_pays() -> None:
     torch.manual_seed(0)
     vq = GroupedECVQ(((1, 1, 16),), qualities=1)
     latents = torch.randint(-2, 3, (500, 1)).float() * 20
-    vq.fit(latents, 0)
-    vq.occupy(latents, 0)
+    ecvq_fit.fit(vq, latents, 0)
+    ecvq_fit.reseed_dead(vq, latents, 0)
     taken = vq.entries(0, 0)[vq.encode(latents, 0).unique()]
     assert sorted(taken.flatten().round().tolist()) == [-40, -20, 0, 20, 40]
 
@@ -156,7 +157,7 @@ def test_entries_that_are_in_use_stay_when_no_other_pays() -> None:
 def test_dictionaries_go_on_in_groups_of_other_shapes() -> None:
     old = quantizer()
     new = GroupedECVQ(((1, 1, 8), (1, 1, 12), (1, 2, 4), (2, 2, 3)), qualities=2)
-    new.take_over(old)
+    new.load_codebooks_from(old)
     latents = torch.randn(200, old.dims)
     codes = old.encode(latents, 1)
     assert torch.equal(new.encode(latents, 1)[:, :3], codes[:, :3])

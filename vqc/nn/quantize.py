@@ -134,7 +134,7 @@ class VectorQuantizer(nn.Module):
         self.ema_sums.copy_(centres * self.ema_usage[:, None])
 
     @torch.no_grad()
-    def resume(self) -> None:
+    def reset_ema(self) -> None:
         """Take the code lengths as usage of late: for training that goes on from a saved model."""
         self._set_usage(torch.exp2(-self.code_bits))
         self.ema_sums.copy_(self.codebook * self.ema_usage[:, None])

@@ -14,6 +14,7 @@ from vqc.data.image_files import read_image
 from vqc.models.files.zoo import load_model
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
 from vqc.models.photo.model import BLOCK, MEANS, PhotoConfig, PhotoModel
+from vqc.nn import ecvq_fit
 
 SAMPLE = Path(__file__).parents[3] / "examples" / "photo.jpg"
 SMALL = PhotoConfig(
@@ -53,7 +54,7 @@ def model(images: Tensor) -> PhotoModel:
             latents = model.latents(images, levels)
             means = model.mean_values(model.mean_codes(latents))
             rest = latents[:, MEANS:] - model.predicted(means, levels)
-            model.quantizer.fit(rest.permute(0, 2, 3, 1).flatten(0, 2), level, iterations=3)
+            ecvq_fit.fit(model.quantizer, rest.permute(0, 2, 3, 1).flatten(0, 2), level, iterations=3)
     return model
 
 

@@ -155,7 +155,7 @@ def test_a_trimmed_model_trains_on(
     save_checkpoint(file, trimmed, name="trimmed", training={}, figures={})
     cut_otherwise = dataclasses.replace(CONFIG, shapes=((4, 1, 24), (5, 1, 16), (10, 2, 20)))
     with monkeypatch.context() as patch:
-        patch.setattr(photo_recipe, "occupy", lambda model, images: None)
+        patch.setattr(photo_recipe, "reseed_dead", lambda model, images: None)
         for config in (CONFIG, dataclasses.replace(CONFIG, shapes=((4, 1, 32), (5, 1, 32), (10, 2, 32)))):
             model = PhotoModel(config)
             PhotoRecipe().warm_start(model, str(file), data, settings)

@@ -118,7 +118,7 @@ def test_the_codebook_is_placed_once_and_on_enough_latents(task: ReconstructionT
 
 def test_a_codebook_that_a_run_begins_with_is_trained_on_from_the_first_step(task: ReconstructionTask) -> None:
     """Steps without it would let latents drift away from where its entries are."""
-    task.model.quantizer.resume()
+    task.model.quantizer.reset_ema()
     before = task.model.quantizer.codebook.clone()
     assert "perplexity" in task.loss(task.batch(0), 0).logged
     assert not torch.equal(task.model.quantizer.codebook, before)

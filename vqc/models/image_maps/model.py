@@ -91,8 +91,7 @@ class ImageMaps(ImageModel):
         return self.quantizer.sizes(0)
 
     def codebooks(self, quality: int) -> list[Tensor]:
-        shapes = range(len(self.config.shapes))
-        return [entries for i in shapes for entries in getattr(self.quantizer, f"codebook_{i}")[0]]
+        return [self.quantizer.entries(group, 0) for group in range(self.quantizer.count)]
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
         groups, first = [], 1

@@ -100,7 +100,7 @@ class PhotoModel(ImageModel):
         levels = len(config.lambdas)
         detail = sum(count * dims for count, dims, _ in config.shapes)
         self.transform = BlockTransform(BLOCK, MEANS + detail)
-        self.quantizer = GroupedECVQ(config.shapes, levels, used=config.entries, decay=0.997)
+        self.quantizer = GroupedECVQ(config.shapes, levels, active_sizes=config.entries, decay=0.997)
         self.prediction = NeighbourPrediction(MEANS, detail, config.prediction_width, levels)
         self.analysis = AnalysisPyramid(MEANS + detail, config.widths, config.analysis_blocks, levels)
         self.synthesis = SynthesisPyramid(MEANS + detail, config.widths, config.synthesis_blocks, levels)

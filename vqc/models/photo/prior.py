@@ -115,8 +115,7 @@ class PhotoPrior(EntryPrior):
         tables = [torch.from_numpy(codec.static_frequencies(q + 1)) for q in range(codec.qualities)]
         parts = iter(self._slices)
         for shape, cut in enumerate(self.config.slices):
-            codebook: Tensor = getattr(codec.quantizer, f"codebook_{shape}")
-            for entries in torch.split(codebook.detach(), cut, dim=1):
+            for entries in torch.split(codec.quantizer.whole_codebook(shape), cut, dim=1):
                 part = next(parts)
                 own = slice(part.first, part.first + part.count)
                 yield Codebooks(part.groups, entries, [table[own] for table in tables])
@@ -284,7 +283,7 @@ class _Slice(Exact):
 
 def _used(codec: PhotoModel) -> list[tuple[int, ...]]:
     """How many entries of the codebooks of each shape are in use, by quality."""
-    return [tuple(of_shape) for of_shape in zip(*codec.quantizer.used, strict=True)]
+    return [tuple(of_shape) for of_shape in zip(*codec.quantizer.active_sizes, strict=True)]
 
 
 _Offsets = tuple[tuple[int, int], ...]  # of neighbours, down and right

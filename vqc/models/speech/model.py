@@ -102,8 +102,8 @@ class SpeechModel(AudioModel):
         self.mdct = MDCT(PITCH_HOP)
         self.register_buffer("mel", mel_matrix(config.mels, _BINS, SAMPLE_RATE), persistent=False)
         self.register_buffer("unmel", mel_interpolation(config.mels, _BINS, SAMPLE_RATE), persistent=False)
-        self.envelope_vq = GroupedECVQ(config.envelope_groups, config.qualities, used=config.envelope_entries)
-        self.waveform_vq = GroupedECVQ(config.waveform_groups, config.qualities, used=config.waveform_entries)
+        self.envelope_vq = GroupedECVQ(config.envelope_groups, config.qualities, active_sizes=config.envelope_entries)
+        self.waveform_vq = GroupedECVQ(config.waveform_groups, config.qualities, active_sizes=config.waveform_entries)
         block, dims = ENVELOPE_FRAMES * config.mels, self.envelope_vq.dims
         self.register_buffer("klt_mean", torch.zeros(block))
         self.register_buffer("klt", torch.eye(block, dims))

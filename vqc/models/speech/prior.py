@@ -80,7 +80,7 @@ class SpeechPrior(EntryPrior):
             (self.envelope, config.envelope_slices, codec.envelope_vq, config.width, _Lattice(8, of_envelope)),
             (self.waveform, config.waveform_slices, codec.waveform_vq, config.fine_width, _Lattice(2, of_waveform)),
         ):
-            shapes, used = quantizer.groups, zip(*quantizer.used, strict=True)
+            shapes, used = quantizer.groups, zip(*quantizer.active_sizes, strict=True)
             if [sum(cut) for cut in cuts] != [count for count, _, _ in shapes]:
                 raise ValueError(f"slices {cuts} do not add up to the code maps {shapes}")
             first = 0
@@ -137,8 +137,7 @@ class SpeechPrior(EntryPrior):
         ):
             parts, tables = iter(_slices(slices)), list(self._tables(codec, slices is self.waveform))
             for shape, cut in enumerate(cuts):
-                codebook: Tensor = getattr(quantizer, f"codebook_{shape}")
-                for entries in torch.split(codebook.detach(), cut, dim=1):
+                for entries in torch.split(quantizer.whole_codebook(shape), cut, dim=1):
                     part = next(parts)
                     own = slice(part.first, part.first + part.groups.count)
                     yield Codebooks(part.groups, entries, [table[own] for table in tables])

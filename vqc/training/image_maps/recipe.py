@@ -13,6 +13,7 @@ from vqc.data.batches import Prefetched, Shard
 from vqc.data.datasets import ImagePack, open_images
 from vqc.errors import TrainingError
 from vqc.models.image_maps.model import ImageMaps
+from vqc.nn import ecvq_fit
 from vqc.training.image_maps.task import MapsTask, MapsTaskConfig
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
 from vqc.training.settings import Settings
@@ -39,15 +40,15 @@ class MapsRecipe(Recipe):
     def start(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
         images = self.signals(pack, some(pack.training, FIT_IMAGES), settings)
         fit_linear(model.eval(), images, seed=settings.loop.seed)
-        self.occupy(model, pack, settings)
+        self.reseed_dead(model, pack, settings)
 
     def warm_start(self, model: ImageMaps, path: str, pack: ImagePack, settings: Settings) -> None:
         trained = trained_codec(path, ImageMaps)
         if trained.config != model.config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         model.load_state_dict(trained.state_dict(), strict=False)
-        model.quantizer.resume()
-        self.occupy(model.eval(), pack, settings)
+        model.quantizer.reset_ema()
+        self.reseed_dead(model.eval(), pack, settings)
 
     def make_task(self, model: ImageMaps, pack: ImagePack, settings: Settings, shard: Shard) -> MapsTask:
         task = settings.task
@@ -59,7 +60,7 @@ class MapsRecipe(Recipe):
 
     def finish(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> Finished:
         round_to_stored(model.eval())
-        self.occupy(model, pack, settings)
+        self.reseed_dead(model, pack, settings)
         round_to_stored(model)
         fill_static_tables(model, self.signals(pack, some(favoured(pack), FIT_IMAGES), settings))
         held_out = self.signals(pack, pack.validation[: settings.task.validation_items], settings)
@@ -70,13 +71,13 @@ class MapsRecipe(Recipe):
         """Items as batches [B, 3, H, W], sides multiples of a block."""
         return image_batches(pack, items, settings.model.block, settings.task.crop)
 
-    def occupy(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
+    def reseed_dead(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
         """Give idle entries a place at the edge of what images drawn as in training can make."""
         drawn = np.random.default_rng(settings.loop.seed).choice(
             pack.training, min(FIT_IMAGES, len(pack.training)), replace=False, p=pack.chances
         )
         rows = latent_rows(model, self.signals(pack, drawn.tolist(), settings), seed=settings.loop.seed)
-        model.quantizer.occupy(rows, 0, seed=settings.loop.seed)
+        ecvq_fit.reseed_dead(model.quantizer, rows, 0, seed=settings.loop.seed)
 
     def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
         return [x[None] for batch in self.signals(pack, pack.validation[:8], settings) for x in batch]
@@ -96,7 +97,7 @@ def fit_linear(model: ImageMaps, images: Sequence[Tensor], *, seed: int = 0) -> 
     centred = [255 * (x - 0.5) for x in images]
     blocks = torch.cat([F.pixel_unshuffle(x, size).permute(0, 2, 3, 1).reshape(-1, 3, size, size) for x in centred])
     model.transform.fit_klt(blocks)
-    model.quantizer.fit(latent_rows(model, images, seed=seed), 0, iterations=10, seed=seed)
+    ecvq_fit.fit(model.quantizer, latent_rows(model, images, seed=seed), 0, iterations=10, seed=seed)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vqc.data.datasets import ImagePack
 from vqc.models.photo.model import MEANS, PhotoModel
-from vqc.training.idle_entries import busy_first, cut_entries, largest
+from vqc.nn import ecvq_fit
 from vqc.training.photo.task import centres
 from vqc.training.stages import tracked
 
@@ -19,53 +19,46 @@ IDLE = 0.9998  # a code map in which one code is more frequent than this carries
 
 @torch.no_grad()
 def refit(model: PhotoModel, images: list[Tensor]) -> list[list[Tensor]]:
-    """One step of k-means on the dictionaries, probabilities included; returns the hits of each level and shape."""
+    """Make one step of k-means on the dictionaries; returns the counts [G, K] of each dictionary and shape."""
     everything = []
-    for level in tracked(range(model.qualities)):
-        rows = torch.cat([model.mean_codes_and_rest(image, level + 1)[1] for image in images])
-        sums = model.quantizer.statistics(rows, level)
-        everything.append([hits for hits, _ in sums])
-        for i, (hits, total) in enumerate(sums):
-            used = hits >= 4  # too few to tell a mean
-            mean = (total / hits.clamp_min(1)[..., None]).float()
-            codebook = getattr(model.quantizer, f"codebook_{i}")[level]
-            codebook.copy_(torch.where(used[..., None], mean, codebook))
-            smoothed = hits + 0.1
-            getattr(model.quantizer, f"probability_{i}")[level].copy_(smoothed / smoothed.sum(-1, keepdim=True))
+    for index in tracked(range(model.qualities)):
+        rows = torch.cat([model.mean_codes_and_rest(image, index + 1)[1] for image in images])
+        everything.append(ecvq_fit.refit(model.quantizer, rows, index))
     return everything
 
 
 @torch.no_grad()
-def without_idle_entries(model: PhotoModel, hits: list[list[Tensor]]) -> PhotoModel:
-    """A copy without the entries that no block took, and the code maps at the end of each quality that never change.
+def without_idle_entries(model: PhotoModel, counts: list[list[Tensor]]) -> PhotoModel:
+    """Return a copy without the entries that no block chose, nor the last code maps of a quality that never change.
 
-    Entries are sorted by how often they were taken, in `model` too. Entry 0, then the commonest, is what decoding
+    Entries are sorted by how often they were chosen, in `model` too. Entry 0, then the commonest, is what decoding
     takes for a map that was not sent.
     """
     groups, entries = [], []
-    for level, of_shapes in enumerate(hits):
+    for index, of_shapes in enumerate(counts):
         shares = torch.cat([(h.max(-1).values / h.sum(-1)) for h in of_shapes])
         busy = (shares < IDLE).nonzero().flatten()
         count = int(busy[-1]) + 1 if len(busy) else 0
         groups.append(MEANS + count)
-        entries.append(busy_first(model.quantizer, level, of_shapes, count))
-    sizes = largest(entries)
+        entries.append(model.quantizer.sort_by_usage(of_shapes, index, count))
+    sizes = [max(of_shape) for of_shape in zip(*entries, strict=True)]
     shapes = tuple((n, dims, size) for (n, dims, _), size in zip(model.config.shapes, sizes, strict=True))
     config = dataclasses.replace(model.config, shapes=shapes, groups=tuple(groups), entries=tuple(entries))
     trimmed, state = PhotoModel(config), model.state_dict()
     del state["static_table"]
-    cut_entries(state, "quantizer.", model.quantizer, sizes)
+    state |= {f"quantizer.{name}": tensor for name, tensor in model.quantizer.truncated(sizes).items()}
     trimmed.load_state_dict(state, strict=False)
     return trimmed.eval()
 
 
 @torch.no_grad()
-def occupy(model: PhotoModel, images: list[Tensor], latents: int = 60_000) -> None:
-    """Give idle entries of every quality a place, by some of the latents of these images [1, 3, H, W]."""
+def reseed_dead(model: PhotoModel, images: list[Tensor], latents: int = 60_000) -> None:
+    """Give dead entries of every quality a place, by some of the latents of these images [1, 3, H, W]."""
     generator = torch.Generator().manual_seed(0)
-    for level in tracked(range(model.qualities)):
-        rows = torch.cat([model.mean_codes_and_rest(image, level + 1)[1] for image in images])
-        model.quantizer.occupy(rows[torch.randperm(len(rows), generator=generator)[:latents]], level)
+    for index in tracked(range(model.qualities)):
+        rows = torch.cat([model.mean_codes_and_rest(image, index + 1)[1] for image in images])
+        drawn = torch.randperm(len(rows), generator=generator)[:latents]
+        ecvq_fit.reseed_dead(model.quantizer, rows[drawn], index)
 
 
 def sample_images(pack: ImagePack, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:

@@ -12,7 +12,7 @@ from vqc.data.batches import Shard
 from vqc.data.datasets import ImagePack, open_images
 from vqc.errors import TrainingError
 from vqc.models.photo.model import PhotoModel
-from vqc.training.photo.export import occupy, refit, sample_images, without_idle_entries
+from vqc.training.photo.export import refit, reseed_dead, sample_images, without_idle_entries
 from vqc.training.photo.task import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
@@ -33,7 +33,7 @@ class PhotoRecipe(Recipe):
 
     def start(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> None:
         initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
-        occupy(model, sample_images(pack, settings.task.occupying_photos))
+        reseed_dead(model, sample_images(pack, settings.task.occupying_photos))
 
     def warm_start(self, model: PhotoModel, path: str, pack: ImagePack, settings: Settings) -> None:
         trained = trained_codec(path, PhotoModel)
@@ -41,8 +41,8 @@ class PhotoRecipe(Recipe):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         weights = {k: v for k, v in trained.state_dict().items() if not k.startswith(("static_table", "quantizer."))}
         model.load_state_dict(weights, strict=False)
-        model.quantizer.take_over(trained.quantizer)
-        occupy(model.eval(), sample_images(pack, settings.task.occupying_photos))
+        model.quantizer.load_codebooks_from(trained.quantizer)
+        reseed_dead(model.eval(), sample_images(pack, settings.task.occupying_photos))
 
     def make_task(self, model: PhotoModel, pack: ImagePack, settings: Settings, shard: Shard) -> PhotoTask:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -51,7 +51,7 @@ class PhotoRecipe(Recipe):
     def finish(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> Finished:
         images = sample_images(pack, settings.task.table_photos)
         round_to_stored(model.eval())
-        occupy(model, images[: settings.task.occupying_photos])
+        reseed_dead(model, images[: settings.task.occupying_photos])
         round_to_stored(model)
         model = without_idle_entries(model, refit(model, images))
         round_to_stored(model)

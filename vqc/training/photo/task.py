@@ -16,6 +16,7 @@ from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
 from vqc.data.datasets import ImagePack
 from vqc.errors import TrainingError
 from vqc.models.photo.model import BLOCK, MEAN_CODES, MEANS, PhotoModel
+from vqc.nn import ecvq_fit
 from vqc.training.loop.task import Losses
 from vqc.training.stages import tracked
 
@@ -44,7 +45,7 @@ def initialise(model: PhotoModel, pack: ImagePack, *, seed: int = 0, crops: int 
     for level in tracked(range(model.qualities)):
         rows = torch.cat([model.mean_codes_and_rest(x, level + 1)[1] for x in images])
         chosen = torch.from_numpy(np.random.default_rng((seed, level)).permutation(len(rows))[:50_000])
-        model.quantizer.fit(rows[chosen], level, iterations=8, seed=seed)
+        ecvq_fit.fit(model.quantizer, rows[chosen], level, iterations=8, seed=seed)
 
 
 class RatePoint(NamedTuple):

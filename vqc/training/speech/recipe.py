@@ -41,9 +41,9 @@ class SpeechRecipe(Recipe):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         quantized = ("static_table", "envelope_vq.", "waveform_vq.")
         model.load_state_dict({k: v for k, v in trained.state_dict().items() if not k.startswith(quantized)}, False)
-        model.envelope_vq.take_over(trained.envelope_vq)
+        model.envelope_vq.load_codebooks_from(trained.envelope_vq)
         if trained.waveform_vq.group_dims() == model.waveform_vq.group_dims():
-            model.waveform_vq.take_over(trained.waveform_vq)
+            model.waveform_vq.load_codebooks_from(trained.waveform_vq)
         data = SpeechData(pack, settings.task.source_shares)
         calibrate(model, spoken(data, _utterances(settings)), settings.task)
 
@@ -54,9 +54,9 @@ class SpeechRecipe(Recipe):
     def finish(self, model: SpeechModel, pack: AudioPack, settings: Settings) -> Finished:
         data, task = SpeechData(pack, settings.task.source_shares), settings.task
         round_to_stored(model.eval())
-        hits = calibrate(model, spoken(data, _utterances(settings)), task)
+        counts = calibrate(model, spoken(data, _utterances(settings)), task)
         round_to_stored(model)
-        model = without_idle_entries(model, hits)
+        model = without_idle_entries(model, counts)
         fill_static_tables(model, spoken(data, task.table_utterances, seed=2))
         return Finished(model, score_qualities(model, pack, spread_out(pack, task.validation_utterances)))
 

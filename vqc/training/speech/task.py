@@ -21,6 +21,7 @@ from vqc.data.datasets import AudioPack
 from vqc.data.decode_cache import one_process
 from vqc.errors import TrainingError
 from vqc.models.speech.model import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
+from vqc.nn import ecvq_fit
 from vqc.nn.distributed import mean_over_ranks
 from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.nn.precision import in_float32
@@ -141,7 +142,7 @@ def initialise(model: SpeechModel, data: SpeechData, config: SpeechTaskConfig, *
     bark = (1 + 25 * (torch.arange(model.waveform_vq.dims) + 0.5) / 600).rsqrt()
     for level in tracked(range(model.qualities)):
         model.envelope_gain[level] = config.envelope_lambda[level] ** -0.5
-        model.envelope_vq.fit(latents * model.envelope_gain[level], level)
+        ecvq_fit.fit(model.envelope_vq, latents * model.envelope_gain[level], level)
         if not model.codes_waveform(level + 1):
             continue
         model.waveform_gain[level] = config.waveform_scale[level] * bark
@@ -151,7 +152,7 @@ def initialise(model: SpeechModel, data: SpeechData, config: SpeechTaskConfig, *
             gain = model.envelope_gain[level]
             envelope = (model.envelope_vq((y * gain).flatten(0, 1), level).quantized.view_as(y)) / gain
             parts.append(model.mdct_latents(waveform, envelope, level + 1).flatten(0, 1))
-        model.waveform_vq.fit(torch.cat(parts), level)
+        ecvq_fit.fit(model.waveform_vq, torch.cat(parts), level)
 
 
 class SpeechTask:

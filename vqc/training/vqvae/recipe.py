@@ -54,7 +54,7 @@ class PaperRecipe(Recipe):
         if trained.config != model.finalised().config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         model.load_state_dict(trained.state_dict(), strict=False)
-        model.quantizer.resume()
+        model.quantizer.reset_ema()
 
     def make_task(self, model: Any, pack: Any, settings: Settings, shard: Shard) -> ReconstructionTask:
         validation = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
