@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from vqc.data import decode_cache, media_folders
+from vqc.data import derived, media_folders
 from vqc.data.data_source import Contents, Item, Source
 from vqc.data.datasets import open_audio, open_images
 from vqc.data.decode_cache import open_shelf
@@ -187,7 +187,7 @@ print(open_shelf(Source("numbers", "of several processes", contents), "image").d
 """
 
 
-@pytest.mark.skipif(decode_cache.fcntl is None, reason="needs file locks")
+@pytest.mark.skipif(derived.fcntl is None, reason="needs file locks")
 def test_of_several_processes_one_decodes(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()

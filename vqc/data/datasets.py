@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqc.data.data_source import WORDS, Media, Source, counted
-from vqc.data.decode_cache import Progress, Shelf, open_shelf
+from vqc.data.decode_cache import Shelf, open_shelf
+from vqc.data.derived import Progress
 from vqc.data.public_datasets import audio_source, image_source
 from vqc.data.validation_split import split
 from vqc.errors import TrainingError

@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqc.data.data_source import WORDS, Contents, Item, Media, Source, counted
-from vqc.errors import MediaError, OutputError, TrainingError
+from vqc.data.derived import Progress, make_once
+from vqc.errors import MediaError, TrainingError
 from vqc.processors import threads
 from vqc.user_folders import user_cache
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes that start at once may both decode, and one result is thrown away
-    fcntl = None  # type: ignore[assignment]
-
-Progress = Callable[[int, int], None]
 
 VERSION = 1  # of the layout and of what decoding does
 _AHEAD = 4  # items a thread may decode before the first of them is written
@@ -63,62 +54,47 @@ def open_shelf(source: Source, media: Media, progress: Progress | None = None) -
     """
     digest = hashlib.sha256(f"{VERSION} {media} {source.identity}".encode("utf-8", "surrogateescape")).hexdigest()
     folder = user_cache() / "data" / digest[:32]
-    if (shelf := _read(folder, media)) is not None:
-        return shelf
-    try:
-        with one_process(folder.parent, folder.name):
-            if _read(folder, media) is None:
-                _decode(source, media, folder, progress or (lambda done, total: None))
-    except OSError as error:
-        raise OutputError(
-            f"{folder.parent}: the decoded data cannot be written: {error.strerror or error};"
-            " make room or set XDG_CACHE_HOME to a folder on another disk"
-        ) from error
-    shelf = _read(folder, media)
-    assert shelf is not None, "it was written just now"
-    return shelf
+    return make_once(
+        folder,
+        read=lambda place: _read(place, media),
+        write=lambda new: _decode(source, media, new, progress),
+        what="decoded data",
+    )
 
 
-def _read(folder: Path, media: Media) -> Shelf | None:
-    """The shelf, or None when it is not there or not whole."""
-    try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8", errors="surrogateescape"))
-        shapes: NDArray[np.int64] = np.load(folder / "shapes.npy", allow_pickle=False)
-        mapped = np.memmap(folder / "data.bin", dtype=np.uint8 if media == "image" else np.int16, mode="r")
-        data = np.asarray(mapped)  # still mapped, but its parts are plain arrays, which are quicker to make
-    except (OSError, ValueError):
-        return None
+def _read(folder: Path, media: Media) -> Shelf:
+    """Map the set into memory; OSError or ValueError when it is not there or not whole."""
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8", errors="surrogateescape"))
+    shapes: NDArray[np.int64] = np.load(folder / "shapes.npy", allow_pickle=False)
+    mapped = np.memmap(folder / "data.bin", dtype=np.uint8 if media == "image" else np.int16, mode="r")
+    data = np.asarray(mapped)  # still mapped, but its parts are plain arrays, which are quicker to make
     if data.size != int(shapes.prod(1).sum()) * (3 if media == "image" else 1):
-        return None
+        raise ValueError("cut short")
     items = [Item(*fields) for fields in index["items"]]
     return Shelf(folder, items, [(name, reason) for name, reason in index["skipped"]], shapes, data)
 
 
-def _decode(source: Source, media: Media, folder: Path, progress: Progress) -> None:
-    """Write the shelf beside its place, then move it there."""
+def _decode(source: Source, media: Media, folder: Path, progress: Progress | None) -> None:
+    """Fill a new folder."""
     contents = source.contents()
     items: list[Item] = []
     skipped: list[tuple[str, str]] = []
     shapes: list[tuple[int, ...]] = []
-    with tempfile.TemporaryDirectory(prefix=".decoding-", dir=folder.parent, ignore_cleanup_errors=True) as beside:
-        new = Path(beside) / "new"
-        new.mkdir()
-        with (new / "data.bin").open("wb") as file:
-            for done, (item, array) in enumerate(_decoded(contents), start=1):
-                if isinstance(array, MediaError):
-                    skipped.append((item.name, str(array)))
-                else:
-                    file.write(np.ascontiguousarray(array).data)
-                    items.append(item)
-                    shapes.append(array.shape[:2])
+    with (folder / "data.bin").open("wb") as file:
+        for done, (item, array) in enumerate(_decoded(contents), start=1):
+            if isinstance(array, MediaError):
+                skipped.append((item.name, str(array)))
+            else:
+                file.write(np.ascontiguousarray(array).data)
+                items.append(item)
+                shapes.append(array.shape[:2])
+            if progress is not None:
                 progress(done, len(contents.items))
-        if not items:
-            raise TrainingError(_nothing(source, media, skipped))
-        np.save(new / "shapes.npy", np.array(shapes, dtype=np.int64))
-        index = json.dumps({"title": source.title, "items": items, "skipped": skipped})
-        (new / "index.json").write_text(index, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)  # one that is not whole
-        new.replace(folder)
+    if not items:
+        raise TrainingError(_nothing(source, media, skipped))
+    np.save(folder / "shapes.npy", np.array(shapes, dtype=np.int64))
+    index = json.dumps({"title": source.title, "items": items, "skipped": skipped})
+    (folder / "index.json").write_text(index, encoding="utf-8")
 
 
 def _decoded(contents: Contents) -> Iterator[tuple[Item, NDArray[Any] | MediaError]]:
@@ -149,14 +125,3 @@ def _nothing(source: Source, media: Media, skipped: list[tuple[str, str]]) -> st
     if not skipped:
         return f"{source.title} holds no {WORDS[media]} to train on; check the data"
     return f"{source.title}: of {counted(len(skipped), media)} none can be read; the first: {skipped[0][1]}"
-
-
-@contextmanager
-def one_process(folder: Path, task: str) -> Iterator[None]:
-    """Of several processes that start at once, as torchrun does it, one is in here and the others wait."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{task}.lock").open("w") as file:
-        if fcntl is not None:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vqc.data.cifar10 import cifar10_source, is_cifar10
 from vqc.data.data_source import Contents, Item, Media, Part, Source
-from vqc.data.decode_cache import one_process
+from vqc.data.derived import exclusive
 from vqc.data.download import fetch_set, missing, open_set, set_class
 from vqc.data.image_files import from_pillow
 from vqc.data.media_folders import audio_folder, image_folder, rgb
@@ -107,7 +107,7 @@ def audio_source(name: str, sample_rate: int, *, download: bool, root: Path | No
         if not download:
             raise missing(found.title, folder)
         kind = set_class("torchaudio", found.kind, found.title)
-        with one_process(folder, found.kind):
+        with exclusive(folder, found.kind):
             if not (folder / found.folder).is_dir():
                 fetch_set(kind, folder, found.arguments, title=found.title)
     return audio_folder(folder / found.folder, sample_rate, title=found.title)

@@ -16,8 +16,6 @@ worth less than that: a piece of each, shrunk or not, tells as much in a fractio
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
@@ -27,8 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from vqc.data.batches import varied_square
-from vqc.data.decode_cache import Progress, one_process
-from vqc.errors import OutputError
+from vqc.data.derived import Progress, make_once
 from vqc.format.chunking import cut
 from vqc.format.spans import Span
 from vqc.format.tiling import Tiling, padded_window
@@ -125,28 +122,12 @@ def open_codes(
     seen = f"-v{views}" * (views > 1) + f"-p{piece}" * (piece > 0)
     folder = user_cache() / FOLDER / f"{digest[:12]}-{data.digest[:32]}-q{quality}{seen}"
     groups = len(model.codebook_sizes(quality))
-    if (codes := _read(folder, groups)) is not None:
-        return codes
-    try:
-        with one_process(folder.parent, folder.name):
-            if _read(folder, groups) is None:
-                _write(folder, model, data, quality, views, piece, progress or (lambda done, total: None))
-    except OSError as error:
-        raise OutputError(
-            f"{folder.parent}: the codes cannot be written: {error.strerror or error};"
-            " make room or set XDG_CACHE_HOME to a folder on another disk"
-        ) from error
-    codes = _read(folder, groups)
-    assert codes is not None, "they were written just now"
-    return codes
-
-
-def _read(folder: Path, groups: int) -> CachedCodes | None:
-    """The codes, or None when they are not there or not whole."""
-    try:
-        return CachedCodes(*(CodeStreams(folder, part, groups) for part in PARTS))
-    except (OSError, ValueError):
-        return None
+    return make_once(
+        folder,
+        read=lambda place: CachedCodes(*(CodeStreams(place, part, groups) for part in PARTS)),
+        write=lambda new: _write(new, model, data, quality, views, piece, progress),
+        what="codes",
+    )
 
 
 def _write(
@@ -156,26 +137,22 @@ def _write(
     quality: int,
     views: int,
     piece: int,
-    progress: Progress,
+    progress: Progress | None,
 ) -> None:
-    """Encode beside the folder, then move it there."""
+    """Fill a new folder."""
     parts = (data.training, data.validation)
     total, before = sum(map(len, parts)), 0
-    with tempfile.TemporaryDirectory(prefix=".encoding-", dir=folder.parent, ignore_cleanup_errors=True) as beside:
-        new = Path(beside) / "new"
-        new.mkdir()
-        for part, items in zip(PARTS, parts, strict=True):
-            index = []
-            with (new / f"{part}.bin").open("wb") as file:
-                streams = _streams(model, data, items, views if part == "training" else 1, piece, quality)
-                for stream, codes in _encoded(model, streams, quality):
-                    file.write(np.ascontiguousarray(codes, dtype=np.uint16).data)
-                    index.append((stream.item, stream.values, *codes.shape[1:]))
+    for part, items in zip(PARTS, parts, strict=True):
+        index = []
+        with (folder / f"{part}.bin").open("wb") as file:
+            streams = _streams(model, data, items, views if part == "training" else 1, piece, quality)
+            for stream, codes in _encoded(model, streams, quality):
+                file.write(np.ascontiguousarray(codes, dtype=np.uint16).data)
+                index.append((stream.item, stream.values, *codes.shape[1:]))
+                if progress is not None:
                     progress(before + stream.number + 1, total)
-            np.save(new / f"{part}.npy", np.array(index, dtype=np.int64))
-            before += len(items)
-        shutil.rmtree(folder, ignore_errors=True)  # one that is not whole
-        new.replace(folder)
+        np.save(folder / f"{part}.npy", np.array(index, dtype=np.int64))
+        before += len(items)
 
 
 class _Stream(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc._distribution import install_command
-from vqc.atomic import write_atomically
 from vqc.data.batches import WHOLE, Prefetched, Shard
 from vqc.data.datasets import AudioPack
-from vqc.data.decode_cache import one_process
+from vqc.data.derived import make_once
 from vqc.errors import TrainingError
 from vqc.models.speech.model import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
 from vqc.nn import ecvq_fit
@@ -95,22 +93,22 @@ class SpeechData:
 def pitch_of(pack: AudioPack) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Pitch states of all utterances end to end, and where each begins; tracked once and kept beside the pack."""
     ends = np.cumsum(pack.lengths // PITCH_HOP)
-    path = pack.folder / "pitch.npy"
-    with one_process(pack.folder, "pitch"):
-        if not path.exists():
-            _track_all(pack, path)
-    return np.load(path, mmap_mode="r"), ends - pack.lengths // PITCH_HOP
+
+    def read(folder: Path) -> NDArray[np.uint8]:
+        states: NDArray[np.uint8] = np.load(folder / "states.npy", mmap_mode="r")
+        return states
+
+    states = make_once(pack.folder / "pitch", read, lambda new: _track_all(pack, new), what="pitch")
+    return states, ends - pack.lengths // PITCH_HOP
 
 
-def _track_all(pack: AudioPack, path: Path) -> None:
+def _track_all(pack: AudioPack, folder: Path) -> None:
     states = [np.zeros(0, np.uint8)]
     for i, length in enumerate(pack.lengths.tolist()):
         whole = torch.from_numpy(pack.cut(i, 0, length // PITCH_HOP * PITCH_HOP))[None]
         if whole.shape[1]:
             states.append(track_pitch(whole)[0].numpy().astype(np.uint8))
-    file = io.BytesIO()
-    np.save(file, np.concatenate(states))
-    write_atomically(path, file.getvalue(), overwrite=True)
+    np.save(folder / "states.npy", np.concatenate(states))
 
 
 def chances_of(pack: AudioPack, source_shares: Sequence[float]) -> NDArray[np.float64]:
