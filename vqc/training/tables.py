@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from vqc.entropy.tables import frequencies_from_counts
+from vqc.entropy.tables import frequencies_from_counts, ideal_bits
 from vqc.models.base import AudioModel, ImageModel, collect_counts
 from vqc.training.stages import tracked
 
@@ -20,3 +22,10 @@ def fill_static_tables(model: ImageModel | AudioModel, batches: Iterable[Tensor]
         sizes = model.codebook_sizes(quality)
         table[quality - 1, : len(sizes)] = frequencies_from_counts(counts[quality - 1, : len(sizes)], sizes)
     model.set_static_table(table)
+
+
+@torch.inference_mode()
+def table_bits(model: Any, signals: Sequence[Tensor]) -> float:
+    """Bits that the codes of all signals take with the static tables."""
+    codes = torch.cat([model.encode(x, 1).flatten() for x in signals]).numpy()[None]
+    return float(ideal_bits(codes, model.static_frequencies(1)))

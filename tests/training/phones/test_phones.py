@@ -16,7 +16,7 @@ from vqc.models.files.checkpoint import load_checkpoint
 from vqc.models.phones.model import HOP, PhonesConfig, PhonesModel
 from vqc.training.loop.config import LoopConfig
 from vqc.training.phones.clusters import cepstra, discriminant, means, slope
-from vqc.training.phones.recipe import PhonesRecipe, drawn, whole
+from vqc.training.phones.recipe import PhonesRecipe, whole
 from vqc.training.phones.task import PhonesTaskConfig
 from vqc.training.settings import Settings
 
@@ -79,12 +79,6 @@ def test_cepstra_are_of_unit_variance_and_know_of_no_gain() -> None:
 def test_the_slope_is_that_of_a_line() -> None:
     line = torch.arange(20.0)[:, None] * 3 + 1
     torch.testing.assert_close(slope(line)[2:-2], torch.full((16, 1), 3.0))
-
-
-def test_sources_have_their_shares(pack: AudioPack) -> None:
-    assert set(drawn(pack, 100, (), seed=0)) == set(pack.training)
-    with pytest.raises(TrainingError, match="source_shares"):
-        drawn(pack, 2, (0.5, 0.5), seed=0)
 
 
 def test_a_run_learns_to_speak_and_leaves_the_codes_alone(pack: AudioPack, settings: Settings, tmp_path: Path) -> None:

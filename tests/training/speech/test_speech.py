@@ -19,7 +19,7 @@ from vqc.models.speech.model import CODE_HOP, SpeechConfig, SpeechModel
 from vqc.nn.pitch import track_pitch
 from vqc.training.settings import resolve
 from vqc.training.speech import task as speech
-from vqc.training.speech.export import calibrate, spoken, without_idle_entries
+from vqc.training.speech.export import calibrate, draw_utterances, without_idle_entries
 from vqc.training.speech.recipe import SpeechRecipe
 from vqc.training.speech.task import SpeechData, SpeechTask, SpeechTaskConfig, pitch_of
 
@@ -115,7 +115,7 @@ def test_a_finished_model_has_no_idle_entries_and_trains_on(pack: AudioPack, tmp
     settings = resolve({"kind": "speech"}, [])
     settings = dataclasses.replace(settings, task=dataclasses.replace(TASK, table_utterances=8))
     recipe, model = SpeechRecipe(), make_task(pack).model.eval()
-    heard = spoken(SpeechData(pack), 3)
+    heard = draw_utterances(SpeechData(pack), 3)
     hits, whole = calibrate(model, heard, TASK), heard[0]
     trimmed = without_idle_entries(model, hits)
     assert trimmed.codebook_sizes(2) < model.codebook_sizes(2)

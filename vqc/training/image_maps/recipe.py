@@ -16,9 +16,9 @@ from vqc.models.image_maps.model import ImageMaps
 from vqc.nn import ecvq_fit
 from vqc.training.image_maps.task import MapsTask, MapsTaskConfig
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
+from vqc.training.sampling import draw_items, evenly_spaced, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
-from vqc.training.vqvae.recipe import image_batches, some
 
 FIT_IMAGES = 2_000  # for transform, dictionaries and tables
 FIT_ROWS = 60_000  # latents for k-means
@@ -38,7 +38,7 @@ class MapsRecipe(Recipe):
         return pack
 
     def start(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
-        images = self.signals(pack, some(pack.training, FIT_IMAGES), settings)
+        images = self.signals(pack, evenly_spaced(pack.training, FIT_IMAGES), settings)
         fit_linear(model.eval(), images, seed=settings.loop.seed)
         self.reseed_dead(model, pack, settings)
 
@@ -62,7 +62,7 @@ class MapsRecipe(Recipe):
         round_to_stored(model.eval())
         self.reseed_dead(model, pack, settings)
         round_to_stored(model)
-        fill_static_tables(model, self.signals(pack, some(favoured(pack), FIT_IMAGES), settings))
+        fill_static_tables(model, self.signals(pack, evenly_spaced(favoured(pack), FIT_IMAGES), settings))
         held_out = self.signals(pack, pack.validation[: settings.task.validation_items], settings)
         figures = MapsTask(model, None, held_out, settings.task).validate()  # type: ignore[arg-type]
         return Finished(model, {"quality_1": {key: value for key, value in figures.items() if key != "score"}})
@@ -73,10 +73,8 @@ class MapsRecipe(Recipe):
 
     def reseed_dead(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
         """Give idle entries a place at the edge of what images drawn as in training can make."""
-        drawn = np.random.default_rng(settings.loop.seed).choice(
-            pack.training, min(FIT_IMAGES, len(pack.training)), replace=False, p=pack.chances
-        )
-        rows = latent_rows(model, self.signals(pack, drawn.tolist(), settings), seed=settings.loop.seed)
+        drawn = draw_items(pack, FIT_IMAGES, pack.chances, seed=settings.loop.seed)
+        rows = latent_rows(model, self.signals(pack, drawn, settings), seed=settings.loop.seed)
         ecvq_fit.reseed_dead(model.quantizer, rows, 0, seed=settings.loop.seed)
 
     def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:

@@ -22,9 +22,9 @@ from vqc.models.likelihood import Likelihood
 from vqc.training.parts.likelihood import LikelihoodTask, LikelihoodTaskConfig
 from vqc.training.parts.prior_export import codec_digest
 from vqc.training.recipe import Finished, Progress, Recipe, training_images
+from vqc.training.sampling import evenly_spaced, first_seconds, image_batches
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
-from vqc.training.vqvae.recipe import image_batches, some, utterances
 
 SECONDS = 10.0  # of a validation utterance, at most
 
@@ -84,7 +84,7 @@ class LikelihoodRecipe(Recipe):
         else:
             _refuse_crop(task.crop, codec.downsampling_factor, least=0)
             batches = training_images(pack, settings, shard)
-        held_out = _signals(pack, some(pack.validation, task.validation_items), codec, task.crop)
+        held_out = _signals(pack, evenly_spaced(pack.validation, task.validation_items), codec, task.crop)
         if not held_out:
             raise TrainingError(f"all validation data of {pack.title} are smaller than one code; give others")
         return LikelihoodTask(model, codec, Prefetched(batches), held_out, pool=task.pool)
@@ -93,7 +93,7 @@ class LikelihoodRecipe(Recipe):
         """The codec as its file has it, with this likelihood."""
         loaded = load_checkpoint(settings.task.codec)
         held_out = _signals(
-            pack, some(pack.validation, settings.task.validation_items), loaded.model, settings.task.crop
+            pack, evenly_spaced(pack.validation, settings.task.validation_items), loaded.model, settings.task.crop
         )
         task = LikelihoodTask(model.eval(), loaded.model, lambda step: held_out[0], held_out)
         bits = {q: task.measure(q) for q in tracked(range(1, model.qualities + 1))}
@@ -116,5 +116,5 @@ def _refuse_crop(crop: int, unit: int, *, least: int) -> None:
 def _signals(pack: Any, items: Sequence[int], codec: Any, crop: int) -> list[Tensor]:
     """Items as batches that the codec encodes whole."""
     if isinstance(codec, AudioModel):
-        return utterances(pack, items, codec.hop_length, SECONDS)
+        return first_seconds(pack, items, codec.hop_length, SECONDS)
     return image_batches(pack, items, codec.downsampling_factor, crop)

@@ -22,9 +22,9 @@ from vqc.models.files.zoo import load_model
 from vqc.training.parts.perceptual import SharpTask, SharpTaskConfig
 from vqc.training.parts.prior_export import codec_digest
 from vqc.training.recipe import Finished, Progress, Recipe
+from vqc.training.sampling import evenly_spaced, first_seconds, image_batches
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
-from vqc.training.vqvae.recipe import image_batches, some, utterances
 
 SECONDS = 10.0  # of a validation utterance, at most
 VALIDATION_CROPS = 2  # sides of a training crop that validation images have, at most
@@ -117,9 +117,9 @@ def _task(
     model: nn.Module, codec: Any, pack: Any, settings: Settings, batches: Callable[[int], Tensor] | None = None
 ) -> SharpTask:
     """The task, and for measuring alone one without batches."""
-    items = some(pack.validation, settings.task.validation_items)
+    items = evenly_spaced(pack.validation, settings.task.validation_items)
     if isinstance(codec, AudioModel):
-        held_out = utterances(pack, items, codec.hop_length, SECONDS)
+        held_out = first_seconds(pack, items, codec.hop_length, SECONDS)
     else:
         held_out = image_batches(pack, items, codec.downsampling_factor, VALIDATION_CROPS * settings.task.crop)
     if not held_out:

@@ -24,6 +24,7 @@ from vqc.models.prior import CodePrior
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses
 from vqc.training.parts.code_cache import CachedCodes, CodeStreams
+from vqc.training.sampling import evenly_spaced
 
 _VALIDATION_BATCH = 1 << 17  # codes
 
@@ -150,7 +151,7 @@ class PriorTask:
         device = next(iter(self.prior.state_dict().values())).device  # once fixed it has no parameters
         bits = static = 0.0
         count = values = 0
-        for batch in _same_size(streams, _evenly(streams, at_most or self.config.validation_codes)):
+        for batch in _same_size(streams, _validation_streams(streams, at_most or self.config.validation_codes)):
             codes = np.stack([streams[i] for i in batch]).astype(np.int64)
             bits += float(self.prior.bits(torch.from_numpy(codes).to(device), quality).double().sum())
             symbols = np.stack([self._to_symbols(item) for item in codes], axis=1)
@@ -213,10 +214,10 @@ def _crop(codes: NDArray[np.uint16], start: NDArray[np.int64], shape: NDArray[np
     return codes[:, *cut].astype(np.int64)
 
 
-def _evenly(streams: CodeStreams, codes: int) -> list[int]:
-    """Streams spread over all, so many that they have about `codes` codes."""
-    count = min(len(streams), max(1, int(codes / (streams.groups * streams.positions.mean()))))
-    return [i * len(streams) // count for i in range(count)]
+def _validation_streams(streams: CodeStreams, codes: int) -> list[int]:
+    """Streams from all over the data that have about `codes` codes together."""
+    count = max(1, int(codes / (streams.groups * streams.positions.mean())))
+    return evenly_spaced(range(len(streams)), count)
 
 
 def _same_size(streams: CodeStreams, chosen: Sequence[int]) -> Iterator[list[int]]:

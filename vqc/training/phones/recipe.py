@@ -16,8 +16,8 @@ from vqc.nn.pitch import PITCH_HOP
 from vqc.training.phones.clusters import place
 from vqc.training.phones.task import PhonesTask, PhonesTaskConfig
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.sampling import draw_items, draw_probabilities, evenly_spaced
 from vqc.training.settings import Settings
-from vqc.training.speech.task import chances_of, spread_out
 from vqc.training.tables import fill_static_tables
 
 
@@ -34,7 +34,8 @@ class PhonesRecipe(Recipe):
 
     def start(self, model: PhonesModel, pack: AudioPack, settings: Settings) -> None:
         task = settings.task
-        chosen = drawn(pack, task.start_utterances, task.source_shares, seed=settings.loop.seed)
+        probabilities = draw_probabilities(pack, task.source_shares)
+        chosen = draw_items(pack, task.start_utterances, probabilities, seed=settings.loop.seed)
         place(model, [whole(pack, i, task.start_seconds) for i in chosen], seed=settings.loop.seed)
         round_to_stored(model)  # the decoder learns from the codes that the model file will give
 
@@ -49,26 +50,20 @@ class PhonesRecipe(Recipe):
         batches = WaveformBatches(
             pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
         )
-        held = [whole(pack, i) for i in spread_out(pack, task.validation_utterances)]
+        held = [whole(pack, i) for i in evenly_spaced(pack.validation, task.validation_utterances)]
         return PhonesTask(model, Prefetched(batches), held)
 
     def finish(self, model: PhonesModel, pack: AudioPack, settings: Settings) -> Finished:
         task = settings.task
         round_to_stored(model.eval())
-        chosen = drawn(pack, task.table_utterances, task.source_shares, seed=settings.loop.seed + 1)
+        probabilities = draw_probabilities(pack, task.source_shares)
+        chosen = draw_items(pack, task.table_utterances, probabilities, seed=settings.loop.seed + 1)
         fill_static_tables(model, [whole(pack, i) for i in chosen])
-        held = [whole(pack, i) for i in spread_out(pack, task.validation_utterances)]
+        held = [whole(pack, i) for i in evenly_spaced(pack.validation, task.validation_utterances)]
         return Finished(model, {"quality_1": figures(model, held)})
 
     def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
-        return [whole(pack, i, 4.0) for i in spread_out(pack, 3)]
-
-
-def drawn(pack: AudioPack, count: int, source_shares: Sequence[float], *, seed: int) -> list[int]:
-    """Different training utterances, at most so many, long ones rather than short ones."""
-    chances = chances_of(pack, source_shares)
-    most = min(count, int((chances > 0).sum()))
-    return [int(i) for i in np.random.default_rng(seed).choice(pack.training, most, replace=False, p=chances)]
+        return [whole(pack, i, 4.0) for i in evenly_spaced(pack.validation, 3)]
 
 
 def whole(pack: AudioPack, i: int, seconds: float = 20.0) -> Tensor:

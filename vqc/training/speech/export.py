@@ -12,6 +12,7 @@ from torch import Tensor
 from vqc.models.speech.model import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechModel
 from vqc.nn import ecvq_fit
 from vqc.nn.ecvq import Counts, GroupedECVQ
+from vqc.training.sampling import draw_items
 from vqc.training.speech.task import SpeechData, SpeechTaskConfig
 from vqc.training.stages import tracked
 
@@ -85,9 +86,7 @@ def without_idle_entries(model: SpeechModel, counts: list[list[Counts]]) -> Spee
     return trimmed.eval()
 
 
-def spoken(data: SpeechData, count: int, *, seed: int = 1) -> list[Tensor]:
+def draw_utterances(data: SpeechData, count: int, *, seed: int = 1) -> list[Tensor]:
     """Training utterances [1, T], drawn like the crops of training, padded to whole code frames."""
-    training = data.pack.training
-    chosen = np.random.default_rng(seed).choice(training, min(count, len(training)), replace=False, p=data.chances)
-    waveforms = [data.utterance(int(i)) for i in chosen]
+    waveforms = [data.utterance(i) for i in draw_items(data.pack, count, data.probabilities, seed=seed)]
     return [torch.from_numpy(np.pad(w, (0, -len(w) % CODE_HOP)))[None] for w in waveforms]

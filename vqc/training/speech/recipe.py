@@ -13,9 +13,10 @@ from vqc.data.datasets import AudioPack, open_audio
 from vqc.errors import TrainingError
 from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.sampling import evenly_spaced
 from vqc.training.settings import Settings
-from vqc.training.speech.export import calibrate, spoken, without_idle_entries
-from vqc.training.speech.task import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities, spread_out
+from vqc.training.speech.export import calibrate, draw_utterances, without_idle_entries
+from vqc.training.speech.task import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities
 from vqc.training.tables import fill_static_tables
 
 
@@ -45,7 +46,7 @@ class SpeechRecipe(Recipe):
         if trained.waveform_vq.group_dims() == model.waveform_vq.group_dims():
             model.waveform_vq.load_codebooks_from(trained.waveform_vq)
         data = SpeechData(pack, settings.task.source_shares)
-        calibrate(model, spoken(data, _utterances(settings)), settings.task)
+        calibrate(model, draw_utterances(data, _utterances(settings)), settings.task)
 
     def make_task(self, model: SpeechModel, pack: AudioPack, settings: Settings, shard: Shard) -> SpeechTask:
         data = SpeechData(pack, settings.task.source_shares)
@@ -54,14 +55,17 @@ class SpeechRecipe(Recipe):
     def finish(self, model: SpeechModel, pack: AudioPack, settings: Settings) -> Finished:
         data, task = SpeechData(pack, settings.task.source_shares), settings.task
         round_to_stored(model.eval())
-        counts = calibrate(model, spoken(data, _utterances(settings)), task)
+        counts = calibrate(model, draw_utterances(data, _utterances(settings)), task)
         round_to_stored(model)
         model = without_idle_entries(model, counts)
-        fill_static_tables(model, spoken(data, task.table_utterances, seed=2))
-        return Finished(model, score_qualities(model, pack, spread_out(pack, task.validation_utterances)))
+        fill_static_tables(model, draw_utterances(data, task.table_utterances, seed=2))
+        return Finished(model, score_qualities(model, pack, evenly_spaced(pack.validation, task.validation_utterances)))
 
     def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
-        return [torch.from_numpy(pack.cut(i, 0, _whole_codes(pack.lengths[i])))[None] for i in spread_out(pack, 3)]
+        return [
+            torch.from_numpy(pack.cut(i, 0, _whole_codes(pack.lengths[i])))[None]
+            for i in evenly_spaced(pack.validation, 3)
+        ]
 
 
 def _utterances(settings: Settings) -> int:

@@ -24,6 +24,7 @@ from vqc.nn.distributed import mean_over_ranks
 from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses
+from vqc.training.sampling import draw_probabilities, evenly_spaced
 from vqc.training.speech.losses import SpeechLoss
 from vqc.training.stages import tracked
 
@@ -56,7 +57,7 @@ class SpeechData:
     def __init__(self, pack: AudioPack, source_shares: Sequence[float] = ()) -> None:
         self.pack = pack
         self.pitch, self.pitch_starts = pitch_of(pack)
-        self.chances = chances_of(pack, source_shares)
+        self.probabilities = draw_probabilities(pack, source_shares)
 
     def crops(
         self, count: int, frames: int, generator: np.random.Generator, rows: slice = slice(None)
@@ -65,7 +66,7 @@ class SpeechData:
 
         Only `rows` of the batch are read and returned.
         """
-        chosen = generator.choice(len(self.pack.training), count, p=self.chances)
+        chosen = generator.choice(len(self.pack.training), count, p=self.probabilities)
         places = generator.random(count)
         cuts = [
             self._cut(self.pack.training[pick], place, frames * PITCHES)
@@ -109,22 +110,6 @@ def _track_all(pack: AudioPack, folder: Path) -> None:
         if whole.shape[1]:
             states.append(track_pitch(whole)[0].numpy().astype(np.uint8))
     np.save(folder / "states.npy", np.concatenate(states))
-
-
-def chances_of(pack: AudioPack, source_shares: Sequence[float]) -> NDArray[np.float64]:
-    """How likely each training utterance is drawn: by its length, and folders of data by their shares."""
-    lengths = np.array([pack.lengths[i] for i in pack.training], dtype=np.float64)
-    if source_shares:
-        sources = pack.source_of[pack.training]
-        if len(source_shares) != sources.max() + 1:
-            raise TrainingError(
-                f"task.source_shares has {len(source_shares)} values for {sources.max() + 1} sets of data; "
-                "give one share for each --data, or none"
-            )
-        for source, share in enumerate(source_shares):
-            lengths[sources == source] *= share / lengths[sources == source].sum()
-    chances: NDArray[np.float64] = lengths / lengths.sum()
-    return chances
 
 
 def initialise(model: SpeechModel, data: SpeechData, config: SpeechTaskConfig, *, seed: int = 0) -> None:
@@ -177,14 +162,14 @@ class SpeechTask:
         self.compare = SpeechLoss()
         speech_metrics()  # said now rather than at the first validation
         weights = np.array(config.quality_weights[: model.qualities])
-        self.chances = weights / weights.sum()
+        self.quality_probabilities = weights / weights.sum()
         self.batch = Prefetched(self._batch)
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, int]:
         """Waveforms [B, T], pitch states [B, 4 · frames], and the quality of the step."""
         generator = np.random.default_rng((self.seed, step))
         count, rows = self.config.batch_size, self.shard.rows(self.config.batch_size)
-        quality = 1 + int(generator.choice(self.model.qualities, p=self.chances))
+        quality = 1 + int(generator.choice(self.model.qualities, p=self.quality_probabilities))
         gain = 10 ** (generator.uniform(-6, 6, (count, 1)) / 20)
         waveform, pitch = self.data.crops(count, self.config.frames, generator, rows)
         peak = waveform.abs().amax(1, keepdim=True).clamp_min(1e-3)
@@ -226,19 +211,13 @@ class SpeechTask:
 
     def validate(self) -> Mapping[str, float]:
         """PESQ-WB and STOI at four qualities; the score weighs them equally: 0.25 of STOI counts as one of PESQ."""
-        chosen = spread_out(self.data.pack, self.config.validation_utterances)
+        chosen = evenly_spaced(self.data.pack.validation, self.config.validation_utterances)
         rows = score_qualities(self.model, self.data.pack, chosen, sorted({1, 4, 7, self.model.qualities}))
         figures: dict[str, float] = {"score": 0.0}
         for quality, row in rows.items():
             figures |= {f"{quality}_{name}": value for name, value in row.items()}
             figures["score"] -= row["pesq_wb"] + 4 * row["stoi"]
         return figures
-
-
-def spread_out(pack: AudioPack, count: int) -> list[int]:
-    """So many validation utterances, evenly spaced in the order of their names, so of many speakers."""
-    held = pack.validation
-    return [held[i * len(held) // min(count, len(held))] for i in range(min(count, len(held)))]
 
 
 def score_qualities(

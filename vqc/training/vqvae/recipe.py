@@ -10,18 +10,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches, as_batch
+from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches
 from vqc.data.datasets import AudioPack, ImagePack, open_audio, open_images
-from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
 from vqc.models.vqvae.audio import AudioVQVAE
 from vqc.models.vqvae.image import ImageVQVAE
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
+from vqc.training.sampling import evenly_spaced, first_seconds, image_batches
 from vqc.training.settings import Settings
-from vqc.training.tables import fill_static_tables
+from vqc.training.tables import fill_static_tables, table_bits
 from vqc.training.vqvae.task import ReconstructionConfig, ReconstructionTask, evaluate
 
-BATCH = 100  # images of one size that are validated together
 SECONDS = 10.0  # of a validation utterance, at most
 VARIANCE_ITEMS = 500  # training signals that tell the variance, at most
 
@@ -69,7 +68,7 @@ class PaperRecipe(Recipe):
 
     def variance(self, pack: Any, model: Any, settings: Settings) -> float:
         """Of the training signals: the unit of the squared error."""
-        signals = self.signals(pack, some(pack.training, VARIANCE_ITEMS), model, settings)
+        signals = self.signals(pack, evenly_spaced(pack.training, VARIANCE_ITEMS), model, settings)
         if not signals:
             raise TrainingError(f"all training {self.examples} of {pack.title} are smaller than one code; give others")
         return float(torch.cat([x.flatten() for x in signals]).double().var())
@@ -77,7 +76,7 @@ class PaperRecipe(Recipe):
     def finish(self, model: Any, pack: Any, settings: Settings) -> Finished:
         model = model.eval().finalised()
         round_to_stored(model)
-        fill_static_tables(model, self.signals(pack, some(pack.training, self.table_items), model, settings))
+        fill_static_tables(model, self.signals(pack, evenly_spaced(pack.training, self.table_items), model, settings))
         held = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
         figures = {**self.rates(model, held), **evaluate(model, held)}
         figures.pop("score")
@@ -129,7 +128,7 @@ class AudioRecipe(PaperRecipe):
         return WaveformBatches(pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard)
 
     def signals(self, pack: AudioPack, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
-        return utterances(pack, items, math.prod(settings.model.strides), SECONDS)
+        return first_seconds(pack, items, math.prod(settings.model.strides), SECONDS)
 
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
         assert isinstance(model, AudioVQVAE)
@@ -137,36 +136,4 @@ class AudioRecipe(PaperRecipe):
         return {"kbps": table_bits(model, signals) / seconds / 1_000}
 
     def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
-        return utterances(pack, some(pack.validation, 3), math.prod(settings.model.strides), 4.0)
-
-
-def some(items: Sequence[int], count: int) -> list[int]:
-    """At most so many of the items, evenly spaced."""
-    return [items[i * len(items) // min(count, len(items))] for i in range(min(count, len(items)))]
-
-
-def image_batches(pack: ImagePack, items: Sequence[int], factor: int, crop: int) -> list[Tensor]:
-    """Whole images, or the squares in their centres when a crop is set, sides cut to multiples of the factor."""
-    centred: dict[tuple[int, int], list[Any]] = {}
-    for i in items:
-        image = pack.image(i)
-        height, width = (min(n, crop or n) // factor * factor for n in image.shape[:2])
-        top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-        if height and width:
-            centred.setdefault((height, width), []).append(image[top : top + height, left : left + width])
-    batches = [of[i : i + BATCH] for of in centred.values() for i in range(0, len(of), BATCH)]
-    return [as_batch(batch) for batch in batches]
-
-
-def utterances(pack: AudioPack, items: Sequence[int], hop: int, seconds: float) -> list[Tensor]:
-    """The first seconds of recordings, [1, T] each, T a multiple of the hop; those shorter than a hop are left out."""
-    lengths = [int(min(pack.lengths[i], seconds * pack.sample_rate)) // hop * hop for i in items]
-    cuts = [pack.cut(i, 0, n) for i, n in zip(items, lengths, strict=True) if n]
-    return [torch.from_numpy(cut)[None] for cut in cuts]
-
-
-@torch.inference_mode()
-def table_bits(model: Any, signals: Sequence[Tensor]) -> float:
-    """What the codes of all signals take with the static tables, in bits."""
-    codes = torch.cat([model.encode(x, 1).flatten() for x in signals]).numpy()[None]
-    return float(ideal_bits(codes, model.static_frequencies(1)))
+        return first_seconds(pack, evenly_spaced(pack.validation, 3), math.prod(settings.model.strides), 4.0)

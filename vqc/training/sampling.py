@@ -1,0 +1,77 @@
+"""Which items of a data set starting values, tables and validation are made of, and how these are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqc.data.batches import as_batch
+from vqc.data.datasets import AudioPack, ImagePack
+from vqc.errors import TrainingError
+
+Item = TypeVar("Item")
+
+BATCH = 100  # images of one size that are encoded together
+
+
+def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the items, evenly spaced."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def draw_items(
+    pack: ImagePack | AudioPack, count: int, probabilities: NDArray[np.float64] | None, *, seed: int
+) -> list[int]:
+    """Different training items of a pack at random, at most `count`; None: all equally likely."""
+    possible = len(pack.training) if probabilities is None else int((probabilities > 0).sum())
+    generator = np.random.default_rng(seed)
+    drawn = generator.choice(pack.training, min(count, possible), replace=False, p=probabilities)
+    return [int(i) for i in drawn]
+
+
+def draw_probabilities(pack: AudioPack, source_shares: Sequence[float]) -> NDArray[np.float64]:
+    """Probability of each training utterance [N]: by its length, and folders of data by their shares if there are any.
+
+    TrainingError: there are not as many shares as folders.
+    """
+    lengths = np.array([pack.lengths[i] for i in pack.training], dtype=np.float64)
+    if source_shares:
+        sources = pack.source_of[pack.training]
+        if len(source_shares) != sources.max() + 1:
+            raise TrainingError(
+                f"task.source_shares has {len(source_shares)} values for {sources.max() + 1} sets of data; "
+                "give one share for each --data, or none"
+            )
+        for source, share in enumerate(source_shares):
+            lengths[sources == source] *= share / lengths[sources == source].sum()
+    probabilities: NDArray[np.float64] = lengths / lengths.sum()
+    return probabilities
+
+
+def image_batches(pack: ImagePack, items: Sequence[int], factor: int, crop: int) -> list[Tensor]:
+    """Images as batches [B, 3, H, W], each of one size.
+
+    Whole images, or the squares in their centres when a crop is set, sides cut to multiples of the factor.
+    """
+    centred: dict[tuple[int, int], list[Any]] = {}
+    for i in items:
+        image = pack.image(i)
+        height, width = (min(n, crop or n) // factor * factor for n in image.shape[:2])
+        top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+        if height and width:
+            centred.setdefault((height, width), []).append(image[top : top + height, left : left + width])
+    batches = [of[i : i + BATCH] for of in centred.values() for i in range(0, len(of), BATCH)]
+    return [as_batch(batch) for batch in batches]
+
+
+def first_seconds(pack: AudioPack, items: Sequence[int], hop: int, seconds: float) -> list[Tensor]:
+    """The beginnings of recordings, [1, T] each, T a multiple of the hop; those shorter than a hop are left out."""
+    lengths = [int(min(pack.lengths[i], seconds * pack.sample_rate)) // hop * hop for i in items]
+    cuts = [pack.cut(i, 0, n) for i, n in zip(items, lengths, strict=True) if n]
+    return [torch.from_numpy(cut)[None] for cut in cuts]
