@@ -9,30 +9,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.data_source import Contents, Item, Source
-from vqc.data.datasets import AudioPack, ImagePack
-from vqc.data.decode_cache import Shelf
+from vqc.data.data_source import Contents, DataItem, DataSource
+from vqc.data.datasets import AudioDataset, ImageDataset
+from vqc.data.decode_cache import DecodedSet
 
 
-def image_pack(images: Sequence[NDArray[np.uint8]], *, held_out: Sequence[int] = (0,)) -> ImagePack:
+def image_pack(images: Sequence[NDArray[np.uint8]], *, held_out: Sequence[int] = (0,)) -> ImageDataset:
     """A pack of images uint8 [H, W, 3]; those held out are for validation."""
-    return ImagePack([_source()], [_shelf(images, [image.shape[:2] for image in images], held_out)])
+    return ImageDataset([_source()], [_shelf(images, [image.shape[:2] for image in images], held_out)])
 
 
 def audio_pack(
     waveforms: Sequence[NDArray[np.float32]], sample_rate: int = 16_000, *, held_out: Sequence[int] = (0,)
-) -> AudioPack:
+) -> AudioDataset:
     """A pack of waveforms [T] in [-1, 1), kept with 16 bits; those held out are for validation."""
     samples = [np.rint(np.asarray(waveform) * 2**15).astype(np.int16) for waveform in waveforms]
-    return AudioPack([_source()], [_shelf(samples, [s.shape for s in samples], held_out)], sample_rate)
+    return AudioDataset([_source()], [_shelf(samples, [s.shape for s in samples], held_out)], sample_rate)
 
 
-def _source() -> Source:
-    return Source("tiny", "tiny", lambda: Contents([], lambda index: np.zeros(0)))
+def _source() -> DataSource:
+    return DataSource("tiny", "tiny", lambda: Contents([], lambda index: np.zeros(0)))
 
 
-def _shelf(arrays: Sequence[NDArray[Any]], shapes: list[tuple[int, ...]], held_out: Sequence[int]) -> Shelf:
+def _shelf(arrays: Sequence[NDArray[Any]], shapes: list[tuple[int, ...]], held_out: Sequence[int]) -> DecodedSet:
     names = [f"tiny/{i}" for i in range(len(arrays))]
-    items = [Item(name, name, "validation" if i in held_out else "training") for i, name in enumerate(names)]
+    items = [DataItem(name, name, "validation" if i in held_out else "training") for i, name in enumerate(names)]
     data = np.concatenate([array.ravel() for array in arrays])
-    return Shelf(Path("tiny"), items, [], np.array(shapes, dtype=np.int64), data)
+    return DecodedSet(Path("tiny"), items, [], np.array(shapes, dtype=np.int64), data)

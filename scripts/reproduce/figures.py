@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 import vqc
-from vqc.data.benchmarks import TestItem, open_test_set
+from vqc.data.benchmarks import BenchmarkItem, open_benchmark
 from vqc.models.files.zoo import find_by_name
 from vqc.training.history import history_of_model
 from vqc.training.plots.reconstructions import CLIPS, IMAGES, draw_reconstructions, draw_waveforms
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     info = find_by_name(options.model)
     drawn = draw_run(info.path, options.folder)
-    data = open_test_set(options.data, info.media)
+    data = open_benchmark(options.data, info.media)
     caption = f"{describe(history_of_model(info))} These are of {data.title}."
     if info.media == "image":
         pairs = [image_pair(item, options.model) for item in data.only(IMAGES).items]
@@ -45,7 +45,7 @@ def main() -> None:
         print(path)
 
 
-def image_pair(item: TestItem, model: str) -> tuple[Tensor, Tensor]:
+def image_pair(item: BenchmarkItem, model: str) -> tuple[Tensor, Tensor]:
     """An image and its reconstruction, [3, H, W] in [0, 1]."""
     pixels = item.image()
     restored = vqc.decompress(vqc.compress(pixels, model=model)).array
@@ -56,7 +56,7 @@ def as_tensor(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255)
 
 
-def clip_pair(item: TestItem, model: str) -> tuple[Tensor, Tensor]:
+def clip_pair(item: BenchmarkItem, model: str) -> tuple[Tensor, Tensor]:
     """A recording and its reconstruction, [T] in [-1, 1]."""
     samples, rate = item.audio()
     if rate != RATE:

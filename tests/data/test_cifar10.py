@@ -77,8 +77,8 @@ def test_compressed_images_are_two_in_three_of_those_drawn(tmp_path: Path, monke
     zipped(tmp_path / "jpeg_train.zip", {"b/1.png": png(2), "a/1.png": png(1), "readme.txt": b"no image"})
     assert cifar10.read_cifar10(tmp_path).train_compressed[:, 0, 0, 0].tolist() == [1, 2]
     pack = open_images([str(tmp_path)])
-    assert pack.chances is not None
-    assert dict(zip(pack.training, pack.chances, strict=True)) == pytest.approx(
+    assert pack.probabilities is not None
+    assert dict(zip(pack.training, pack.probabilities, strict=True)) == pytest.approx(
         {**dict.fromkeys(range(20), 0.35 / 20), 20: 0.65 / 2, 21: 0.65 / 2}
     )
     assert [int(pack.image(i)[0, 0, 0]) for i in pack.training[20:]] == [1, 2]
@@ -116,7 +116,7 @@ def test_a_folder_beside_it_is_drawn_in_proportion_to_its_images(tmp_path: Path)
     for i in range(10):
         (charts / f"{i}.png").write_bytes(png(i, 2))
     pack = open_images([str(folder), str(charts.parent)])
-    assert pack.chances is not None
+    assert pack.probabilities is not None
     of_charts = [pack.names[i].startswith("charts") for i in pack.training]
-    assert sum(pack.chances[of_charts]) == pytest.approx(10 / (2_700 + 30 + 10))
+    assert sum(pack.probabilities[of_charts]) == pytest.approx(10 / (2_700 + 30 + 10))
     assert len(pack.validation) == 300, "those of CIFAR-10 alone"

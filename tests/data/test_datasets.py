@@ -14,9 +14,9 @@ import soundfile
 from PIL import Image
 
 from vqc.data import derived, media_folders
-from vqc.data.data_source import Contents, Item, Source
+from vqc.data.data_source import Contents, DataItem, DataSource
 from vqc.data.datasets import open_audio, open_images
-from vqc.data.decode_cache import open_shelf
+from vqc.data.decode_cache import open_decoded
 from vqc.errors import MediaError, MediaWarning, OutputError, TrainingError
 
 RNG = np.random.default_rng(3)
@@ -58,7 +58,7 @@ def test_images_come_back_as_they_are_and_gray_ones_in_colour(photos: Path) -> N
     assert pack.sizes.tolist() == [[5 + i, 19 - i] for i in range(7)]
     assert pack.bytes == sum(3 * (5 + i) * (19 - i) for i in range(7))
     assert sorted(pack.training + pack.validation) == list(range(7))
-    assert pack.chances is None
+    assert pack.probabilities is None
 
 
 def test_files_that_cannot_be_read_are_left_out_counted_and_told(photos: Path) -> None:
@@ -120,7 +120,7 @@ def test_recordings_are_mono_at_the_rate_and_exact_where_nothing_had_to_change(t
     loud = pack.waveform(2)
     assert (loud.max(), loud.min()) == (1 - 2**-15, -1), "clipped, not wrapped"
     weights = np.array([4_001, 8_000, 1_600])[pack.training]
-    np.testing.assert_allclose(pack.chances, weights / weights.sum())
+    np.testing.assert_allclose(pack.probabilities, weights / weights.sum())
     with pytest.warns(MediaWarning, match="above full scale"):
         assert open_audio([str(tmp_path)], 8_000).lengths.tolist() == [2_001, 4_000, 800]
 
@@ -134,7 +134,7 @@ def test_cuts_end_where_the_recording_ends(tmp_path: Path) -> None:
         assert cut.tolist() == [*range(91, 101), *[0] * 20]
 
 
-def numbers(count: int, fail: Sequence[int] = ()) -> Source:
+def numbers(count: int, fail: Sequence[int] = ()) -> DataSource:
     """A source of arrays [1, 1, 3] that hold their index."""
 
     def read(index: int) -> np.ndarray:
@@ -142,17 +142,17 @@ def numbers(count: int, fail: Sequence[int] = ()) -> Source:
             raise MediaError(f"{index}: broken")
         return np.full((1, 1, 3), index, dtype=np.uint8)
 
-    items = [Item(f"n/{i}", f"n/{i}") for i in range(count)]
-    return Source("numbers", f"numbers {count}", lambda: Contents(items, read))
+    items = [DataItem(f"n/{i}", f"n/{i}") for i in range(count)]
+    return DataSource("numbers", f"numbers {count}", lambda: Contents(items, read))
 
 
 def test_decoding_keeps_the_order_and_tells_how_far_it_is(cache: Path) -> None:
     seen: list[tuple[int, int]] = []
-    shelf = open_shelf(numbers(200, fail=[0, 7, 199]), "image", lambda done, total: seen.append((done, total)))
+    decoded = open_decoded(numbers(200, fail=[0, 7, 199]), "image", lambda done, total: seen.append((done, total)))
     assert seen == [(i, 200) for i in range(1, 201)]
-    assert shelf.data[::3].tolist() == [i for i in range(200) if i not in (0, 7, 199)]
-    assert [item.name for item in shelf.items] == [f"n/{i}" for i in shelf.data[::3]]
-    assert [name for name, _ in shelf.skipped] == ["n/0", "n/7", "n/199"]
+    assert decoded.data[::3].tolist() == [i for i in range(200) if i not in (0, 7, 199)]
+    assert [item.name for item in decoded.items] == [f"n/{i}" for i in decoded.data[::3]]
+    assert [name for name, _ in decoded.skipped] == ["n/0", "n/7", "n/199"]
 
 
 def test_what_is_interrupted_leaves_nothing_and_what_is_not_whole_is_made_again(cache: Path) -> None:
@@ -161,29 +161,29 @@ def test_what_is_interrupted_leaves_nothing_and_what_is_not_whole_is_made_again(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        open_shelf(numbers(200), "image", stop)
+        open_decoded(numbers(200), "image", stop)
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
-    shelf = open_shelf(numbers(200), "image")
-    with (shelf.folder / "data.bin").open("r+b") as file:
+    decoded = open_decoded(numbers(200), "image")
+    with (decoded.folder / "data.bin").open("r+b") as file:
         file.truncate(100)
-    assert open_shelf(numbers(200), "image").data.size == 600
-    (shelf.folder / "index.json").unlink()
-    assert len(open_shelf(numbers(200), "image").items) == 200
+    assert open_decoded(numbers(200), "image").data.size == 600
+    (decoded.folder / "index.json").unlink()
+    assert len(open_decoded(numbers(200), "image").items) == 200
 
 
 OPEN_ONCE = """
 import os, sys, time
 from pathlib import Path
 import numpy as np
-from vqc.data.decode_cache import open_shelf
-from vqc.data.data_source import Contents, Item, Source
+from vqc.data.decode_cache import open_decoded
+from vqc.data.data_source import Contents, DataItem, DataSource
 
 def contents():
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(0.5)
-    return Contents([Item("n", "n")] * 9, lambda index: np.full((1, 1, 3), index, dtype=np.uint8))
+    return Contents([DataItem("n", "n")] * 9, lambda index: np.full((1, 1, 3), index, dtype=np.uint8))
 
-print(open_shelf(Source("numbers", "of several processes", contents), "image").data.sum())
+print(open_decoded(DataSource("numbers", "of several processes", contents), "image").data.sum())
 """
 
 
@@ -201,17 +201,17 @@ def test_a_cache_that_cannot_be_written_is_told_with_what_to_do(cache: Path) -> 
     cache.parent.mkdir(parents=True)
     cache.touch()
     with pytest.raises(OutputError, match="cannot be written: File exists; make room or set XDG_CACHE_HOME"):
-        open_shelf(numbers(3), "image")
+        open_decoded(numbers(3), "image")
 
 
 def test_items_can_be_left_out_by_their_names(photos: Path) -> None:
     pack, whole = open_images([str(photos)]), open_images([str(photos)])
     name = whole.names[whole.training[0]]
-    pack.leave_out(name)
+    pack.exclude(name)
     assert pack.training == whole.training[1:]
     assert pack.validation == whole.validation
     assert pack.digest != whole.digest  # what is derived of it and kept is not that of the whole
-    pack.leave_out("")
+    pack.exclude("")
     assert pack.training == whole.training[1:]
     with pytest.raises(TrainingError, match="in their names"):
-        pack.leave_out(".")
+        pack.exclude(".")

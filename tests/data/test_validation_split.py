@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from vqc.data.data_source import Item
+from vqc.data.data_source import DataItem
 from vqc.data.validation_split import is_held_out, split, split_key
 from vqc.errors import TrainingError
 
 
-def items(*names: str, part: str | None = None) -> list[Item]:
-    return [Item(name, split_key(name), part) for name in names]  # type: ignore[arg-type]
+def items(*names: str, part: str | None = None) -> list[DataItem]:
+    return [DataItem(name, split_key(name), part) for name in names]  # type: ignore[arg-type]
 
 
 NAMES = [f"class{i % 7}/{i}.png" for i in range(2_000)]
@@ -86,15 +86,15 @@ def test_small_sets_hold_out_one() -> None:
         (items("val/a.png", part="validation"), "validation part with nothing to train on; give the folder above"),
     ],
 )
-def test_what_cannot_be_split_is_refused(found: list[Item], words: str) -> None:
+def test_what_cannot_be_split_is_refused(found: list[DataItem], words: str) -> None:
     with pytest.raises(TrainingError, match=words):
         split(found)
 
 
 def test_a_set_marked_as_training_stays_whole_beside_one_with_a_validation_part() -> None:
-    own = [Item(f"own/{i}", f"{i}", "validation" if i == 3 else "training") for i in range(9)]
-    extra = [Item(f"extra/{i}", f"extra {i}", "training") for i in range(200)]
+    own = [DataItem(f"own/{i}", f"{i}", "validation" if i == 3 else "training") for i in range(9)]
+    extra = [DataItem(f"extra/{i}", f"extra {i}", "training") for i in range(200)]
     assert split(own, extra)[1] == [3]
     assert len(split(extra)[1]) > 1, "alone, the hash takes its share"
-    unmarked = [Item(f"more/{i}", f"more {i}") for i in range(200)]
+    unmarked = [DataItem(f"more/{i}", f"more {i}") for i in range(200)]
     assert len(split(own, unmarked)[1]) > 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vqc.data.benchmarks import open_test_set
+from vqc.data.benchmarks import open_benchmark
 from vqc.data.discovery import find_media
 from vqc.data.walk import files_below, walk
 from vqc.errors import MediaError
@@ -54,5 +54,5 @@ def test_what_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [name for place in walk(tmp_path, told.append) for name in place.paths] == ["a.png", "z/c.png"]
     assert [error.filename for error in told] == [str(tmp_path / "private")]
     with pytest.raises(MediaError, match="private: cannot be read: Permission denied"):
-        open_test_set(str(tmp_path), "image")
+        open_benchmark(str(tmp_path), "image")
     assert find_media(tmp_path, "image").notes == (f"{tmp_path}/private is left out, as it may not be read",)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import vqc
-from vqc.data.benchmarks import open_test_set, thumbnails
+from vqc.data.benchmarks import open_benchmark, thumbnails
 from vqc.errors import OptionError
 from vqc.evaluation.code_statistics import CodeSums, code_bits
 from vqc.evaluation.evaluate import Request, evaluate
@@ -30,7 +30,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_rates_are_those_of_whole_files(photos: Path) -> None:
-    result = evaluate(Request(plan=PLAN, data=open_test_set(str(photos), "image")))
+    result = evaluate(Request(plan=PLAN, data=open_benchmark(str(photos), "image")))
     files = [
         vqc.compress(np.asarray(Image.open(photos / name)), model="cifar10") for name in ("a.png", "b.png", "c.png")
     ]
@@ -44,7 +44,7 @@ def test_rates_are_those_of_whole_files(photos: Path) -> None:
 
 
 def test_what_is_not_written_counts_for_everything_but_rates(photos: Path) -> None:
-    data = open_test_set(str(photos), "image")
+    data = open_benchmark(str(photos), "image")
     whole = evaluate(Request(plan=PLAN, data=data))
     some = evaluate(Request(plan=PLAN, data=data, files=1))
     assert [bool(file.bytes) for file in some.files] == [True, False, False]
@@ -55,7 +55,7 @@ def test_what_is_not_written_counts_for_everything_but_rates(photos: Path) -> No
 
 def test_files_that_cannot_be_read_are_left_out_by_name(photos: Path) -> None:
     (photos / "d.png").write_bytes(b"no image")
-    result = evaluate(Request(plan=PLAN, data=open_test_set(str(photos), "image")))
+    result = evaluate(Request(plan=PLAN, data=open_benchmark(str(photos), "image")))
     assert len(result.files) == 3
     assert any("d.png" in note for note in result.notes)
 
@@ -92,7 +92,7 @@ def test_samples_fit_their_models() -> None:
 
 
 def test_thumbnails_are_three_squares_of_each(photos: Path) -> None:
-    items = thumbnails(open_test_set(str(photos), "image").items, 16)
+    items = thumbnails(open_benchmark(str(photos), "image").items, 16)
     assert len(items) == 9
     assert items[0].image().shape == (16, 16, 3)
 
@@ -100,13 +100,13 @@ def test_thumbnails_are_three_squares_of_each(photos: Path) -> None:
 @pytest.mark.parametrize("name", ["nowhere", "LibriSpeech"])
 def test_data_that_is_not_there_or_not_for_the_model(name: str) -> None:
     with pytest.raises(OptionError):
-        open_test_set(name, "image")
+        open_benchmark(name, "image")
 
 
 def test_only_listed_files_are_taken(photos: Path) -> None:
     listed = photos / "list.txt"
     listed.write_text("c.png\na.png\n", encoding="utf-8")
-    assert [item.name for item in open_test_set(str(photos), "image", listed=listed).items] == ["c.png", "a.png"]
+    assert [item.name for item in open_benchmark(str(photos), "image", listed=listed).items] == ["c.png", "a.png"]
     listed.write_text("e.png\n", encoding="utf-8")
     with pytest.raises(OptionError, match=r"e\.png"):
-        open_test_set(str(photos), "image", listed=listed)
+        open_benchmark(str(photos), "image", listed=listed)

@@ -14,7 +14,7 @@ from vqc.errors import OptionError, OutputError
 from vqc.processors import threads
 
 if TYPE_CHECKING:
-    from vqc.data.benchmarks import TestSet
+    from vqc.data.benchmarks import Benchmark
     from vqc.evaluation.evaluate import Request
     from vqc.evaluation.results import Evaluation
     from vqc.models.files.header import ModelInfo
@@ -52,7 +52,7 @@ class Subject(NamedTuple):
     """A model, and what it is measured on."""
 
     info: ModelInfo
-    data: TestSet
+    data: Benchmark
 
 
 def run_evaluation(wish: Wish) -> None:
@@ -82,7 +82,7 @@ def run_evaluation(wish: Wish) -> None:
 
 def find_subjects(wish: Wish) -> list[Subject]:
     """The models and their data."""
-    from vqc.data.benchmarks import open_test_set
+    from vqc.data.benchmarks import open_benchmark
     from vqc.evaluation.samples import sample_set
     from vqc.models.files.zoo import BUNDLED_FOLDER, find_by_name, list_models
 
@@ -98,7 +98,7 @@ def find_subjects(wish: Wish) -> list[Subject]:
         chosen = chosen or bundled
         return [Subject(info, sample_set(info).only(wish.limit)) for info in chosen]
     info = find_by_name(wish.model or default_model(wish.data))
-    data = open_test_set(wish.data, info.media, split=wish.split, listed=wish.listed, download=wish.download)
+    data = open_benchmark(wish.data, info.media, split=wish.split, listed=wish.listed, download=wish.download)
     return [Subject(info, data.only(wish.limit))]
 
 

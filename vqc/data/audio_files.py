@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from vqc.data import flac, mp3, mpg123, ogg, sound_headers
 from vqc.data.recording import Recording
-from vqc.data.spliced import Span, file_size, spliced
+from vqc.data.splice import ByteRange, file_size, splice
 from vqc.errors import MediaError, MediaWarning
 
 Samples = NDArray[np.float32]
@@ -128,7 +128,9 @@ class AudioReader:
         self._found, self._is_mp3 = _look(file, self.name)
         # libsndfile seeks before the begin of damaged files, which in its own files and in spliced ones does no harm.
         whole = (
-            os.fspath(source) if isinstance(source, (str, os.PathLike)) else spliced(file, [Span(0, file_size(file))])
+            os.fspath(source)
+            if isinstance(source, (str, os.PathLike))
+            else splice(file, [ByteRange(0, file_size(file))])
         )
         self._parts = self._found.parts or (whole,)
         self._file = first = self._open(self._parts[0])
@@ -258,13 +260,13 @@ def _look(file: BinaryIO, name: str) -> tuple[Recording, bool]:
         if not mark:
             raise MediaError(f"{name}: is an empty file; get it again")
         if mark == ogg.MARK:
-            return ogg.look_into_ogg(file, name), False
+            return ogg.inspect_ogg(file, name), False
         if mark == flac.MARK:
-            return flac.look_into_flac(file, name), False
+            return flac.inspect_flac(file, name), False
         if mark in sound_headers.MARKS:
-            found = sound_headers.look_into_header(file)
+            found = sound_headers.inspect_header(file)
             return found, found.is_mp3
-        return mp3.look_into_mp3(file), True
+        return mp3.inspect_mp3(file), True
     except OSError as error:
         raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
 

@@ -17,7 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from vqc.data.audio_files import Samples, SoundStream
-from vqc.data.channel_layout import is_like_usual, to_vorbis, usual_mask
+from vqc.data.channel_layout import default_mask, equals_default, vorbis_order
 from vqc.data.formats import usual_suffixes, written_as
 from vqc.data.wav_writer import WavFile
 from vqc.errors import MediaWarning, OptionError, OutputError
@@ -106,15 +106,15 @@ class AudioWriter:
         if self._format not in _CODING:
             raise OptionError(f"audio is written as {', '.join(_CODING)}, not as {self._format}")
         check_writable(self._format, sample_rate, channels, name=self.name)
-        if self._format != "wav" and channel_mask and not is_like_usual(channel_mask, channels):
+        if self._format != "wav" and channel_mask and not equals_default(channel_mask, channels):
             text = f"{self._format} files cannot say where these channels stand; write .wav to keep it"
             warnings.warn(MediaWarning(f"{self.name}: {text}"), stacklevel=2)
-        self._order = to_vorbis(channels) if self._format in ("ogg", "opus") else None
+        self._order = vorbis_order(channels) if self._format in ("ogg", "opus") else None
         self._own = self._created(path) if path else None
         file = self._own or target
         assert not isinstance(file, (str, os.PathLike)), "a path has been opened"
         self._kept = _Kept(file)
-        mask = usual_mask(channels) if channel_mask is None and channels > 2 else channel_mask
+        mask = default_mask(channels) if channel_mask is None and channels > 2 else channel_mask
         try:
             self._file = self._begun(sample_rate, channels, mask or None, samples)
         except BaseException:

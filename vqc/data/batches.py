@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.data.datasets import AudioPack, ImagePack
+from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import TrainingError
 
 UInt8Array = NDArray[np.uint8]
@@ -72,7 +72,7 @@ class ImageBatches:
 
     def __init__(
         self,
-        pack: ImagePack,
+        pack: ImageDataset,
         *,
         batch_size: int,
         seed: int,
@@ -82,7 +82,7 @@ class ImageBatches:
     ) -> None:
         """TrainingError: whole images are asked for and they have several sizes."""
         self.pack, self.batch_size, self.seed, self.max_shift = pack, batch_size, seed, max_shift
-        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.chances)
+        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.probabilities)
         sizes = np.unique(pack.sizes[pack.training], axis=0)
         one_size = (int(sizes[0, 0]), int(sizes[0, 1]))
         if side is None and len(sizes) > 1:
@@ -119,10 +119,10 @@ class CropBatches:
     """
 
     def __init__(
-        self, pack: ImagePack, *, side: int, batch_size: int, seed: int, shard: Shard = WHOLE, most_shrink: float = 2
+        self, pack: ImageDataset, *, side: int, batch_size: int, seed: int, shard: Shard = WHOLE, most_shrink: float = 2
     ) -> None:
         self.pack, self.side, self.batch_size, self.seed, self.most_shrink = pack, side, batch_size, seed, most_shrink
-        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.chances)
+        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.probabilities)
 
     def __call__(self, step: int) -> Tensor:
         generator = random_for(self.seed, step)
@@ -133,14 +133,14 @@ class CropBatches:
 
 
 class WaveformBatches:
-    """Random cuts of recordings, drawn with the chances of the pack: in proportion to their length.
+    """Random cuts of recordings, drawn with the probabilities of the data set: in proportion to their length.
 
     Calling with a step gives float32 [B, T] in [-1, 1]; a recording shorter than the cut is padded with zeros.
     """
 
-    def __init__(self, pack: AudioPack, *, length: int, batch_size: int, seed: int, shard: Shard = WHOLE) -> None:
+    def __init__(self, pack: AudioDataset, *, length: int, batch_size: int, seed: int, shard: Shard = WHOLE) -> None:
         self.pack, self.length, self.batch_size, self.seed = pack, length, batch_size, seed
-        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.chances)
+        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.probabilities)
 
     def __call__(self, step: int) -> Tensor:
         generator = random_for(self.seed, step)

@@ -1,6 +1,6 @@
 """What models are measured on: files and folders, and the test parts of Kodak, CIFAR-10 and LibriSpeech.
 
-    name or path ──► TestSet: items in order ──► load ──► uint8 [H, W, 3] or float32 [T]
+    name or path ──► Benchmark: items in order ──► load ──► uint8 [H, W, 3] or float32 [T]
 
 Nothing is decoded before it is needed, so that a folder of any size can be measured.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vqc.data.audio_files import AudioReader
 from vqc.data.cifar10 import is_cifar10, read_cifar10
 from vqc.data.data_source import WORDS, Media, counted
-from vqc.data.download import fetch_set, missing, open_set, set_class
+from vqc.data.download import dataset_class, download_dataset, missing, open_dataset
 from vqc.data.formats import SUFFIXES
 from vqc.data.image_files import read_image
 from vqc.data.media_folders import rgb
@@ -34,7 +34,7 @@ KODAK_IMAGES = 24
 LIBRISPEECH_SPLIT = "test-other"
 
 
-class TestItem(NamedTuple):
+class BenchmarkItem(NamedTuple):
     """One image or recording: in a file, or decoded already."""
 
     name: str
@@ -61,21 +61,21 @@ class TestItem(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TestSet:
+class Benchmark:
     """Items of one medium, and how captions call them."""
 
     __test__ = False
 
     title: str
     media: Media
-    items: tuple[TestItem, ...]
+    items: tuple[BenchmarkItem, ...]
 
     @property
     def description(self) -> str:
         """Such as "24 images of kodak"."""
         return f"{counted(len(self.items), self.media)} of {self.title}"
 
-    def only(self, most: int | None) -> TestSet:
+    def only(self, most: int | None) -> Benchmark:
         """At most so many of the items, evenly spaced."""
         if most is None or most >= len(self.items):
             return self
@@ -83,7 +83,7 @@ class TestSet:
         return replace(self, items=tuple(chosen), title=f"the {len(self.items):,} of {self.title}")
 
 
-def open_test_set(
+def open_benchmark(
     name: str,
     media: Media,
     *,
@@ -91,7 +91,7 @@ def open_test_set(
     listed: Path | None = None,
     download: bool = False,
     root: Path | None = None,
-) -> TestSet:
+) -> Benchmark:
     """What a user calls so: an existing file or folder, else `kodak`, `cifar10` or `LibriSpeech`.
 
     Args:
@@ -121,23 +121,23 @@ def open_test_set(
     if is_cifar10(path) and media == "image":
         return _cifar10(path, split or "test")
     if path.is_file():
-        return TestSet(path.name, media, (TestItem(path.name, path),))
+        return Benchmark(path.name, media, (BenchmarkItem(path.name, path),))
     folder = path / split if split else path
     if not folder.is_dir():
         raise OptionError(f"there is no folder {split} in {path}; choose another --split")
     items = _listed(folder, listed) if listed is not None else _found(folder, media)
-    return TestSet(path.name if not split else f"{path.name} {split}", media, tuple(items))
+    return Benchmark(path.name if not split else f"{path.name} {split}", media, tuple(items))
 
 
-def _found(folder: Path, media: Media) -> list[TestItem]:
+def _found(folder: Path, media: Media) -> list[BenchmarkItem]:
     suffixes = SUFFIXES[media]
     files = sorted(path for path in files_below(folder) if path.suffix.lower() in suffixes)
     if not files:
         raise OptionError(f"{folder} holds no {WORDS[media]}; they end in {', '.join(suffixes)}")
-    return [TestItem(path.relative_to(folder).as_posix(), path) for path in files]
+    return [BenchmarkItem(path.relative_to(folder).as_posix(), path) for path in files]
 
 
-def _listed(folder: Path, listed: Path) -> list[TestItem]:
+def _listed(folder: Path, listed: Path) -> list[BenchmarkItem]:
     try:
         names = [line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
@@ -145,10 +145,10 @@ def _listed(folder: Path, listed: Path) -> list[TestItem]:
     absent = [name for name in names if not (folder / name).is_file()]
     if absent or not names:
         raise OptionError(f"{listed} names {absent[0] if absent else 'no files'}, which is not in {folder}")
-    return [TestItem(name, folder / name) for name in names]
+    return [BenchmarkItem(name, folder / name) for name in names]
 
 
-def _cifar10(folder: Path, split: str) -> TestSet:
+def _cifar10(folder: Path, split: str) -> Benchmark:
     data = read_cifar10(folder)
     parts = {"test": data.test, "validation": data.validation, "train": data.train}
     if split not in parts:
@@ -156,9 +156,9 @@ def _cifar10(folder: Path, split: str) -> TestSet:
     return _rows(np.ascontiguousarray(parts[split].transpose(0, 2, 3, 1)), split)
 
 
-def _rows(images: NDArray[np.uint8], split: str) -> TestSet:
-    items = [TestItem(f"{split} {row}", pixels=image) for row, image in enumerate(images)]
-    return TestSet(f"CIFAR-10 {split}", "image", tuple(items))
+def _rows(images: NDArray[np.uint8], split: str) -> Benchmark:
+    items = [BenchmarkItem(f"{split} {row}", pixels=image) for row, image in enumerate(images)]
+    return Benchmark(f"CIFAR-10 {split}", "image", tuple(items))
 
 
 def _librispeech(root: Path, part: str, *, download: bool) -> Path:
@@ -166,19 +166,21 @@ def _librispeech(root: Path, part: str, *, download: bool) -> Path:
     if not folder.is_dir():
         if not download:
             raise missing(f"LibriSpeech {part}", root)
-        fetch_set(set_class("torchaudio", "LIBRISPEECH", "LibriSpeech"), root, {"url": part}, title="LibriSpeech")
+        download_dataset(
+            dataset_class("torchaudio", "LIBRISPEECH", "LibriSpeech"), root, {"url": part}, title="LibriSpeech"
+        )
     return folder
 
 
-def _official_cifar10(root: Path, split: str, *, download: bool) -> TestSet:
+def _official_cifar10(root: Path, split: str, *, download: bool) -> Benchmark:
     """The images that torchvision has, or gets."""
     if split not in ("test", "train"):
         raise OptionError(f"the parts of the whole CIFAR-10 are test and train, not {split}")
-    kind, arguments = set_class("torchvision", "CIFAR10", "CIFAR-10"), {"train": split == "train"}
-    opened = open_set(kind, root, arguments, title="CIFAR-10")
+    kind, arguments = dataset_class("torchvision", "CIFAR10", "CIFAR-10"), {"train": split == "train"}
+    opened = open_dataset(kind, root, arguments, title="CIFAR-10")
     if opened is None and download:
-        fetch_set(kind, root, arguments, title="CIFAR-10")
-        opened = open_set(kind, root, arguments, title="CIFAR-10")
+        download_dataset(kind, root, arguments, title="CIFAR-10")
+        opened = open_dataset(kind, root, arguments, title="CIFAR-10")
     if opened is None:
         raise missing("CIFAR-10", root)
     return _rows(np.asarray(opened.data), split)
@@ -211,7 +213,7 @@ def _fetch(url: str, path: Path) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def thumbnails(items: Sequence[TestItem], side: int) -> tuple[TestItem, ...]:
+def thumbnails(items: Sequence[BenchmarkItem], side: int) -> tuple[BenchmarkItem, ...]:
     """Three squares of each image (its beginning, middle and end), scaled down to `side` pixels."""
     from PIL import Image
 
@@ -224,7 +226,7 @@ def thumbnails(items: Sequence[TestItem], side: int) -> tuple[TestItem, ...]:
             left, top = (width - size) * place // 2, (height - size) * place // 2
             square = picture.crop((left, top, left + size, top + size))
             pixels = np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
-            made.append(TestItem(f"{item.name} {place + 1}", pixels=pixels))
+            made.append(BenchmarkItem(f"{item.name} {place + 1}", pixels=pixels))
     return tuple(made)
 
 

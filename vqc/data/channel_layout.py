@@ -33,14 +33,14 @@ _VORBIS = MappingProxyType(
 )
 
 
-def usual_mask(channels: int) -> int:
+def default_mask(channels: int) -> int:
     """The mask of so many channels where nothing else is said; 0, for places unknown, of more than 8."""
     return mask_of(_USUAL.get(channels, ()))
 
 
-def unusual(mask: int, channels: int) -> int | None:
+def unless_default(mask: int, channels: int) -> int | None:
     """The mask, or None if it is the usual one of so many channels."""
-    return None if mask == usual_mask(channels) else mask
+    return None if mask == default_mask(channels) else mask
 
 
 def mask_of(places: tuple[int, ...]) -> int:
@@ -48,19 +48,19 @@ def mask_of(places: tuple[int, ...]) -> int:
     return sum(1 << place for place in places)
 
 
-def vorbis_places(channels: int) -> tuple[int, ...] | None:
+def vorbis_layout(channels: int) -> tuple[int, ...] | None:
     """The bits of channels as they follow each other in Ogg; None where they do as they do in WAV."""
     return _VORBIS.get(channels)
 
 
-def to_vorbis(channels: int) -> list[int] | None:
+def vorbis_order(channels: int) -> list[int] | None:
     """Which channel comes first in Ogg, which second and so on; None where the order is the same."""
     places = _VORBIS.get(channels)
     return None if places is None else [_USUAL[channels].index(place) for place in places]
 
 
-def is_like_usual(mask: int, channels: int) -> bool:
+def equals_default(mask: int, channels: int) -> bool:
     """Whether channels with this mask mean to a listener what the usual ones do: at the sides instead of behind."""
-    usual = usual_mask(channels)
+    usual = default_mask(channels)
     behind, beside = mask_of((BL, BR)), mask_of((SL, SR))
     return mask == usual or (usual & beside == 0 and mask == usual & ~behind | beside)

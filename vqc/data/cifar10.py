@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.data_source import Contents, Item, Part, Source
+from vqc.data.data_source import Contents, DataItem, DataSource, Split
 from vqc.data.image_files import read_image
 from vqc.errors import MediaError, TrainingError
 
@@ -59,11 +59,11 @@ def read_cifar10(folder: Path) -> Cifar10:
     return Cifar10(images[:split], compressed, images[split:TEST_ROW], images[TEST_ROW:])
 
 
-def cifar10_source(folder: Path) -> Source:
+def cifar10_source(folder: Path) -> DataSource:
     """The images of `read_cifar10` to train on and to validate with; those for testing stay out."""
     files = [path for path in map(folder.joinpath, (*OFFICIAL, LOSSLESS, COMPRESSED)) if path.is_file()]
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return Source("CIFAR-10", f"cifar10 {stats}", lambda: _contents(read_cifar10(folder)))
+    return DataSource("CIFAR-10", f"cifar10 {stats}", lambda: _contents(read_cifar10(folder)))
 
 
 def _contents(data: Cifar10) -> Contents:
@@ -79,9 +79,9 @@ def _contents(data: Cifar10) -> Contents:
     return Contents(items, lambda index: images[index].transpose(1, 2, 0))
 
 
-def _items(name: str, count: int, part: Part, weight: float) -> list[Item]:
+def _items(name: str, count: int, part: Split, weight: float) -> list[DataItem]:
     names = [f"cifar10/{name}/{row}" for row in range(count)]
-    return [Item(name, name, part, weight) for name in names]
+    return [DataItem(name, name, part, weight) for name in names]
 
 
 def read_image_zip(path: Path) -> UInt8Array:

@@ -1,6 +1,6 @@
 """What a training set is before it is decoded: items with names, and a way to decode each.
 
-Folders, the files of CIFAR-10 and the sets of torchvision and torchaudio all become a `Source`.
+Folders, the files of CIFAR-10 and the sets of torchvision and torchaudio all become a `DataSource`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple
 from numpy.typing import NDArray
 
 Media = Literal["image", "audio"]
-Part = Literal["training", "validation"]
+Split = Literal["training", "validation"]
 
 WORDS: dict[Media, str] = {"image": "images", "audio": "audio files"}
 
 
-class Item(NamedTuple):
+class DataItem(NamedTuple):
     """One image or recording.
 
     name: how messages and figures call it.
@@ -28,7 +28,7 @@ class Item(NamedTuple):
 
     name: str
     key: str
-    part: Part | None = None
+    part: Split | None = None
     weight: float = 1.0
 
 
@@ -39,12 +39,12 @@ class Contents(NamedTuple):
     means that the item is skipped.
     """
 
-    items: Sequence[Item]
+    items: Sequence[DataItem]
     read: Callable[[int], NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """A set to decode.
 
     title: how the set is called in captions.

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.data_source import WORDS, Contents, Item, Media, Source, counted
+from vqc.data.data_source import WORDS, Contents, DataItem, DataSource, Media, counted
 from vqc.data.derived import Progress, make_once
 from vqc.errors import MediaError, TrainingError
 from vqc.processors import threads
@@ -32,17 +32,17 @@ _AHEAD = 4  # items a thread may decode before the first of them is written
 
 
 @dataclass(frozen=True)
-class Shelf:
+class DecodedSet:
     """One decoded set: `items` that could be decoded, their `shapes`, and `data`, all of them end to end."""
 
     folder: Path
-    items: list[Item]
+    items: list[DataItem]
     skipped: list[tuple[str, str]]
     shapes: NDArray[np.int64]
     data: NDArray[Any]
 
 
-def open_shelf(source: Source, media: Media, progress: Progress | None = None) -> Shelf:
+def open_decoded(source: DataSource, media: Media, progress: Progress | None = None) -> DecodedSet:
     """The decoded set, decoded now unless that was done before.
 
     Args:
@@ -62,7 +62,7 @@ def open_shelf(source: Source, media: Media, progress: Progress | None = None) -
     )
 
 
-def _read(folder: Path, media: Media) -> Shelf:
+def _read(folder: Path, media: Media) -> DecodedSet:
     """Map the set into memory; OSError or ValueError when it is not there or not whole."""
     index = json.loads((folder / "index.json").read_text(encoding="utf-8", errors="surrogateescape"))
     shapes: NDArray[np.int64] = np.load(folder / "shapes.npy", allow_pickle=False)
@@ -70,14 +70,14 @@ def _read(folder: Path, media: Media) -> Shelf:
     data = np.asarray(mapped)  # still mapped, but its parts are plain arrays, which are quicker to make
     if data.size != int(shapes.prod(1).sum()) * (3 if media == "image" else 1):
         raise ValueError("cut short")
-    items = [Item(*fields) for fields in index["items"]]
-    return Shelf(folder, items, [(name, reason) for name, reason in index["skipped"]], shapes, data)
+    items = [DataItem(*fields) for fields in index["items"]]
+    return DecodedSet(folder, items, [(name, reason) for name, reason in index["skipped"]], shapes, data)
 
 
-def _decode(source: Source, media: Media, folder: Path, progress: Progress | None) -> None:
+def _decode(source: DataSource, media: Media, folder: Path, progress: Progress | None) -> None:
     """Fill a new folder."""
     contents = source.contents()
-    items: list[Item] = []
+    items: list[DataItem] = []
     skipped: list[tuple[str, str]] = []
     shapes: list[tuple[int, ...]] = []
     with (folder / "data.bin").open("wb") as file:
@@ -97,7 +97,7 @@ def _decode(source: Source, media: Media, folder: Path, progress: Progress | Non
     (folder / "index.json").write_text(index, encoding="utf-8")
 
 
-def _decoded(contents: Contents) -> Iterator[tuple[Item, NDArray[Any] | MediaError]]:
+def _decoded(contents: Contents) -> Iterator[tuple[DataItem, NDArray[Any] | MediaError]]:
     """Every item in order, decoded by as many threads as there are processors, never many ahead."""
 
     def attempt(index: int) -> NDArray[Any] | MediaError:
@@ -107,7 +107,7 @@ def _decoded(contents: Contents) -> Iterator[tuple[Item, NDArray[Any] | MediaErr
             return error
 
     count = threads()
-    waiting: deque[tuple[Item, Future[NDArray[Any] | MediaError]]] = deque()
+    waiting: deque[tuple[DataItem, Future[NDArray[Any] | MediaError]]] = deque()
     with ThreadPoolExecutor(count) as pool:
         try:
             for index, item in enumerate(contents.items):
@@ -121,7 +121,7 @@ def _decoded(contents: Contents) -> Iterator[tuple[Item, NDArray[Any] | MediaErr
             pool.shutdown(cancel_futures=True)
 
 
-def _nothing(source: Source, media: Media, skipped: list[tuple[str, str]]) -> str:
+def _nothing(source: DataSource, media: Media, skipped: list[tuple[str, str]]) -> str:
     if not skipped:
         return f"{source.title} holds no {WORDS[media]} to train on; check the data"
     return f"{source.title}: of {counted(len(skipped), media)} none can be read; the first: {skipped[0][1]}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vqc.data.data_source import WORDS, Item, Media, Part, counted
+from vqc.data.data_source import WORDS, DataItem, Media, Split, counted
 from vqc.data.formats import FORMAT_OF_SUFFIX, SUFFIXES
 from vqc.data.validation_split import split_key
 from vqc.data.walk import walk
@@ -22,13 +22,13 @@ FEW = 0.02  # of the files may be of the other kind: covers beside music
 
 # "train-clean-100", "Training", "val", "dev_other", "testA" are parts; "valley" and "testament" are not.
 _PART = re.compile(r"(train|val|dev|test)(?:ing|id|idation|elopment)?(?![a-z]{2}).*", re.IGNORECASE | re.DOTALL)
-_PARTS: dict[str, Part] = {"train": "training", "val": "validation", "dev": "validation"}
+_PARTS: dict[str, Split] = {"train": "training", "val": "validation", "dev": "validation"}
 
 
 class Found(NamedTuple):
     """Items and the path of each, sorted by name, and sentences about what was left out."""
 
-    items: list[Item]
+    items: list[DataItem]
     paths: list[Path]
     notes: tuple[str, ...]
 
@@ -59,7 +59,7 @@ def find_media(folder: Path, media: Media) -> Found:
     )
     _check_kinds(folder, media, found, others + left_out.total())
     names = sorted(found[media])
-    items = [Item(f"{folder.resolve().name}/{name}", split_key(name), _part(name)) for name in names]
+    items = [DataItem(f"{folder.resolve().name}/{name}", split_key(name), _part(name)) for name in names]
     return Found(items, [folder / name for name in names], notes)
 
 
@@ -92,7 +92,7 @@ def _test_folder(name: str) -> str | None:
     return found[0] if found and found[1] == "test" else None
 
 
-def _part(name: str) -> Part | None:
+def _part(name: str) -> Split | None:
     found = _part_word(name)
     return _PARTS[found[1]] if found else None
 

@@ -19,7 +19,7 @@ from vqc.errors import OutputError, TrainingError
 EXTRA = install_command("train")
 
 
-def set_class(package: str, name: str, title: str) -> Any:
+def dataset_class(package: str, name: str, title: str) -> Any:
     """A class of ``torchvision.datasets`` or ``torchaudio.datasets``.
 
     Raises:
@@ -39,7 +39,7 @@ def set_class(package: str, name: str, title: str) -> Any:
     return getattr(module, name)
 
 
-def open_set(kind: Any, root: Path, arguments: Mapping[str, Any], *, title: str) -> Any:
+def open_dataset(kind: Any, root: Path, arguments: Mapping[str, Any], *, title: str) -> Any:
     """The set of this class that lies in `root`, or None where it does not.
 
     Raises:
@@ -55,7 +55,7 @@ def open_set(kind: Any, root: Path, arguments: Mapping[str, Any], *, title: str)
         return None
 
 
-def fetch_set(kind: Any, root: Path, arguments: Mapping[str, Any], *, title: str) -> None:
+def download_dataset(kind: Any, root: Path, arguments: Mapping[str, Any], *, title: str) -> None:
     """Download the set of this class into `root`.
 
     Raises:

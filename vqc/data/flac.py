@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from vqc.data.recording import Recording
-from vqc.data.spliced import Span, file_size, spliced
+from vqc.data.splice import ByteRange, file_size, splice
 from vqc.errors import MediaError
 
 MARK = b"fLaC"
@@ -22,7 +22,7 @@ _TAG_BYTES = 128  # of an ID3v1 tag, which some programs append
 _HEAD_BYTES = 16  # of a frame, at most
 
 
-def look_into_flac(file: BinaryIO, name: str) -> Recording:
+def inspect_flac(file: BinaryIO, name: str) -> Recording:
     """The recording of a FLAC file, of known length at any rate.
 
     Raises:
@@ -38,7 +38,7 @@ def look_into_flac(file: BinaryIO, name: str) -> Recording:
     samples = _samples_until(file, stop, int.from_bytes(header[_BLOCK_SIZE], "big"))
     if samples is None:
         raise MediaError(f"{name}: is damaged or cut short: its last frame is not whole; get it again")
-    return Recording((spliced(file, [with_samples(header, samples), Span(HEADER_BYTES, stop)]),))
+    return Recording((splice(file, [with_samples(header, samples), ByteRange(HEADER_BYTES, stop)]),))
 
 
 def samples_declared(header: bytes) -> int:

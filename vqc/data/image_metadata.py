@@ -11,7 +11,7 @@ _PNG_SIGNATURE = 8  # bytes
 _LONGEST_BOX = 2**24  # bytes of the box with the description of an AVIF file
 
 
-class Described(NamedTuple):
+class AvifMetadata(NamedTuple):
     """What an AVIF file says of its main image.
 
     bits: per channel, or None where it is not said.
@@ -37,14 +37,14 @@ def png_code_points(file: BinaryIO) -> tuple[int, int, bool] | None:
     return None
 
 
-def describe_avif(file: BinaryIO) -> Described:
+def avif_metadata(file: BinaryIO) -> AvifMetadata:
     """What an AVIF file says of its main image; nothing where it is damaged: decoding will find that."""
     with _kept_place(file):
         file.seek(0)
         try:
             return _described(_meta(file))
         except (struct.error, IndexError, KeyError, ValueError):
-            return Described(None, None)
+            return AvifMetadata(None, None)
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += size
 
 
-def _described(meta: bytes) -> Described:
+def _described(meta: bytes) -> AvifMetadata:
     inside = dict(_boxes(meta))
     parts = dict(_boxes(inside[b"iprp"]))
     properties = list(_boxes(parts[b"ipco"]))
@@ -97,7 +97,7 @@ def _described(meta: bytes) -> Described:
             bits = 8 if not body[2] & 0x40 else 12 if body[2] & 0x20 else 10
         elif name == b"colr" and body[:4] == b"nclx":
             code_points = struct.unpack_from(">HH", body, 4)
-    return Described(bits, code_points)
+    return AvifMetadata(bits, code_points)
 
 
 def _properties_of(item: int, ipma: bytes) -> list[int]:

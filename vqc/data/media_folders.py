@@ -8,25 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqc.data.audio_files import AudioReader, resample
-from vqc.data.data_source import Contents, Source
+from vqc.data.data_source import Contents, DataSource
 from vqc.data.discovery import Found, find_media
 from vqc.data.image_files import Picture, read_image
 from vqc.errors import MediaError
 
 
-def image_folder(folder: Path) -> Source:
+def image_folder(folder: Path) -> DataSource:
     """All images below a folder."""
     found = find_media(folder, "image")
     contents = Contents(found.items, lambda index: rgb(read_image(found.paths[index])))
-    return Source(folder.resolve().name, _identity(found), lambda: contents, found.notes)
+    return DataSource(folder.resolve().name, _identity(found), lambda: contents, found.notes)
 
 
-def audio_folder(folder: Path, sample_rate: int, *, title: str | None = None) -> Source:
+def audio_folder(folder: Path, sample_rate: int, *, title: str | None = None) -> DataSource:
     """All recordings below a folder, mono at `sample_rate` in Hz; captions have its name, or the title if given."""
     found = find_media(folder, "audio")
     contents = Contents(found.items, lambda index: read_mono(found.paths[index], sample_rate))
     identity = f"{sample_rate} {_identity(found)}"
-    return Source(title or folder.resolve().name, identity, lambda: contents, found.notes)
+    return DataSource(title or folder.resolve().name, identity, lambda: contents, found.notes)
 
 
 def rgb(picture: Picture) -> NDArray[np.uint8]:

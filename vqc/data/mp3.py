@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from vqc.data.recording import Recording
-from vqc.data.spliced import Span, file_size, spliced
+from vqc.data.splice import ByteRange, file_size, splice
 
 _KBPS = {  # by whether the frame is MPEG-1, for layer 3
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -61,13 +61,13 @@ class _Part:
     table: bytes = b""  # the whole frame in which it is
     declared: int = 0  # frames, by the table; 0 if it does not say or there is none
     frames: int = 0
-    spans: list[Span] = field(default_factory=list)
+    spans: list[ByteRange] = field(default_factory=list)
 
-    def add(self, span: Span) -> None:
+    def add(self, span: ByteRange) -> None:
         """One more frame."""
         self.frames += 1
         if self.spans and self.spans[-1].stop == span.start:
-            span = Span(self.spans.pop().start, span.stop)
+            span = ByteRange(self.spans.pop().start, span.stop)
         self.spans.append(span)
 
     @property
@@ -76,19 +76,19 @@ class _Part:
         return self.declared in (self.frames, self.frames + 1)
 
 
-def look_into_mp3(file: BinaryIO, within: Span | None = None) -> Recording:
+def inspect_mp3(file: BinaryIO, within: ByteRange | None = None) -> Recording:
     """The recording of an MP3 file, or of the MP3 within a file; without parts if the file can be read as it is.
 
     It is empty too if this is no MP3 of layer 3.
     """
-    start, stop = within or Span(0, file_size(file))
+    start, stop = within or ByteRange(0, file_size(file))
     found = _Walk(file, start, stop)
     parts = found.parts
     if not parts:
         return Recording()
     plain = len(parts) == 1 and parts[0].right and len(parts[0].spans) == 1 and not found.odd_start
     return Recording(
-        parts=() if plain and within is None else tuple(spliced(file, [_table(part), *part.spans]) for part in parts),
+        parts=() if plain and within is None else tuple(splice(file, [_table(part), *part.spans]) for part in parts),
         doubts=tuple(found.doubts()),
         is_mp3=True,
     )
@@ -145,7 +145,7 @@ class _Walk:
             self.parts.append(_Part(frame, head[:_HEAD_BYTES]))
         part = self.parts[-1]
         if declared is None:
-            part.add(Span(position, position + frame.length))
+            part.add(ByteRange(position, position + frame.length))
         else:
             self.file.seek(position)
             part.table, part.declared = self.file.read(frame.length), declared

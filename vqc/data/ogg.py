@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from vqc.data import flac
-from vqc.data.channel_layout import vorbis_places
+from vqc.data.channel_layout import vorbis_layout
 from vqc.data.recording import Recording
-from vqc.data.spliced import Span, file_size, spliced
+from vqc.data.splice import ByteRange, file_size, splice
 from vqc.errors import MediaError
 
 MARK = b"OggS"
@@ -48,7 +48,7 @@ class _Link:
     samples: int = 0  # of FLAC
     begun: bool = False  # whether there was a page that is no stream's first
     open: set[int] = field(default_factory=set)  # streams that have not ended
-    bodies: list[Span] = field(default_factory=list)  # of the first stream, if it is FLAC
+    bodies: list[ByteRange] = field(default_factory=list)  # of the first stream, if it is FLAC
 
     @property
     def is_flac(self) -> bool:
@@ -65,10 +65,10 @@ class _Link:
             self.open.discard(page.serial)
         if self.is_flac and page.serial == self.serial:
             self.samples = max(self.samples, page.granule)
-            self.bodies.append(Span(page.body, page.stop))
+            self.bodies.append(ByteRange(page.body, page.stop))
 
 
-def look_into_ogg(file: BinaryIO, name: str) -> Recording:
+def inspect_ogg(file: BinaryIO, name: str) -> Recording:
     """The recording of an Ogg file.
 
     Raises:
@@ -124,21 +124,21 @@ def _next_mark(file: BinaryIO, position: int) -> int:
 def _part(file: BinaryIO, link: _Link) -> BinaryIO:
     """The link as a file of its own; FLAC as it is outside Ogg, since not every libsndfile reads it inside."""
     if not link.is_flac:
-        return spliced(file, [Span(link.start, link.stop)])
+        return splice(file, [ByteRange(link.start, link.stop)])
     first, *others = link.bodies
     if not link.content.startswith(flac.MARK):
-        first = Span(first.start + _FLAC_PREFIX_BYTES, first.stop)
+        first = ByteRange(first.start + _FLAC_PREFIX_BYTES, first.stop)
     file.seek(first.start)
     header = file.read(flac.HEADER_BYTES)
-    return spliced(
-        file, [flac.with_samples(header, link.samples), Span(first.start + len(header), first.stop), *others]
+    return splice(
+        file, [flac.with_samples(header, link.samples), ByteRange(first.start + len(header), first.stop), *others]
     )
 
 
 def _places(content: bytes) -> tuple[int, ...] | None:
     """Where the channels stand; Opus numbers them only in mapping family 1."""
     if content.startswith(_OPUS_MARK) and content[_OPUS_FAMILY : _OPUS_FAMILY + 1] == b"\1":
-        return vorbis_places(content[_OPUS_CHANNELS])
+        return vorbis_layout(content[_OPUS_CHANNELS])
     if content.startswith(_VORBIS_MARK) and len(content) > _VORBIS_CHANNELS:
-        return vorbis_places(content[_VORBIS_CHANNELS])
+        return vorbis_layout(content[_VORBIS_CHANNELS])
     return None

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqc.data.cifar10 import cifar10_source, is_cifar10
-from vqc.data.data_source import Contents, Item, Media, Part, Source
+from vqc.data.data_source import Contents, DataItem, DataSource, Media, Split
 from vqc.data.derived import exclusive
-from vqc.data.download import fetch_set, missing, open_set, set_class
+from vqc.data.download import dataset_class, download_dataset, missing, open_dataset
 from vqc.data.image_files import from_pillow
 from vqc.data.media_folders import audio_folder, image_folder, rgb
 from vqc.errors import MediaError, TrainingError
@@ -83,7 +83,7 @@ IMAGE_SETS: Mapping[str, ImageSet] = MappingProxyType(_image_sets())
 AUDIO_SETS: Mapping[str, AudioSet] = MappingProxyType(_audio_sets())
 
 
-def image_source(name: str, *, download: bool, root: Path | None) -> Source:
+def image_source(name: str, *, download: bool, root: Path | None) -> DataSource:
     """The images that the user calls so: an existing folder, else a set by its name.
 
     Raises:
@@ -95,10 +95,10 @@ def image_source(name: str, *, download: bool, root: Path | None) -> Source:
         return image_folder(_folder(name, "image"))
     folder = root or user_cache() / "datasets"
     identity = f"torchvision {found.kind} {dict(found.training)} {dict(found.validation or {})}"
-    return Source(found.title, identity, lambda: _image_contents(found, folder, download=download))
+    return DataSource(found.title, identity, lambda: _image_contents(found, folder, download=download))
 
 
-def audio_source(name: str, sample_rate: int, *, download: bool, root: Path | None) -> Source:
+def audio_source(name: str, sample_rate: int, *, download: bool, root: Path | None) -> DataSource:
     """The recordings that the user calls so, at `sample_rate` in Hz; see `image_source`."""
     if Path(name).exists() or (found := AUDIO_SETS.get(_plain(name))) is None:
         return audio_folder(_folder(name, "audio"), sample_rate)
@@ -106,17 +106,17 @@ def audio_source(name: str, sample_rate: int, *, download: bool, root: Path | No
     if not (folder / found.folder).is_dir():
         if not download:
             raise missing(found.title, folder)
-        kind = set_class("torchaudio", found.kind, found.title)
+        kind = dataset_class("torchaudio", found.kind, found.title)
         with exclusive(folder, found.kind):
             if not (folder / found.folder).is_dir():
-                fetch_set(kind, folder, found.arguments, title=found.title)
+                download_dataset(kind, folder, found.arguments, title=found.title)
     return audio_folder(folder / found.folder, sample_rate, title=found.title)
 
 
 def _image_contents(found: ImageSet, root: Path, *, download: bool) -> Contents:
-    kind = set_class("torchvision", found.kind, found.title)
-    marked: Part | None = "training" if found.validation is not None else None
-    wanted: list[tuple[Part | None, Mapping[str, Any]]] = [(marked, found.training)]
+    kind = dataset_class("torchvision", found.kind, found.title)
+    marked: Split | None = "training" if found.validation is not None else None
+    wanted: list[tuple[Split | None, Mapping[str, Any]]] = [(marked, found.training)]
     if found.validation is not None:
         wanted.append(("validation", found.validation))
     parts = [(part, _opened(kind, root, arguments, found.title, download=download)) for part, arguments in wanted]
@@ -126,18 +126,18 @@ def _image_contents(found: ImageSet, root: Path, *, download: bool) -> Contents:
 
 
 def _opened(kind: Any, root: Path, arguments: Mapping[str, Any], title: str, *, download: bool) -> Any:
-    opened = open_set(kind, root, arguments, title=title)
+    opened = open_dataset(kind, root, arguments, title=title)
     if opened is None and download:
-        fetch_set(kind, root, arguments, title=title)
-        opened = open_set(kind, root, arguments, title=title)
+        download_dataset(kind, root, arguments, title=title)
+        opened = open_dataset(kind, root, arguments, title=title)
     if opened is None:
         raise missing(title, root)
     return opened
 
 
-def _item(title: str, part: Part | None, row: int) -> Item:
+def _item(title: str, part: Split | None, row: int) -> DataItem:
     name = f"{title}/{part or 'training'}/{row}"
-    return Item(name, name, part)
+    return DataItem(name, name, part)
 
 
 def _pixels(opened: Any, row: int, name: str) -> NDArray[np.uint8]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
-from vqc.data.channel_layout import BC, BL, BR, FC, FL, FR, LFE, mask_of, unusual, usual_mask
-from vqc.data.mp3 import look_into_mp3
+from vqc.data.channel_layout import BC, BL, BR, FC, FL, FR, LFE, default_mask, mask_of, unless_default
+from vqc.data.mp3 import inspect_mp3
 from vqc.data.recording import Recording
-from vqc.data.spliced import Span, file_size, spliced
+from vqc.data.splice import ByteRange, file_size, splice
 
 
 class _Format(NamedTuple):
@@ -85,7 +85,7 @@ class _Found:
     frames_at: int = 0  # of AIFF: where the number of samples stands
 
 
-def look_into_header(file: BinaryIO) -> Recording:
+def inspect_header(file: BinaryIO) -> Recording:
     """The recording of a file that begins with one of `MARKS`."""
     file.seek(0)
     mark = file.read(4)
@@ -105,12 +105,12 @@ def look_into_header(file: BinaryIO) -> Recording:
     elif declared < 0 and mark == b"caff":
         parts = (_mended(file, found, there),)
     elif 0 < declared < there and mark == b"riff":  # libsndfile takes what follows the sound of a W64 for more of it
-        parts = (spliced(file, [Span(0, found.start + declared)]),)
-    channel_mask = None if found.mask is None else unusual(found.mask, found.channels)
+        parts = (splice(file, [ByteRange(0, found.start + declared)]),)
+    channel_mask = None if found.mask is None else unless_default(found.mask, found.channels)
     recording = Recording(parts, found.places, channel_mask, tuple(doubts))
     if not found.is_mp3:
         return recording
-    within = look_into_mp3(file, Span(found.start, min(size, found.start + declared) if declared > 0 else size))
+    within = inspect_mp3(file, ByteRange(found.start, min(size, found.start + declared) if declared > 0 else size))
     return replace(within, doubts=recording.doubts or within.doubts)
 
 
@@ -166,7 +166,7 @@ def _learn(found: _Found, name: bytes, body: bytes, order: str, start: int) -> N
     """What a chunk with this name says."""
     if name == b"fmt " and len(body) >= 16:
         tag, found.channels, _, _, found.frame_bytes, _ = struct.unpack(f"{order}HHIIHH", body[:16])
-        found.mask = usual_mask(found.channels) if found.channels <= 2 else 0
+        found.mask = default_mask(found.channels) if found.channels <= 2 else 0
         if tag == _EXTENSIBLE and len(body) >= 40:
             found.mask = struct.unpack(f"{order}I", body[20:24])[0]
             tag = struct.unpack(f"{order}I", body[24:28])[0]
@@ -174,10 +174,10 @@ def _learn(found: _Found, name: bytes, body: bytes, order: str, start: int) -> N
     elif name == b"COMM" and len(body) >= 8:
         found.channels, _, bits = struct.unpack(">HIH", body[:8])
         found.frames_at, found.frame_bytes = start + 2, found.channels * -(-bits // 8)
-        found.mask = usual_mask(found.channels) if found.channels <= 2 else found.mask or 0
+        found.mask = default_mask(found.channels) if found.channels <= 2 else found.mask or 0
     elif name == b"desc" and len(body) >= 32:
         found.frame_bytes, _, found.channels = struct.unpack(">III", body[16:28])
-        found.mask = usual_mask(found.channels) if found.channels <= 2 else 0
+        found.mask = default_mask(found.channels) if found.channels <= 2 else 0
     elif name in (b"chan", b"CHAN") and len(body) >= 12:
         _learn_layout(found, body)
 
@@ -220,8 +220,8 @@ def _mended(file: BinaryIO, found: _Found, there: int) -> BinaryIO:
     mends = [(found.length_at, struct.pack(found.length_code, length))]
     if found.frames_at:
         mends.append((found.frames_at, struct.pack(">I", there // max(1, found.frame_bytes))))
-    pieces, position = list[Span | bytes](), 0
+    pieces, position = list[ByteRange | bytes](), 0
     for at, data in sorted(mends):
-        pieces += [Span(position, at), data]
+        pieces += [ByteRange(position, at), data]
         position = at + len(data)
-    return spliced(file, [*pieces, Span(position, file_size(file))])
+    return splice(file, [*pieces, ByteRange(position, file_size(file))])

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 
 from vqc.data.colour import UnknownColourError, profile_of_code_points, profile_of_gamma
 from vqc.data.image_errors import damaged, too_deep, why_unreadable
-from vqc.data.image_metadata import describe_avif, png_code_points
+from vqc.data.image_metadata import avif_metadata, png_code_points
 from vqc.errors import MediaError, MediaWarning
 
 _TIFF_SUBFILE, _TIFF_OLD_SUBFILE, _TIFF_SUB_FILES = 254, 255, 330
@@ -122,7 +122,7 @@ def _refuse_deep(image: Image.Image, name: str) -> None:
     elif image.format == "TIFF":
         bits = max(getattr(image, "tag_v2", {}).get(_TIFF_BITS_PER_SAMPLE, (bits,)))
     elif image.format == "AVIF" and (file := _file(image)):
-        bits = describe_avif(file).bits or 8
+        bits = avif_metadata(file).bits or 8
     if bits > 8:
         raise too_deep(name, bits)
 
@@ -168,7 +168,7 @@ def _profile(image: Image.Image, name: str) -> bytes | None:
             return bytes(profile)
         if image.format == "PNG" and "srgb" not in info:
             return profile_of_gamma(info.get("gamma"), info.get("chromaticity"), gray=gray)
-        if image.format == "AVIF" and file and (code_points := describe_avif(file).code_points):
+        if image.format == "AVIF" and file and (code_points := avif_metadata(file).code_points):
             return profile_of_code_points(*code_points, gray=gray)
     except UnknownColourError as error:
         raise MediaError(f"{name}: has {error}, which is not supported; convert it to sRGB") from None

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from vqc.data.data_source import Item
+from vqc.data.data_source import DataItem
 from vqc.errors import TrainingError
 
 SHARE = 0.05
@@ -37,7 +37,7 @@ def split_key(name: str) -> str:
     return unicodedata.normalize("NFC", name)  # macOS tells the names of files decomposed
 
 
-def split(*sets: Sequence[Item], share: float = SHARE) -> tuple[list[int], list[int]]:
+def split(*sets: Sequence[DataItem], share: float = SHARE) -> tuple[list[int], list[int]]:
     """Indices, in all sets one after the other, of the training and of the validation items; neither is empty.
 
     A set with a validation part of its own keeps it; of any other the hash takes its share, unless all of it is marked
@@ -60,14 +60,14 @@ def split(*sets: Sequence[Item], share: float = SHARE) -> tuple[list[int], list[
     return [i for i, is_held in enumerate(held) if not is_held], [i for i, is_held in enumerate(held) if is_held]
 
 
-def _held_out(items: Sequence[Item], share: float, marked: bool) -> list[bool]:
+def _held_out(items: Sequence[DataItem], share: float, marked: bool) -> list[bool]:
     parts = {item.part for item in items}
     if "validation" in parts or (marked and parts == {"training"}):
         return [item.part == "validation" for item in items]
     return [is_held_out(item.key, share) for item in items]
 
 
-def _no_split(items: Sequence[Item]) -> str:
+def _no_split(items: Sequence[DataItem]) -> str:
     if all(item.part == "validation" for item in items):
         return "the data is a validation part with nothing to train on; give the folder above it"
     return f"the data cannot be split into training and validation, all of it is {items[0].key}; give more data"

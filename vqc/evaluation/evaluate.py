@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from vqc.data.benchmarks import TestItem, TestSet
+from vqc.data.benchmarks import Benchmark, BenchmarkItem
 from vqc.errors import MediaError, VQCError
 from vqc.evaluation.baselines.scoring import unmatched
 from vqc.evaluation.code_statistics import CodeSums, describe_maps
@@ -36,7 +36,7 @@ class Request:
     """
 
     plan: Plan
-    data: TestSet
+    data: Benchmark
     jobs: int = 1
     files: int | None = None
     examples: int = 0
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    item: TestItem
+    item: BenchmarkItem
     plan: Plan
     whole: bool
     show: tuple[int, ...]
@@ -145,7 +145,7 @@ def _attempt(work: _Work) -> Measured | str:
         return str(error)
 
 
-def _curves(results: Sequence[Measured], plan: Plan, name: str, data: TestSet) -> tuple[Curve, ...]:
+def _curves(results: Sequence[Measured], plan: Plan, name: str, data: Benchmark) -> tuple[Curve, ...]:
     """The model's, those of codecs measured beside it, those of tables for this data."""
     written = [score for result in results for score in result.scores if score.bytes]
     ours = [score for score in written if score.codec == "vqc"]

@@ -24,7 +24,7 @@ from vqc.codec.open import open_codec, sharpened
 from vqc.codec.rate import Rate
 from vqc.codec.segments import read_pieces, streams_of
 from vqc.codec.stream_coder import Codes
-from vqc.data.benchmarks import TestItem
+from vqc.data.benchmarks import BenchmarkItem
 from vqc.data.image_files import Picture
 from vqc.evaluation.baselines.scoring import measure_item
 from vqc.evaluation.code_statistics import CodeSums
@@ -68,7 +68,7 @@ class Measured:
     notes: list[str] = field(default_factory=list)
 
 
-def load(item: TestItem, media: Media) -> Item:
+def load(item: BenchmarkItem, media: Media) -> Item:
     """The signal of an item; MediaError when it cannot be read."""
     if media == "image":
         return Item(item.name, item.image(), None, item.bytes)
@@ -76,7 +76,7 @@ def load(item: TestItem, media: Media) -> Item:
     return Item(item.name, samples, rate, item.bytes)
 
 
-def measure(item: TestItem, plan: Plan, *, whole: bool = True, show: Sequence[int] = ()) -> Measured:
+def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequence[int] = ()) -> Measured:
     """Everything that is wanted of one file.
 
     Args:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import ImageBatches, Shard
-from vqc.data.datasets import ImagePack
+from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
@@ -123,7 +123,7 @@ _RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
-def training_images(pack: ImagePack, settings: Settings, shard: Shard) -> ImageBatches:
+def training_images(pack: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
     """The training batches that the settings of an image task ask for."""
     task = settings.task
     return ImageBatches(

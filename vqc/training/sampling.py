@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.data.batches import as_batch
-from vqc.data.datasets import AudioPack, ImagePack
+from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import TrainingError
 
 Item = TypeVar("Item")
@@ -26,7 +26,7 @@ def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def draw_items(
-    pack: ImagePack | AudioPack, count: int, probabilities: NDArray[np.float64] | None, *, seed: int
+    pack: ImageDataset | AudioDataset, count: int, probabilities: NDArray[np.float64] | None, *, seed: int
 ) -> list[int]:
     """Different training items of a pack at random, at most `count`; None: all equally likely."""
     possible = len(pack.training) if probabilities is None else int((probabilities > 0).sum())
@@ -35,7 +35,7 @@ def draw_items(
     return [int(i) for i in drawn]
 
 
-def draw_probabilities(pack: AudioPack, source_shares: Sequence[float]) -> NDArray[np.float64]:
+def draw_probabilities(pack: AudioDataset, source_shares: Sequence[float]) -> NDArray[np.float64]:
     """Probability of each training utterance [N]: by its length, and folders of data by their shares if there are any.
 
     TrainingError: there are not as many shares as folders.
@@ -54,7 +54,7 @@ def draw_probabilities(pack: AudioPack, source_shares: Sequence[float]) -> NDArr
     return probabilities
 
 
-def image_batches(pack: ImagePack, items: Sequence[int], factor: int, crop: int) -> list[Tensor]:
+def image_batches(pack: ImageDataset, items: Sequence[int], factor: int, crop: int) -> list[Tensor]:
     """Images as batches [B, 3, H, W], each of one size.
 
     Whole images, or the squares in their centres when a crop is set, sides cut to multiples of the factor.
@@ -70,7 +70,7 @@ def image_batches(pack: ImagePack, items: Sequence[int], factor: int, crop: int)
     return [as_batch(batch) for batch in batches]
 
 
-def first_seconds(pack: AudioPack, items: Sequence[int], hop: int, seconds: float) -> list[Tensor]:
+def first_seconds(pack: AudioDataset, items: Sequence[int], hop: int, seconds: float) -> list[Tensor]:
     """The beginnings of recordings, [1, T] each, T a multiple of the hop; those shorter than a hop are left out."""
     lengths = [int(min(pack.lengths[i], seconds * pack.sample_rate)) // hop * hop for i in items]
     cuts = [pack.cut(i, 0, n) for i, n in zip(items, lengths, strict=True) if n]

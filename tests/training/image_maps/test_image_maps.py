@@ -11,7 +11,7 @@ import torch
 from tiny_packs import image_pack
 
 from vqc.data.batches import WHOLE
-from vqc.data.datasets import ImagePack
+from vqc.data.datasets import ImageDataset
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.image_maps.model import ImageMaps
 from vqc.training.image_maps.recipe import MapsRecipe, favoured
@@ -32,7 +32,7 @@ TABLES = {
 
 
 @pytest.fixture(scope="module")
-def data() -> ImagePack:
+def data() -> ImageDataset:
     generator = np.random.default_rng(0)
     waves = [generator.uniform(0.1, 0.5, 2) for _ in range(12)]
     y, x = np.mgrid[:16, :16]
@@ -46,14 +46,14 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def model(data: ImagePack, settings: Settings) -> ImageMaps:
+def model(data: ImageDataset, settings: Settings) -> ImageMaps:
     torch.manual_seed(0)
     made = MapsRecipe().build(settings)
     MapsRecipe().start(made, data, settings)
     return made  # type: ignore[no-any-return]
 
 
-def test_the_score_is_what_a_few_steps_make_better(data: ImagePack, settings: Settings, model: ImageMaps) -> None:
+def test_the_score_is_what_a_few_steps_make_better(data: ImageDataset, settings: Settings, model: ImageMaps) -> None:
     task = MapsRecipe().make_task(model, data, settings, WHOLE)
     before = task.validate()
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
@@ -66,7 +66,7 @@ def test_the_score_is_what_a_few_steps_make_better(data: ImagePack, settings: Se
     assert after["psnr"] == pytest.approx(-10 * np.log10(after["mse"]))
 
 
-def test_what_is_shipped_has_tables_and_figures(data: ImagePack, settings: Settings, model: ImageMaps) -> None:
+def test_what_is_shipped_has_tables_and_figures(data: ImageDataset, settings: Settings, model: ImageMaps) -> None:
     finished = MapsRecipe().finish(model, data, settings)
     assert set(finished.figures["quality_1"]) == {"mse", "psnr", "bits_per_dim"}
     table = finished.model.static_frequencies(1)
@@ -76,9 +76,9 @@ def test_what_is_shipped_has_tables_and_figures(data: ImagePack, settings: Setti
     assert torch.equal(weights, weights.half().float())
 
 
-def test_the_items_that_are_drawn_most_are_favoured(data: ImagePack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_items_that_are_drawn_most_are_favoured(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     assert favoured(data) == data.training
-    monkeypatch.setattr(data, "chances", np.array([0.2, 0.1, 0.2, *[0.1] * (len(data.training) - 3)]))
+    monkeypatch.setattr(data, "probabilities", np.array([0.2, 0.1, 0.2, *[0.1] * (len(data.training) - 3)]))
     assert favoured(data) == [data.training[0], data.training[2]]
 
 
@@ -106,7 +106,7 @@ def test_codes_reach_what_few_training_images_hold(tmp_path: Path, settings: Set
     assert error(recipe.finish(model, mixed, settings).model) < 8
 
 
-def test_items_can_be_left_out_by_their_names(data: ImagePack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_items_can_be_left_out_by_their_names(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vqc.training.image_maps.recipe.open_images", lambda sources, **rest: copy.copy(data))
     kept = MapsRecipe().open_data((), resolve(TABLES, ["task.leave_out=tiny/5"]), download=False, progress=None)
     assert kept.training == [i for i in data.training if i != 5]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tiny_priors import draw_codes, draw_model, draw_prior
 
 from vqc.data.batches import Shard
-from vqc.data.datasets import AudioPack, ImagePack
+from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.prior_registry import build_prior
 from vqc.nn.integer import unfixed
@@ -196,16 +196,16 @@ def test_validation_looks_at_as_many_codes_as_asked_for(
 
 
 def test_chances_do_not_count_the_length_twice() -> None:
-    pack = object.__new__(AudioPack)
+    pack = object.__new__(AudioDataset)
     pack.training, pack.lengths = [0, 2], np.array([100, 7, 300])
-    pack.chances = np.array([0.25, 0.75])  # in proportion to the lengths
+    pack.probabilities = np.array([0.25, 0.75])  # in proportion to the lengths
     chances = relative_chances(pack)
     assert chances is not None
     assert chances[0] == pytest.approx(chances[2])
-    images = object.__new__(ImagePack)
-    images.training, images.chances = [1, 4], np.array([0.1, 0.9])
+    images = object.__new__(ImageDataset)
+    images.training, images.probabilities = [1, 4], np.array([0.1, 0.9])
     assert relative_chances(images) == {1: 0.1, 4: 0.9}
-    images.chances = None
+    images.probabilities = None
     assert relative_chances(images) is None
 
 

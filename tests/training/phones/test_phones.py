@@ -10,7 +10,7 @@ import torch
 from tiny_packs import audio_pack
 
 from vqc.data.batches import WHOLE
-from vqc.data.datasets import AudioPack
+from vqc.data.datasets import AudioDataset
 from vqc.errors import OptionError, TrainingError
 from vqc.models.files.checkpoint import load_checkpoint
 from vqc.models.phones.model import HOP, PhonesConfig, PhonesModel
@@ -25,7 +25,7 @@ TASK = PhonesTaskConfig(batch_size=2, crop=6_400, validation_utterances=1, start
 
 
 @pytest.fixture
-def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioPack:
+def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioDataset:
     """Tones of which another begins every 100 ms, in noise, each recording through another microphone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     generator = np.random.default_rng(0)
@@ -42,14 +42,14 @@ def settings() -> Settings:
     return Settings(kind="phones", model=TINY, task=TASK, loop=LoopConfig(steps=3))
 
 
-def started(pack: AudioPack, settings: Settings) -> PhonesModel:
+def started(pack: AudioDataset, settings: Settings) -> PhonesModel:
     torch.manual_seed(0)
     model = PhonesModel(TINY)
     PhonesRecipe().start(model, pack, settings)
     return model.eval()
 
 
-def test_codes_tell_tones_apart_before_any_training(pack: AudioPack, settings: Settings) -> None:
+def test_codes_tell_tones_apart_before_any_training(pack: AudioDataset, settings: Settings) -> None:
     model = started(pack, settings)
     held = whole(pack, 0)
     codes = model.encode(held, 1).flatten()
@@ -81,7 +81,9 @@ def test_the_slope_is_that_of_a_line() -> None:
     torch.testing.assert_close(slope(line)[2:-2], torch.full((16, 1), 3.0))
 
 
-def test_a_run_learns_to_speak_and_leaves_the_codes_alone(pack: AudioPack, settings: Settings, tmp_path: Path) -> None:
+def test_a_run_learns_to_speak_and_leaves_the_codes_alone(
+    pack: AudioDataset, settings: Settings, tmp_path: Path
+) -> None:
     recipe, model = PhonesRecipe(), started(pack, settings)
     codes = model.encode(whole(pack, 0), 1)
     task = recipe.make_task(model, pack, settings, WHOLE)

@@ -11,7 +11,7 @@ import torch
 from tiny_packs import image_pack
 
 from vqc.data.batches import Shard
-from vqc.data.datasets import ImagePack
+from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.photo.model import MEANS, PhotoConfig, PhotoModel
@@ -34,7 +34,7 @@ TASK = PhotoTaskConfig(side=64, validation_side=64, batch_size=2)
 
 
 @pytest.fixture(scope="module")
-def data() -> ImagePack:
+def data() -> ImageDataset:
     """21 pictures of overlapping rectangles with a little noise: two are held out."""
     images = []
     generator = np.random.default_rng(0)
@@ -51,14 +51,14 @@ def data() -> ImagePack:
 
 
 @pytest.fixture(scope="module")
-def started(data: ImagePack) -> PhotoModel:
+def started(data: ImageDataset) -> PhotoModel:
     torch.manual_seed(0)
     model = PhotoModel(CONFIG).eval()
     initialise(model, data, crops=6)
     return model
 
 
-def test_processes_see_the_rows_of_the_whole_batch(data: ImagePack, started: PhotoModel) -> None:
+def test_processes_see_the_rows_of_the_whole_batch(data: ImageDataset, started: PhotoModel) -> None:
     config = PhotoTaskConfig(side=64, validation_side=64, batch_size=8)
     images, levels = PhotoTask(started, data, config, seed=3).batch(5)
     parts = [PhotoTask(started, data, config, seed=3, shard=Shard(rank, 2)).batch(5) for rank in range(2)]
@@ -69,7 +69,7 @@ def test_processes_see_the_rows_of_the_whole_batch(data: ImagePack, started: Pho
         PhotoTask(started, data, config, shard=Shard(0, 8))
 
 
-def test_batches_depend_on_step_alone_and_all_levels_come(data: ImagePack, started: PhotoModel) -> None:
+def test_batches_depend_on_step_alone_and_all_levels_come(data: ImageDataset, started: PhotoModel) -> None:
     task, again = (PhotoTask(started, data, TASK) for _ in range(2))
     images, levels = task.batch(5)
     task.batch(6)
@@ -80,7 +80,7 @@ def test_batches_depend_on_step_alone_and_all_levels_come(data: ImagePack, start
     assert sorted(levels.tolist()) == [0, 1]
 
 
-def test_the_start_is_a_codec_already(data: ImagePack, started: PhotoModel) -> None:
+def test_the_start_is_a_codec_already(data: ImageDataset, started: PhotoModel) -> None:
     """More bits at the higher quality buy a better picture, and a better one than the mean colours of the blocks."""
     images = list(centres(data, data.validation))
     low, high = rate_distortion(started, images)
@@ -89,7 +89,7 @@ def test_the_start_is_a_codec_already(data: ImagePack, started: PhotoModel) -> N
     assert high.psnr > low.psnr > flat + 1
 
 
-def test_a_few_steps_lower_the_loss(data: ImagePack, started: PhotoModel) -> None:
+def test_a_few_steps_lower_the_loss(data: ImageDataset, started: PhotoModel) -> None:
     torch.manual_seed(0)
     model = PhotoModel(CONFIG)
     model.load_state_dict(started.state_dict())
@@ -120,7 +120,7 @@ def trained(started: PhotoModel) -> PhotoModel:
     return model.eval()
 
 
-def test_what_is_idle_is_dropped_without_a_change(data: ImagePack, trained: PhotoModel) -> None:
+def test_what_is_idle_is_dropped_without_a_change(data: ImageDataset, trained: PhotoModel) -> None:
     """A code map that always says the same thing is not sent, an entry that nothing took is not kept."""
     images = sample_images(data, 4, side=64)
     hits = refit(trained, images)
@@ -147,7 +147,7 @@ def test_what_is_idle_is_dropped_without_a_change(data: ImagePack, trained: Phot
 
 
 def test_a_trimmed_model_trains_on(
-    data: ImagePack, trained: PhotoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: ImageDataset, trained: PhotoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = sample_images(data, 4, side=64)
     trimmed = without_idle_entries(trained, refit(trained, images))

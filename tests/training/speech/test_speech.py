@@ -12,7 +12,7 @@ from tiny_packs import audio_pack
 from torch import Tensor
 
 from vqc.data.batches import WHOLE, Shard
-from vqc.data.datasets import AudioPack
+from vqc.data.datasets import AudioDataset
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.speech.model import CODE_HOP, SpeechConfig, SpeechModel
@@ -48,14 +48,14 @@ TASK = SpeechTaskConfig(
 
 
 @pytest.fixture
-def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioPack:
+def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioDataset:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     generator = np.random.default_rng(0)
     tones = [0.2 * np.sign(np.sin(np.arange(9_000 + 1_500 * i) * 2 * np.pi / (80 + 9 * i))) for i in range(4)]
     return audio_pack([(tone + generator.normal(0, 0.01, len(tone))).astype(np.float32) for tone in tones])
 
 
-def make_task(pack: AudioPack, shard: Shard = WHOLE) -> SpeechTask:
+def make_task(pack: AudioDataset, shard: Shard = WHOLE) -> SpeechTask:
     torch.manual_seed(0)
     model = SpeechModel(CONFIG)
     for name, buffer in model.named_buffers():
@@ -68,7 +68,7 @@ def batch_of(task: SpeechTask, quality: int) -> tuple[Tensor, Tensor, int]:
     return next(batch for step in range(50) if (batch := task.batch(step))[2] == quality)
 
 
-def test_pitch_is_that_of_each_recording_and_tracked_once(pack: AudioPack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pitch_is_that_of_each_recording_and_tracked_once(pack: AudioDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     states, starts = pitch_of(pack)
     for i, (start, length) in enumerate(zip(starts.tolist(), pack.lengths.tolist(), strict=True)):
         periods = length // 320
@@ -78,7 +78,7 @@ def test_pitch_is_that_of_each_recording_and_tracked_once(pack: AudioPack, monke
     assert np.array_equal(pitch_of(pack)[0], states)
 
 
-def test_processes_together_take_the_whole_batch(pack: AudioPack) -> None:
+def test_processes_together_take_the_whole_batch(pack: AudioDataset) -> None:
     waveform, pitch, quality = make_task(pack).batch(3)
     assert waveform.shape == (4, 5 * CODE_HOP)
     parts = [make_task(pack, Shard(rank, 2)).batch(3) for rank in range(2)]
@@ -88,7 +88,7 @@ def test_processes_together_take_the_whole_batch(pack: AudioPack) -> None:
 
 
 @pytest.mark.parametrize("quality", [1, 2])
-def test_autocast_changes_nothing(pack: AudioPack, quality: int) -> None:
+def test_autocast_changes_nothing(pack: AudioDataset, quality: int) -> None:
     totals = []
     for enabled in (False, True):
         task = make_task(pack)
@@ -99,7 +99,7 @@ def test_autocast_changes_nothing(pack: AudioPack, quality: int) -> None:
     assert totals[0] == totals[1]
 
 
-def test_the_commitment_weighs_more_when_the_envelope_takes_too_many_bits(pack: AudioPack) -> None:
+def test_the_commitment_weighs_more_when_the_envelope_takes_too_many_bits(pack: AudioDataset) -> None:
     for target, heavier in ((1.0, True), (10_000.0, False)):
         task = make_task(pack)
         task.config = SpeechTaskConfig(envelope_bps=(target, target), waveform_bps=(0, target))
@@ -110,7 +110,7 @@ def test_the_commitment_weighs_more_when_the_envelope_takes_too_many_bits(pack: 
         assert task.model.ema_commitment_weight[0] == before[0][0], "the other quality is not touched"
 
 
-def test_a_finished_model_has_no_idle_entries_and_trains_on(pack: AudioPack, tmp_path: Path) -> None:
+def test_a_finished_model_has_no_idle_entries_and_trains_on(pack: AudioDataset, tmp_path: Path) -> None:
     """Also when its waveform is to be cut into other groups."""
     settings = resolve({"kind": "speech"}, [])
     settings = dataclasses.replace(settings, task=dataclasses.replace(TASK, table_utterances=8))

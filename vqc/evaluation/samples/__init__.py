@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vqc.data.benchmarks import TestSet, open_test_set, thumbnails
+from vqc.data.benchmarks import Benchmark, open_benchmark, thumbnails
 from vqc.models.files.header import ModelInfo
 
 FOLDER = Path(__file__).parent
@@ -12,11 +12,11 @@ THUMBNAIL = 32  # pixels a side: what the paper's image models are for
 PAPER_KINDS = ("image-vqvae", "image-maps")
 
 
-def sample_set(model: ModelInfo) -> TestSet:
+def sample_set(model: ModelInfo) -> Benchmark:
     """Photographs, thumbnails of them for the paper's image models, or speech."""
     if model.media == "audio":
-        return TestSet("the samples", "audio", open_test_set(str(FOLDER / "audio"), "audio").items)
-    photos = open_test_set(str(FOLDER / "images"), "image").items
+        return Benchmark("the samples", "audio", open_benchmark(str(FOLDER / "audio"), "audio").items)
+    photos = open_benchmark(str(FOLDER / "images"), "image").items
     if model.kind in PAPER_KINDS:
-        return TestSet("the samples, thumbnails", "image", thumbnails(photos, THUMBNAIL))
-    return TestSet("the samples", "image", photos)
+        return Benchmark("the samples, thumbnails", "image", thumbnails(photos, THUMBNAIL))
+    return Benchmark("the samples", "image", photos)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.data.batches import Prefetched, Shard
-from vqc.data.datasets import ImagePack, open_images
+from vqc.data.datasets import ImageDataset, open_images
 from vqc.errors import TrainingError
 from vqc.models.image_maps.model import ImageMaps
 from vqc.nn import ecvq_fit
@@ -32,17 +32,17 @@ class MapsRecipe(Recipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImagePack:
+    ) -> ImageDataset:
         pack = open_images(sources, download=download, progress=progress)
-        pack.leave_out(settings.task.leave_out)
+        pack.exclude(settings.task.leave_out)
         return pack
 
-    def start(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
+    def start(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> None:
         images = self.signals(pack, evenly_spaced(pack.training, FIT_IMAGES), settings)
         fit_linear(model.eval(), images, seed=settings.loop.seed)
         self.reseed_dead(model, pack, settings)
 
-    def warm_start(self, model: ImageMaps, path: str, pack: ImagePack, settings: Settings) -> None:
+    def warm_start(self, model: ImageMaps, path: str, pack: ImageDataset, settings: Settings) -> None:
         trained = trained_codec(path, ImageMaps)
         if trained.config != model.config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
@@ -50,7 +50,7 @@ class MapsRecipe(Recipe):
         model.quantizer.reset_ema()
         self.reseed_dead(model.eval(), pack, settings)
 
-    def make_task(self, model: ImageMaps, pack: ImagePack, settings: Settings, shard: Shard) -> MapsTask:
+    def make_task(self, model: ImageMaps, pack: ImageDataset, settings: Settings, shard: Shard) -> MapsTask:
         task = settings.task
         batches = training_images(pack, settings, shard)
         held_out = self.signals(pack, pack.validation[: task.validation_items], settings)
@@ -58,7 +58,7 @@ class MapsRecipe(Recipe):
             raise TrainingError(f"all validation images of {pack.title} are smaller than one code; give others")
         return MapsTask(model.to(memory_format=torch.channels_last), Prefetched(batches), held_out, task)  # type: ignore[call-overload]
 
-    def finish(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> Finished:
+    def finish(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> Finished:
         round_to_stored(model.eval())
         self.reseed_dead(model, pack, settings)
         round_to_stored(model)
@@ -67,25 +67,27 @@ class MapsRecipe(Recipe):
         figures = MapsTask(model, None, held_out, settings.task).validate()  # type: ignore[arg-type]
         return Finished(model, {"quality_1": {key: value for key, value in figures.items() if key != "score"}})
 
-    def signals(self, pack: ImagePack, items: Sequence[int], settings: Settings) -> list[Tensor]:
+    def signals(self, pack: ImageDataset, items: Sequence[int], settings: Settings) -> list[Tensor]:
         """Items as batches [B, 3, H, W], sides multiples of a block."""
         return image_batches(pack, items, settings.model.block, settings.task.crop)
 
-    def reseed_dead(self, model: ImageMaps, pack: ImagePack, settings: Settings) -> None:
+    def reseed_dead(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> None:
         """Give idle entries a place at the edge of what images drawn as in training can make."""
-        drawn = draw_items(pack, FIT_IMAGES, pack.chances, seed=settings.loop.seed)
+        drawn = draw_items(pack, FIT_IMAGES, pack.probabilities, seed=settings.loop.seed)
         rows = latent_rows(model, self.signals(pack, drawn, settings), seed=settings.loop.seed)
         ecvq_fit.reseed_dead(model.quantizer, rows, 0, seed=settings.loop.seed)
 
-    def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
+    def samples(self, pack: ImageDataset, settings: Settings) -> list[Tensor]:
         return [x[None] for batch in self.signals(pack, pack.validation[:8], settings) for x in batch]
 
 
-def favoured(pack: ImagePack) -> list[int]:
+def favoured(pack: ImageDataset) -> list[int]:
     """The training items that are drawn most, such as those which no other codec has touched."""
-    if pack.chances is None:
+    if pack.probabilities is None:
         return list(pack.training)
-    return [i for i, chance in zip(pack.training, pack.chances, strict=True) if chance == pack.chances.max()]
+    return [
+        i for i, chance in zip(pack.training, pack.probabilities, strict=True) if chance == pack.probabilities.max()
+    ]
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches
-from vqc.data.datasets import AudioPack, ImagePack, open_audio, open_images
+from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
@@ -50,17 +50,17 @@ class LikelihoodRecipe(Recipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImagePack | AudioPack:
+    ) -> ImageDataset | AudioDataset:
         model, info = load_model(settings.task.codec)
         digest, wanted = codec_digest(info.path), settings.task.codec_digest
         if wanted not in ("", digest):
             raise TrainingError(f"{info.path} is no longer the codec {wanted[:12]} whose likelihood this run is for")
-        pack: ImagePack | AudioPack
+        pack: ImageDataset | AudioDataset
         if isinstance(model, AudioModel):
             pack = open_audio(sources, model.sample_rate, download=download, progress=progress)
         else:
             pack = open_images(sources, download=download, progress=progress)
-        pack.leave_out(settings.task.leave_out)
+        pack.exclude(settings.task.leave_out)
         return pack
 
     def start(self, model: Likelihood, pack: Any, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from vqc.data.batches import CropBatches, Prefetched, Shard, WaveformBatches
-from vqc.data.datasets import AudioPack, ImagePack, open_audio, open_images
+from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights
@@ -51,19 +51,19 @@ class SharpRecipe(Recipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImagePack | AudioPack:
+    ) -> ImageDataset | AudioDataset:
         model, info = load_model(settings.task.codec)
         if not model.sharp_part:
             raise OptionError(f"{info.name} is of the kind {info.kind}, which can have no sharp decoder")
         digest, wanted = codec_digest(info.path), settings.task.codec_digest
         if wanted not in ("", digest):
             raise TrainingError(f"{info.path} is no longer the codec {wanted[:12]} whose decoder this run is for")
-        pack: ImagePack | AudioPack
+        pack: ImageDataset | AudioDataset
         if isinstance(model, AudioModel):
             pack = open_audio(sources, model.sample_rate, download=download, progress=progress)
         else:
             pack = open_images(sources, download=download, progress=progress)
-        pack.leave_out(settings.task.leave_out)
+        pack.exclude(settings.task.leave_out)
         return pack
 
     def start(self, model: nn.Module, pack: Any, settings: Settings) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vqc.data.batches import WHOLE, Shard, random_for
-from vqc.data.datasets import AudioPack, ImagePack
+from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.entropy.tables import TOTAL, ideal_bits
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
@@ -187,12 +187,12 @@ class _Crops:
         return chosen, generator.integers(self.streams.grids[chosen] - shape + 1), shape
 
 
-def relative_chances(pack: ImagePack | AudioPack) -> dict[int, float] | None:
+def relative_chances(pack: ImageDataset | AudioDataset) -> dict[int, float] | None:
     """What `PriorTask` takes as chances: those of the pack, which favour long recordings, of items of one size."""
-    if pack.chances is None:
+    if pack.probabilities is None:
         return None
-    sizes = pack.lengths[pack.training] if isinstance(pack, AudioPack) else 1
-    return dict(zip(pack.training, (pack.chances / sizes).tolist(), strict=True))
+    sizes = pack.lengths[pack.training] if isinstance(pack, AudioDataset) else 1
+    return dict(zip(pack.training, (pack.probabilities / sizes).tolist(), strict=True))
 
 
 def _units(tables: Mapping[int, NDArray[np.int64]]) -> dict[int, float]:

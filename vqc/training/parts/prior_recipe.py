@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.datasets import AudioPack, ImagePack, open_audio, open_images
+from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
 from vqc.models.config import config_to_dict
@@ -57,7 +57,7 @@ class PriorRunConfig(PriorTaskConfig):
 class CodePack:
     """The codes of a pack of images or recordings, by quality."""
 
-    data: ImagePack | AudioPack
+    data: ImageDataset | AudioDataset
     codec: CodecModel
     codes: Mapping[int, CachedCodes]
 
@@ -90,13 +90,13 @@ class PriorRecipe(Recipe):
         chosen = settings.task.qualities or range(1, model.qualities + 1)
         if not set(chosen) <= set(range(1, model.qualities + 1)):
             raise OptionError(f"task.qualities is {list(chosen)}; {info.name} has 1 to {model.qualities}")
-        data: ImagePack | AudioPack
+        data: ImageDataset | AudioDataset
         codec: Any = model
         if isinstance(model, AudioModel):
             data = open_audio(sources, model.sample_rate, download=download, progress=progress)
         else:
             data = open_images(sources, download=download, progress=progress)
-        data.leave_out(settings.task.leave_out)
+        data.exclude(settings.task.leave_out)
         cut = {"views": settings.task.views, "piece": settings.task.piece}
         codes = {q: open_codes(codec, digest, data, q, **cut, progress=progress) for q in chosen}
         return CodePack(data, model, codes)

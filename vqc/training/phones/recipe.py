@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Prefetched, Shard, WaveformBatches
-from vqc.data.datasets import AudioPack, open_audio
+from vqc.data.datasets import AudioDataset, open_audio
 from vqc.errors import TrainingError
 from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP
@@ -29,23 +29,23 @@ class PhonesRecipe(Recipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> AudioPack:
+    ) -> AudioDataset:
         return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
 
-    def start(self, model: PhonesModel, pack: AudioPack, settings: Settings) -> None:
+    def start(self, model: PhonesModel, pack: AudioDataset, settings: Settings) -> None:
         task = settings.task
         probabilities = draw_probabilities(pack, task.source_shares)
         chosen = draw_items(pack, task.start_utterances, probabilities, seed=settings.loop.seed)
         place(model, [whole(pack, i, task.start_seconds) for i in chosen], seed=settings.loop.seed)
         round_to_stored(model)  # the decoder learns from the codes that the model file will give
 
-    def warm_start(self, model: PhonesModel, path: str, pack: AudioPack, settings: Settings) -> None:
+    def warm_start(self, model: PhonesModel, path: str, pack: AudioDataset, settings: Settings) -> None:
         trained = trained_codec(path, PhonesModel)
         if trained.config != model.config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         model.load_state_dict(trained.state_dict(), strict=False)
 
-    def make_task(self, model: PhonesModel, pack: AudioPack, settings: Settings, shard: Shard) -> PhonesTask:
+    def make_task(self, model: PhonesModel, pack: AudioDataset, settings: Settings, shard: Shard) -> PhonesTask:
         task = settings.task
         batches = WaveformBatches(
             pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
@@ -53,7 +53,7 @@ class PhonesRecipe(Recipe):
         held = [whole(pack, i) for i in evenly_spaced(pack.validation, task.validation_utterances)]
         return PhonesTask(model, Prefetched(batches), held)
 
-    def finish(self, model: PhonesModel, pack: AudioPack, settings: Settings) -> Finished:
+    def finish(self, model: PhonesModel, pack: AudioDataset, settings: Settings) -> Finished:
         task = settings.task
         round_to_stored(model.eval())
         probabilities = draw_probabilities(pack, task.source_shares)
@@ -62,11 +62,11 @@ class PhonesRecipe(Recipe):
         held = [whole(pack, i) for i in evenly_spaced(pack.validation, task.validation_utterances)]
         return Finished(model, {"quality_1": figures(model, held)})
 
-    def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
+    def samples(self, pack: AudioDataset, settings: Settings) -> list[Tensor]:
         return [whole(pack, i, 4.0) for i in evenly_spaced(pack.validation, 3)]
 
 
-def whole(pack: AudioPack, i: int, seconds: float = 20.0) -> Tensor:
+def whole(pack: AudioDataset, i: int, seconds: float = 20.0) -> Tensor:
     """The first seconds of an utterance, [1, T], T a multiple of 20 ms and not 0."""
     length = min(int(pack.lengths[i]), int(seconds * SAMPLE_RATE))
     return torch.from_numpy(pack.cut(i, 0, max(1, length // PITCH_HOP) * PITCH_HOP))[None]

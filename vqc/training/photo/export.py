@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vqc.data.datasets import ImagePack
+from vqc.data.datasets import ImageDataset
 from vqc.models.photo.model import MEANS, PhotoModel
 from vqc.nn import ecvq_fit
 from vqc.training.photo.task import centres
@@ -61,7 +61,7 @@ def reseed_dead(model: PhotoModel, images: list[Tensor], latents: int = 60_000) 
         ecvq_fit.reseed_dead(model.quantizer, rows[drawn], index)
 
 
-def sample_images(pack: ImagePack, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:
+def sample_images(pack: ImageDataset, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:
     """The centres of training photos, chosen at random."""
     generator = np.random.default_rng(seed)
     chosen = generator.permutation(pack.training)[:photos]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.datasets import ImagePack, open_images
+from vqc.data.datasets import ImageDataset, open_images
 from vqc.errors import TrainingError
 from vqc.models.photo.model import PhotoModel
 from vqc.training.photo.export import refit, reseed_dead, sample_images, without_idle_entries
@@ -28,14 +28,14 @@ class PhotoRecipe(Recipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImagePack:
+    ) -> ImageDataset:
         return open_images(sources, download=download, progress=progress)
 
-    def start(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> None:
+    def start(self, model: PhotoModel, pack: ImageDataset, settings: Settings) -> None:
         initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
         reseed_dead(model, sample_images(pack, settings.task.occupying_photos))
 
-    def warm_start(self, model: PhotoModel, path: str, pack: ImagePack, settings: Settings) -> None:
+    def warm_start(self, model: PhotoModel, path: str, pack: ImageDataset, settings: Settings) -> None:
         trained = trained_codec(path, PhotoModel)
         if _trained_part(trained) != _trained_part(model):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
@@ -44,11 +44,11 @@ class PhotoRecipe(Recipe):
         model.quantizer.load_codebooks_from(trained.quantizer)
         reseed_dead(model.eval(), sample_images(pack, settings.task.occupying_photos))
 
-    def make_task(self, model: PhotoModel, pack: ImagePack, settings: Settings, shard: Shard) -> PhotoTask:
+    def make_task(self, model: PhotoModel, pack: ImageDataset, settings: Settings, shard: Shard) -> PhotoTask:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return PhotoTask(model, pack, settings.task, seed=settings.loop.seed, shard=shard)
 
-    def finish(self, model: PhotoModel, pack: ImagePack, settings: Settings) -> Finished:
+    def finish(self, model: PhotoModel, pack: ImageDataset, settings: Settings) -> Finished:
         images = sample_images(pack, settings.task.table_photos)
         round_to_stored(model.eval())
         reseed_dead(model, images[: settings.task.occupying_photos])
@@ -63,7 +63,7 @@ class PhotoRecipe(Recipe):
         }
         return Finished(model, figures)
 
-    def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
+    def samples(self, pack: ImageDataset, settings: Settings) -> list[Tensor]:
         return list(centres(pack, pack.validation[:6], 256))
 
 

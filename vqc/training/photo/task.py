@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
-from vqc.data.datasets import ImagePack
+from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.photo.model import BLOCK, MEAN_CODES, MEANS, PhotoModel
 from vqc.nn import ecvq_fit
@@ -21,7 +21,7 @@ from vqc.training.loop.task import Losses
 from vqc.training.stages import tracked
 
 
-def centres(pack: ImagePack, photos: Sequence[int], limit: int | None = None) -> Iterator[Tensor]:
+def centres(pack: ImageDataset, photos: Sequence[int], limit: int | None = None) -> Iterator[Tensor]:
     """Photos [1, 3, H, W] in [0, 1], sides cut to multiples of 16, and around the centre to `limit` if given."""
     for i in photos:
         photo = pack.image(i)
@@ -32,7 +32,7 @@ def centres(pack: ImagePack, photos: Sequence[int], limit: int | None = None) ->
 
 
 @torch.no_grad()
-def initialise(model: PhotoModel, pack: ImagePack, *, seed: int = 0, crops: int = 700) -> None:
+def initialise(model: PhotoModel, pack: ImageDataset, *, seed: int = 0, crops: int = 700) -> None:
     """Make the model a good linear codec: KLT, prediction by least squares, then ECVQ by k-means at each quality."""
     batches = CropBatches(pack, side=256, batch_size=1, seed=seed)
     images = [batches(i) for i in tracked(range(crops))]
@@ -107,7 +107,7 @@ class PhotoTask:
     """Distortion in bits plus commitment; two qualities a step, all of them in turn."""
 
     def __init__(
-        self, model: PhotoModel, pack: ImagePack, config: PhotoTaskConfig, *, seed: int = 0, shard: Shard = WHOLE
+        self, model: PhotoModel, pack: ImageDataset, config: PhotoTaskConfig, *, seed: int = 0, shard: Shard = WHOLE
     ) -> None:
         self.model, self.config, self.seed = model, config, seed
         self.networks = (model.analysis, model.synthesis)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.datasets import AudioPack, open_audio
+from vqc.data.datasets import AudioDataset, open_audio
 from vqc.errors import TrainingError
 from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
 from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
@@ -29,14 +29,14 @@ class SpeechRecipe(Recipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> AudioPack:
+    ) -> AudioDataset:
         return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
 
-    def start(self, model: SpeechModel, pack: AudioPack, settings: Settings) -> None:
+    def start(self, model: SpeechModel, pack: AudioDataset, settings: Settings) -> None:
         data = SpeechData(pack, settings.task.source_shares)
         initialise(model, data, settings.task, seed=settings.loop.seed)
 
-    def warm_start(self, model: SpeechModel, path: str, pack: AudioPack, settings: Settings) -> None:
+    def warm_start(self, model: SpeechModel, path: str, pack: AudioDataset, settings: Settings) -> None:
         trained = trained_codec(path, SpeechModel)
         if _trained_part(trained) != _trained_part(model):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
@@ -48,11 +48,11 @@ class SpeechRecipe(Recipe):
         data = SpeechData(pack, settings.task.source_shares)
         calibrate(model, draw_utterances(data, _utterances(settings)), settings.task)
 
-    def make_task(self, model: SpeechModel, pack: AudioPack, settings: Settings, shard: Shard) -> SpeechTask:
+    def make_task(self, model: SpeechModel, pack: AudioDataset, settings: Settings, shard: Shard) -> SpeechTask:
         data = SpeechData(pack, settings.task.source_shares)
         return SpeechTask(model, data, settings.task, seed=settings.loop.seed, shard=shard)
 
-    def finish(self, model: SpeechModel, pack: AudioPack, settings: Settings) -> Finished:
+    def finish(self, model: SpeechModel, pack: AudioDataset, settings: Settings) -> Finished:
         data, task = SpeechData(pack, settings.task.source_shares), settings.task
         round_to_stored(model.eval())
         counts = calibrate(model, draw_utterances(data, _utterances(settings)), task)
@@ -61,7 +61,7 @@ class SpeechRecipe(Recipe):
         fill_static_tables(model, draw_utterances(data, task.table_utterances, seed=2))
         return Finished(model, score_qualities(model, pack, evenly_spaced(pack.validation, task.validation_utterances)))
 
-    def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
+    def samples(self, pack: AudioDataset, settings: Settings) -> list[Tensor]:
         return [
             torch.from_numpy(pack.cut(i, 0, _whole_codes(pack.lengths[i])))[None]
             for i in evenly_spaced(pack.validation, 3)

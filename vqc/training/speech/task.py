@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vqc._distribution import install_command
 from vqc.data.batches import WHOLE, Prefetched, Shard
-from vqc.data.datasets import AudioPack
+from vqc.data.datasets import AudioDataset
 from vqc.data.derived import make_once
 from vqc.errors import TrainingError
 from vqc.models.speech.model import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
@@ -54,7 +54,7 @@ class SpeechTaskConfig:
 class SpeechData:
     """Utterances of a pack with the pitch of every 20 ms."""
 
-    def __init__(self, pack: AudioPack, source_shares: Sequence[float] = ()) -> None:
+    def __init__(self, pack: AudioDataset, source_shares: Sequence[float] = ()) -> None:
         self.pack = pack
         self.pitch, self.pitch_starts = pitch_of(pack)
         self.probabilities = draw_probabilities(pack, source_shares)
@@ -91,7 +91,7 @@ class SpeechData:
         return waveform, pitch
 
 
-def pitch_of(pack: AudioPack) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def pitch_of(pack: AudioDataset) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Pitch states of all utterances end to end, and where each begins; tracked once and kept beside the pack."""
     ends = np.cumsum(pack.lengths // PITCH_HOP)
 
@@ -103,7 +103,7 @@ def pitch_of(pack: AudioPack) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return states, ends - pack.lengths // PITCH_HOP
 
 
-def _track_all(pack: AudioPack, folder: Path) -> None:
+def _track_all(pack: AudioDataset, folder: Path) -> None:
     states = [np.zeros(0, np.uint8)]
     for i, length in enumerate(pack.lengths.tolist()):
         whole = torch.from_numpy(pack.cut(i, 0, length // PITCH_HOP * PITCH_HOP))[None]
@@ -222,7 +222,7 @@ class SpeechTask:
 
 def score_qualities(
     model: SpeechModel,
-    pack: AudioPack,
+    pack: AudioDataset,
     utterances: Sequence[int],
     qualities: Iterable[int] | None = None,
     *,

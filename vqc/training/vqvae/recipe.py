@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches
-from vqc.data.datasets import AudioPack, ImagePack, open_audio, open_images
+from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
 from vqc.errors import TrainingError
 from vqc.models.vqvae.audio import AudioVQVAE
 from vqc.models.vqvae.image import ImageVQVAE
@@ -91,20 +91,20 @@ class ImageRecipe(PaperRecipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImagePack:
+    ) -> ImageDataset:
         return open_images(sources, download=download, progress=progress)
 
-    def batches(self, pack: ImagePack, settings: Settings, shard: Shard) -> ImageBatches:
+    def batches(self, pack: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
         return training_images(pack, settings, shard)
 
-    def signals(self, pack: ImagePack, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
+    def signals(self, pack: ImageDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
         assert isinstance(model, ImageVQVAE)
         return image_batches(pack, items, model.downsampling_factor, settings.task.crop)
 
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
         return {"bpp": table_bits(model, signals) / sum(x[:, 0].numel() for x in signals)}
 
-    def samples(self, pack: ImagePack, settings: Settings) -> list[Tensor]:
+    def samples(self, pack: ImageDataset, settings: Settings) -> list[Tensor]:
         factor = math.prod(settings.model.strides)
         batches = image_batches(pack, pack.validation[:8], factor, settings.task.crop)
         return [x[None] for batch in batches for x in batch]
@@ -118,16 +118,16 @@ class AudioRecipe(PaperRecipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> AudioPack:
+    ) -> AudioDataset:
         return open_audio(sources, settings.model.sample_rate, download=download, progress=progress)
 
-    def batches(self, pack: AudioPack, settings: Settings, shard: Shard) -> WaveformBatches:
+    def batches(self, pack: AudioDataset, settings: Settings, shard: Shard) -> WaveformBatches:
         task, hop = settings.task, math.prod(settings.model.strides)
         if task.crop < hop or task.crop % hop:
             raise TrainingError(f"task.crop is {task.crop} samples; it must be a multiple of {hop}, those of a code")
         return WaveformBatches(pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard)
 
-    def signals(self, pack: AudioPack, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
+    def signals(self, pack: AudioDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
         return first_seconds(pack, items, math.prod(settings.model.strides), SECONDS)
 
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
@@ -135,5 +135,5 @@ class AudioRecipe(PaperRecipe):
         seconds = sum(x.numel() for x in signals) / model.sample_rate
         return {"kbps": table_bits(model, signals) / seconds / 1_000}
 
-    def samples(self, pack: AudioPack, settings: Settings) -> list[Tensor]:
+    def samples(self, pack: AudioDataset, settings: Settings) -> list[Tensor]:
         return first_seconds(pack, evenly_spaced(pack.validation, 3), math.prod(settings.model.strides), 4.0)

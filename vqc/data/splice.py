@@ -1,7 +1,7 @@
 """A file made of pieces of another one and of a few bytes of our own, without a copy of it.
 
 table | ......frames...... | tag | ....frames....        the file
-bytes   Span                       Span                  the pieces
+bytes   ByteRange                       ByteRange                  the pieces
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any, BinaryIO, NamedTuple, cast
 _BUFFER_BYTES = 65_536
 
 
-class Span(NamedTuple):
+class ByteRange(NamedTuple):
     """The bytes from `start` to `stop` of a file."""
 
     start: int
     stop: int
 
 
-def spliced(file: BinaryIO, pieces: Sequence[Span | bytes]) -> BinaryIO:
+def splice(file: BinaryIO, pieces: Sequence[ByteRange | bytes]) -> BinaryIO:
     """The pieces, one after the other, as a file to read. It moves the position of `file` and leaves it open."""
     return cast(BinaryIO, io.BufferedReader(_Spliced(file, pieces), _BUFFER_BYTES))
 
@@ -37,7 +37,7 @@ def file_size(file: BinaryIO) -> int:
 
 
 class _Spliced(io.RawIOBase):
-    def __init__(self, file: BinaryIO, pieces: Sequence[Span | bytes]) -> None:
+    def __init__(self, file: BinaryIO, pieces: Sequence[ByteRange | bytes]) -> None:
         self._file, self._pieces = file, [piece for piece in pieces if _length(piece)]
         self._ends = list(accumulate(map(_length, self._pieces)))
         self._position = 0
@@ -74,5 +74,5 @@ class _Spliced(io.RawIOBase):
         return len(data)
 
 
-def _length(piece: Span | bytes) -> int:
+def _length(piece: ByteRange | bytes) -> int:
     return len(piece) if isinstance(piece, bytes) else piece.stop - piece.start
