@@ -24,10 +24,10 @@ MOST_SECONDS = 60.0  # of one core
 MOST_VALUES = 2**27  # of audio, in memory at once: half a GiB
 _COMPRESSING = 1.7  # times as long as restoring
 
-# Seconds of one core, as measured with the bundled models: a million pixels (at least 1: 60 million take about 1.5 GB),
+# Seconds of one core, as measured with the bundled models: a million pixels (59 million of a photo took 1.6 GB),
 # or samples at the model's rate ...
 _NETWORK: Mapping[str, float] = MappingProxyType(
-    {"image-vqvae": 1.0, "image-maps": 1.5, "photo": 1.0, "audio-vqvae": 0.7, "speech": 0.65, "phones": 0.35}
+    {"image-vqvae": 1.25, "image-maps": 1.5, "photo": 1.25, "audio-vqvae": 0.7, "speech": 0.65, "phones": 0.35}
 )
 # ... what a prior takes for a million positions of codes, and for a million codes ...
 _PRIOR: Mapping[str, tuple[float, float]] = MappingProxyType(
