@@ -33,8 +33,8 @@ from vqc.errors import ContainerError
 from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.zoo import load_model
+from vqc.models.kinds import build_prior
 from vqc.models.prior import CodePrior, Part
-from vqc.models.prior_registry import build_prior
 from vqc.models.vqvae.priors import BlockPrior
 from vqc.nn.integer import ONE, frequencies, unfixed
 

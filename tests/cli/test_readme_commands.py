@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from vqc.models.files import zoo
+from vqc.models import kinds
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -35,7 +35,7 @@ def cheaper(command: list[str]) -> list[str]:
 
 
 def test_the_commands_of_the_readme_work_in_their_order(run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zoo, "DEFAULT_MODELS", {"image": "tiny-image", "audio": "tiny-audio"})
+    monkeypatch.setattr(kinds, "default_model", {"image": "tiny-image", "audio": "tiny-audio"}.__getitem__)
     Path("clip.wav").rename("talk.wav")
     Path("holiday").mkdir()
     Path("holiday/photo.png").write_bytes(Path("photo.png").read_bytes())

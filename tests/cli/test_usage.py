@@ -13,8 +13,8 @@ import pytest
 import vqc
 from vqc import processors
 from vqc.cli.options import number_of_jobs
-from vqc.cli.train import PRESETS
-from vqc.cli.training import DEFAULT_PRESETS, SHARP_PRESETS, media_of
+from vqc.models.kinds import KINDS
+from vqc.models.parts import trainables
 from vqc.training.settings import preset_names, read_preset
 
 if TYPE_CHECKING:
@@ -110,13 +110,10 @@ def test_a_quality_is_called_as_it_was_typed(run: Run, desk: Path) -> None:
 
 
 def test_presets_in_the_help_are_those_that_there_are(run: Run) -> None:
-    listed = {media: names.split(", ") for media, names in PRESETS.items()}
-    assert sorted(name for names in listed.values() for name in names) == sorted(preset_names())
-    for media, names in listed.items():
-        assert {media_of(read_preset(name)["kind"]) for name in names} == {media}
-    for media, name in DEFAULT_PRESETS.items():
-        assert listed[media][0] == name
-    assert set(SHARP_PRESETS.values()) == set(listed["sharp"])
+    rows = trainables()
+    assert sorted(name for row in rows.values() for name in row.presets) == sorted(preset_names())
+    assert all(read_preset(name)["kind"] == kind for kind, row in rows.items() for name in row.presets)
+    assert {KINDS[kind].preset_of("sharp") for kind in ("photo", "speech")} == set(rows["sharp"].presets)
     assert "[default: photo]" in " ".join(run("train", "image", "--help").out.split())
 
 

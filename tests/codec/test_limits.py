@@ -17,8 +17,7 @@ from vqc.codec.limits import check_work, restoring_seconds
 from vqc.errors import ContainerError, MediaError
 from vqc.format.container import AudioShape, Container, Entropy, Header, ImageShape, join_streams, write_container
 from vqc.models.files import zoo
-from vqc.models.prior_registry import PRIOR_KINDS
-from vqc.models.registry import MODEL_KINDS, WIRE_IDS
+from vqc.models.kinds import KINDS
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +28,7 @@ def _golden_models(monkeypatch: pytest.MonkeyPatch) -> None:
 def header_of(name: str, shape: ImageShape | AudioShape, entropy: Entropy = "static") -> Header:
     info = zoo.find_by_name(name)
     digest = bytes.fromhex(info.digest)[:6]
-    return Header(codec=WIRE_IDS[info.kind], entropy=entropy, quality=info.qualities, digest=digest, shape=shape)
+    return Header(codec=KINDS[info.kind].wire_id, entropy=entropy, quality=info.qualities, digest=digest, shape=shape)
 
 
 def test_a_bomb_of_a_few_hundred_bytes_is_refused_at_once(tmp_path: Path) -> None:
@@ -70,11 +69,6 @@ def test_a_prior_counts() -> None:
     model = zoo.load_model("golden-image-prior").model
     shape = ImageShape(width=1000, height=1000)
     assert restoring_seconds(model, shape, 1, prior=True) > 2 * restoring_seconds(model, shape, 1, prior=False)
-
-
-def test_every_kind_has_its_figures() -> None:
-    assert set(limits._NETWORK) == set(MODEL_KINDS)
-    assert set(limits._PRIOR) == set(PRIOR_KINDS)
 
 
 def test_more_audio_than_belongs_in_memory_is_refused() -> None:

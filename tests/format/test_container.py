@@ -141,9 +141,9 @@ def test_the_dump_in_the_specification_is_a_real_file() -> None:
 
 
 def test_the_documented_codecs_are_those_of_the_registry() -> None:
-    from vqc.models.registry import WIRE_IDS
+    from vqc.models.kinds import KINDS
 
-    assert {wire_id: kind for kind, wire_id in WIRE_IDS.items()} == dict(CODECS)
+    assert {kind.wire_id: kind.name for kind in KINDS.values()} == dict(CODECS)
     assert all(f"{wire_id} {kind}" in (module.__doc__ or "") for wire_id, kind in CODECS.items())
 
 

@@ -30,10 +30,10 @@ from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.image_maps.model import ImageMaps, ImageMapsConfig
+from vqc.models.kinds import KINDS, build_prior
 from vqc.models.phones.model import PhonesConfig, PhonesModel
 from vqc.models.photo.model import PhotoConfig, PhotoModel
 from vqc.models.prior import CodePrior
-from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
 from vqc.models.speech.model import SpeechConfig, SpeechModel
 from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
@@ -121,7 +121,7 @@ def disturb(model: CodecModel) -> None:
 @torch.no_grad()
 def draw_prior(model: CodecModel) -> CodePrior:
     """A small prior with random weights, which are not so large that all codes but one would be all but impossible."""
-    kind = DEFAULT_PRIORS[model.kind]
+    kind = KINDS[model.kind].prior.name
     prior = build_prior(kind, PRIORS[kind], model)
     prior.start_from(model)
     for name, parameter in prior.named_parameters():

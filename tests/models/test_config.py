@@ -12,9 +12,8 @@ import pytest
 
 from vqc.errors import CheckpointError
 from vqc.models.config import Config, canonical_json, config_from_dict, config_to_dict
+from vqc.models.kinds import KINDS, build_model, load, prior_kinds
 from vqc.models.likelihood import LikelihoodConfig
-from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
-from vqc.models.registry import MODEL_KINDS, WIRE_IDS, build_model, model_classes
 from vqc.models.vqvae.audio import AudioVQVAEConfig
 from vqc.models.vqvae.image import ImageVQVAEConfig
 
@@ -59,9 +58,7 @@ def test_configs_refuse_what_they_do_not_know(values: dict[str, object], message
 
 
 def config_classes() -> list[type[Config]]:
-    return [
-        one(kind)[0] for kinds, one in ((MODEL_KINDS, model_classes), (PRIOR_KINDS, prior_classes)) for kind in kinds
-    ]
+    return [load(kind.config) for kind in (*KINDS.values(), *prior_kinds().values())]
 
 
 @pytest.mark.parametrize("config_class", [*config_classes(), LikelihoodConfig])
@@ -115,16 +112,6 @@ def test_fields_of_later_versions_leave_the_json_of_older_configs_alone() -> Non
     dynamic = ImageVQVAEConfig(codebook_update="dynamic", max_codebook_size=600)
     assert config_to_dict(dynamic)["max_codebook_size"] == 600
     assert config_from_dict(ImageVQVAEConfig, config_to_dict(dynamic)) == dynamic
-
-
-def test_wire_ids_are_what_files_in_the_world_say() -> None:
-    assert dict(WIRE_IDS) == {"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4, "image-maps": 5, "phones": 6}
-    assert set(WIRE_IDS) == set(MODEL_KINDS)
-
-
-def test_unknown_kinds_are_named() -> None:
-    with pytest.raises(CheckpointError, match="'hologram'"):
-        build_model("hologram", {})
 
 
 def test_the_defaults_are_the_models_of_the_paper() -> None:

@@ -14,10 +14,10 @@ from vqc.errors import CheckpointError
 from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
+from vqc.models.kinds import build_prior, prior_kind_named
 from vqc.models.photo.model import PhotoModel
 from vqc.models.photo.prior import PhotoPrior
 from vqc.models.prior import CodePrior
-from vqc.models.prior_registry import build_prior, prior_classes
 from vqc.nn.integer import ONE, unfixed
 
 IMAGES = [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)]
@@ -158,7 +158,7 @@ def test_a_prior_of_another_kind_of_model_is_refused(models: dict[str, CodecMode
     with pytest.raises(CheckpointError, match="do not add up"):
         build_prior("photo", config_to_dict(PHOTO_PRIOR) | {"slices": [[13]]}, models["photo"])
     with pytest.raises(CheckpointError, match="not known"):
-        prior_classes("oracle")
+        prior_kind_named("oracle")
 
 
 def test_a_prior_that_would_not_be_exact_is_refused(tmp_path) -> None:

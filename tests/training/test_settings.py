@@ -10,11 +10,10 @@ import pytest
 
 from vqc.cli.train_plan import toml
 from vqc.errors import OptionError
+from vqc.models.parts import trainables
 from vqc.training.recipe import recipe_of
 from vqc.training.settings import (
-    PARTS,
     PRESETS,
-    PRIORS,
     parse_override,
     parse_time,
     preset_names,
@@ -31,12 +30,8 @@ def test_a_preset_resolves_and_says_only_what_differs_from_the_defaults(name: st
         for key in tables.get(section, {}):
             assert getattr(getattr(settings, section), key) != getattr(getattr(plain, section), key), key
     recipe = recipe_of(settings.kind)
-    if settings.kind not in PARTS:  # which need the codec that they are for
+    if not trainables()[settings.kind].is_part:  # which need the codec that they are for
         recipe.build(settings)
-
-
-def test_there_is_a_preset_for_every_kind_of_prior() -> None:
-    assert {read_preset(kind)["kind"] for kind in PRIORS} == set(PRIORS)
 
 
 def test_the_record_of_a_run_resolves_to_the_same_settings(tmp_path: Path) -> None:
@@ -87,7 +82,7 @@ def test_damaged_and_missing_preset_files_are_one_sentence(tmp_path: Path) -> No
         with pytest.raises(OptionError, match="preset"):
             read_preset(name)
     broken.write_text("kind = 'vae'")
-    with pytest.raises(OptionError, match="one of image-vqvae"):
+    with pytest.raises(OptionError, match="one of photo"):
         resolve(read_preset(str(broken)))
 
 

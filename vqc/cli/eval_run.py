@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from vqc.models.files.header import ModelInfo
 
 EXAMPLES = 3  # files that a report shows
-PATIENCE = 2  # samples of which whole files are written, where that is slow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +104,10 @@ def find_subjects(wish: Wish) -> list[Subject]:
 def default_model(data: str) -> str:
     """The model for data whose model is not named."""
     from vqc.data.benchmarks import media_of_data
-    from vqc.models.files.zoo import default_for
+    from vqc.models.kinds import default_model
 
     media, small = media_of_data(data)
-    return "cifar10" if small else default_for(media)
+    return "cifar10" if small else default_model(media)
 
 
 def evaluate_one(subject: Subject, wish: Wish) -> Evaluation:
@@ -126,6 +125,7 @@ def make_request(subject: Subject, wish: Wish) -> Request:
     from vqc.evaluation.evaluate import Request
     from vqc.evaluation.measure import Plan
     from vqc.metrics.catalogue import choose_metrics
+    from vqc.models.kinds import kind_named
 
     info, data = subject
     qualities = parse_qualities(wish.quality, info)
@@ -146,7 +146,7 @@ def make_request(subject: Subject, wish: Wish) -> Request:
         plan=plan,
         data=data,
         jobs=wish.jobs or min(threads(), len(data.items) if wish.data else 1),
-        files=wish.files or (PATIENCE if wish.data is None and info.kind == "image-maps" else None),
+        files=wish.files or (kind_named(info.kind).sample_files if wish.data is None else None),
         examples=EXAMPLES if wish.report else 0,
         example_qualities=tuple(sorted({qualities[len(qualities) // 4], default})),
         notes=(*absent, *notes),

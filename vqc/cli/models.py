@@ -131,18 +131,18 @@ def row_of(info: ModelInfo) -> list[str]:
 
 def rank(info: ModelInfo) -> int:
     """Those that compress and decompress take by themselves come first, then the user's own."""
-    from vqc.models.files.zoo import BUNDLED_FOLDER, DEFAULT_MODELS
+    from vqc.models.files.zoo import BUNDLED_FOLDER
 
-    if info.name in DEFAULT_MODELS.values():
+    if use_of(info):
         return 0
     return 2 if info.path.parent == BUNDLED_FOLDER else 1
 
 
 def use_of(info: ModelInfo) -> str:
     """Whether it is taken where none is named."""
-    from vqc.models.files.zoo import default_for
+    from vqc.models.kinds import default_model
 
-    return "the default" if default_for(info.media) == info.name else ""
+    return "the default" if default_model(info.media) == info.name else ""
 
 
 def span_of(info: ModelInfo) -> str:

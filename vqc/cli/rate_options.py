@@ -83,6 +83,7 @@ def check_quality(info: ModelInfo, quality: float | None) -> None:
 @cache
 def default_model(media: Media) -> ModelInfo:
     """The model that the codec chooses for a medium."""
-    from vqc.models.files.zoo import default_for, find_by_name
+    from vqc.models.files.zoo import find_by_name
+    from vqc.models.kinds import default_model
 
-    return find_by_name(default_for(media))
+    return find_by_name(default_model(media))

@@ -12,6 +12,7 @@ import typer
 from vqc.cli.commands import App
 from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
 from vqc.errors import OptionError, OutputError
+from vqc.models.parts import presets_for
 
 if TYPE_CHECKING:
     from vqc.cli.training import Request
@@ -23,13 +24,6 @@ DataOption = Annotated[
     typer.Option("--data", metavar="DATA", help="Folder, or a named set such as cifar10 or LibriSpeech; repeatable."),
 ]
 DownloadOption = Annotated[bool, typer.Option("--download", help="Get named sets that are not here yet.")]
-PRESETS = {  # of each command, the default first; that of a prior or a sharp decoder is the one for its codec
-    "image": "photo, images, cifar10, cifar10-maps",
-    "audio": "speech, phones, librispeech, librispeech-x4",
-    "prior": "photo-prior, speech-prior, pixelcnn, pixelcnn-maps, wavenet",
-    "likelihood": "likelihood, likelihood-maps",
-    "sharp": "sharp, sharp-speech",
-}
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as model.codebook_size=1024; repeatable."),
@@ -61,8 +55,9 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show size, cost, 
 
 def presets_of(media: str) -> str:
     """The help of --preset."""
-    first = "by MODEL" if media in ("prior", "sharp") else PRESETS[media].split(",")[0]
-    return f"{PRESETS[media]}, or a TOML file of your own. [default: {first}]"
+    presets = presets_for(media)
+    first = "by MODEL" if media in ("prior", "sharp") else presets[0]
+    return f"{', '.join(presets)}, or a TOML file of your own. [default: {first}]"
 
 
 def command_for(media: Literal["image", "audio", "prior", "likelihood", "sharp"], what: str) -> Callable[..., None]:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 SHORT_DIGEST = 12
 WHAT = {"image": "images", "prior": "a prior", "likelihood": "a likelihood", "sharp": "a sharp decoder"}
-DEFAULT_PRESETS = {"image": "photo", "audio": "speech", "likelihood": "likelihood"}
-SHARP_PRESETS = {"image": "sharp", "audio": "sharp-speech"}  # by the medium of the codec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,26 +110,22 @@ def resumed_run(request: Request) -> Run:
 
 def default_preset(request: Request) -> str:
     """The preset that is begun with when none is named."""
-    if request.media in DEFAULT_PRESETS:
-        return DEFAULT_PRESETS[request.media]
     from vqc.models.files.zoo import find_by_name
-    from vqc.models.prior_registry import DEFAULT_PRIORS
-    from vqc.training.settings import PRIORS
+    from vqc.models.kinds import default_model, kind_named
 
-    codec = find_by_name(request.model)
-    if request.media == "sharp":
-        return SHARP_PRESETS[codec.media]
-    kind = DEFAULT_PRIORS[codec.kind]
-    return next(preset for preset, of_prior in PRIORS.items() if of_prior == kind)
+    if request.media == "image" or request.media == "audio":
+        return kind_named(default_model(request.media)).presets[0]
+    return kind_named(find_by_name(request.model).kind).preset_of(request.media)
 
 
 def for_codec(codec: ModelInfo, tables: Mapping[str, Any]) -> dict[str, Any]:
     """A preset of a part, such as a prior, made out for a trained model."""
+    from vqc.models.parts import trainables
     from vqc.training.parts.prior_export import codec_digest
-    from vqc.training.settings import PARTS
 
-    if tables.get("kind") not in PARTS:
-        return dict(tables)  # which `check_media` refuses
+    known = trainables().get(tables.get("kind", ""))
+    if known is None or not known.is_part:
+        return dict(tables)  # which `resolve` or `check_media` refuses
     of_codec = {"codec": str(codec.path.resolve()), "codec_digest": codec_digest(codec.path)}
     return {**tables, "task": {**tables.get("task", {}), **of_codec}}
 
@@ -158,12 +152,9 @@ def check_media(settings: Settings, request: Request) -> None:
 
 def media_of(kind: str) -> str:
     """image, audio, prior, likelihood or sharp."""
-    from vqc.models.registry import model_classes
-    from vqc.training.settings import LIKELIHOOD, PRIORS, SHARP
+    from vqc.models.parts import trainables
 
-    if kind in (LIKELIHOOD, SHARP):
-        return kind
-    return "prior" if kind in PRIORS else model_classes(kind)[1].media
+    return trainables()[kind].what
 
 
 def open_data(run: Run, request: Request, *, show: bool) -> Any:

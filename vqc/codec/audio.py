@@ -39,7 +39,7 @@ from vqc.format.container import (
     write_container,
 )
 from vqc.models.base import AudioModel
-from vqc.models.registry import WIRE_IDS
+from vqc.models.kinds import KINDS
 from vqc.models.targets import Targets
 
 # Two channels become mid and side when the side has at most this share of the energy: nearly mono. Otherwise a model
@@ -98,7 +98,7 @@ class AudioCodec:
 
         def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
             shape = chunks.shape(channel_mask)
-            kind = WIRE_IDS[self.model.kind]
+            kind = KINDS[self.model.kind].wire_id
             header = Header(codec=kind, entropy=used, quality=level, digest=self.digest, shape=shape)
             return write_container(Container(header=header, body=join_streams(chunks.with_silence(shape, streams))))
 

@@ -40,7 +40,7 @@ from vqc.format.container import (
 )
 from vqc.format.tiling import Tile, Tiling, padded_window
 from vqc.models.base import ImageModel
-from vqc.models.registry import WIRE_IDS
+from vqc.models.kinds import KINDS
 from vqc.models.targets import Targets
 
 Pixels = NDArray[np.uint8]
@@ -99,7 +99,7 @@ class ImageCodec:
         shape = ImageShape(width=width, height=height, grayscale=picture.grayscale, alpha=alpha is not None)
 
         def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
-            kind = WIRE_IDS[self.model.kind]
+            kind = KINDS[self.model.kind].wire_id
             header = Header(codec=kind, entropy=used, quality=level, digest=self.digest, shape=shape)
             return write_container(Container(header=header, alpha=alpha, body=join_streams(streams)))
 

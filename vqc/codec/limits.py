@@ -9,12 +9,11 @@ within the limits of the format, and a limit that is given stands in place of al
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vqc.errors import ContainerError, MediaError
 from vqc.format.container import AudioShape, Header, ImageShape
+from vqc.models.kinds import kind_named, prior_kind_named
 
 if TYPE_CHECKING:
     from vqc.models.base import AudioModel, ImageModel
@@ -24,16 +23,7 @@ MOST_SECONDS = 60.0  # of one core
 MOST_VALUES = 2**27  # of audio, in memory at once: half a GiB
 _COMPRESSING = 1.7  # times as long as restoring
 
-# Seconds of one core, as measured with the bundled models: a million pixels (59 million of a photo took 1.6 GB),
-# or samples at the model's rate ...
-_NETWORK: Mapping[str, float] = MappingProxyType(
-    {"image-vqvae": 1.25, "image-maps": 1.5, "photo": 1.25, "audio-vqvae": 0.7, "speech": 0.65, "phones": 0.35}
-)
-# ... what a prior takes for a million positions of codes, and for a million codes ...
-_PRIOR: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {"photo": (0.0, 3.4), "speech": (280.0, 3.2), "pixelcnn": (70.0, 6.0), "wavenet": (70.0, 6.0)}
-)
-_WRITING = 0.03  # ... and a million samples that come out, resampled
+_WRITING = 0.03  # seconds of one core: a million samples that come out, resampled
 
 
 def check_work(model: ImageModel | AudioModel, header: Header, size: int, limit: int | None) -> None:
@@ -70,9 +60,9 @@ def restoring_seconds(
         written = float(shape.samples * shape.channels)
         values = written * model.sample_rate / shape.sample_rate
         positions = values / model.hop_length
-    seconds = _NETWORK[model.kind] * values + _WRITING * written
+    seconds = kind_named(model.kind).seconds * values + _WRITING * written
     if prior and model.prior is not None:
-        position, code = _PRIOR[model.prior.kind]
+        position, code = prior_kind_named(model.prior.kind).seconds
         seconds += positions * (position + code * len(model.codebook_sizes(quality)))
     return seconds / 1e6
 

@@ -11,9 +11,10 @@ from vqc.codec.validation import check_header
 from vqc.devices import find_device
 from vqc.errors import OptionError
 from vqc.format.container import Header
+from vqc.models import kinds
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.files.checkpoint import LoadedModel
-from vqc.models.files.zoo import default_for, load_model, load_model_by_digest
+from vqc.models.files.zoo import load_model, load_model_by_digest
 
 Model = str | os.PathLike[str] | LoadedModel | None  # None: the default for the medium
 
@@ -32,7 +33,7 @@ def open_codec(media: Literal["image", "audio"], model: Model, device: str) -> I
     if not isinstance(model, LoadedModel):
         if model is not None and not isinstance(model, str | os.PathLike):
             raise OptionError(f"a model is given by name, by path or as loaded, not as {type(model).__name__}")
-        model = load_model(default_for(media) if model is None else model, find_device(device))
+        model = load_model(kinds.default_model(media) if model is None else model, find_device(device))
     codec = _codec(model)
     if codec.model.media != media:
         what, other = ("an image", "audio") if media == "image" else ("audio", "images")

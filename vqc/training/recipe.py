@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -17,11 +16,10 @@ from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
-from vqc.models.registry import model_classes
+from vqc.models.kinds import KINDS, load
+from vqc.models.parts import trainables
 from vqc.training.loop.task import Task
-
-if TYPE_CHECKING:
-    from vqc.training.settings import Settings
+from vqc.training.settings import Settings
 
 Progress = Callable[[int, int], None]  # done, total
 M = TypeVar("M", bound=CodecModel)
@@ -45,7 +43,7 @@ class Recipe(ABC):
 
     def build(self, settings: Settings) -> Any:
         """The model, untrained."""
-        model_class: Any = model_classes(settings.kind)[1]
+        model_class: Any = KINDS[settings.kind].model_class
         return model_class(settings.model)
 
     @abstractmethod
@@ -105,24 +103,6 @@ def trained_codec(path: str, kind: type[M]) -> M:
     return model
 
 
-_RECIPES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "image-vqvae": ("vqc.training.vqvae.recipe", "ImageRecipe"),
-        "audio-vqvae": ("vqc.training.vqvae.recipe", "AudioRecipe"),
-        "image-maps": ("vqc.training.image_maps.recipe", "MapsRecipe"),
-        "photo": ("vqc.training.photo.recipe", "PhotoRecipe"),
-        "speech": ("vqc.training.speech.recipe", "SpeechRecipe"),
-        "phones": ("vqc.training.phones.recipe", "PhonesRecipe"),
-        "pixelcnn": ("vqc.training.parts.prior_recipe", "PriorRecipe"),
-        "wavenet": ("vqc.training.parts.prior_recipe", "PriorRecipe"),
-        "photo-prior": ("vqc.training.parts.prior_recipe", "PriorRecipe"),
-        "likelihood": ("vqc.training.parts.likelihood_recipe", "LikelihoodRecipe"),
-        "speech-prior": ("vqc.training.parts.prior_recipe", "PriorRecipe"),
-        "sharp": ("vqc.training.parts.perceptual_recipe", "SharpRecipe"),
-    }
-)
-
-
 def training_images(pack: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
     """The training batches that the settings of an image task ask for."""
     task = settings.task
@@ -137,9 +117,8 @@ def training_images(pack: ImageDataset, settings: Settings, shard: Shard) -> Ima
 
 
 def recipe_of(kind: str) -> Recipe:
-    """The recipe of a kind of model."""
-    module, name = _RECIPES[kind]
-    return cast(Recipe, getattr(importlib.import_module(module), name)())
+    """The recipe of what settings call a kind."""
+    return cast(Recipe, load(trainables()[kind].recipe)())
 
 
 @torch.no_grad()

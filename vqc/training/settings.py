@@ -20,19 +20,12 @@ from typing import Any
 
 from vqc.errors import OptionError, did_you_mean
 from vqc.models.config import config_to_dict
-from vqc.models.likelihood import LikelihoodConfig
-from vqc.models.prior_registry import PRIOR_KINDS, prior_classes
-from vqc.models.registry import MODEL_KINDS, model_classes
+from vqc.models.kinds import load
+from vqc.models.parts import trainables
 from vqc.training.loop.config import LoopConfig
-from vqc.training.parts.perceptual import SharpConfig
-from vqc.training.recipe import recipe_of
 
 PRESETS = Path(__file__).parent / "presets"
 SECTIONS = ("model", "task", "loop")
-PRIORS = {f"{kind}-prior" if kind in MODEL_KINDS else kind: kind for kind in PRIOR_KINDS}  # in settings → in models
-LIKELIHOOD, SHARP = "likelihood", "sharp"
-PARTS = (*PRIORS, LIKELIHOOD, SHARP)  # of a codec that is there
-KINDS = (*MODEL_KINDS, *PARTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,26 +71,18 @@ def resolve(tables: Mapping[str, Any], overrides: Iterable[str] = (), *, where: 
 
     OptionError: an unknown kind, table or key (the nearest known one is named), or a value of the wrong type.
     """
-    if not isinstance(tables, Mapping) or tables.get("kind") not in KINDS:
-        raise OptionError(f"{where} must give a kind, one of {', '.join(KINDS)}")
+    kinds = trainables()
+    if not isinstance(tables, Mapping) or tables.get("kind") not in kinds:
+        raise OptionError(f"{where} must give a kind, one of {', '.join(kinds)}")
     _refuse_unknown(tables, ("kind", *SECTIONS), where)
     kind = str(tables["kind"])
     values = {section: dict(tables.get(section, {})) for section in SECTIONS}
     for override in overrides:
         section, key, value = parse_override(override)
         values[section][key] = value
-    classes = {"model": _model_config(kind), "task": recipe_of(kind).task_config, "loop": LoopConfig}
+    classes = {"model": load(kinds[kind].config), "task": load(kinds[kind].recipe).task_config, "loop": LoopConfig}
     built = {s: _build(classes[s], values[s], s, where) for s in SECTIONS}
     return Settings(kind=kind, **built)
-
-
-def _model_config(kind: str) -> type[Any]:
-    """The config class of [model]."""
-    if kind == LIKELIHOOD:
-        return LikelihoodConfig
-    if kind == SHARP:
-        return SharpConfig
-    return prior_classes(PRIORS[kind])[0] if kind in PRIORS else model_classes(kind)[0]
 
 
 def parse_override(text: str) -> tuple[str, str, Any]:

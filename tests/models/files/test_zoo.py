@@ -11,6 +11,7 @@ import torch
 from vqc.errors import ModelNotFoundError, ModelWarning, OutputError
 from vqc.models.files import zoo
 from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.kinds import default_model
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.user_folders import user_models
 
@@ -95,4 +96,4 @@ def test_a_model_is_read_once(digests: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_media_have_their_default_models() -> None:
-    assert (zoo.default_for("image"), zoo.default_for("audio")) == ("photo", "speech")
+    assert (default_model("image"), default_model("audio")) == ("photo", "speech")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.image_maps.model import ImageMaps, ImageMapsConfig
-from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
+from vqc.models.kinds import KINDS, build_prior
 from vqc.training.image_maps.recipe import fit_linear
 
 CONFIG = ImageMapsConfig(
@@ -83,7 +83,7 @@ def test_a_saved_model_comes_back_with_its_prior(model: ImageMaps, tmp_path: Pat
     saved = ImageMaps(CONFIG)
     saved.load_state_dict(model.state_dict())
     small = {"width": 8, "layers": 2, "head_width": 8, "code_dim": 6}
-    prior = build_prior(DEFAULT_PRIORS["image-maps"], small, saved)
+    prior = build_prior(KINDS["image-maps"].prior.name, small, saved)
     prior.start_from(saved)
     saved.attach_prior(prior)
     save_checkpoint(tmp_path / "m.safetensors", saved, name="m", training={}, figures={})

@@ -20,7 +20,7 @@ from vqc.errors import CheckpointError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.prior_registry import DEFAULT_PRIORS, build_prior
+from vqc.models.kinds import KINDS, build_prior
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.models.vqvae.priors import BlockPrior, PixelCNNPrior, WaveNetPrior
 from vqc.nn.integer import ONE
@@ -325,8 +325,8 @@ def test_a_prior_travels_in_the_file_of_its_model(tmp_path: Any) -> None:
 
 
 def test_priors_are_for_models_of_their_medium(image_model: ImageModel, audio_model: AudioModel) -> None:
-    assert isinstance(build_prior(DEFAULT_PRIORS[image_model.kind], {}, image_model), PixelCNNPrior)
-    assert isinstance(build_prior(DEFAULT_PRIORS[audio_model.kind], {}, audio_model), WaveNetPrior)
+    assert isinstance(build_prior(KINDS[image_model.kind].prior.name, {}, image_model), PixelCNNPrior)
+    assert isinstance(build_prior(KINDS[audio_model.kind].prior.name, {}, audio_model), WaveNetPrior)
     with pytest.raises(CheckpointError, match="audio-vqvae: it is for image models"):
         build_prior("pixelcnn", {}, audio_model)
     with pytest.raises(CheckpointError, match="image-vqvae: it is for audio models"):

@@ -14,7 +14,7 @@ from tiny_priors import draw_codes, draw_model, draw_prior
 from vqc.data.batches import Shard
 from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.models.base import AudioModel, ImageModel
-from vqc.models.prior_registry import build_prior
+from vqc.models.kinds import build_prior
 from vqc.nn.integer import unfixed
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_chances

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from vqc.data.benchmarks import Benchmark, open_benchmark, thumbnails
 from vqc.models.files.header import ModelInfo
+from vqc.models.kinds import kind_named
 
 FOLDER = Path(__file__).parent
 THUMBNAIL = 32  # pixels a side: what the paper's image models are for
-PAPER_KINDS = ("image-vqvae", "image-maps")
 
 
 def sample_set(model: ModelInfo) -> Benchmark:
@@ -17,6 +17,6 @@ def sample_set(model: ModelInfo) -> Benchmark:
     if model.media == "audio":
         return Benchmark("the samples", "audio", open_benchmark(str(FOLDER / "audio"), "audio").items)
     photos = open_benchmark(str(FOLDER / "images"), "image").items
-    if model.kind in PAPER_KINDS:
+    if kind_named(model.kind).wants_thumbnails:
         return Benchmark("the samples, thumbnails", "image", thumbnails(photos, THUMBNAIL))
     return Benchmark("the samples", "image", photos)

@@ -217,8 +217,7 @@ def build_described(info: ModelInfo) -> CodecModel:
 
 
 def _built(info: ModelInfo, path: Path) -> CodecModel:
-    from vqc.models.prior_registry import build_prior
-    from vqc.models.registry import build_model
+    from vqc.models.kinds import build_model, build_prior
 
     model = build_model(info.kind, info.config, where=str(path))
     said = (info.media, info.qualities, info.default_quality)

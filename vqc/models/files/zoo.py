@@ -9,7 +9,7 @@ import os
 import warnings
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from vqc.atomic import write_atomically
 from vqc.errors import (
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 SUFFIX = ".safetensors"
 BUNDLED_FOLDER = Path(__file__).resolve().parent.parent.parent / "weights"
-DEFAULT_MODELS = {"image": "photo", "audio": "speech"}
 
 
 def list_models() -> list[ModelInfo]:
@@ -149,11 +148,6 @@ def refuse_taken(name: str, *, replace: bool = False) -> None:
             raise OutputError(
                 f"another model is called {name!r} already ({other.digest[:12]}); give --force to replace it"
             )
-
-
-def default_for(media: Literal["image", "audio"]) -> str:
-    """Name of the model used for a medium when none is asked for."""
-    return DEFAULT_MODELS[media]
 
 
 def load_model(name_or_path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:

@@ -22,15 +22,16 @@ from vqc.models.base import AudioModel, CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
 from vqc.models.files.zoo import load_model
+from vqc.models.kinds import build_prior, prior_kind_named
+from vqc.models.parts import trainables
 from vqc.models.prior import CodePrior
-from vqc.models.prior_registry import build_prior
 from vqc.nn.integer import unfixed
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_chances
 from vqc.training.parts.prior_export import codec_digest, figures_of
 from vqc.training.recipe import Finished, Progress, Recipe
 from vqc.training.run import read_run
-from vqc.training.settings import PRIORS, Settings
+from vqc.training.settings import Settings
 from vqc.training.stages import tracked
 
 
@@ -76,7 +77,9 @@ class PriorRecipe(Recipe):
     def build(self, settings: Settings) -> CodePrior:
         codec: CodecModel = load_model(settings.task.codec).model
         config = config_to_dict(settings.model)
-        prior = build_prior(PRIORS[settings.kind], config, codec, where="the prior of these [model] settings")
+        prior = build_prior(
+            trainables()[settings.kind].name, config, codec, where="the prior of these [model] settings"
+        )
         prior.register_load_state_dict_post_hook(lambda loaded, _: _prepare(loaded, codec))  # type: ignore[no-untyped-call]
         return prior
 
@@ -158,7 +161,7 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
     """The float weights of a prior of the same [model] settings, for the codebooks of a codec."""
     if path.is_dir():
         best, settings = path / "best.safetensors", read_run(path).settings
-        if PRIORS.get(settings.kind) != like.kind or not best.exists():
+        if settings.kind != prior_kind_named(like.kind).presets[0] or not best.exists():
             raise TrainingError(f"{path} is not the folder of a run that has trained a prior of the kind {like.kind}")
         _refuse_others(path, settings.model, like.config)
         return _in_order_of(like, load_file(best))
