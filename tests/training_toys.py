@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from vqc.nn.quantize import VectorQuantizer
-from vqc.training.loop.task import Losses, Outcome, RunPlan
+from vqc.training.loop.callbacks import Outcome, RunPlan
+from vqc.training.loop.task import Losses, Task
 
 
 def rows(seed: int, step: int, count: int, width: int) -> Tensor:
@@ -17,7 +18,7 @@ def rows(seed: int, step: int, count: int, width: int) -> Tensor:
     return torch.randn(count, width, generator=torch.Generator().manual_seed(1_000_003 * seed + step))
 
 
-class Toy:
+class Toy(Task):
     """A linear map into a quantizer whose entries die and are revived on the way.
 
     `part` gives the rows of a batch that this process sees.

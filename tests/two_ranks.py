@@ -25,8 +25,10 @@ from vqc.nn.distributed import rows_of_all_ranks
 from vqc.nn.dynamic import DynamicVectorQuantizer
 from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.quantize import VectorQuantizer
+from vqc.training.loop.config import LoopConfig
 from vqc.training.loop.distributed import Ranks, join
-from vqc.training.loop.trainer import LoopConfig, Losses, Trainer
+from vqc.training.loop.task import Losses
+from vqc.training.loop.trainer import Trainer
 
 
 class Grouped(Toy):

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from vqc.cli.train_display import SPARKS, TrainDisplay, seconds_left, sparkline, watcher
 from vqc.cli.train_lines import TrainLines
-from vqc.training.loop.task import Outcome, RunPlan
+from vqc.training.loop.callbacks import Outcome, RunPlan
 
 ROW = {
     "step": 1250,

@@ -13,7 +13,8 @@ from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.nn.discriminators import critic_hinge, decoder_hinge, feature_distance
 from vqc.training.adversarial import HEAD_START
-from vqc.training.loop.trainer import LoopConfig, Trainer
+from vqc.training.loop.config import LoopConfig
+from vqc.training.loop.trainer import Trainer
 from vqc.training.vqvae.task import ReconstructionConfig, ReconstructionTask
 
 START = HEAD_START + 10

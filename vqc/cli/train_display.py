@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from vqc.training.loop.task import Observer, Outcome, RunPlan
+    from vqc.training.loop.callbacks import Callback, Outcome, RunPlan
 
 DRAWINGS_PER_SECOND = 2  # also without news, because the time left runs down
 WIDE = 72  # characters: figures in two columns
@@ -65,7 +65,7 @@ FIGURES: Mapping[str, tuple[str, Callable[[float], str]]] = {
 LEFT_OUT = {"step", "minutes", "gradient_norm", "codebook_size", "mse", "score"}
 
 
-def watcher() -> Observer:
+def watcher() -> Callback:
     """Who watches a run for the user: the live display in a terminal that can redraw, plain lines elsewhere."""
     from rich.console import Console
 

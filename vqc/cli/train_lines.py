@@ -15,7 +15,7 @@ from vqc.cli.console import duration
 from vqc.cli.train_display import describe, seconds_left, short
 
 if TYPE_CHECKING:
-    from vqc.training.loop.task import Outcome, RunPlan
+    from vqc.training.loop.callbacks import Outcome, RunPlan
 
 
 class TrainLines:

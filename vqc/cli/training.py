@@ -20,8 +20,8 @@ from vqc.errors import MissingPackageError, OptionError, OutputError, TrainingEr
 
 if TYPE_CHECKING:
     from vqc.models.files.header import ModelInfo
+    from vqc.training.loop.callbacks import Callback
     from vqc.training.loop.distributed import Ranks
-    from vqc.training.loop.task import Observer
     from vqc.training.run import Run, Trained
     from vqc.training.settings import Settings
 
@@ -167,7 +167,7 @@ def open_data(run: Run, request: Request, *, show: bool) -> Any:
 
 
 def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trained:
-    """Run the loop with its observers."""
+    """Run the loop with its callbacks."""
     from vqc.training.run import train
 
     return train(
@@ -177,7 +177,7 @@ def train_and_watch(run: Run, pack: Any, ranks: Ranks, request: Request) -> Trai
         device=device_of(ranks, request),
         output=request.output,
         overwrite=request.force,
-        observers=observers(request) if ranks.first else (),
+        callbacks=callbacks(request) if ranks.first else (),
         phase=partial(phase, show=ranks.first and not request.quiet),
     )
 
@@ -213,9 +213,9 @@ def device_of(ranks: Ranks, request: Request) -> str:
     return find_device(f"cuda:{ranks.local_rank}") if device == "cuda" else device
 
 
-def observers(request: Request) -> list[Observer]:
+def callbacks(request: Request) -> list[Callback]:
     """Who watches: a live display in a terminal, plain lines elsewhere, TensorBoard if asked for."""
-    watching: list[Observer] = []
+    watching: list[Callback] = []
     if not request.quiet:
         from vqc.cli.train_display import watcher
 

@@ -27,9 +27,9 @@ from vqc.errors import OptionError, TrainingError
 from vqc.models.files.checkpoint import load_checkpoint
 from vqc.nn.distributed import own_rank
 from vqc.training.history import read_history, thinned
-from vqc.training.loop.distributed import Ranks, bytes_of_rank_0, number_of_rank_0
+from vqc.training.loop.callbacks import Callback, Outcome
+from vqc.training.loop.distributed import Ranks, broadcast_bytes, broadcast_number
 from vqc.training.loop.run_folder import RunFolder, with_prefix
-from vqc.training.loop.task import Observer, Outcome
 from vqc.training.loop.trainer import Trainer
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.training.recipe import Progress, Recipe, recipe_of
@@ -98,7 +98,7 @@ def exists(folder: Path) -> bool:
 def read_run(folder: Path, overrides: Sequence[str] = ()) -> Run:
     """The run in a folder, on several ranks that of rank 0; TrainingError when there is none."""
     file = folder / RECORD
-    data = bytes_of_rank_0(file.read_bytes() if own_rank() == 0 and file.is_file() else b"")
+    data = broadcast_bytes(file.read_bytes() if own_rank() == 0 and file.is_file() else b"")
     try:
         record = json.loads(data)
         tables = {key: record[key] for key in ("kind", *SECTIONS)}
@@ -138,7 +138,7 @@ def train(
     device: str,
     output: Path | None = None,
     overwrite: bool = False,
-    observers: Sequence[Observer] = (),
+    callbacks: Sequence[Callback] = (),
     phase: Phase = unwatched,
 ) -> Trained:
     """Begin or go on with a run until its time is up or it is interrupted, and write the model file.
@@ -147,11 +147,11 @@ def train(
     """
     begun = time.monotonic()
     model = run.build()
-    resumed = number_of_rank_0((run.folder / "state.safetensors").exists())
+    resumed = broadcast_number((run.folder / "state.safetensors").exists())
     if not resumed:
         _start(run, model, pack, phase)
     task = run.recipe.make_task(model, pack, run.settings, Shard(ranks.rank, ranks.world))
-    trainer = Trainer(task, run.settings.loop, run.folder, observers=observers, device=device)
+    trainer = Trainer(task, run.settings.loop, run.folder, callbacks=callbacks, device=device)
     if ranks.first:  # only now: a run whose state does not fit these settings keeps its record
         write_run(run, pack)
     start_seconds = time.monotonic() - begun

@@ -9,19 +9,18 @@ from pathlib import Path
 import pytest
 
 from vqc.errors import TrainingError
-from vqc.training.loop.callbacks import TensorBoardLog
-from vqc.training.loop.task import Outcome, RunPlan
+from vqc.training.loop.callbacks import Outcome, RunPlan, TensorBoardLog
 
 ROW = {"step": 1050, "minutes": 0.1234567, "loss": 12345.678, "lr": 0.0003, "data_share": 0.01}
 VALIDATION = {"step": 1050, "minutes": 0.12, "val_score": -2.5}
 
 
-def watch(observer: TensorBoardLog, run_dir: Path, start: int = 0) -> None:
-    observer.started(RunPlan(2000, None, start, run_dir))
-    observer.logged(ROW)
-    observer.validated(VALIDATION, best=True)
-    observer.validated({**VALIDATION, "step": 2000}, best=False)
-    observer.ended(Outcome(2000, 120.0, -2.5, interrupted=False))
+def watch(callback: TensorBoardLog, run_dir: Path, start: int = 0) -> None:
+    callback.started(RunPlan(2000, None, start, run_dir))
+    callback.logged(ROW)
+    callback.validated(VALIDATION, best=True)
+    callback.validated({**VALIDATION, "step": 2000}, best=False)
+    callback.ended(Outcome(2000, 120.0, -2.5, interrupted=False))
 
 
 class Writer:

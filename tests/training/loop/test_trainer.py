@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from training_toys import Adversarial, Toy, Watcher, rows
 
 from vqc.errors import TrainingError
-from vqc.training.loop.trainer import LoopConfig, Losses, Trainer, learning_rate_at
+from vqc.training.loop.config import LoopConfig, learning_rate_at
+from vqc.training.loop.task import Losses, Task
+from vqc.training.loop.trainer import Trainer
 
 CLOCK = {"minutes", "steps_per_second", "data_share"}  # no two runs agree on these
 INTERRUPT = partial(signal.raise_signal, signal.SIGINT)
@@ -46,7 +48,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     Trainer(task(), config, whole).run()
     for stop in (3, 8, 20):
         torch.manual_seed(stop)  # the global generator may be anywhere
-        outcome = Trainer(task(), config, parts, observers=[Watcher({stop: INTERRUPT})]).run()
+        outcome = Trainer(task(), config, parts, callbacks=[Watcher({stop: INTERRUPT})]).run()
         assert (outcome.step, outcome.interrupted) == (stop, True)
         lost = Trainer(task(), config, parts)  # killed after a step that was logged but not saved
         lost.train_step()
@@ -189,7 +191,7 @@ def test_sigterm_saves_and_ends_the_run_and_handlers_are_given_back(tmp_path: Pa
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     terminate = partial(signal.raise_signal, signal.SIGTERM)
     watcher = Watcher({2: terminate})
-    outcome = Trainer(Toy(), LoopConfig(steps=9, log_every=1), tmp_path, observers=[watcher]).run()
+    outcome = Trainer(Toy(), LoopConfig(steps=9, log_every=1), tmp_path, callbacks=[watcher]).run()
     assert outcome.interrupted
     assert int(load_file(tmp_path / "state.safetensors")["loop.step"]) == outcome.step == 2
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -217,7 +219,7 @@ def test_a_second_interruption_is_obeyed_at_once(tmp_path: Path) -> None:
     task.loss = impatient  # type: ignore[method-assign]
     watcher = Watcher()
     with pytest.raises(KeyboardInterrupt):
-        Trainer(task, LoopConfig(steps=9), tmp_path, observers=[watcher]).run()
+        Trainer(task, LoopConfig(steps=9), tmp_path, callbacks=[watcher]).run()
     assert not (tmp_path / "state.safetensors").exists()
     assert watcher.told[-1][1].interrupted
 
@@ -234,10 +236,10 @@ def test_an_interrupted_validation_does_not_count(tmp_path: Path) -> None:
     assert [row["step"] for row in logged(tmp_path) if "val_score" in row] == [2, 4]
 
 
-def test_observers_hear_what_is_written(tmp_path: Path) -> None:
+def test_callbacks_hear_what_is_written(tmp_path: Path) -> None:
     watcher = Watcher()
     config = LoopConfig(steps=5, log_every=2, validate_steps=3)
-    outcome = Trainer(Toy(), config, tmp_path, observers=[watcher]).run()
+    outcome = Trainer(Toy(), config, tmp_path, callbacks=[watcher]).run()
     assert watcher.told[0] == ("started", (5, None, 0, tmp_path))
     assert [name for name, _ in watcher.told] == [
         "started", "logged", "validated", "logged", "validated", "ended",
@@ -264,7 +266,7 @@ def test_a_loss_that_is_not_finite_is_one_error(where: str, tmp_path: Path) -> N
     watcher = Watcher()
     config = LoopConfig(steps=90, learning_rate=0.5, warmup_steps=8, final_learning_rate_ratio=1.0)
     with pytest.raises(TrainingError, match=r"not finite at step 3 with learning rate 2\.50e-01; .* lower"):
-        Trainer(task, config, tmp_path, observers=[watcher]).run()
+        Trainer(task, config, tmp_path, callbacks=[watcher]).run()
     assert watcher.told[-1] == ("ended", (3, pytest.approx(0, abs=60), math.inf, True))
 
 
@@ -345,7 +347,7 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
         LoopConfig(**wrong)  # type: ignore[arg-type]
 
 
-class ChannelsLast:
+class ChannelsLast(Task):
     """A convolution whose weights lie channels last in memory, as image models have them."""
 
     def __init__(self) -> None:

@@ -16,8 +16,9 @@ from vqc.models.likelihood import Likelihood, LikelihoodConfig, to_levels
 from vqc.models.phones.model import PhonesConfig, PhonesModel
 from vqc.models.targets import usual_codes
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
+from vqc.training.loop.config import LoopConfig
 from vqc.training.loop.devices import uses_bfloat16
-from vqc.training.loop.trainer import LoopConfig, Trainer
+from vqc.training.loop.trainer import Trainer
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.training.parts.likelihood import LikelihoodTask
 from vqc.training.parts.perceptual import SharpTask, SharpTaskConfig

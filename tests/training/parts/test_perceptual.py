@@ -14,7 +14,8 @@ from vqc.errors import OptionError
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.likelihood import Likelihood, LikelihoodConfig
 from vqc.training.adversarial import HEAD_START
-from vqc.training.loop.trainer import LoopConfig, Trainer
+from vqc.training.loop.config import LoopConfig
+from vqc.training.loop.trainer import Trainer
 from vqc.training.parts.perceptual import ALLOWED, PENALTY, ImageComparison, SharpTask, SharpTaskConfig
 from vqc.training.recipe import trained_codec
 

@@ -87,7 +87,7 @@ def test_every_crop_is_as_likely_as_any_other_but_for_the_chances(
     streams = codes[1].training
     chances = {item: 3.0 if item == 4 else 0.0 if item == 7 else 1.0 for item in streams.items.tolist()}
     task = PriorTask(
-        make_task(image_model, codes).prior,
+        make_task(image_model, codes).model,
         image_model,
         {1: codes[1]},
         PriorTaskConfig(batch_size=3000, crop=2),
@@ -110,13 +110,13 @@ def test_crops_are_as_large_as_they_can_be(
     images.digest, images.training = "more large waves", [0, 5, 10, 1]  # three of 11 x 9, one of 6 x 10
     cached = {1: open_codes(image_model, "a" * 64, images, 1)}
     config = PriorTaskConfig(batch_size=30, crop=crop)
-    task = PriorTask(make_task(image_model, codes).prior, image_model, cached, config)
+    task = PriorTask(make_task(image_model, codes).model, image_model, cached, config)
     assert task.batch(0).codes.shape == (30, 3, *shape)
 
 
 def test_processes_together_take_the_whole_batch(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
     task = make_task(image_model, codes, codes_per_step=4 * 3 * 10)
-    prior, config = task.prior, task.config
+    prior, config = task.model, task.config
     whole = task.batch(6)
     halves = [PriorTask(prior, image_model, codes, config, shard=Shard(r, 2)).batch(6) for r in (0, 1)]
     assert torch.equal(torch.cat([half.codes for half in halves]), whole.codes)
@@ -140,7 +140,7 @@ def test_the_loss_is_the_bits_of_the_chosen_positions(image_model: ImageModel, c
     for step in (0, 1):
         batch = task.batch(step)
         losses = task.loss(batch, step)
-        bits = task.prior.bits(batch.codes, batch.quality, batch.chosen)
+        bits = task.model.bits(batch.codes, batch.quality, batch.chosen)
         counted = int(batch.chosen.sum())
         assert len(bits) == counted * batch.codes.shape[1]
         assert 60 < len(bits) <= 120
@@ -156,15 +156,15 @@ def test_the_loss_is_the_bits_of_the_chosen_positions(image_model: ImageModel, c
 
 def test_validation_is_the_cross_entropy_by_hand(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
     task = make_task(image_model, codes)
-    torch.nn.init.normal_(task.prior.groups.choose.weight, std=0.3, generator=torch.Generator().manual_seed(0))
-    task.prior.eval()
+    torch.nn.init.normal_(task.model.groups.choose.weight, std=0.3, generator=torch.Generator().manual_seed(0))
+    task.model.eval()
     per_code, static, per_dim = [], [], []
     for quality in (1, 2):
         streams, table = codes[quality].validation, image_model.static_frequencies(quality)
         bits = zero = count = 0.0
         for i in range(len(streams)):
             raw = torch.from_numpy(streams[i].astype(np.int64))
-            for index, logits in task.prior.parts(raw[None], quality):
+            for index, logits in task.model.parts(raw[None], quality):
                 chances = logits.detach().double().softmax(1)
                 bits -= float(chances[torch.arange(len(index)), raw.flatten()[index]].log2().sum())
             symbols = image_model.to_symbols(raw.numpy())
@@ -189,8 +189,8 @@ def test_validation_looks_at_as_many_codes_as_asked_for(
 ) -> None:
     task = make_task(image_model, codes, validation_codes=500)
     seen = []
-    original = task.prior.bits
-    monkeypatch.setattr(task.prior, "bits", lambda c, q: seen.append(c.numel()) or original(c, q))
+    original = task.model.bits
+    monkeypatch.setattr(task.model, "bits", lambda c, q: seen.append(c.numel()) or original(c, q))
     task.measure(1)
     assert 250 < sum(seen) <= 500
 

@@ -13,7 +13,8 @@ from vqc.data.batches import ImageBatches, WaveformBatches
 from vqc.errors import OptionError, TrainingError
 from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
-from vqc.training.loop.trainer import LoopConfig, Trainer
+from vqc.training.loop.config import LoopConfig
+from vqc.training.loop.trainer import Trainer
 from vqc.training.vqvae.task import ReconstructionConfig, ReconstructionTask, evaluate
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vqc.data.batches import Prefetched
 from vqc.models.image_maps.model import ImageMaps
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +26,14 @@ class MapsTaskConfig:
     leave_out: str = ""  # items with this in their names are not trained on, such as images that have been compressed
 
 
-class MapsTask:
+class MapsTask(Task):
     """Distortion in bits plus commitment, a block."""
+
+    model: ImageMaps
 
     def __init__(self, model: ImageMaps, batches: Prefetched, held_out: list[Tensor], config: MapsTaskConfig) -> None:
         self.model, self.batches, self.held_out, self.config = model, batches, held_out, config
-        self.networks: tuple[nn.Module, ...] = (model.analysis, model.synthesis)
+        self.networks = (model.analysis, model.synthesis)
         self.unit = 3 * model.config.block**2 * 255**2 / model.config.squared_error
 
     def batch(self, step: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The numbers of a training run that do not depend on what is trained, and its learning rate over time."""
+"""The settings of a training run that do not depend on the model, and its learning rate over time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where a training computes, and in which precision.
+"""The device and the precision of a training.
 
-What "auto" means of precision is found out from the hardware, or said by VQC_BFLOAT16: 1 for bfloat16 on any hardware
+The precision "auto" is found out from the hardware, or set by VQC_BFLOAT16: 1 for bfloat16 on any hardware
 (many times slower where it is emulated), 0 for float32. Tests run with either.
 """
 
@@ -31,20 +31,20 @@ def to_device(batch: Any, device: torch.device) -> Any:
 
 
 def uses_bfloat16(precision: Literal["auto", "float32", "bfloat16"], device: torch.device) -> bool:
-    """What "auto" means: bfloat16 where the hardware multiplies it; elsewhere it is emulated, many times slower.
+    """Whether to use bfloat16; "auto": where the hardware multiplies it. Elsewhere it is emulated, many times slower.
 
     Raises:
         OptionError: VQC_BFLOAT16 is neither 0 nor 1.
     """
     if precision != "auto":
         return precision == "bfloat16"
-    said = os.environ.get(BFLOAT16_VARIABLE, "")
-    if said not in ("", "0", "1"):
+    forced = os.environ.get(BFLOAT16_VARIABLE, "")
+    if forced not in ("", "0", "1"):
         raise OptionError(
-            f"{BFLOAT16_VARIABLE} is {said!r}; set it to 1 for bfloat16 or 0 for float32, or leave it out"
+            f"{BFLOAT16_VARIABLE} is {forced!r}; set it to 1 for bfloat16 or 0 for float32, or leave it out"
         )
-    if said:
-        return said == "1"
+    if forced:
+        return forced == "1"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
@@ -52,7 +52,7 @@ def uses_bfloat16(precision: Literal["auto", "float32", "bfloat16"], device: tor
 
 
 def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[None]:
-    """Forward passes within compute convolutions and products in bfloat16, if so wished."""
+    """Forward passes within compute convolutions and products in bfloat16, if asked for."""
     return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
 
 

@@ -25,12 +25,12 @@ from vqc.errors import TrainingError
 from vqc.nn.distributed import own_rank, world_size
 from vqc.training.loop.task import Losses
 
-PATIENCE = timedelta(hours=2)  # ranks wait so long for rank 0 to validate
+PATIENCE = timedelta(hours=2)  # that ranks wait for rank 0 to validate
 _LETTING_GO_SECONDS = 0.2
 
 
 class Ranks(NamedTuple):
-    """Which of the processes this is."""
+    """The place of this process among all of them."""
 
     rank: int
     world: int  # how many there are
@@ -81,7 +81,7 @@ def _ranks_from_environment() -> Ranks:
 
 
 class Agreement(NamedTuple):
-    """What all ranks go by before a step."""
+    """Decisions before a step that all ranks share."""
 
     seconds: float  # of training, on the clock of rank 0
     validate: bool  # rank 0 says so
@@ -90,7 +90,7 @@ class Agreement(NamedTuple):
 
 
 def agree(own: Agreement) -> Agreement:
-    """The clock and the decisions of rank 0, and whether any rank was interrupted."""
+    """Share the clock and the decisions of rank 0, and whether any rank was interrupted."""
     if world_size() == 1:
         return own
     heard = own if own_rank() == 0 else Agreement(-math.inf, False, False, own.interrupted)
@@ -100,8 +100,8 @@ def agree(own: Agreement) -> Agreement:
     return Agreement(seconds, bool(validate), bool(checkpoint), bool(interrupted))
 
 
-def number_of_rank_0(number: float) -> float:
-    """The number that rank 0 gives, once it has come to give it."""
+def broadcast_number(number: float) -> float:
+    """The number that rank 0 passes, on every rank."""
     if world_size() == 1:
         return number
     tensor = torch.tensor(number, dtype=torch.float64)
@@ -109,11 +109,11 @@ def number_of_rank_0(number: float) -> float:
     return tensor.item()
 
 
-def bytes_of_rank_0(data: bytes) -> bytes:
-    """The bytes that rank 0 gives: other machines need not see its disk."""
+def broadcast_bytes(data: bytes) -> bytes:
+    """The bytes that rank 0 passes, on every rank: other machines need not see its disk."""
     if world_size() == 1:
         return data
-    length = int(number_of_rank_0(len(data)))
+    length = int(broadcast_number(len(data)))
     tensor = torch.zeros(length, dtype=torch.uint8)
     if own_rank() == 0 and length:
         tensor.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
@@ -123,7 +123,7 @@ def bytes_of_rank_0(data: bytes) -> bytes:
 
 
 class LossModule(nn.Module):
-    """A network whose forward pass is a loss: what DistributedDataParallel wants to be given.
+    """A network whose forward pass is a loss, as DistributedDataParallel needs it.
 
     Its reducer looks in every step for parameters that are not used. It warns where there are none, and is confused by
     a step without gradients; `spare` is there for both.
@@ -157,7 +157,7 @@ def parallel(network: nn.Module, loss: Callable[[Any, int], Losses]) -> Callable
     return module
 
 
-def gradients_stay_here(loss: Callable[[Any, int], Losses]) -> AbstractContextManager[None]:
+def without_gradient_sync(loss: Callable[[Any, int], Losses]) -> AbstractContextManager[None]:
     """For all but the last of the batches of a step: gradients add up before they travel."""
     if isinstance(loss, DistributedDataParallel):
         context: AbstractContextManager[None] = loss.no_sync()

@@ -1,4 +1,4 @@
-"""Exponential moving average of the weights: what is validated and exported."""
+"""Exponential moving average of the weights: these are validated and exported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class WeightAverage:
         self.decay = decay
         named = dict(model.named_parameters())
         self.average = {name: p.detach().clone() for name, p in named.items()}
-        # A list of tensors is moved in one call; with a call each, small models would spend their time on it.
+        # One call for all tensors; with a call each, small models would spend their time on it.
         self._own, self._averages = [p.detach() for p in named.values()], list(self.average.values())
 
     @torch.no_grad()
@@ -27,7 +27,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def load(self, average: dict[str, Tensor]) -> None:
-        """Go on from a stored average."""
+        """Continue from a stored average."""
         for name, tensor in self.average.items():
             tensor.copy_(average[name])
 

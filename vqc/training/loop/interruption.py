@@ -15,9 +15,9 @@ HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
 class Interruption:
-    """Whether the user has asked for the end; a second signal ends the program as it would have without us.
+    """Remembers that the user has asked for the end; a second signal ends the program as it would have without us.
 
-    Within `unless` the first signal raises KeyboardInterrupt already: a validation may take minutes.
+    Within `guard` the first signal raises KeyboardInterrupt already: a validation may take minutes.
     """
 
     def __init__(self) -> None:
@@ -26,20 +26,20 @@ class Interruption:
         self._before: dict[signal.Signals, Any] = {}
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Signals are taken as requests within. In a thread, where Python has no signals, nothing is changed."""
+    def handled(self) -> Iterator[None]:
+        """Take signals as requests within. In a thread, where Python has no signals, nothing is changed."""
         self.requested = False
         if threading.current_thread() is threading.main_thread():
             hangs_up = HANGUP is not None and signal.getsignal(HANGUP) != signal.SIG_IGN  # nohup wants none
             taken = (*SIGNALS, HANGUP) if HANGUP is not None and hangs_up else SIGNALS
-            self._before = {number: signal.signal(number, self._take) for number in taken}
+            self._before = {number: signal.signal(number, self._on_signal) for number in taken}
         try:
             yield
         finally:
-            self._give_back()
+            self._restore_handlers()
 
-    def unless(self, work: Callable[[], Result]) -> Result | None:
-        """What `work` gives, or None when a signal came before or cut it short."""
+    def guard(self, work: Callable[[], Result]) -> Result | None:
+        """Return the result of `work`, or None when a signal came before or cut it short."""
         if self.requested:
             return None
         self._at_once = True
@@ -52,13 +52,13 @@ class Interruption:
         finally:
             self._at_once = False
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        self._give_back()
+        self._restore_handlers()
         if self._at_once:
             raise KeyboardInterrupt
 
-    def _give_back(self) -> None:
+    def _restore_handlers(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}

@@ -1,4 +1,4 @@
-"""One network with its loss and its optimizer: gradients add up over the batches of a step, then AdamW moves it."""
+"""One network with its loss and its optimizer: gradients add up over the batches of a step, then AdamW makes a step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vqc.training.loop.config import LoopConfig
 from vqc.training.loop.devices import autocast
-from vqc.training.loop.distributed import gradients_stay_here, parallel
+from vqc.training.loop.distributed import parallel, without_gradient_sync
 from vqc.training.loop.run_folder import with_prefix
 from vqc.training.loop.task import Losses
 
@@ -39,7 +39,7 @@ class Optimization:
         """Forward and backward pass of one of `config.accumulate` batches; the mean of their losses is minimised."""
         if last:
             return self._accumulate(batch, step)
-        with gradients_stay_here(self._loss):
+        with without_gradient_sync(self._loss):
             return self._accumulate(batch, step)
 
     def _accumulate(self, batch: Any, step: int) -> Losses:
@@ -50,10 +50,10 @@ class Optimization:
         return Losses(losses.total.detach(), losses.logged)
 
     def clip(self) -> Tensor:
-        """Bound the norm of the gradient; returns what it was."""
+        """Bound the norm of the gradient; returns the norm before."""
         return nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
 
-    def move(self, learning_rate: float) -> None:
+    def step(self, learning_rate: float) -> None:
         """One step of AdamW, then forget the gradients. Parameters without one stay where they are."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate

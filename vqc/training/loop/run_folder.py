@@ -18,11 +18,11 @@ from vqc.atomic import write_atomically
 from vqc.errors import TrainingError
 from vqc.nn.distributed import own_rank
 from vqc.training.loop.config import LoopConfig
-from vqc.training.loop.distributed import bytes_of_rank_0
+from vqc.training.loop.distributed import broadcast_bytes
 
 
 class Progress(NamedTuple):
-    """Where a run stands."""
+    """The position of a run: steps, time and best score."""
 
     step: int = 0
     seconds: float = 0.0
@@ -55,9 +55,9 @@ class RunFolder:
         write_atomically(self.path / "state.json", text.encode(), overwrite=True)
 
     def load_state(self) -> tuple[dict[str, Tensor], Progress] | None:
-        """What `save_state` was given, on every rank; None in a new folder."""
+        """Read what `save_state` was given, on every rank; None in a new folder."""
         file = self.path / "state.safetensors"
-        data = bytes_of_rank_0(file.read_bytes() if self.writes and file.exists() else b"")
+        data = broadcast_bytes(file.read_bytes() if self.writes and file.exists() else b"")
         if not data:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Means of what the steps of a training report, between one row of its log and the next."""
+"""Means of the figures of training steps, between one row of the log and the next."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vqc.nn.distributed import mean_over_ranks
 
 
 class RunningMeans:
-    """Each figure's mean over the batches that had it. Adding makes nobody wait for a GPU; only reading does."""
+    """Each figure's mean over the batches that had it. Adding does not wait for a GPU; only reading does."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -19,14 +19,14 @@ class RunningMeans:
         self._counts: dict[str, int] = {}
 
     def add(self, figures: Mapping[str, float | Tensor]) -> None:
-        """Scalars of one batch or step."""
+        """Add scalars of one batch or step."""
         for name, value in figures.items():
             number = torch.as_tensor(value, dtype=torch.float32, device=self.device).detach()
             self._sums[name] = self._sums[name] + number if name in self._sums else number.clone()
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def read(self) -> dict[str, float]:
-        """The means, over all ranks too, in one transfer; the next ones begin."""
+        """Return the means, over all ranks too, in one transfer, and start new ones."""
         sums, counts = self._of_all_ranks(), self._counts
         self._sums, self._counts = {}, {}
         if not counts:
@@ -35,12 +35,12 @@ class RunningMeans:
         return dict(zip(counts, numbers, strict=True))
 
     def tensors(self) -> dict[str, Tensor]:
-        """What there is so far [sum, count] by name, for a checkpoint; to be asked for on all ranks."""
+        """Sums and counts [2] by name, for a checkpoint; to be called on all ranks."""
         sums = self._of_all_ranks()
         return {name: torch.stack([sums[name], sums[name].new_tensor(n)]) for name, n in self._counts.items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         self._sums = {name: pair[0].to(self.device) for name, pair in tensors.items()}
         self._counts = {name: int(pair[1]) for name, pair in tensors.items()}
 

@@ -1,6 +1,6 @@
 """One resumable training loop for every model, on one or several processes.
 
-A `Task` says what a batch, a loss and a validation are; the loop owns the optimizers, the schedule, the moving
+A `Task` defines batches, loss and validation; the loop owns the optimizers, the schedule, the moving
 average of the weights, the log and the run folder::
 
     runs/photo/state.safetensors   weights, averaged weights, optimizer moments (never pickled)
@@ -28,23 +28,22 @@ from torch import Tensor, nn
 
 from vqc.errors import TrainingError
 from vqc.nn.distributed import own_rank
+from vqc.training.loop.callbacks import Callback, Outcome, RunPlan
 from vqc.training.loop.config import LoopConfig, is_over, learning_rate_at
 from vqc.training.loop.devices import seed_step, to_device, uses_bfloat16
-from vqc.training.loop.distributed import Agreement, agree, number_of_rank_0
+from vqc.training.loop.distributed import Agreement, agree, broadcast_number
 from vqc.training.loop.ema import WeightAverage
 from vqc.training.loop.interruption import Interruption
 from vqc.training.loop.optimization import Optimization
 from vqc.training.loop.run_folder import Progress, RunFolder, with_prefix
 from vqc.training.loop.running_means import RunningMeans
-from vqc.training.loop.task import Losses, Observer, Outcome, RunPlan, Task
+from vqc.training.loop.task import Losses, Task
 
-__all__ = ["LoopConfig", "Losses", "Observer", "Outcome", "RunPlan", "Task", "Trainer", "learning_rate_at"]
-
-STEPS_UNCHECKED = 16  # on a GPU, reading a loss waits for all that was launched: so many are looked at together
+STEPS_UNCHECKED = 16  # losses that are looked at together: reading one waits for all that a GPU was given
 
 
 class Trainer:
-    """Runs a task in a run folder; `run` goes on from the last checkpoint found there.
+    """Runs a task in a run folder; `run` resumes from the last checkpoint found there.
 
     Raises:
         TrainingError: the folder holds a run of another model, or its state is damaged.
@@ -56,17 +55,17 @@ class Trainer:
         config: LoopConfig,
         run_dir: Path,
         *,
-        observers: Sequence[Observer] = (),
+        callbacks: Sequence[Callback] = (),
         device: torch.device | str = "cpu",
     ) -> None:
         self.task, self.config, self.device = task, config, torch.device(device)
-        self.observers = tuple(observers) if own_rank() == 0 else ()
-        self.critic: nn.Module | None = getattr(task, "critic", None)
+        self.callbacks = tuple(callbacks) if own_rank() == 0 else ()
+        self.critic = task.critic
         for module in (task.model, self.critic, *vars(task).values()):
             if isinstance(module, nn.Module):
                 module.to(self.device)
         if config.compile == "on" or (config.compile == "auto" and self.device.type == "cuda"):
-            for network in getattr(task, "networks", ()):
+            for network in task.networks:
                 network.compile()
         settings: dict[str, Any] = {
             "device": self.device,
@@ -75,7 +74,7 @@ class Trainer:
         self.main = Optimization(task.model, task.loss, config, **settings)
         self.second: Optimization | None = None
         if self.critic is not None:
-            self.second = Optimization(self.critic, task.critic_loss, config, **settings)  # type: ignore[attr-defined]
+            self.second = Optimization(self.critic, task.critic_loss, config, **settings)
         self.average = WeightAverage(task.model, config.ema_decay)
         self.progress = Progress()
         self._figures = RunningMeans(self.device)
@@ -88,7 +87,7 @@ class Trainer:
 
     @property
     def step(self) -> int:
-        """Steps made."""
+        """Number of steps made."""
         return self.progress.step
 
     @property
@@ -110,15 +109,15 @@ class Trainer:
             TrainingError: the loss is not finite.
         """
         interrupted = True  # unless the end below is reached
-        for observer in self.observers:
-            observer.started(RunPlan(self.config.steps, self.config.minutes, self.step, self.folder.path))
+        for callback in self.callbacks:
+            callback.started(RunPlan(self.config.steps, self.config.minutes, self.step, self.folder.path))
         try:
-            with self._interruption.watched():
+            with self._interruption.handled():
                 interrupted = self._run()
         finally:
             outcome = Outcome(self.step, self.seconds, self.best, interrupted)
-            for observer in self.observers:
-                observer.ended(outcome)
+            for callback in self.callbacks:
+                callback.ended(outcome)
         return outcome
 
     def _run(self) -> bool:
@@ -140,7 +139,7 @@ class Trainer:
                 self.train_step()
 
     def _agree(self) -> Agreement:
-        """What is due before the next step; on several ranks all hear the same."""
+        """Decide what is due before the next step; on several ranks all hear the same."""
         config, now = self.config, time.monotonic()
         if config.validate_steps is None:
             validate = now - self._validated_at > 60 * config.validate_minutes
@@ -152,7 +151,7 @@ class Trainer:
         return agreed
 
     def train_step(self) -> None:
-        """One step of the optimizers, logged when it is due."""
+        """Make one step of the optimizers, logged when it is due."""
         start, step = time.monotonic(), self.step
         rate = learning_rate_at(self.config, step, self.seconds)
         if not self.task.model.training:
@@ -160,19 +159,19 @@ class Trainer:
         log = (step + 1) % self.config.log_every == 0
         total, norm = self._passes(step)
         self._check_finite(step, rate, total + norm, now=log)
-        self.main.move(rate)
+        self.main.step(rate)
         self.average.update(step)
         if self.second is not None:
             critic_rate = self.config.critic_learning_rate
             self.second.clip()
-            self.second.move(rate * (1.0 if critic_rate is None else critic_rate / self.config.learning_rate))
+            self.second.step(rate * (1.0 if critic_rate is None else critic_rate / self.config.learning_rate))
         row = self._figures.read() if log else {}
         spent = time.monotonic() - start  # validation does not use up training time
         self.progress = self.progress._replace(step=step + 1, seconds=self.seconds + spent)
         if log:
             row = self._log({**row, "lr": rate, **self._meter.read(self.progress)})
-            for observer in self.observers:
-                observer.logged(row)
+            for callback in self.callbacks:
+                callback.logged(row)
 
     def _passes(self, step: int) -> tuple[Tensor, Tensor]:
         """Forward and backward passes of all batches of a step: their last loss, and the norm of the gradient."""
@@ -218,19 +217,19 @@ class Trainer:
         return row
 
     def validate(self) -> None:
-        """Figures of the averaged weights, on rank 0; the best so far are kept in best.safetensors."""
+        """Measure the averaged weights, on rank 0; the best so far are kept in best.safetensors."""
         self._check_remembered()
         if own_rank() == 0:
             self._validate()
         else:
             self.progress = self.progress._replace(validated_step=self.step)
-        self.progress = self.progress._replace(best=number_of_rank_0(self.best))
+        self.progress = self.progress._replace(best=broadcast_number(self.best))
         self._validated_at = time.monotonic()
 
     def _validate(self) -> None:
         self.task.model.eval()
         with self.average.applied():
-            figures = self._interruption.unless(self.task.validate)
+            figures = self._interruption.guard(self.task.validate)
             if figures is None:
                 return
             best = figures["score"] < self.best
@@ -238,8 +237,8 @@ class Trainer:
                 self.folder.save_best(self.task.model.state_dict())
         self.progress = self.progress._replace(best=min(figures["score"], self.best), validated_step=self.step)
         row = self._log({f"val_{k}": v for k, v in figures.items()})
-        for observer in self.observers:
-            observer.validated(row, best)
+        for callback in self.callbacks:
+            callback.validated(row, best)
 
     def checkpoint(self) -> None:
         """Write all that a later `Trainer` on this folder needs to go on exactly here."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vqc.models.likelihood import Likelihood, to_levels
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 from vqc.training.parts.frozen_codec import FrozenCodec
 
 
@@ -37,7 +37,7 @@ class LikelihoodTaskConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {number}")
 
 
-class LikelihoodTask:
+class LikelihoodTask(Task):
     """The mean of −log2 p(x | codes) over values; one quality a micro-step, in turn.
 
     Args:
@@ -48,6 +48,8 @@ class LikelihoodTask:
         pool: see `LikelihoodTaskConfig`; what a mixture of few parameters is fitted to need not change.
     """
 
+    model: Likelihood
+
     def __init__(
         self,
         likelihood: Likelihood,
@@ -57,35 +59,26 @@ class LikelihoodTask:
         *,
         pool: int = 0,
     ) -> None:
-        self.likelihood, self.batches, self.validation = likelihood, batches, validation
+        self.model, self.batches, self.validation = likelihood, batches, validation
+        self.networks = [] if likelihood.network is None else [likelihood.network]
         self.period = pool * likelihood.qualities  # steps after which batches come again; 0: never
         self._restored: dict[int, tuple[Tensor, Tensor]] = {}
         self.codec = FrozenCodec(codec)
         self.media = codec.media
-
-    @property
-    def model(self) -> Likelihood:
-        """The likelihood."""
-        return self.likelihood
-
-    @property
-    def networks(self) -> Sequence[nn.Module]:
-        """What is worth compiling."""
-        return [] if self.likelihood.network is None else [self.likelihood.network]
 
     def batch(self, step: int) -> Tensor:
         return self.batches(step % self.period if self.period else step)
 
     def loss(self, batch: Tensor, step: int) -> Losses:
         """Bits a value."""
-        quality = step % self.likelihood.qualities + 1
+        quality = step % self.model.qualities + 1
         original, restored = self._pooled(batch, quality, step) if self.period else self._levels(batch, quality)
-        bits = self.likelihood.nats(original, restored, quality).sum() / (math.log(2) * batch.numel())
+        bits = self.model.nats(original, restored, quality).sum() / (math.log(2) * batch.numel())
         return Losses(bits.float(), {"bits_per_dim": bits.detach()})
 
     def validate(self) -> Mapping[str, float]:
         """Bits a value; the score is their mean over the qualities."""
-        figures = {quality: self.measure(quality) for quality in range(1, self.likelihood.qualities + 1)}
+        figures = {quality: self.measure(quality) for quality in range(1, self.model.qualities + 1)}
         mean = sum(figures.values()) / len(figures)
         rows = {"score": mean, "bits_per_dim": mean}
         return rows | ({f"bits_per_dim_{q}": bits for q, bits in figures.items()} if len(figures) > 1 else {})
@@ -93,11 +86,11 @@ class LikelihoodTask:
     @torch.inference_mode()
     def measure(self, quality: int) -> float:
         """Bits a value of the validation signals at one quality."""
-        device = next(self.likelihood.parameters()).device
+        device = next(self.model.parameters()).device
         bits = 0.0
         for batch in self.validation:
             original, restored = self._levels(batch.to(device), quality)
-            bits += float(self.likelihood.nats(original, restored, quality).sum()) / math.log(2)
+            bits += float(self.model.nats(original, restored, quality).sum()) / math.log(2)
         return bits / sum(batch.numel() for batch in self.validation)
 
     def _pooled(self, batch: Tensor, quality: int, step: int) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ from vqc.errors import OptionError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
 from vqc.nn.precision import in_float32
 from vqc.training.adversarial import Adversary, make_critic
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 from vqc.training.losses import LogMelLoss
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.training.parts.texture_loss import TextureLoss
@@ -132,7 +132,7 @@ class AudioComparison(Comparison):
         return {"score": found["log_mel"], "log_mel": found["log_mel"], "log_mel_own": own["log_mel"]}
 
 
-class SharpTask:
+class SharpTask(Task):
     """Losses against the original, and what a critic urges; one quality a step, in turn.
 
     Args:
@@ -145,6 +145,8 @@ class SharpTask:
         OptionError: the crops are too small for a critic.
     """
 
+    model: nn.Module
+
     def __init__(
         self,
         sharp: nn.Module,
@@ -153,30 +155,24 @@ class SharpTask:
         validation: Sequence[Tensor],
         config: SharpTaskConfig,
     ) -> None:
-        self.sharp, self.batch, self.validation, self.config = sharp, batches, validation, config
+        self.model, self.batches, self.validation, self.config = sharp, batches, validation, config
         codec.sharp = None  # is not to be frozen with the rest
         self.codec: Any = codec
         self.frozen = FrozenCodec(codec)
+        # A decoder that is given the quality as a number would be compiled for each.
+        self.networks = [sharp] if isinstance(codec, ImageModel) else []
         codec.sharp = sharp
         self.restorer: Any = codec.sharpened()
         self.compare = comparison_for(codec)
         self.weights = self.compare.weights(config)
-        self.critic: nn.Module | None = None
         self.adversary: Adversary | None = None
         if config.adversarial:
             self.critic = make_critic(codec.media, config.crop, config.critic_width)
             self.adversary = Adversary(self.critic, config.adversarial, config.feature_matching, config.critic_start)
         self._known: dict[int, tuple[list[Tensor], Mapping[str, float]]] = {}
 
-    @property
-    def model(self) -> nn.Module:
-        """The sharp decoder."""
-        return self.sharp
-
-    @property
-    def networks(self) -> Sequence[nn.Module]:
-        """What is worth compiling; one that is given the quality as a number would be compiled for each."""
-        return [self.sharp] if isinstance(self.codec, ImageModel) else []
+    def batch(self, step: int) -> Tensor:
+        return self.batches(step)
 
     def loss(self, batch: Tensor, step: int) -> Losses:
         """The weighted losses."""
@@ -228,7 +224,7 @@ class SharpTask:
 
     @property
     def _device(self) -> torch.device:
-        return next(self.sharp.parameters()).device
+        return next(self.model.parameters()).device
 
 
 def comparison_for(codec: CodecModel) -> Comparison:

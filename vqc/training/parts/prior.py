@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from vqc.data.batches import WHOLE, Shard, random_for
 from vqc.data.datasets import AudioDataset, ImageDataset
@@ -22,7 +22,7 @@ from vqc.entropy.tables import TOTAL, ideal_bits
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
 from vqc.nn.precision import in_float32
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 from vqc.training.parts.code_cache import CachedCodes, CodeStreams
 from vqc.training.sampling import evenly_spaced
 
@@ -67,7 +67,7 @@ class PriorFigures(NamedTuple):
         return self.bits_per_code / self.bits_per_code_static if self.bits_per_code_static else 1.0
 
 
-class PriorTask:
+class PriorTask(Task):
     """The mean of −log2 P over codes; one quality a micro-step, in turn.
 
     Args:
@@ -77,6 +77,8 @@ class PriorTask:
         chances: of each item of the data to be drawn, relative to others of its size; the same for all if left out.
         shard: each of several processes takes its rows of the batch.
     """
+
+    model: CodePrior
 
     def __init__(
         self,
@@ -89,23 +91,14 @@ class PriorTask:
         seed: int = 0,
         shard: Shard = WHOLE,
     ) -> None:
-        self.prior, self.codes, self.config, self.seed = prior, dict(sorted(codes.items())), config, seed
+        self.model, self.codes, self.config, self.seed = prior, dict(sorted(codes.items())), config, seed
+        network = getattr(prior, "network", None)  # does all positions at once
+        self.networks = [] if network is None else [network]
         self.rows = shard.rows(config.batch_size)
         self._draws = {q: _Crops(parts.training, config, chances) for q, parts in self.codes.items()}
         self._tables = {q: codec.static_frequencies(q) for q in self.codes}
         self._to_symbols = codec.to_symbols
         self._units = _units(self._tables)
-
-    @property
-    def model(self) -> CodePrior:
-        """The prior."""
-        return self.prior
-
-    @property
-    def networks(self) -> Sequence[nn.Module]:
-        """The part that is worth compiling: those which do all positions at once."""
-        network = getattr(self.prior, "network", None)
-        return [] if network is None else [network]
 
     def batch(self, step: int) -> PriorBatch:
         """Crops, any with the same chance as any other, and positions in them."""
@@ -131,7 +124,7 @@ class PriorTask:
     @in_float32
     def _bits(self, codes: Tensor, quality: int, chosen: Tensor) -> Tensor:
         """Logits of bfloat16 are off by 1/16 of a nat."""
-        return self.prior.bits(codes, quality, chosen)
+        return self.model.bits(codes, quality, chosen)
 
     def validate(self) -> Mapping[str, float]:
         """Means over the qualities; the score is the share of the bits under static tables that is left."""
@@ -148,12 +141,12 @@ class PriorTask:
     def measure(self, quality: int, at_most: int | None = None) -> PriorFigures:
         """Figures of one quality on validation streams, as a file would hold them; of so many codes at most."""
         streams = self.codes[quality].validation
-        device = next(iter(self.prior.state_dict().values())).device  # once fixed it has no parameters
+        device = next(iter(self.model.state_dict().values())).device  # once fixed it has no parameters
         bits = static = 0.0
         count = values = 0
         for batch in _same_size(streams, _validation_streams(streams, at_most or self.config.validation_codes)):
             codes = np.stack([streams[i] for i in batch]).astype(np.int64)
-            bits += float(self.prior.bits(torch.from_numpy(codes).to(device), quality).double().sum())
+            bits += float(self.model.bits(torch.from_numpy(codes).to(device), quality).double().sum())
             symbols = np.stack([self._to_symbols(item) for item in codes], axis=1)
             static += ideal_bits(symbols.reshape(streams.groups, -1), self._tables[quality])
             count += codes.size

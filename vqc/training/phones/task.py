@@ -13,7 +13,7 @@ from vqc.errors import OptionError
 from vqc.models.phones.model import HOP, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP, VOICING_THRESHOLD, periodicity
 from vqc.nn.precision import in_float32
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 from vqc.training.parts.frozen_codec import file_codes
 
 
@@ -39,8 +39,10 @@ class PhonesTaskConfig:
             raise OptionError(f"start_seconds is {self.start_seconds}; it must be above 0")
 
 
-class PhonesTask:
+class PhonesTask(Task):
     """The decoder's distance from log-mel frames and voicing, with the codes as they are."""
+
+    model: PhonesModel
 
     def __init__(self, model: PhonesModel, batches: Callable[[int], Tensor], validation: Sequence[Tensor]) -> None:
         """
@@ -48,12 +50,11 @@ class PhonesTask:
             batches: step → [B, T], T a multiple of 20 ms.
             validation: utterances [1, T], likewise.
         """
-        self.model, self.batch, self.validation = model, batches, validation
+        self.model, self.batches, self.validation = model, batches, validation
+        self.networks = (model.decoder,)
 
-    @property
-    def networks(self) -> tuple[torch.nn.Module, ...]:
-        """What is worth compiling."""
-        return (self.model.decoder,)
+    def batch(self, step: int) -> Tensor:
+        return self.batches(step)
 
     def loss(self, batch: Tensor, step: int) -> Losses:
         mel, voicing = self._errors(batch)

@@ -17,7 +17,7 @@ from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.photo.model import BLOCK, MEAN_CODES, MEANS, PhotoModel
 from vqc.nn import ecvq_fit
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 from vqc.training.stages import tracked
 
 
@@ -103,8 +103,10 @@ class PhotoTaskConfig:
             raise ValueError(f"batch_size must be even and side a multiple of {BLOCK}")
 
 
-class PhotoTask:
+class PhotoTask(Task):
     """Distortion in bits plus commitment; two qualities a step, all of them in turn."""
+
+    model: PhotoModel
 
     def __init__(
         self, model: PhotoModel, pack: ImageDataset, config: PhotoTaskConfig, *, seed: int = 0, shard: Shard = WHOLE

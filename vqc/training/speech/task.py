@@ -23,7 +23,7 @@ from vqc.nn import ecvq_fit
 from vqc.nn.distributed import mean_over_ranks
 from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.nn.precision import in_float32
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 from vqc.training.sampling import draw_probabilities, evenly_spaced
 from vqc.training.speech.losses import SpeechLoss
 from vqc.training.stages import tracked
@@ -138,7 +138,7 @@ def initialise(model: SpeechModel, data: SpeechData, config: SpeechTaskConfig, *
         ecvq_fit.fit(model.waveform_vq, torch.cat(parts), level)
 
 
-class SpeechTask:
+class SpeechTask(Task):
     """Random crops, one quality a step, spectral and perceptual losses, and a hold on the rates.
 
     The straight-through gradient knows nothing of bits. The commitment loss does (‖z − e‖² falls with the spread of z),
@@ -148,6 +148,8 @@ class SpeechTask:
     Everything is computed in float32, whatever the precision of the run: there is no complex bfloat16, and logarithms
     of quiet bands want more digits than it has.
     """
+
+    model: SpeechModel
 
     def __init__(
         self,
@@ -163,7 +165,11 @@ class SpeechTask:
         speech_metrics()  # said now rather than at the first validation
         weights = np.array(config.quality_weights[: model.qualities])
         self.quality_probabilities = weights / weights.sum()
-        self.batch = Prefetched(self._batch)
+        self.batches = Prefetched(self._batch)
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor, int]:
+        batch: tuple[Tensor, Tensor, int] = self.batches(step)
+        return batch
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, int]:
         """Waveforms [B, T], pitch states [B, 4 · frames], and the quality of the step."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vqc.errors import OptionError, TrainingError
 from vqc.models.vqvae.audio import AudioVQVAE
@@ -15,7 +15,7 @@ from vqc.models.vqvae.image import ImageVQVAE
 from vqc.models.vqvae.model import Reconstruction
 from vqc.nn.distributed import rows_of_all_ranks
 from vqc.training.adversarial import Adversary, make_critic
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 from vqc.training.losses import CODEC_SHAPES, LogMelLoss, ReconstructionLoss
 
 PaperModel = ImageVQVAE | AudioVQVAE
@@ -64,12 +64,14 @@ class ReconstructionConfig:
 PAPER = ReconstructionConfig()
 
 
-class ReconstructionTask:
+class ReconstructionTask(Task):
     """The weighted losses of a reconstruction plus the quantizer's loss.
 
     For the first `free_steps` steps latents pass unquantized (with a pull towards unit scale); then k-means on the
     latents places the codebook and training goes on with it. A codebook that a run begins with is trained on at once.
     """
+
+    model: PaperModel
 
     def __init__(
         self,
@@ -93,10 +95,9 @@ class ReconstructionTask:
         if not variance > 0:
             raise TrainingError("the training signals are constant; there is nothing to learn from them")
         self.model, self.batches, self.validation, self.config = model, batches, validation, config
-        self.variance = variance
+        self.variance, self.networks = variance, (model.encoder, model.decoder)
         sample_rate = model.sample_rate if isinstance(model, AudioVQVAE) else None
         self.compare = ReconstructionLoss(config.weights, variance=variance, sample_rate=sample_rate)
-        self.critic: nn.Module | None = None
         self.adversary: Adversary | None = None
         if config.adversarial:
             side = config.crop or min(min(batch.shape[-2:]) for batch in validation)
@@ -104,11 +105,6 @@ class ReconstructionTask:
             self.adversary = Adversary(
                 self.critic, config.adversarial, config.feature_matching, config.adversarial_start
             )
-
-    @property
-    def networks(self) -> tuple[nn.Module, ...]:
-        """What is worth compiling."""
-        return (self.model.encoder, self.model.decoder)
 
     def batch(self, step: int) -> Tensor:
         return self.batches(step)
