@@ -166,7 +166,7 @@ def test_floats_are_images_as_their_levels_are() -> None:
     assert compress_image((gray / 255)[:, :2, None]) == compress_image(gray[:, :2])
 
 
-@pytest.mark.parametrize("rate", [vqc.Rate(target_bytes=900), vqc.Rate(target_bpp=0.5), vqc.Rate(bit_worth=500)])
+@pytest.mark.parametrize("rate", [vqc.Rate(target_bytes=900), vqc.Rate(target_bpp=0.5), vqc.Rate(lmbda=500)])
 def test_a_quality_and_a_target_exclude_each_other(rate: vqc.Rate) -> None:
     with pytest.raises(OptionError, match=r"quality 3 and (a target size|lambda 500) exclude each other; give one"):
         vqc.compress(pixels(), quality=3, rate=rate)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,15 @@ from tiny_priors import draw_model, draw_prior
 import vqc
 from vqc.codec.audio import AudioCodec
 from vqc.codec.image import ImageCodec
-from vqc.codec.rate import Choice, Rate, hit_size
+from vqc.codec.rate import Rate
+from vqc.codec.rate_control import Writer, hit_size
 from vqc.codec.stream_coder import StreamCoder
 from vqc.data.image_files import Picture
 from vqc.errors import OptionError
 from vqc.format import chunking
 from vqc.format.container import read_container
 from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.models.search import OperatingPoint
 
 SAMPLES = Path(__file__).parents[2] / "examples"
 DIGEST = bytes(range(32))
@@ -74,34 +75,12 @@ def test_sound_of_any_effort_comes_back(monkeypatch: pytest.MonkeyPatch, entropy
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_no_single_other_code_is_worth_it(kind: str) -> None:
-    model, weight = MODELS[kind], 0.7
-    signal = torch.rand(1, 3, 48, 64) if kind == "photo" else 0.1 * torch.randn(1, 12 * model.hop_length)
-    inner = (slice(1, 3), slice(0, 4)) if kind == "photo" else (slice(2, 9),)
-    targets, coder = model.targets(signal, 2, inner), StreamCoder(model, 2)
-    assert torch.equal(targets.codes, model.encode(signal, 2)[(slice(None), slice(None), *inner)])
-    codes = torch.from_numpy(coder.choose(targets, weight).astype(np.int64))
-    bits = torch.from_numpy(16 - np.log2(np.maximum(coder.frequencies, 1)))
-    decided = 0
-    for group in range(codes.shape[1]):
-        errors = targets.errors(codes, group)
-        if errors is None:
-            assert torch.equal(codes[:, group], targets.codes[:, group])
-            continue
-        costs = errors + weight * bits[group, : errors.shape[-1]]
-        taken = costs.gather(-1, codes[:, group, ..., None])
-        assert (taken <= costs.amin(-1, keepdim=True) + 1e-4).all()
-        decided += 1
-    assert decided == codes.shape[1] - (3 if kind == "photo" else 4)
-
-
-@pytest.mark.parametrize("kind", MODELS)
 def test_the_dearer_a_bit_the_smaller_the_stream(kind: str) -> None:
     model = MODELS[kind]
     signal = torch.rand(1, 3, 128, 128) if kind == "photo" else 0.1 * torch.randn(1, 60 * model.hop_length)
-    inner = (slice(0, 8), slice(0, 8)) if kind == "photo" else (slice(0, 60),)
-    coder, targets = StreamCoder(model, 2), model.targets(signal, 2, inner)
-    sizes = [len(coder.write(coder.choose(targets, weight), "static")) for weight in (0.01, 1, 100)]
+    coder, search, bits = StreamCoder(model, 2), model.encoder_search(signal, 2), model.static_bits(2)
+    found = [search.search(bits, scale).numpy().astype(np.uint16) for scale in (0.01, 1, 100)]
+    sizes = [len(coder.write(codes, "static")) for codes in found]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 1.05 * sizes[2]
 
@@ -153,17 +132,16 @@ def test_a_quality_between_two_lies_between_them() -> None:
     shown = picture(160, 160)
     sizes = [len(PHOTO.compress(shown, quality=q, rate=EFFORT)) for q in (1.0, 1.4, 1.6, 2.0)]
     assert sizes == sorted(sizes)
-    assert PHOTO.model.weight_of(2.0) == (2, pytest.approx(1))
-    level, weight = PHOTO.model.weight_of(1.4)  # λ falls from 4,000 to 400
-    assert (level, weight) == (1, pytest.approx(10**-0.4))
+    assert PHOTO.model.operating_point(2.0) == (2, pytest.approx(1))
+    assert PHOTO.model.operating_point(1.4) == (1, pytest.approx(10**-0.4))  # λ falls from 4,000 to 400
 
 
 def test_a_quality_by_what_a_bit_is_worth() -> None:
     shown = picture(64, 64)
     between = PHOTO.compress(shown, quality=1.4, rate=EFFORT)
-    assert PHOTO.compress(shown, rate=Rate(effort=1, bit_worth=4000**0.6 * 400**0.4)) == between
+    assert PHOTO.compress(shown, rate=Rate(effort=1, lmbda=4000**0.6 * 400**0.4)) == between
     with pytest.raises(OptionError, match="quality 2 and lambda 400 exclude each other"):
-        PHOTO.compress(shown, quality=2, rate=Rate(bit_worth=400))
+        PHOTO.compress(shown, quality=2, rate=Rate(lmbda=400))
 
 
 @pytest.mark.parametrize("wish", [{"quality": 1.5}, {"rate": EFFORT}, {"rate": Rate(target_bytes=900)}])
@@ -181,7 +159,7 @@ def test_models_without_a_choice_say_so(image_model: ImageModel, audio_model: Au
         ({"effort": 1.5}, "effort 1.5"),
         ({"target_bytes": 0}, "target size of 0"),
         ({"target_kbps": math.nan}, "target kbps of nan"),
-        ({"bit_worth": -1.0}, "target lambda of -1"),
+        ({"lmbda": -1.0}, "target lambda of -1"),
         ({"target_bpp": 1.0, "target_bytes": 5}, "exclude each other"),
     ],
 )
@@ -197,13 +175,13 @@ def test_targets_are_of_one_medium() -> None:
         SPEECH.compress([voice(2_000)], 16_000, rate=Rate(target_bpp=3))
 
 
-def writer(base: float, slope: float, jump: float = 1.0) -> tuple[Callable[[Choice], bytes], list[Choice]]:
-    """Files whose size follows a power law of the weight, with a jump at weight 1.2."""
-    asked = list[Choice]()
+def writer(base: float, slope: float, jump: float = 1.0) -> tuple[Writer, list[OperatingPoint]]:
+    """Files whose size follows a power law of λ, with a jump at 1.2."""
+    asked = list[OperatingPoint]()
 
-    def write(choice: Choice) -> bytes:
-        asked.append(choice)
-        size = base * 1.5**choice.quality * choice.weight**-slope * (jump if choice.weight > 1.2 else 1)
+    def write(point: OperatingPoint) -> bytes:
+        asked.append(point)
+        size = base * 1.5**point.quality * point.lambda_scale**-slope * (jump if point.lambda_scale > 1.2 else 1)
         return bytes(int(size))
 
     return write, asked
@@ -220,7 +198,7 @@ def test_the_search_is_short_and_ends_below(slope: float, target: int) -> None:
 
 def test_the_search_ends_where_sizes_jump() -> None:
     write, asked = writer(1_000, 0.5, jump=0.7)
-    target = len(write(Choice(5, 1.2))) - 300  # within the jump
+    target = len(write(OperatingPoint(5, 1.2))) - 300  # within the jump
     data = hit_size(target, 5, 5, write)
     assert len(data) <= target
     assert len(asked) <= 20
@@ -229,4 +207,4 @@ def test_the_search_ends_where_sizes_jump() -> None:
 def test_more_than_the_best_can_use() -> None:
     write, _ = writer(100, 0.1)
     data = hit_size(10**6, 8, 5, write)
-    assert len(data) == len(write(Choice(8, 1 / 8)))
+    assert len(data) == len(write(OperatingPoint(8, 1 / 8)))

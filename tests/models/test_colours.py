@@ -13,7 +13,6 @@ from torch import Tensor
 from vqc.models.base import ImageModel
 from vqc.models.files.zoo import load_model
 from vqc.models.photo.model import BLOCK, PhotoModel
-from vqc.models.targets import usual_codes
 
 LEVELS = np.linspace(0, 255, 17).round()
 CUBE = np.array(list(itertools.product(LEVELS, repeat=3)), dtype=np.float32)  # [4913, 3]
@@ -32,7 +31,7 @@ def photo() -> PhotoModel:
 @torch.inference_mode()
 def restored(model: ImageModel, image: Tensor, quality: int) -> Tensor:
     """Image [1, 3, H, W] in levels of 0 to 255, encoded as files are and decoded, in the same."""
-    codes = usual_codes(model, image / 255, quality)
+    codes = model.encode_as_files_do(image / 255, quality)
     return (255 * model.decode(codes, quality)).clamp(0, 255).round()
 
 

@@ -108,7 +108,7 @@ def compress(
     output: OutputOption = None,
     model: ModelOption = None,
     quality: QualityOption = None,
-    bit_worth: LambdaOption = None,
+    lmbda: LambdaOption = None,
     target_size: SizeOption = None,
     target_bpp: BppOption = None,
     target_kbps: KbpsOption = None,
@@ -130,9 +130,7 @@ def compress(
     check_streams(inputs, output, as_json=json)
     check_output(output, inputs, MEDIA_SUFFIXES | {SUFFIX}, only=SUFFIX)
     existing = what_to_do(force=force, skip=skip_existing, update=update)
-    rate = rate_of(
-        effort=effort, quality=quality, size=target_size, bpp=target_bpp, kbps=target_kbps, bit_worth=bit_worth
-    )
+    rate = rate_of(effort=effort, quality=quality, size=target_size, bpp=target_bpp, kbps=target_kbps, lmbda=lmbda)
     wanted = Wanted(
         suffixes=MEDIA_SUFFIXES,
         sought="images or audio files",

@@ -47,20 +47,20 @@ def rate_of(
     size: str | None,
     bpp: float | None,
     kbps: float | None,
-    bit_worth: float | None,
+    lmbda: float | None,
 ) -> Rate:
     """What the options ask for; OptionError when they exclude each other or a size is none."""
     from vqc.codec.rate import Rate
 
-    wishes = {"-q": quality, "--lambda": bit_worth, "--target-bpp": bpp, "--target-kbps": kbps}
+    wishes = {"-q": quality, "--lambda": lmbda, "--target-bpp": bpp, "--target-kbps": kbps}
     given = [f"{name} {value:g}" for name, value in wishes.items() if value is not None]
     given += [f"--target-size {size}"] if size is not None else []
     if len(given) > 1:
         raise OptionError(f"{' and '.join(given)} exclude each other; give one")
-    if any(value is not None and value <= 0 for value in (bpp, kbps, bit_worth)):
+    if any(value is not None and value <= 0 for value in (bpp, kbps, lmbda)):
         raise OptionError(f"{given[0]}: give a number above 0")
     target_bytes = None if size is None else bytes_of(size)
-    return Rate(effort=effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps, bit_worth=bit_worth)
+    return Rate(effort=effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps, lmbda=lmbda)
 
 
 def bytes_of(size: str) -> int:

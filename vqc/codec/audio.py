@@ -19,7 +19,7 @@ import torch
 from vqc.codec.chunk_reader import ChunkReader, channel_batch, silence_bits
 from vqc.codec.progress import ENCODING, Meter, Progress, compressing, report_progress
 from vqc.codec.rate import Rate
-from vqc.codec.rate_control import Chooser, chooses, effort_of
+from vqc.codec.rate_control import RateController, effort_of, is_rate_choice
 from vqc.codec.stream_coder import Codes, StreamCoder, write_streams
 from vqc.codec.validation import check_header, check_mode, check_quality
 from vqc.data.audio_files import resample
@@ -32,7 +32,6 @@ from vqc.format.container import (
     SAMPLE_RATES,
     AudioShape,
     Container,
-    Entropy,
     Header,
     join_streams,
     read_container,
@@ -40,7 +39,7 @@ from vqc.format.container import (
 )
 from vqc.models.base import AudioModel
 from vqc.models.kinds import KINDS
-from vqc.models.targets import Targets
+from vqc.models.search import EncoderSearch
 
 # Two channels become mid and side when the side has at most this share of the energy: nearly mono. Otherwise a model
 # that does not keep phases would smear what is on the left over the right.
@@ -90,31 +89,29 @@ class AudioCodec:
         if sample_rate not in SAMPLE_RATES:
             span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
             raise MediaError(f"the audio has {sample_rate:,} samples per second; {span} can be compressed")
+        rate_choice = is_rate_choice(self.model, wanted, rate, self.name)
         source = _Source(blocks, sample_rate, self.model.sample_rate)
         effort = effort_of(self.model, rate)
         frames = model_samples(samples or 0, sample_rate, self.model.sample_rate) / self.model.hop_length
         meter = Meter(progress, compressing(frames, effort, self.model, mode, search=rate.is_target))
         chunks = _Chunks(source, self.model, meter)
 
-        def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
+        # For a size every chunk is looked at again and again; otherwise one at a time is held.
+        held = list(chunks) if rate.is_target else chunks
+
+        def searches(used: int) -> Iterator[list[EncoderSearch]]:
+            return (self._searches(window, active, used) for window, active in held)
+
+        def write(used: int, codes: list[Codes]) -> bytes:
+            entropy, streams = write_streams(StreamCoder(self.model, used), codes, mode, meter)
             shape = chunks.shape(channel_mask)
             kind = KINDS[self.model.kind].wire_id
-            header = Header(codec=kind, entropy=used, quality=level, digest=self.digest, shape=shape)
+            header = Header(codec=kind, entropy=entropy, quality=used, digest=self.digest, shape=shape)
             return write_container(Container(header=header, body=join_streams(chunks.with_silence(shape, streams))))
 
-        if chooses(self.model, wanted, rate, self.name):
-            # For a size every chunk is looked at again and again; otherwise one at a time is held.
-            held = list(chunks) if rate.is_target else chunks
-
-            def targets(level: int) -> Iterator[list[Targets]]:
-                return (self._chunk_targets(window, active, level) for window, active in held)
-
-            size = rate.bytes_of_audio(source.samples / sample_rate)
-            data = Chooser(self.model, mode, effort, targets, file_of, meter).compress(wanted, size)
-        else:
-            level = int(wanted)
-            parts = [self._encode_chunk(window, active, level) for window, active in chunks]
-            data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode, meter))
+        size = rate.bytes_of_audio(source.samples / sample_rate)
+        control = RateController(self.model, searches, write, meter, rate_choice=rate_choice, effort=effort)
+        data = control.compress(wanted, size)
         report_progress(progress, 1.0)
         return data
 
@@ -175,24 +172,13 @@ class AudioCodec:
             report_progress(progress, (index + 1) / len(reader.chunking))
 
     @torch.inference_mode()
-    def _encode_chunk(self, window: Window, active: list[bool], quality: int) -> Codes:
-        """Codes [A, G, n] of the core, for the A active channels."""
-        if not any(active):
-            groups, span = len(self.model.codebook_sizes(quality)), window.span
-            return np.zeros((0, groups, span.stop - span.start), np.uint16)
-        waveforms = torch.from_numpy(window.waveforms[np.array(active)]).to(self._device).clamp_(-1, 1)
-        batches = torch.split(waveforms, channel_batch(waveforms.shape[1]))
-        codes = [self.model.encode(batch, quality)[..., window.span.inner] for batch in batches]
-        return torch.cat(codes).cpu().numpy().astype(np.uint16)
-
-    @torch.inference_mode()
-    def _chunk_targets(self, window: Window, active: list[bool], quality: int) -> list[Targets]:
-        """What the codes of the core should stand for, for the active channels."""
+    def _searches(self, window: Window, active: list[bool], quality: int) -> list[EncoderSearch]:
+        """The searches for the codes of the core, for the active channels."""
         if not any(active):
             return []
-        waveforms = torch.from_numpy(window.waveforms[np.array(active)]).to(self._device).clamp_(-1, 1)
+        waveforms = torch.from_numpy(window.waveforms[np.array(active)]).to(self._device).clamp_(-1, 1)  # [A, T]
         batches = torch.split(waveforms, channel_batch(waveforms.shape[1]))
-        return [self.model.targets(batch, quality, (window.span.inner,)) for batch in batches]
+        return [self.model.encoder_search(batch, quality, (window.span.inner,)) for batch in batches]
 
     @torch.inference_mode()
     def _decode_chunk(self, reader: ChunkReader, index: int) -> Float32Array:

@@ -20,7 +20,7 @@ from torch import Tensor
 from vqc.codec.hidden_colours import without_hidden
 from vqc.codec.progress import ENCODING, Meter, Progress, compressing, report_progress, within
 from vqc.codec.rate import Rate
-from vqc.codec.rate_control import Chooser, chooses, effort_of
+from vqc.codec.rate_control import RateController, effort_of, is_rate_choice
 from vqc.codec.stream_coder import Codes, StreamCoder, write_streams
 from vqc.codec.validation import check_header, check_mode, check_quality
 from vqc.data.image_files import Picture
@@ -30,7 +30,6 @@ from vqc.format.container import (
     DIGEST_BYTES,
     MAX_PIXELS,
     Container,
-    Entropy,
     Header,
     ImageShape,
     join_streams,
@@ -41,7 +40,7 @@ from vqc.format.container import (
 from vqc.format.tiling import Tile, Tiling, padded_window
 from vqc.models.base import ImageModel
 from vqc.models.kinds import KINDS
-from vqc.models.targets import Targets
+from vqc.models.search import EncoderSearch
 
 Pixels = NDArray[np.uint8]
 
@@ -98,27 +97,23 @@ class ImageCodec:
         pixels = without_hidden(picture).pixels
         shape = ImageShape(width=width, height=height, grayscale=picture.grayscale, alpha=alpha is not None)
 
-        def file_of(level: int, used: Entropy, streams: list[bytes]) -> bytes:
-            kind = KINDS[self.model.kind].wire_id
-            header = Header(codec=kind, entropy=used, quality=level, digest=self.digest, shape=shape)
-            return write_container(Container(header=header, alpha=alpha, body=join_streams(streams)))
-
-        def targets(level: int) -> Iterator[list[Targets]]:
+        def searches(used: int) -> Iterator[list[EncoderSearch]]:
             for tile in tiling:
-                found = self._tile_targets(pixels, tile, level)
+                found = self._search(pixels, tile, used)
                 meter.add(ENCODING * tile.positions)
                 yield [found]
 
+        def write(used: int, codes: list[Codes]) -> bytes:
+            entropy, streams = write_streams(StreamCoder(self.model, used), codes, mode, meter)
+            kind = KINDS[self.model.kind].wire_id
+            header = Header(codec=kind, entropy=entropy, quality=used, digest=self.digest, shape=shape)
+            return write_container(Container(header=header, alpha=alpha, body=join_streams(streams)))
+
         size, effort = rate.bytes_of_image(height * width), effort_of(self.model, rate)
         meter = Meter(progress, compressing(tiling.positions, effort, self.model, mode, search=size is not None))
-        if chooses(self.model, wanted, rate, self.name):
-            data = Chooser(self.model, mode, effort, targets, file_of, meter).compress(wanted, size)
-        else:
-            level, parts = int(wanted), list[Codes]()
-            for tile in tiling:
-                parts.append(self._encode_tile(pixels, tile, level))
-                meter.add(ENCODING * tile.positions)
-            data = file_of(level, *write_streams(StreamCoder(self.model, level), parts, mode, meter))
+        rate_choice = is_rate_choice(self.model, wanted, rate, self.name)
+        control = RateController(self.model, searches, write, meter, rate_choice=rate_choice, effort=effort)
+        data = control.compress(wanted, size)
         report_progress(progress, 1.0)
         return data
 
@@ -174,16 +169,10 @@ class ImageCodec:
     def _tiling(self, height: int, width: int) -> Tiling:
         return Tiling(height, width, factor=self.model.downsampling_factor, halo=self.model.halo)
 
-    def _encode_tile(self, pixels: Pixels, tile: Tile, quality: int) -> Codes:
-        """Codes [1, G, h, w] of the tile's core."""
-        image = self._to_tensor(padded_window(pixels, tile, self.model.downsampling_factor))
-        codes = self.model.encode(image, quality)[..., tile.rows.inner, tile.columns.inner]
-        return codes.cpu().numpy().astype(np.uint16)
-
-    def _tile_targets(self, pixels: Pixels, tile: Tile, quality: int) -> Targets:
-        """What the codes of the tile's core should stand for."""
-        image = self._to_tensor(padded_window(pixels, tile, self.model.downsampling_factor))
-        return self.model.targets(image, quality, (tile.rows.inner, tile.columns.inner))
+    def _search(self, pixels: Pixels, tile: Tile, quality: int) -> EncoderSearch:
+        """The search for the codes of the tile's core."""
+        image = self._to_tensor(padded_window(pixels, tile, self.model.downsampling_factor))  # [1, 3, H, W]
+        return self.model.encoder_search(image, quality, (tile.rows.inner, tile.columns.inner))
 
     def _decode_tile(self, codes: Codes, tile: Tile, quality: int, pixels: Pixels) -> None:
         """Writes the pixels of the tile's core."""

@@ -1,4 +1,11 @@
-"""Codes that are chosen by error and bits: between two qualities, with more effort, or for a size that is asked for."""
+"""Rate control: which codes a file gets, and the search for a file that is just below a size.
+
+::
+
+    segments ─ model.encoder_search ─► searches ─ refine, as often as the effort says ─► codes ─► file
+    size asked for ─► quality whose file is nearest ─► λ ─► … ─► the largest file that is not above it
+                             └──── trials, each a pass of the prior over codes of that λ ────┘
+"""
 
 from __future__ import annotations
 
@@ -7,22 +14,29 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vqc.codec.progress import REFINING, Meter
-from vqc.codec.rate import Choice, Rate, hit_size
-from vqc.codec.stream_coder import Codes, EntropyOption, StreamCoder, write_streams
+from vqc.codec.rate import Rate
+from vqc.codec.stream_coder import Codes
 from vqc.errors import OptionError
-from vqc.format.container import Entropy
 from vqc.models.base import CodecModel
-from vqc.models.targets import Targets
+from vqc.models.search import EncoderSearch, OperatingPoint
 
-Streams = Iterable[list[Targets]]  # of each tile or chunk, for some of its items at a time
+CLOSE = 0.01  # near enough to the size asked for, from below
+_TRIALS = 12
+_LAMBDA_SCALES = (1 / 8, 8.0)  # beyond these a quality is not worth its bits
+_SIZE_STEP = 1.45  # between qualities, until two are known
+_SLOPE = 0.5  # of the size by the scale, both as logarithms, until two are known
+
+Searches = Iterable[list[EncoderSearch]]  # of each tile or chunk, for some of its items at a time
+Writer = Callable[[OperatingPoint], bytes]
 
 
-def chooses(model: CodecModel, quality: float, rate: Rate, name: str) -> bool:
-    """Whether codes have to be chosen; OptionError when the model called `name` has no choice."""
+def is_rate_choice(model: CodecModel, quality: float, rate: Rate, name: str) -> bool:
+    """Whether errors have to be weighed against bits; OptionError when the model called `name` cannot."""
     asked = quality != int(quality) or effort_of(model, rate) > 0 or rate.is_target
-    if asked and not model.has_targets:
+    if asked and not model.weighs_bits:
         raise OptionError(
             f"the model {name} has one code for everything: give it a whole quality, no effort and no target"
         )
@@ -30,68 +44,145 @@ def chooses(model: CodecModel, quality: float, rate: Rate, name: str) -> bool:
 
 
 def effort_of(model: CodecModel, rate: Rate) -> int:
-    """That which is asked for, or the model's own."""
+    """The requested effort, or the model's default."""
     return model.default_effort if rate.effort is None else rate.effort
 
 
-class Chooser:
-    """One medium.
+class RateController:
+    """The choice of the codes of one signal.
 
     Args:
-        mode: how codes are written.
+        rate_choice: whether to weigh errors against bits; else codes are those of `encode`.
         effort: see `Rate`.
-        targets: those of a quality, a list for each stream.
-        file_of: the file of a quality, a mode and streams.
-        meter: is told of what is done, but for what `targets` does.
+        searches: gives those of a quality, a list for each segment.
+        write: gives the file of a quality and codes [A, G, ...] of each segment.
+        meter: is told of what is done, but for what `searches` and `write` do.
     """
 
     def __init__(
         self,
         model: CodecModel,
-        mode: EntropyOption,
-        effort: int,
-        targets: Callable[[int], Streams],
-        file_of: Callable[[int, Entropy, list[bytes]], bytes],
+        searches: Callable[[int], Searches],
+        write: Callable[[int, list[Codes]], bytes],
         meter: Meter,
+        *,
+        rate_choice: bool,
+        effort: int,
     ) -> None:
-        self.model, self.mode, self.refinements = model, mode, effort
-        self.targets, self.file_of, self.meter = targets, file_of, meter
-        self.kept: tuple[int, list[list[Targets]]] = (0, [])  # of the last quality
+        self.model, self.rate_choice, self.effort = model, rate_choice, effort
+        self.searches, self.write, self.meter = searches, write, meter
+        self.kept: tuple[int, list[list[EncoderSearch]]] = (0, [])  # of the last quality
+        self._bits: dict[int, Tensor] = {}
 
     @torch.inference_mode()
     def compress(self, quality: float, size: int | None) -> bytes:
         """The file of a quality, or of at most a size in bytes."""
         if size is not None:
             return hit_size(size, self.model.qualities, self.model.default_quality, self.trial)
-        choice = Choice(*self.model.weight_of(quality))
-        return self.write(choice, (self.refined(targets, choice) for targets in self.targets(choice.quality)))
+        point = self.model.operating_point(quality)
+        codes = [self.codes(self.refined(search, point), point) for search in self.searches(point.quality)]
+        return self.write(point.quality, codes)
 
-    def trial(self, choice: Choice) -> bytes:
-        """The file of a choice; what a pass of the prior needs is kept for the next one."""
-        if self.kept[0] != choice.quality:
+    def trial(self, point: OperatingPoint) -> bytes:
+        """The file of an operating point; the refined searches of a quality are kept for the next one."""
+        if self.kept[0] != point.quality:
             self.kept = (0, [])
-            streams = [self.refined(targets, choice) for targets in self.targets(choice.quality)]
-            self.kept = choice.quality, streams
-        return self.write(choice, self.kept[1])
+            self.kept = point.quality, [self.refined(search, point) for search in self.searches(point.quality)]
+        return self.write(point.quality, [self.codes(searches, point) for searches in self.kept[1]])
 
-    def refined(self, targets: list[Targets], choice: Choice) -> list[Targets]:
-        """After the passes that only aim."""
-        coder = StreamCoder(self.model, choice.quality)
-        for target in targets:
-            for _ in range(self.refinements if target.refines else 0):
-                codes = coder.choose(target, choice.weight)
-                target.refine(torch.from_numpy(codes.astype(np.int64)).to(target.window))
+    def refined(self, searches: list[EncoderSearch], point: OperatingPoint) -> list[EncoderSearch]:
+        """The searches of a segment after the passes that only aim."""
+        for search in searches:
+            for _ in range(self.effort if search.refines else 0):
+                codes = search.search(self.bits(point.quality), point.lambda_scale)  # [B, G, ...]
+                search.refine(codes)
                 self.meter.add(REFINING * math.prod(codes.shape[2:]))
-        return targets
+        return searches
 
-    def write(self, choice: Choice, streams: Streams) -> bytes:
-        """The file of a choice."""
-        coder = StreamCoder(self.model, choice.quality)
-        parts = [self.codes(coder, targets, choice) for targets in streams]
-        return self.file_of(choice.quality, *write_streams(coder, parts, self.mode, self.meter))
+    def codes(self, searches: list[EncoderSearch], point: OperatingPoint) -> Codes:
+        """The codes of a segment, [A, G, ...]."""
+        if not searches:
+            return np.zeros((0, len(self.model.codebook_sizes(point.quality))), np.uint16)
+        bits = self.bits(point.quality)
+        found = [s.search(bits, point.lambda_scale) if self.rate_choice else s.codes for s in searches]
+        return torch.cat(found).cpu().numpy().astype(np.uint16)
 
-    def codes(self, coder: StreamCoder, targets: list[Targets], choice: Choice) -> Codes:
-        """Of one stream, [A, G, ...]."""
-        if not targets:
-            return np.zeros((0, len(coder.sizes)), np.uint16)
-        return np.concatenate([coder.choose(target, choice.weight) for target in targets])
+    def bits(self, quality: int) -> Tensor:
+        """What each entry costs, [G, K]."""
+        if quality not in self._bits:
+            self._bits = {quality: self.model.static_bits(quality)}
+        return self._bits[quality]
+
+
+def hit_size(target: int, qualities: int, start: int, write: Writer) -> bytes:
+    """The file whose size is at most `target` and, if there is one, within 1 % of it.
+
+    Args:
+        start: the quality to try first.
+        write: gives the file of an operating point; sizes rise with the quality and fall with λ.
+
+    Raises:
+        OptionError: even the smallest file is larger; it says how large.
+    """
+    quality, first = _nearest_quality(target, qualities, start, write)
+    files, tried = [first], set[int]()  # small, so that all may be kept
+    while 1 <= quality <= qualities and quality not in tried:
+        tried.add(quality)
+        sizes = {0.0: len(files[-1])}  # by the logarithm of the λ scale
+
+        def size_at(scale: float, quality: int = quality) -> int:
+            files.append(write(OperatingPoint(quality, scale)))
+            return len(files[-1])
+
+        _search_scale(target, sizes, size_at)
+        if min(sizes.values()) <= target * (1 + CLOSE) and max(sizes.values()) >= target * (1 - CLOSE):
+            break
+        quality += 1 if max(sizes.values()) < target else -1  # no λ will do here
+        if 1 <= quality <= qualities and quality not in tried:
+            files.append(write(OperatingPoint(quality, 1.0)))
+    fitting = [data for data in files if len(data) <= target]
+    if not fitting:
+        smallest = len(write(OperatingPoint(1, _LAMBDA_SCALES[1])))
+        raise OptionError(f"a target of {target:,} bytes cannot be met: the smallest file takes {smallest:,}")
+    return max(fitting, key=len)
+
+
+def _nearest_quality(target: int, qualities: int, start: int, write: Writer) -> tuple[int, bytes]:
+    """The quality whose file at λ scale 1 is nearest in size, and that file."""
+    files: dict[int, bytes] = {}
+    quality = start
+    while quality not in files:
+        files[quality] = write(OperatingPoint(quality, 1.0))
+        away = math.log(target / len(files[quality])) / math.log(_SIZE_STEP)
+        quality = min(max(quality + round(away), 1), qualities)
+    nearest = min(files, key=lambda q: abs(math.log(len(files[q]) / target)))
+    return nearest, files[nearest]
+
+
+def _search_scale(target: int, sizes: dict[float, int], size_at: Callable[[float], int]) -> None:
+    """Look up sizes until one is close below the target or no other can be."""
+    for _ in range(_TRIALS):
+        if any(target * (1 - CLOSE) <= size <= target for size in sizes.values()):
+            return
+        scale = _next_scale(sizes, target * (1 - CLOSE / 2))
+        if scale is None:
+            return
+        sizes[scale] = size_at(math.exp(scale))
+
+
+def _next_scale(sizes: dict[float, int], wanted: float) -> float | None:
+    """Where a straight line through the logarithms meets the size that is wanted; None when there is nothing to try."""
+    low, high = (math.log(scale) for scale in _LAMBDA_SCALES)
+    above = [scale for scale, size in sizes.items() if size > wanted]  # too large: λ must rise
+    below = [scale for scale, size in sizes.items() if size <= wanted]
+    if above and below:
+        left, right = max(above), min(below)
+        if right - left < 1e-4:
+            return None
+        a, b, c = (math.log(size) for size in (sizes[left], sizes[right], wanted))
+        share = min(max((a - c) / (a - b) if a > b else 0.5, 0.1), 0.9)
+        return left + share * (right - left)
+    edge = max(above) if above else min(below)
+    step = math.log(sizes[edge] / wanted) / _SLOPE
+    scale = min(max(edge + step * 1.1, low), high)
+    return None if scale in sizes else scale

@@ -16,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vqc.codec.prior_coding import Costs, decode_with_prior, encode_with_prior
 from vqc.codec.progress import CODING, Done, Meter
@@ -27,7 +26,6 @@ from vqc.errors import ContainerError
 from vqc.format.container import Entropy
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
-from vqc.models.targets import Targets, table_bits
 
 Codes = NDArray[np.uint16]  # as they wait for their entropy mode; tables sum to 2^16, so codes fit
 EntropyOption = Literal["auto", "prior", "static", "none"]
@@ -45,10 +43,6 @@ class StreamCoder:
         """The order-0 tables [G, K]."""
         return self.model.static_frequencies(self.quality)
 
-    @cached_property
-    def _bits(self) -> Tensor:
-        return table_bits(self.model, self.quality)
-
     def write(self, codes: Codes, entropy: Entropy, done: Done | None = None) -> bytes:
         """The stream of codes [A, G, ...]; nothing at all for A = 0. `done` hears of codes that a prior writes."""
         items = codes.shape[0]
@@ -60,10 +54,6 @@ class StreamCoder:
             return pack(codes.reshape(items * len(self.sizes), -1), self.sizes * items)
         symbols = [self.model.to_symbols(item) for item in codes.astype(np.int64)]
         return encode_static(np.stack(symbols).reshape(items * len(self.sizes), -1), self._tables(items))
-
-    def choose(self, targets: Targets, weight: float) -> Codes:
-        """Codes [B, G, ...] of least error + weight · bits by the order-0 tables."""
-        return targets.chosen(self._bits, weight).cpu().numpy().astype(np.uint16)
 
     def read(
         self,

@@ -30,16 +30,16 @@ def check_mode(model: CodecModel, entropy: str, name: str) -> EntropyOption:
 
 
 def check_quality(model: CodecModel, quality: float | None, name: str, rate: Rate) -> float:
-    """The quality, the one that `rate.bit_worth` stands for, or the model's default.
+    """The quality, the one that `rate.lmbda` stands for, or the model's default.
 
     OptionError when the rate asks for something else than the quality, or the model called `name` does not have it.
     """
-    bit_worth = rate.bit_worth
-    if quality is not None and (rate.is_target or bit_worth is not None):
-        other = "a target size" if bit_worth is None else f"lambda {bit_worth:g}"
+    lmbda = rate.lmbda
+    if quality is not None and (rate.is_target or lmbda is not None):
+        other = "a target size" if lmbda is None else f"lambda {lmbda:g}"
         raise OptionError(f"quality {quality:g} and {other} exclude each other; give one")
-    if bit_worth is not None:
-        return _quality_at(model, bit_worth, name)
+    if lmbda is not None:
+        return _quality_at(model, lmbda, name)
     if quality is None:
         return model.default_quality
     number = isinstance(quality, int | float | np.integer | np.floating) and not isinstance(quality, bool)
@@ -49,15 +49,15 @@ def check_quality(model: CodecModel, quality: float | None, name: str, rate: Rat
     return float(quality)
 
 
-def _quality_at(model: CodecModel, bit_worth: float, name: str) -> float:
-    """The quality at which a bit is worth so much."""
-    worths = model.bit_worths
-    if not worths:
-        raise OptionError(f"lambda {bit_worth:g}: the model {name} does not weigh bits against error; give a quality")
-    if not worths[-1] <= bit_worth <= worths[0]:
-        raise OptionError(f"lambda {bit_worth:g}: the model {name} has {worths[-1]:g} to {worths[0]:g}")
-    falling = -np.log(worths)
-    return float(np.interp(-np.log(bit_worth), falling, range(1, len(worths) + 1)))
+def _quality_at(model: CodecModel, lmbda: float, name: str) -> float:
+    """The quality, fractional, of this λ."""
+    lambdas = model.lambdas
+    if not lambdas:
+        raise OptionError(f"lambda {lmbda:g}: the model {name} does not weigh bits against error; give a quality")
+    if not lambdas[-1] <= lmbda <= lambdas[0]:
+        raise OptionError(f"lambda {lmbda:g}: the model {name} has {lambdas[-1]:g} to {lambdas[0]:g}")
+    falling = -np.log(lambdas)
+    return float(np.interp(-np.log(lmbda), falling, range(1, len(lambdas) + 1)))
 
 
 def check_header(header: Header, kind: str, qualities: int, digest: bytes, name: str) -> None:

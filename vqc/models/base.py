@@ -21,14 +21,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from vqc.models.search import EncoderSearch, OperatingPoint
+
 if TYPE_CHECKING:
     from vqc.models.likelihood import Likelihood
     from vqc.models.prior import CodePrior
-    from vqc.models.targets import Targets
 
 Int64Array = npt.NDArray[np.int64]
 
-WEIGHT_STEP = 1.6  # between the weights of a bit of neighbouring qualities, where a model says nothing else
+LAMBDA_STEP = 1.6  # between λ of neighbouring qualities, where a model says nothing else
 TABLE_PRECISION = 16  # bits: each row of a static table sums to 2**16
 TRAINING_STATE_PREFIX = "ema_"  # buffers with such a last name serve training alone and are not exported
 
@@ -38,7 +39,7 @@ class CodecModel(nn.Module, ABC):
 
     kind: ClassVar[str]
     media: ClassVar[Literal["image", "audio"]]
-    has_targets: ClassVar[bool] = False  # whether an encoder can weigh errors of codes against their bits
+    weighs_bits: ClassVar[bool] = False  # whether its `encoder_search` weighs errors of codes against their bits
     default_effort: ClassVar[int] = 0  # of an encoder that is not told: see `vqc.codec.rate`
     float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
     sharp_part: ClassVar[str] = ""  # the part that a sharp decoder stands in for; empty: this kind can have none
@@ -117,30 +118,47 @@ class CodecModel(nn.Module, ABC):
         """The entries [K, D] of each group's codebook, where a model is made of such; else none."""
         return []
 
-    def targets(self, signal: Tensor, quality: int, inner: tuple[slice, ...]) -> Targets:
-        """What codes of a signal should stand for, of a model that `has_targets`; see `vqc.models.targets`.
+    @abstractmethod
+    def encode(self, signal: Tensor, quality: int, /) -> Tensor:
+        """Codes int64 [B, G, ...] of signals, as the two media say."""
+
+    def encoder_search(self, signal: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> EncoderSearch:
+        """The choice of codes for signals as `encode` takes them; of most models there is none.
 
         Args:
-            signal: as `encode` takes it.
-            inner: a part of each axis of the codes, after the first two.
+            inner: the part of each axis of a code map in which codes are to be chosen; () for all.
         """
-        raise NotImplementedError(f"a model of kind {self.kind} gives its encoder no choice")
+        return EncoderSearch(self.encode(signal, quality), inner)
+
+    def encode_as_files_do(self, signal: Tensor, quality: int) -> Tensor:
+        """The codes int64 [B, G, ...] that a file of a signal holds when no effort is asked for."""
+        search, bits = self.encoder_search(signal, quality), self.static_bits(quality)
+        if not self.default_effort:
+            return search.codes
+        for _ in range(self.default_effort):
+            search.refine(search.search(bits))
+        return search.search(bits)
 
     @property
-    def bit_worths(self) -> tuple[float, ...]:
+    def lambdas(self) -> tuple[float, ...]:
         """λ of each quality, falling: the squared error of 8-bit values that a bit is worth; () where none is."""
         return ()
 
-    def weight_of(self, quality: float) -> tuple[int, float]:
-        """The quality, and the weight of a bit there, that stand for a quality between two."""
-        level = round(quality)
-        return level, WEIGHT_STEP ** (level - quality)
+    def operating_point(self, quality: float) -> OperatingPoint:
+        """The quality, and λ relative to its own, that stand for a quality between two."""
+        nearest = round(quality)
+        return OperatingPoint(nearest, LAMBDA_STEP ** (nearest - quality))
 
     def static_frequencies(self, quality: int) -> Int64Array:
         """Order-0 tables of the symbols, int64 [G, K]: each row sums to 2**16, 0 beyond the group's size, else >= 1."""
         sizes = self.codebook_sizes(quality)
         table = self.static_table[quality - 1, : len(sizes), : max(sizes)]
         return cast(Int64Array, table.cpu().numpy().astype(np.int64))
+
+    def static_bits(self, quality: int) -> Tensor:
+        """What each entry costs under the order-0 tables in bits, [G, K], on the model's device."""
+        frequencies = torch.from_numpy(self.static_frequencies(quality)).to(self.static_table.device)
+        return TABLE_PRECISION - torch.log2(frequencies.clamp_min(1).float())
 
     def to_symbols(self, codes: Int64Array) -> Int64Array:
         """Codes [G, ...] of one stream to the integers the entropy coder sees, from the same alphabets; reversible."""

@@ -95,11 +95,6 @@ class GroupedECVQ(nn.Module):
             group -= count
         raise IndexError("there is no such group")
 
-    def columns(self, group: int) -> slice:
-        """Return the dimensions of a latent that belong to a group."""
-        dims = self.group_dims()
-        return slice(sum(dims[:group]), sum(dims[: group + 1]))
-
     def entries(self, group: int, index: int) -> Tensor:
         """Return the codebook [K, D] of a group in dictionary `index`."""
         shape, number = self.locate(group)
@@ -126,15 +121,24 @@ class GroupedECVQ(nn.Module):
         return -torch.log2(self.probability(shape, index))
 
     @in_float32
-    def encode(self, latents: Tensor, index: int, groups: int | None = None) -> Tensor:
-        """Encode latents [N, dims] to codes int64 [N, G] of dictionary `index`, or of the first `groups` only."""
-        codes, left = [], self.count if groups is None else groups
+    def encode(self, latents: Tensor, index: int, groups: int | None = None, *, bits: Tensor | None = None) -> Tensor:
+        """Encode latents [N, dims] to codes int64 [N, G] of dictionary `index`.
+
+        Args:
+            groups: how many of the groups to encode, the first ones; all by default.
+            bits: [G, K], what each entry costs in place of −log₂ p: a row for each of the groups to encode.
+        """
+        left = self.count if groups is None else groups
+        left = left if bits is None else len(bits)
+        codes, first = list[Tensor](), 0
         for shape, z in enumerate(self.cut_latents(latents)):  # z: [G, N, D]
             count = min(left, len(z))
             left -= count
             if count:
-                codebook, bits = self.codebook(shape, index)[:count], self.bits(shape, index)[:count]
-                codes.append(search(z[:count], codebook, bits).T)  # [N, G]
+                codebook = self.codebook(shape, index)[:count]  # [G, K, D]
+                own = self.bits(shape, index)[:count] if bits is None else bits[first:, : codebook.shape[1]][:count]
+                codes.append(search(z[:count], codebook, own).T)  # [N, G]
+            first += count
         return torch.cat(codes, 1) if codes else latents.new_empty(len(latents), 0, dtype=torch.int64)
 
     def decode(self, codes: Tensor, index: int) -> Tensor:
@@ -270,3 +274,13 @@ def assignment_sums(z: Tensor, codes: Tensor, size: int) -> tuple[Tensor, Tensor
     sums = z.new_zeros(z.shape[0], size, z.shape[2])
     sums.scatter_add_(1, codes[..., None].expand(-1, -1, z.shape[2]), z)
     return counts, sums
+
+
+def to_rows(maps: Tensor) -> Tensor:
+    """Turn maps [B, C, ...] into rows [N, C], one for each position."""
+    return maps.movedim(1, -1).flatten(0, -2)
+
+
+def to_maps(rows: Tensor, like: Tensor) -> Tensor:
+    """Turn rows [N, C] into maps [B, C, ...], B and the positions as those of another tensor."""
+    return rows.view(like.shape[0], *like.shape[2:], -1).movedim(-1, 1)

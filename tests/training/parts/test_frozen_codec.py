@@ -14,7 +14,6 @@ from torch import Tensor
 from vqc.errors import OptionError
 from vqc.models.likelihood import Likelihood, LikelihoodConfig, to_levels
 from vqc.models.phones.model import PhonesConfig, PhonesModel
-from vqc.models.targets import usual_codes
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.loop.config import LoopConfig
 from vqc.training.loop.devices import uses_bfloat16
@@ -71,11 +70,11 @@ def test_codes_under_autocast_are_those_of_float32(kind: str) -> None:
     model, signal = draw(kind), signal_of(kind)
     frozen, quality = FrozenCodec(model), model.qualities
     with torch.inference_mode():
-        codes, usual = model.encode(signal, quality), usual_codes(model, signal, quality)
+        codes, usual = model.encode(signal, quality), model.encode_as_files_do(signal, quality)
         restored = model.decode(codes, quality)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(frozen.encode(signal, quality), codes)
-        assert torch.equal(frozen.usual_codes(signal, quality), usual)
+        assert torch.equal(frozen.encode_as_files_do(signal, quality), usual)
         assert torch.equal(frozen.decode(codes, quality), restored)
     careless = asked_directly(model, signal, quality)
     assert careless is None or not torch.equal(careless, codes), "this signal does not tell the two apart"

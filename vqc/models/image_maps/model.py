@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from vqc.models.base import ImageModel
 from vqc.models.config import Config, Shapes, check_codebooks, limited
 from vqc.nn.block_transform import BlockTransform
-from vqc.nn.ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ, to_maps, to_rows
 from vqc.nn.residual import ResidualStack
 
 CORRECTION = 16 / 255  # unit of the synthesis network's output
@@ -103,10 +103,10 @@ class ImageMaps(ImageModel):
 
     def encode(self, image: Tensor, quality: int) -> Tensor:
         latents = self.latents(image)
-        return _maps(self.quantizer.encode(_rows(latents), 0), latents)
+        return to_maps(self.quantizer.encode(to_rows(latents), 0), latents)
 
     def decode(self, codes: Tensor, quality: int) -> Tensor:
-        return self.restore(_maps(self.quantizer.decode(_rows(codes), 0), codes))
+        return self.restore(to_maps(self.quantizer.decode(to_rows(codes), 0), codes))
 
     def latents(self, image: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] to latents [B, D, h, w]; one bit is worth one unit of squared error."""
@@ -125,8 +125,8 @@ class ImageMaps(ImageModel):
     def forward(self, image: Tensor) -> MapsPass:
         """Training pass of images [B, 3, H, W]; codebooks follow when training."""
         latents = self.latents(image)
-        result = self.quantizer(_rows(latents.detach()), 0)
-        entries = _maps(result.quantized, latents)
+        result = self.quantizer(to_rows(latents.detach()), 0)
+        entries = to_maps(result.quantized, latents)
         commitment = (latents - entries).square().sum(1).mean()
         return MapsPass(self.restore(latents + (entries - latents).detach()), commitment, result.bits)
 
@@ -174,13 +174,3 @@ def _zero(layer: nn.Conv2d) -> nn.Conv2d:
     assert layer.bias is not None, "these have one"
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def _rows(maps: Tensor) -> Tensor:
-    """[B, C, h, w] to [B·h·w, C]."""
-    return maps.permute(0, 2, 3, 1).flatten(0, 2)
-
-
-def _maps(rows: Tensor, like: Tensor) -> Tensor:
-    """[B·h·w, C] to [B, C, h, w], B, h and w of another tensor."""
-    return rows.view(like.shape[0], like.shape[2], like.shape[3], -1).permute(0, 3, 1, 2)

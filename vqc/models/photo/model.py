@@ -25,16 +25,15 @@ from torch import Tensor
 from vqc.models.base import ImageModel, Int64Array
 from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks, limited
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
-from vqc.models.targets import Targets, entry_errors
+from vqc.models.photo.search import PhotoSearch
+from vqc.models.search import EncoderSearch, OperatingPoint
 from vqc.nn.block_transform import BlockTransform
-from vqc.nn.ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ, to_maps, to_rows
 from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
 
 BLOCK = 16  # pixels per side of a block
 MEANS = 3  # leading coefficients: the mean of a block in three colour directions
 MEAN_CODES = 256
-REFINEMENT = 0.5  # share of a step of `refine` that is taken
-MOMENTUM = 0.3  # share of the move before that is made again
 CORRECTION = 16 / 255  # unit of the synthesis network's output
 
 
@@ -86,7 +85,7 @@ class PhotoModel(ImageModel):
     """Images of any content at `len(config.lambdas)` rates."""
 
     kind: ClassVar[str] = "photo"
-    has_targets: ClassVar[bool] = True
+    weighs_bits: ClassVar[bool] = True
     default_effort: ClassVar[int] = 3
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
     sharp_part: ClassVar[str] = "synthesis"
@@ -148,7 +147,7 @@ class PhotoModel(ImageModel):
     def encode(self, image: Tensor, quality: int) -> Tensor:
         means, rows = self.mean_codes_and_rest(image, quality)
         codes = self.quantizer.encode(rows, quality - 1, len(self.codebook_sizes(quality)) - MEANS)
-        return torch.cat([means, _maps(codes, means)], 1)
+        return torch.cat([means, to_maps(codes, means)], 1)
 
     def decode(self, codes: Tensor, quality: int) -> Tensor:
         levels = torch.tensor([quality - 1], device=codes.device)
@@ -157,24 +156,24 @@ class PhotoModel(ImageModel):
     def decoded_latents(self, codes: Tensor, quality: int) -> Tensor:
         """What codes int64 [B, G, h, w] stand for, [B, D, h, w]."""
         levels = torch.tensor([quality - 1], device=codes.device)
-        means, rows = self.mean_values(codes[:, :MEANS]), _rows(codes[:, MEANS:])
+        means, rows = self.mean_values(codes[:, :MEANS]), to_rows(codes[:, MEANS:])
         missing = self.quantizer.count - rows.shape[1]
         rows = torch.cat([rows, rows.new_zeros(len(rows), missing)], 1)
-        rest = _maps(self.quantizer.decode(rows, quality - 1), codes)
+        rest = to_maps(self.quantizer.decode(rows, quality - 1), codes)
         return torch.cat([means, rest + self.predicted(means, levels)], 1)
 
-    def targets(self, signal: Tensor, quality: int, inner: tuple[slice, ...]) -> Targets:
-        return _PhotoTargets(self, signal, quality, inner)
+    def encoder_search(self, signal: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> EncoderSearch:
+        return PhotoSearch(self, signal, quality, inner)
 
     @property
-    def bit_worths(self) -> tuple[float, ...]:
+    def lambdas(self) -> tuple[float, ...]:
         return self.config.lambdas
 
-    def weight_of(self, quality: float) -> tuple[int, float]:
-        """λ between those of the qualities: its nearest quality, and how much more a bit is worth than there."""
+    def operating_point(self, quality: float) -> OperatingPoint:
+        """λ between those of the qualities: its nearest quality, and λ relative to that of this quality."""
         wanted = float(np.interp(quality, range(1, self.qualities + 1), np.log(self.config.lambdas)))
-        level = round(quality)
-        return level, float(np.exp(wanted) / self.config.lambdas[level - 1])
+        nearest = round(quality)
+        return OperatingPoint(nearest, float(np.exp(wanted) / self.config.lambdas[nearest - 1]))
 
     def latents(self, image: Tensor, levels: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] to latents [B, D, H/16, W/16], one bit being worth one unit of squared error."""
@@ -189,7 +188,7 @@ class PhotoModel(ImageModel):
         levels = torch.tensor([quality - 1], device=image.device)
         latents = self.latents(image, levels)
         means = self.mean_codes(latents)
-        return means, _rows(self.rest(latents, means, levels))
+        return means, to_rows(self.rest(latents, means, levels))
 
     def rest(self, latents: Tensor, means: Tensor, levels: Tensor) -> Tensor:
         """What the codes of the first three latents do not predict of the others, [B, D - 3, h, w]."""
@@ -245,8 +244,8 @@ class PhotoModel(ImageModel):
         entries, bits = torch.empty_like(rest), rest.new_zeros(len(image))
         for level in sorted(set(levels.tolist())):
             chosen = levels == level
-            result = self.quantizer(_rows(rest[chosen].detach()), level)
-            entries[chosen] = _maps(result.quantized, rest[chosen])
+            result = self.quantizer(to_rows(rest[chosen].detach()), level)
+            entries[chosen] = to_maps(result.quantized, rest[chosen])
             bits[chosen] = result.bits
         target = torch.cat([means, entries + predicted.detach()], 1)
         commitment = (latents[:, :MEANS] - means).square().sum(1) + (rest - entries).square().sum(1)
@@ -259,59 +258,3 @@ class PhotoModel(ImageModel):
 
     def _scale(self) -> Tensor:
         return self.transform.scale[None, :, None, None]
-
-
-class _PhotoTargets(Targets):
-    """The latents; the mean colours are the nearest to them, whatever they cost."""
-
-    refines: ClassVar[bool] = True
-
-    def __init__(self, model: PhotoModel, image: Tensor, quality: int, inner: tuple[slice, ...]) -> None:
-        self.model, self.image, self.quality = model, image, quality
-        self.levels = torch.tensor([quality - 1], device=image.device)
-        self.latents = model.latents(image, self.levels)
-        self.move, self.turned = torch.zeros_like(self.latents), False
-        means, self.rest = self._means_and_rest()
-        groups = len(model.codebook_sizes(quality)) - MEANS
-        codes = model.quantizer.encode(_rows(self.rest), quality - 1, groups)
-        super().__init__(torch.cat([means, _maps(codes, means)], 1), inner)
-
-    def errors(self, codes: Tensor, group: int) -> Tensor | None:
-        if group < MEANS:
-            return None
-        quantizer, group = self.model.quantizer, group - MEANS
-        latents = self.rest[:, quantizer.columns(group), *self.inner]
-        return entry_errors(quantizer, latents.permute(0, 2, 3, 1), group, self.quality - 1)
-
-    def refine(self, codes: Tensor) -> None:
-        """A step of proximal gradient descent on the error of the decoded image, with momentum (Polyak 1964).
-
-        With a linear orthonormal decoder it would lead back to the latents of the image. Of an image that is restored
-        both ways up, steps look at one and the other in turn.
-        """
-        model = self.model
-        self.turned = model.config.both_ways and not self.turned
-        restore = model.restore_turned if self.turned else model.restore
-        decoded = model.decoded_latents(self.whole(codes), self.quality)
-        with torch.inference_mode(False), torch.enable_grad():
-            at = decoded.clone().requires_grad_(True)
-            error = (restore(at, self.levels.clone()) - self.image.clone()).square().sum()
-            (slope,) = torch.autograd.grad(error * (255**2 / model.config.lambdas[self.quality - 1]), at)
-        self.move = self.move * MOMENTUM + (decoded - slope / 2 - self.latents) * REFINEMENT
-        self.latents = self.latents + self.move
-        means, self.rest = self._means_and_rest()
-        self.window = torch.cat([means, self.window[:, MEANS:]], 1)
-
-    def _means_and_rest(self) -> tuple[Tensor, Tensor]:
-        means = self.model.mean_codes(self.latents)
-        return means, self.model.rest(self.latents, means, self.levels)
-
-
-def _rows(maps: Tensor) -> Tensor:
-    """[B, C, h, w] to [B·h·w, C]."""
-    return maps.permute(0, 2, 3, 1).flatten(0, 2)
-
-
-def _maps(rows: Tensor, like: Tensor) -> Tensor:
-    """[B·h·w, C] to [B, C, h, w], B, h and w of another tensor."""
-    return rows.view(like.shape[0], like.shape[2], like.shape[3], -1).permute(0, 3, 1, 2)

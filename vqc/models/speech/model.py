@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from vqc.models.base import AudioModel, Int64Array
 from vqc.models.config import Config, Shapes, check_codebooks, limited
+from vqc.models.search import EncoderSearch
 from vqc.models.speech.pitch_code import from_changes, to_changes
-from vqc.models.targets import Targets, entry_errors
+from vqc.models.speech.search import SpeechSearch
 from vqc.nn.convnext import ConvNeXt1d
 from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.excitation import position_noise, pulse_train
@@ -87,7 +88,7 @@ class SpeechModel(AudioModel):
     """Envelope, pitch and waveform codes of 16 kHz speech, and the source-filter network that plays them."""
 
     kind: ClassVar[str] = "speech"
-    has_targets: ClassVar[bool] = True
+    weighs_bits: ClassVar[bool] = True
     float32_tensors: ClassVar[tuple[str, ...]] = ("envelope_vq.probability", "waveform_vq.probability")
     sharp_part: ClassVar[str] = "decoder"
     config: SpeechConfig
@@ -208,8 +209,8 @@ class SpeechModel(AudioModel):
         envelope: Tensor = spectrum / self.envelope_gain[quality - 1]
         return envelope
 
-    def targets(self, signal: Tensor, quality: int, inner: tuple[slice, ...]) -> Targets:
-        return _SpeechTargets(self, signal, quality, inner)
+    def encoder_search(self, signal: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> EncoderSearch:
+        return SpeechSearch(self, signal, quality, inner)
 
     def mdct_latents(self, waveform: Tensor, envelope: Tensor, quality: int) -> Tensor:
         """MDCT coefficients [B, 4T, dims] divided by the power `waveform_shaping` of the decoded envelope."""
@@ -291,32 +292,6 @@ class SpeechModel(AudioModel):
         codes = symbols.copy()
         codes[:PITCHES] = from_changes(symbols[:PITCHES].T.reshape(-1)).reshape(-1, PITCHES).T
         return codes
-
-
-class _SpeechTargets(Targets):
-    """The envelope, then the waveform as divided by the envelope that was chosen; pitch stays as it is."""
-
-    def __init__(self, model: SpeechModel, waveform: Tensor, quality: int, inner: tuple[slice, ...]) -> None:
-        self.model, self.waveform, self.quality = model, waveform, quality
-        self.envelope = model.envelope_latents(waveform, quality)
-        self.shape = waveform.new_empty(0)  # of the waveform, once an envelope has been chosen
-        super().__init__(model.codes_of(waveform, self.envelope, quality), inner)
-
-    def errors(self, codes: Tensor, group: int) -> Tensor | None:
-        model, level, group = self.model, self.quality - 1, group - PITCHES
-        frames, envelope_groups = self.inner[0], model.envelope_vq.count
-        if group < 0:
-            return None
-        if group < envelope_groups:
-            return entry_errors(
-                model.envelope_vq, self.envelope[:, frames, model.envelope_vq.columns(group)], group, level
-            )
-        part, group = divmod(group - envelope_groups, model.waveform_vq.count)
-        if part == group == 0:  # the envelope has been chosen
-            chosen = self.whole(codes).transpose(1, 2)[..., PITCHES : PITCHES + envelope_groups]
-            self.shape = model.mdct_latents(self.waveform, model.decoded_envelope(chosen, self.quality), self.quality)
-        latents = self.shape[:, part::PITCHES][:, frames, model.waveform_vq.columns(group)]
-        return entry_errors(model.waveform_vq, latents, group, level)
 
 
 class _EnvelopeEncoder(nn.Module):

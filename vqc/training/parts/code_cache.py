@@ -170,7 +170,7 @@ def _encoded(
     frozen = FrozenCodec(model)
     for batch in _batches(streams):
         signals = torch.from_numpy(np.stack([stream.window for stream in batch])).to(model.static_table.device)
-        for stream, codes in zip(batch, frozen.usual_codes(signals, quality).cpu().numpy(), strict=True):
+        for stream, codes in zip(batch, frozen.encode_as_files_do(signals, quality).cpu().numpy(), strict=True):
             yield stream, codes[:, *stream.core]
 
 

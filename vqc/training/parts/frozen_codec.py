@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from vqc.models.base import CodecModel
-from vqc.models.targets import usual_codes
 from vqc.nn.precision import in_float32
 
 
@@ -28,7 +27,7 @@ class FrozenCodec(nn.Module):
         """Codes int64 [B, G, ...] of [B, 3, H, W] in [0, 1] or [B, T] in [-1, 1], as the encoder gives them."""
         return file_codes(self.codec, signal, quality)
 
-    def usual_codes(self, signal: Tensor, quality: int) -> Tensor:
+    def encode_as_files_do(self, signal: Tensor, quality: int) -> Tensor:
         """Codes int64 [B, G, ...] that a file holds if nobody asks for more or less effort."""
         return _usual(self.codec, signal, quality).clone()
 
@@ -52,7 +51,8 @@ def _encoded(codec: Any, signal: Tensor, quality: int) -> Tensor:
 @torch.inference_mode()
 @in_float32
 def _usual(codec: Any, signal: Tensor, quality: int) -> Tensor:
-    return usual_codes(codec, signal, quality)
+    codes: Tensor = codec.encode_as_files_do(signal, quality)
+    return codes
 
 
 @torch.inference_mode()

@@ -1,0 +1,97 @@
+"""The encoder's search finds, of each group, the entry of least error + λ · bits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny_priors import draw_model
+from torch import Tensor
+
+from vqc.models.base import CodecModel, ImageModel
+from vqc.models.photo.search import PhotoSearch
+from vqc.models.speech.model import PITCHES
+from vqc.models.speech.search import SpeechSearch
+from vqc.nn.ecvq import GroupedECVQ, to_rows
+
+MODELS = {kind: draw_model(kind) for kind in ("photo", "speech")}
+LAMBDA_SCALES = (0.3, 1.0, 4.0)
+
+
+def group_by_group(quantizer: GroupedECVQ, latents: Tensor, index: int, costs: Tensor) -> Tensor:
+    """Codes [N, G] of latents [N, dims] with costs [G, K]: all distances, in float64, one group after the other."""
+    codes, first = [], 0
+    for group, costs_of_group in enumerate(costs.double()):
+        entries = quantizer.entries(group, index).double()  # [K, D]
+        z = latents[:, first : first + entries.shape[1]].double()  # [N, D]
+        first += entries.shape[1]
+        errors = (z[:, None] - entries).square().sum(-1)  # [N, K]
+        codes.append((errors + costs_of_group[: len(entries)]).argmin(-1))
+    return torch.stack(codes, 1)
+
+
+@pytest.mark.parametrize("lambda_scale", LAMBDA_SCALES)
+@pytest.mark.parametrize("quality", [1, 2])
+@torch.inference_mode()
+def test_photo_codes_are_those_of_a_search_group_by_group(quality: int, lambda_scale: float) -> None:
+    model, inner = MODELS["photo"], (slice(1, 3), slice(0, 4))
+    search = model.encoder_search(torch.rand(2, 3, 48, 64), quality, inner)
+    assert isinstance(search, PhotoSearch)
+    codes = search.search(model.static_bits(quality), lambda_scale)
+    costs = lambda_scale * model.static_bits(quality)[3:]
+    rows = to_rows(search.rest[:, :, *inner])
+    assert torch.equal(to_rows(codes[:, 3:]), group_by_group(model.quantizer, rows, quality - 1, costs))
+    assert torch.equal(codes[:, :3], search.codes[:, :3])  # DC codes are the nearest
+
+
+@pytest.mark.parametrize("lambda_scale", LAMBDA_SCALES)
+@pytest.mark.parametrize("quality", [1, 2])
+@torch.inference_mode()
+def test_speech_codes_are_those_of_a_search_group_by_group(quality: int, lambda_scale: float) -> None:
+    model, frames = MODELS["speech"], slice(2, 9)
+    waveform = 0.1 * torch.randn(2, 12 * model.hop_length)
+    search = model.encoder_search(waveform, quality, (frames,))
+    assert isinstance(search, SpeechSearch)
+    codes = search.search(model.static_bits(quality), lambda_scale)
+    costs, split = lambda_scale * model.static_bits(quality), PITCHES + model.envelope_vq.count
+    assert torch.equal(codes[:, :PITCHES], search.codes[:, :PITCHES])  # pitch stays as it was tracked
+    rows = search.envelope[:, frames].flatten(0, 1)
+    found = group_by_group(model.envelope_vq, rows, quality - 1, costs[PITCHES:split])
+    assert torch.equal(to_rows(codes[:, PITCHES:split]), found)
+    if codes.shape[1] == split:
+        return
+    envelope = model.decoded_envelope(search.window_with(codes)[:, PITCHES:split].transpose(1, 2), quality)
+    latents = model.mdct_latents(waveform, envelope, quality).unflatten(1, (-1, PITCHES))  # [B, T, 4, dims]
+    for frame in range(PITCHES):
+        own = slice(split + frame * model.waveform_vq.count, split + (frame + 1) * model.waveform_vq.count)
+        rows = latents[:, frames, frame].flatten(0, 1)
+        assert torch.equal(to_rows(codes[:, own]), group_by_group(model.waveform_vq, rows, quality - 1, costs[own]))
+
+
+def test_a_quality_of_speech_has_waveform_codes() -> None:
+    """So that the test above has looked at them."""
+    model = MODELS["speech"]
+    assert any(len(model.codebook_sizes(q)) > PITCHES + model.envelope_vq.count for q in (1, 2))
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@torch.inference_mode()
+def test_before_a_search_codes_are_those_of_encode(kind: str) -> None:
+    model = MODELS[kind]
+    signal, inner = signal_of(model)
+    codes = model.encode(signal, 2)[(slice(None), slice(None), *inner)]
+    assert torch.equal(model.encoder_search(signal, 2, inner).codes, codes)
+
+
+@torch.inference_mode()
+def test_without_a_choice_every_price_gives_the_codes_of_encode(image_model: ImageModel) -> None:
+    signal, inner = signal_of(image_model.eval())
+    search = image_model.encoder_search(signal, 1, inner)
+    codes = image_model.encode(signal, 1)[(slice(None), slice(None), *inner)]
+    assert not search.refines
+    assert torch.equal(search.search(image_model.static_bits(1), 100.0), codes)
+
+
+def signal_of(model: CodecModel) -> tuple[Tensor, tuple[slice, ...]]:
+    if isinstance(model, ImageModel):
+        return torch.rand(1, 3, 48, 64), (slice(1, 3), slice(0, 4))
+    return 0.1 * torch.randn(1, 12 * model.hop_length), (slice(2, 9),)

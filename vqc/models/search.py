@@ -1,0 +1,60 @@
+"""The encoder's choice of codes: rate–distortion optimised quantization.
+
+    signal ─ model.encoder_search ─► EncoderSearch ─ search ─► codes of least ‖z − e_k‖² + λ · bits(k)
+    order-0 tables ─ model.static_bits ─► bits ────────┘
+
+The bits are those of the tables and not of the prior: choosing by the prior's gains 1.5 % by PSNR and loses 10 % by
+MS-SSIM, because it drops the faint details that the prior does not expect. Only the encoder's choice changes: whatever
+it takes, any decoder reads. Errors are in units in which one bit is worth one at λ = 1, as in entropy-constrained
+vector quantization (Chou, Lookabaugh and Gray 1989); λ relative to that of the quality is called `lambda_scale`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class OperatingPoint(NamedTuple):
+    """Where on its rate–distortion curve an encoder works."""
+
+    quality: int  # 1-based
+    lambda_scale: float  # price of a bit in units of squared error, relative to that of the quality
+
+
+class EncoderSearch:
+    """The codes of one tile or chunk, still to be chosen. This one has no choice: it gives the codes of `encode`.
+
+    Args:
+        window_codes: int64 [B, G, ...], the codes that `encode` gives for a window of the signal.
+        inner: the part of each axis of a code map in which codes are to be chosen; () for all.
+    """
+
+    refines: ClassVar[bool] = False  # whether `refine` does anything
+
+    def __init__(self, window_codes: Tensor, inner: tuple[slice, ...] = ()) -> None:
+        self.window_codes, self.inner = window_codes, inner
+
+    @property
+    def codes(self) -> Tensor:
+        """A contiguous copy of the inner codes [B, G, ...] as `encode` gives them."""
+        return self.window_codes[(slice(None), slice(None), *self.inner)].clone(memory_format=torch.contiguous_format)
+
+    def window_with(self, codes: Tensor) -> Tensor:
+        """The codes of the window with these [B, G, ...] in its inner part."""
+        window = self.window_codes.clone()
+        window[(slice(None), slice(None), *self.inner)] = codes
+        return window
+
+    def search(self, bits: Tensor, lambda_scale: float = 1.0) -> Tensor:
+        """Find codes int64 [B, G, ...] of least error + lambda_scale · bits.
+
+        Args:
+            bits: [G, K], what each entry costs; K is at least the size of the largest codebook.
+        """
+        return self.codes
+
+    def refine(self, codes: Tensor) -> None:
+        """Aim at what makes up for the errors that inner codes [B, G, ...] leave in the decoded signal."""
