@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the measured numbers of the README, from what the other programs of this folder left in RESULTS.
+"""Write the measured tables of README.md and docs/, from what the other programs of this folder left in RESULTS.
 
-python scripts/reproduce/readme.py RESULTS            write every block of which there are results
-python scripts/reproduce/readme.py RESULTS --check    only say which differ; the exit code is 1 when one does
+python scripts/reproduce/pages.py RESULTS            write every table of which there are results
+python scripts/reproduce/pages.py RESULTS --check    only say which differ; the exit code is 1 when one does
 
-A block lies between `<!-- measured: NAME -->` and `<!-- end -->`. Speed, memory and start-up differ from run to run, so
---check passes over them.
+A table lies between `<!-- measured: NAME -->` and `<!-- end -->`, together with what is to be said of it as long as it
+stands, such as that it is of earlier weights. Speed, memory and start-up differ from run to run, so --check passes over
+them.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-README = Path(__file__).parents[2] / "README.md"
-BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n?)(.*?)(<!-- end -->)", re.DOTALL)
 RATES = (0.06, 0.10, 0.15, 0.22, 0.34, 0.50)  # bpp at which codecs are compared
 SPEECH_SCORES = (("PESQ-WB", "pesq_wb", 2), ("STOI", "stoi", 3), ("ESTOI", "estoi", 3))
 SPEECH_SPECTRA = (  # of this codec alone
@@ -29,6 +31,7 @@ SPEECH_SPECTRA = (  # of this codec alone
     ("bands off by, fricatives, dB", "bands_fricatives", 1),
     ("bands off by, vowels, dB", "bands_vowels", 1),
 )
+PHOTO, SPEECH = "q6", "q5"  # the default qualities
 ABSENT = "–"
 SHOWN = re.compile(  # of what scripts/bench measures
     r"photo 768 x 512, (prior, quality \d|static, quality 6), .*|speech 60 s, (prior|static), quality 5, .*"
@@ -52,7 +55,7 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--check", action="store_true", help="change nothing")
     options = parser.parse_args()
-    text, results, differ = README.read_text(encoding="utf-8"), Results(options.results), []
+    results, differ = Results(options.results), []
 
     def renew(match: re.Match[str]) -> str:
         opening, name, old, closing = match.groups()
@@ -69,10 +72,12 @@ def main() -> None:
             differ.append(name)
         return f"{opening}{new}{closing}"
 
-    renewed = BLOCK.sub(renew, text)
-    if not options.check:
-        README.write_text(renewed, encoding="utf-8")
-    elif differ:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        renewed = BLOCK.sub(renew, text)
+        if renewed != text and not options.check:
+            page.write_text(renewed, encoding="utf-8")
+    if options.check and differ:
         sys.exit(1)
 
 
@@ -134,14 +139,36 @@ def quality_table(document: Document, static: Document, places: int, metrics: It
 # --- blocks -----------------------------------------------------------------------------------------------------------
 
 
-def savings(results: Results) -> str:
-    """What the prior is good for, in a sentence."""
-    of = {name: saved(results[f"{name}-static"], results[name]) for name in ("photo", "speech")}
-    spans = {name: f"{min(values):.0f} to {max(values):.0f} %" for name, values in of.items()}
-    return (
-        f"A learned prior makes the files {spans['photo']} (photos) and {spans['speech']} (speech) smaller, and\n"
-        "[every machine decodes them](#decodes-anywhere).\n"
+def photo_summary(results: Results) -> str:
+    """Cells of the README's table: `photo` at its default quality, and what others need for the same."""
+    document = results["photo"]
+    point = next(point for point in own(document) if point["setting"] == PHOTO)
+    bits = ", ".join(
+        f"{c['label']} {signed(document['bd_rates']['psnr'].get(c['codec']), 0, ' %')}" for c in measured(document)
     )
+    psnr, ms_ssim = (scores([point], key)[0] for key in ("psnr", "ms_ssim"))
+    ours = f"{fixed(point['rate'], 3)} bits per pixel, PSNR {fixed(psnr, 2)} dB, MS-SSIM {fixed(ms_ssim, 3)}"
+    return f"{ours} | bits against others for the same PSNR: {bits}"
+
+
+def speech_summary(results: Results) -> str:
+    """Cells of the README's table: `speech` at its default quality, and others where they come nearest to its rate."""
+    document = results["speech"]
+    ours = next(point for point in own(document) if point["setting"] == SPEECH)
+    nearest = [
+        (c["label"], min(c["points"], key=lambda point: abs(point["rate"] - ours["rate"]))) for c in measured(document)
+    ]
+    return f"{heard(ours)} | {'; '.join(f'{label}: {heard(point)}' for label, point in nearest)}"
+
+
+def heard(point: Document) -> str:
+    values = (f"{name} {fixed(scores([point], key)[0], places)}" for name, key, places in SPEECH_SCORES[:2])
+    return f"{fixed(point['rate'], 2)} kbps, {', '.join(values)}"
+
+
+def measured(document: Document) -> list[Document]:
+    """The curves of the other codecs that were run on the same files."""
+    return [c for c in document["curves"][1:] if c["origin"] == "measured" and c["points"]]
 
 
 def photo(results: Results) -> str:
@@ -149,15 +176,15 @@ def photo(results: Results) -> str:
     document = results["photo"]
     points = own(document)
     quality = quality_table(document, results["photo-static"], 3, (("PSNR, dB", "psnr", 2), ("MS-SSIM", "ms_ssim", 3)))
-    rivals = [c for c in document["curves"][1:] if c["origin"] == "measured" and c["points"]]
-    gains = [[c["label"], *(signed(gain(points, c["points"], rate), 1) for rate in RATES)] for c in rivals]
+    others = measured(document)
+    gains = [[c["label"], *(signed(gain(points, c["points"], rate), 1) for rate in RATES)] for c in others]
     bits = [
         [c["label"], *(signed(document["bd_rates"][metric].get(c["codec"]), 0, " %") for metric in ("psnr", "ms_ssim"))]
-        for c in rivals
+        for c in others
     ]
     rows = [[*first, *second[1:]] for first, second in zip(gains, bits, strict=True)]
     headers = ["vqc against", *(f"{rate:.2f} bpp" for rate in RATES), "bits, by PSNR", "bits, by MS-SSIM"]
-    sources = "; ".join(f"{c['label']}: {c['source']}" for c in rivals)
+    sources = "; ".join(f"{c['label']}: {c['source']}" for c in others)
     return (
         f"{quality}\nThe same files through other codecs, at the same sizes, in the same run: PSNR of `photo` above "
         "theirs in dB at equal bpp,\nand how many bits more (+) or fewer (−) it takes for the same score (Bjøntegaard "
@@ -194,58 +221,73 @@ def speech(results: Results) -> str:
             for label, metric, places in SPEECH_SCORES
         ),
     ]
-    sources = "; ".join(f"{c['label']}: {c['source']}" for c in document["curves"][1:] if c["origin"] == "measured")
+    sources = "; ".join(f"{c['label']}: {c['source']}" for c in measured(document))
     return (
         f"{quality}\nThe same files through other codecs, each utterance at its best alignment ({sources}):\n\n"
         f"{table(['', *(label for label, _ in others)], rows)}"
     )
 
 
-def report(results: Results) -> str:
-    """The experiments of the student report, and the paper's."""
-    cifar10, maps, librispeech = results["cifar10"], results["cifar10-maps"], results["librispeech"]
-    phones, paper_shape = results["phonemes-phones"], results["phonemes-librispeech"]
-    image, coded, sound = (document["qualities"][0] for document in (cifar10, maps, librispeech))
-    means = {key: scores(own(cifar10), key)[0] for key in ("mse", "psnr")}
-    lossless = {codec: bits_per_dimension(cifar10, codec) for codec in ("png", "jxl-lossless")}
-    few = {codec: bits_per_dimension(maps, codec) for codec in ("png", "jxl-lossless")}
-    audio = {key: scores(own(librispeech), key)[0] for key in ("mse", "relative_mse")}
+def cifar10(results: Results) -> str:
+    """The paper's image model, and lossless codecs on the same images."""
+    document = results["cifar10"]
+    quality = document["qualities"][0]
+    mse, psnr = (scores(own(document), key)[0] for key in ("mse", "psnr"))
+    lossless = [fixed(bits_per_dimension(document, codec), 2) for codec in ("jxl-lossless", "png")]
     rows = [
-        ["**CIFAR-10**, `cifar10`: 64 codes of 9 bits an image", "", ""],
-        ["MSE on [0, 1] (PSNR)", ABSENT, f"{fixed(means['mse'], 5)} ({fixed(means['psnr'], 1)} dB)"],
-        ["perplexity of 512 codes", ABSENT, fixed(image["maps"][0]["perplexity"], 0)],
-        ["`rate_bpd`, whole files", "0.8092 bpd, of what is not said", fixed(image["rate_bpd"], 3)],
-        ["`ideal_bpd`, codes under the PixelCNN prior", "as above", fixed(image["ideal_bpd"], 3)],
-        ["`total_bpd`, codes and residual", "4.67 (paper, all test images)", fixed(image["total_bpd"], 2)],
-        ["**CIFAR-10**, `cifar10-maps`: fourteen code maps of 8×8", "", ""],
-        ["`total_bpd`", "4.67 (paper, all test images)", f"{fixed(coded['total_bpd'], 3)}"],
-        ["of it `ideal_bpd`", ABSENT, fixed(coded["ideal_bpd"], 3)],
-        [
-            "lossless files of the same images: JPEG XL, PNG",
-            ABSENT,
-            f"{fixed(lossless['jxl-lossless'], 2)}, {fixed(lossless['png'], 2)}",
-        ],
-        [
-            f"{coded['files']} images as whole files, without residual (JPEG XL lossless, PNG)",
-            ABSENT,
-            f"{fixed(coded['rate_bpd'], 2)} ({fixed(few['jxl-lossless'], 2)}, {fixed(few['png'], 2)})",
-        ],
-        ["**LibriSpeech**, `librispeech`: 250 codes of 9 bits a second", "", ""],
-        ["MSE on [−1, 1]", "0.006", fixed(audio["mse"], 5)],
-        ["the same as a share of the signal's power", "about 1", fixed(audio["relative_mse"], 2)],
-        ["perplexity of 512 codes", "less than a fifth in use", fixed(sound["maps"][0]["perplexity"], 0)],
-        ["kbps, whole files", ABSENT, fixed(own(librispeech)[0]["rate"], 2)],
-        ["**Phonemes**, 10 ms frames of test-other, 41 classes", "", ""],
-        *(
-            [
-                f"`{study['model']}`, {study['codes_per_second']:.0f} codes a second (chance, majority)",
-                "49.3 % (7.2 %; paper)",
-                f"{100 * study['accuracy']:.1f} % ({100 * study['chance']:.1f} %, {100 * study['majority']:.1f} %)",
-            ]
-            for study in (phones, paper_shape)
-        ),
+        ["MSE on [0, 1] (PSNR)", ABSENT, f"{fixed(mse, 5)} ({fixed(psnr, 1)} dB)"],
+        ["perplexity of 512 codes", ABSENT, fixed(quality["maps"][0]["perplexity"], 0)],
+        ["`rate_bpd`, whole files", "0.8092 bpd (report, does not say of what)", fixed(quality["rate_bpd"], 3)],
+        ["`ideal_bpd`, codes under the PixelCNN prior", "as above", fixed(quality["ideal_bpd"], 3)],
+        ["`total_bpd`, codes and residual", "4.67 (paper, all test images)", fixed(quality["total_bpd"], 2)],
+        ["lossless files of the same images: JPEG XL, PNG", ABSENT, ", ".join(lossless)],
     ]
-    return table(["experiment", "report, or paper", "vqc"], rows)
+    return table(["`cifar10`: 64 codes of 9 bits an image", "report or paper", "vqc"], rows)
+
+
+def cifar10_maps(results: Results) -> str:
+    """The same family of models with more codes: codes and residual as lossless compression."""
+    document = results["cifar10-maps"]
+    quality = document["qualities"][0]
+    few = ", ".join(fixed(bits_per_dimension(document, codec), 2) for codec in ("jxl-lossless", "png"))
+    rows = [
+        ["`total_bpd`, codes and residual", "4.67 (paper, all test images)", fixed(quality["total_bpd"], 3)],
+        ["of it `ideal_bpd`, the codes", ABSENT, fixed(quality["ideal_bpd"], 3)],
+        [
+            f"{quality['files']} images as whole files, without residual (JPEG XL lossless, PNG)",
+            ABSENT,
+            f"{fixed(quality['rate_bpd'], 2)} ({few})",
+        ],
+    ]
+    return table(["`cifar10-maps`: fourteen code maps of 8×8", "paper", "vqc"], rows)
+
+
+def librispeech(results: Results) -> str:
+    """The paper's shape of speech codes."""
+    document = results["librispeech"]
+    mse, relative = (scores(own(document), key)[0] for key in ("mse", "relative_mse"))
+    perplexity = document["qualities"][0]["maps"][0]["perplexity"]
+    rows = [
+        ["MSE on [−1, 1]", "0.006", fixed(mse, 5)],
+        ["the same as a share of the signal's power", "about 1", fixed(relative, 2)],
+        ["perplexity of 512 codes", "less than a fifth in use", fixed(perplexity, 0)],
+        ["kbps, whole files", ABSENT, fixed(own(document)[0]["rate"], 2)],
+    ]
+    return table(["`librispeech`: 250 codes of 9 bits a second", "report", "vqc"], rows)
+
+
+def phonemes(results: Results) -> str:
+    """How well codes tell phones."""
+    rows = [
+        [
+            f"`{study['model']}`, {study['codes_per_second']:.0f} codes a second",
+            "49.3 % (7.2 %)",
+            f"{100 * study['accuracy']:.1f} % ({100 * study['chance']:.1f} %, {100 * study['majority']:.1f} %)",
+        ]
+        for study in (results["phonemes-phones"], results["phonemes-librispeech"])
+    ]
+    headers = ["10 ms frames of test-other, 41 classes", "paper (chance)", "vqc (chance, always the most frequent)"]
+    return table(headers, rows)
 
 
 def bits_per_dimension(document: Document, codec: str) -> float | None:
@@ -281,10 +323,14 @@ def outcome(row: Document) -> str:
 
 
 BLOCKS: Mapping[str, Callable[[Results], str]] = {
-    "savings": savings,
+    "photo-summary": photo_summary,
+    "speech-summary": speech_summary,
     "photo": photo,
     "speech": speech,
-    "report": report,
+    "cifar10": cifar10,
+    "cifar10-maps": cifar10_maps,
+    "librispeech": librispeech,
+    "phonemes": phonemes,
     "machine": machine,
     "portability": portability,
 }
