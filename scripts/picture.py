@@ -9,13 +9,14 @@ setting whose file is not smaller than that of vqc.
 from __future__ import annotations
 
 import argparse
+from bisect import bisect_left
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import vqc
-from vqc.evaluation.baselines.images import AVIF, WebP
+from vqc.evaluation.baselines.image_codecs import AVIF, WebP
 from vqc.evaluation.items import Item
 
 _PANEL = 300  # pixels wide
@@ -44,9 +45,10 @@ def main() -> None:
 
 
 def _as_large(codec: AVIF | WebP, original: Image.Image, size: int) -> tuple[Image.Image, str]:
-    item = Item(name="original", group="", signal=np.asarray(original))
-    files = ((setting, codec.encode(item, setting)) for setting in codec.settings)
-    setting, data = next((setting, data) for setting, data in files if len(data) >= size)
+    item = Item("original", np.asarray(original), sample_rate=None, bytes=0)
+    at = bisect_left(codec.settings, size, key=lambda setting: len(codec.encode(item, setting)))
+    setting = codec.settings[at]
+    data = codec.encode(item, setting)
     return Image.fromarray(codec.decode(data, item, setting)), f"{codec.label}, {len(data):,} bytes"
 
 
