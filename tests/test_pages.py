@@ -1,0 +1,138 @@
+"""The pages tell the truth: what they link to and name is there, and what they copy is up to date.
+
+To copy the docstrings that pages show once more: python tests/test_pages.py
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "scripts/recipes/NOTES.md",
+]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+DOCSTRING_BLOCK = re.compile(r"<!-- docstring: (\S+) -->\n```text\n(.*?)```\n<!-- end -->", re.DOTALL)
+PATH = re.compile(r"(?<![\w/.~-])((?:scripts|vqc|tests|examples|docs)/[\w/.-]*\w)(?![\w*])")
+FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that renderers of Markdown give to headings."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text_of(page)), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def docstring(path: str) -> str:
+    return (ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8"))) or "") + "\n"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(FENCE.sub("", text_of(page))):
+        if link.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_pages_are_reached_from_the_readme() -> None:
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        reached |= new
+        links = {
+            (page.parent / link.partition("#")[0]).resolve() for page in new for link in LINK.findall(text_of(page))
+        }
+        new = {link for link in links if link.suffix == ".md"} - reached
+    assert not set(PAGES) - reached
+
+
+def test_the_readme_is_read_in_two_minutes() -> None:
+    text = text_of(ROOT / "README.md")
+    assert len(text.splitlines()) <= 150
+    assert len(text.encode()) <= 8_000
+
+
+def named_paths() -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        if page.name not in ("NOTES.md", "CHANGELOG.md"):  # which tell of the past
+            yield from ((page, path) for path in PATH.findall(LINK.sub("", text_of(page))) if "NAME" not in path)
+
+
+def test_files_that_pages_name_are_there() -> None:
+    named = set(named_paths())
+    assert len(named) > 10
+    assert not [(page.name, path) for page, path in named if not (ROOT / path).exists()]
+
+
+def test_docstrings_on_pages_are_those_of_the_code() -> None:
+    blocks = [block for page in PAGES for block in DOCSTRING_BLOCK.findall(text_of(page))]
+    assert blocks
+    for path, text in blocks:
+        assert text == docstring(path), f"{path}: run python tests/test_pages.py"
+
+
+def test_measured_tables_are_those_that_the_program_writes() -> None:
+    program = runpy.run_path(str(ROOT / "scripts/reproduce/pages.py"))
+    found = [match for page in program["PAGES"] for match in program["BLOCK"].finditer(text_of(page))]
+    assert sorted(match[2] for match in found) == sorted(program["BLOCKS"])
+    assert all(match[3].strip() for match in found)
+
+
+def points(*pairs: tuple[float, float]) -> list[dict[str, object]]:
+    """A curve of (rate, PSNR)."""
+    return [
+        {"setting": f"q{i}", "rate": rate, "scores": {"psnr": {"mean": psnr}}}
+        for i, (rate, psnr) in enumerate(pairs, 1)
+    ]
+
+
+def test_what_the_program_makes_of_measurements() -> None:
+    program = runpy.run_path(str(ROOT / "scripts/reproduce/pages.py"))
+    ours, theirs = points((0.1, 27.0), (0.4, 31.0)), points((0.2, 28.0), (0.4, 30.0))
+    assert program["gain"](ours, theirs, 0.2) == pytest.approx(29 - 28)  # 0.2 is half way between, in the logarithm
+    assert program["gain"](ours, theirs, 0.1) is None
+    assert program["table"](["a", "b"], [["x", "1"]]) == "| a | b |\n|---|--:|\n| x | 1 |\n"
+    assert program["signed"](-0.25, 2) == "−0.25"
+    static, coded = (
+        {"curves": [{"points": points(*rates)}]} for rates in (((0.2, 1), (0.4, 2)), ((0.15, 1), (0.2, 2)))
+    )
+    assert program["saved"](static, coded) == pytest.approx([25, 50])
+
+
+def test_the_readmes_cells_are_of_the_default_quality_and_the_nearest_rates() -> None:
+    program = runpy.run_path(str(ROOT / "scripts/reproduce/pages.py"))
+
+    def spoken(label: str, *rates: float) -> dict[str, object]:
+        scores = {"pesq_wb": {"mean": 2.0}, "stoi": {"mean": 0.9}}
+        made = [{"setting": f"q{i}", "rate": rate, "scores": scores} for i, rate in enumerate(rates, 1)]
+        return {"label": label, "codec": label, "origin": "measured", "points": made}
+
+    document = {"curves": [spoken("vqc", 1, 2, 3, 4, 5, 6), spoken("Opus", 6, 4.5, 8)]}
+    cells = program["speech_summary"]({"speech": document})
+    assert cells == "5.00 kbps, PESQ-WB 2.00, STOI 0.900 | Opus: 4.50 kbps, PESQ-WB 2.00, STOI 0.900"
+
+
+if __name__ == "__main__":
+    for one in PAGES:
+        old = text_of(one)
+        new = DOCSTRING_BLOCK.sub(
+            lambda match: f"<!-- docstring: {match[1]} -->\n```text\n{docstring(match[1])}```\n<!-- end -->", old
+        )
+        if new != old:
+            one.write_text(new, encoding="utf-8")
