@@ -34,9 +34,9 @@ from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.zoo import load_model
 from vqc.models.kinds import build_prior
-from vqc.models.prior import CodePrior, Part
+from vqc.models.prior import CodePrior, CodingStep
 from vqc.models.vqvae.priors import BlockPrior
-from vqc.nn.integer import ONE, frequencies, unfixed
+from vqc.nn.integer import ONE, dequantized, frequencies
 
 SAMPLES = Path(__file__).parents[1] / "examples"
 # what oneDNN, torch's own kernels and MKL may use
@@ -207,17 +207,17 @@ class FloatPrior:
 
     def __init__(self, model: CodecModel, fixed: CodePrior) -> None:
         self.prior = build_prior(fixed.kind, config_to_dict(fixed.config), model).eval()
-        self.prior.load_state_dict(unfixed(fixed, self.prior))
+        self.prior.load_state_dict(dequantized(fixed, self.prior))
         self.prior.prepare(model)
         self.buffers = fixed.buffers
 
     def tables(self, logits: torch.Tensor) -> torch.Tensor:
         return frequencies(logits)
 
-    def parts(self, codes: torch.Tensor, quality: int) -> Iterator[Part]:
+    def coding_steps(self, codes: torch.Tensor, quality: int) -> Iterator[CodingStep]:
         parts = self.prior.stepwise if isinstance(self.prior, BlockPrior) else self.prior.parts
         for index, logits in parts(codes, quality):
-            yield Part(index, torch.round(logits.double() * ONE))
+            yield CodingStep(index, torch.round(logits.double() * ONE))
 
 
 if __name__ == "__main__":

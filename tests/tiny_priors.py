@@ -73,7 +73,7 @@ def draw_prior(model: CodecModel, kind: str = "") -> CodePrior:
     """A float prior for it, always the same; one of `PRIORS` if there are several."""
     torch.manual_seed(0)
     prior = PRIORS[kind or model.kind](model)
-    prior.start_from(model)
+    prior.initialise(model)
     with torch.no_grad():
         for name, parameter in prior.named_parameters():
             if "table" not in name:

@@ -330,7 +330,7 @@ def test_a_prior_that_integers_cannot_hold_is_one_sentence(
     def refuse(prior: object) -> None:
         raise OverflowError("a weight is 1e+05, which 16 bits cannot hold")
 
-    monkeypatch.setattr("vqc.nn.integer.Exact.fix", refuse)
+    monkeypatch.setattr("vqc.nn.integer.IntegerModule.quantize_", refuse)
     result = run(*PHOTOS, "--steps", "1", "--quiet")
     assert result.code == 1
     assert "cannot be turned into integers: a weight is 1e+05" in result.err

@@ -17,7 +17,7 @@ from vqc.codec.prior_coding import CHECK_BYTES, decode_with_prior, encode_with_p
 from vqc.codec.stream_coder import StreamCoder, write_streams
 from vqc.errors import ContainerError, OptionError
 from vqc.models.base import CodecModel
-from vqc.nn.integer import ExactLinear
+from vqc.nn.integer import IntegerLinear
 
 
 def model_with_prior(kind: str) -> CodecModel:
@@ -49,7 +49,7 @@ def test_bytes_are_what_the_prior_says(kind: str) -> None:
     costs = np.full(codes.shape, np.nan, np.float32)
     data = encode_with_prior(MODELS[kind].prior, codes, 2, costs)
     signal = torch.from_numpy(codes.astype(np.int64))
-    places = torch.cat([index for index, _ in MODELS[kind].prior.parts(signal, 2)]).numpy()
+    places = torch.cat([index for index, _ in MODELS[kind].prior.coding_steps(signal, 2)]).numpy()
     bits = MODELS[kind].prior.bits(signal, 2).numpy()
     usual = bits < 8  # far from 2^-24, the smallest probability
     assert costs.reshape(-1)[places][usual] == pytest.approx(bits[usual], abs=0.02)
@@ -102,7 +102,7 @@ def test_a_machine_that_computes_something_else_is_told() -> None:
     codes = codes_of("photo", 2, (9, 8))
     data = encode_with_prior(MODELS["photo"].prior, codes, 2)
     other = model_with_prior("photo").prior
-    layer = next(module for module in other.modules() if isinstance(module, ExactLinear))
+    layer = next(module for module in other.modules() if isinstance(module, IntegerLinear))
     layer.bias += 2.0 ** int(layer.shift) * 50
     with pytest.raises(ContainerError, match="do not fit its model's prior"):
         decode_with_prior(other, data, codes.shape, 2)

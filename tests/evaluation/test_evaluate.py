@@ -80,8 +80,8 @@ def test_bits_of_known_codes_are_those_of_codes_followed_one_by_one() -> None:
     codes = np.stack([np.random.default_rng(g).integers(0, size, (3, 4)) for g, size in enumerate(sizes)])[None]
     known = torch.from_numpy(codes)
     assert model.prior is not None
-    one_by_one = {int(i): row for part in model.prior.parts(known, 1) for i, row in zip(*part, strict=True)}
-    at_once = {int(i): row for part in model.prior.parts_of_known(known, 1) for i, row in zip(*part, strict=True)}
+    one_by_one = {int(i): row for part in model.prior.coding_steps(known, 1) for i, row in zip(*part, strict=True)}
+    at_once = {int(i): row for part in model.prior.counting_steps(known, 1) for i, row in zip(*part, strict=True)}
     assert sorted(one_by_one) == sorted(at_once) == list(range(codes.size))
     assert all(torch.equal(row, at_once[i]) for i, row in one_by_one.items())
 

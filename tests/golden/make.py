@@ -123,7 +123,7 @@ def draw_prior(model: CodecModel) -> CodePrior:
     """A small prior with random weights, which are not so large that all codes but one would be all but impossible."""
     kind = KINDS[model.kind].prior.name
     prior = build_prior(kind, PRIORS[kind], model)
-    prior.start_from(model)
+    prior.initialise(model)
     for name, parameter in prior.named_parameters():
         if "table" not in name:
             parameter.add_(0.05 * torch.randn(parameter.shape))

@@ -18,7 +18,7 @@ from vqc.models.kinds import build_prior, prior_kind_named
 from vqc.models.photo.model import PhotoModel
 from vqc.models.photo.prior import PhotoPrior
 from vqc.models.prior import CodePrior
-from vqc.nn.integer import ONE, unfixed
+from vqc.nn.integer import ONE, dequantized
 
 IMAGES = [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)]
 RECORDINGS = [(1,), (2,), (5,), (23,)]
@@ -41,7 +41,7 @@ def models() -> dict[str, CodecModel]:
 def fixed(models: dict[str, CodecModel]) -> dict[str, CodePrior]:
     priors = {kind: draw_prior(model, kind) for kind, model in models.items()}
     for prior in priors.values():
-        prior.fix()
+        prior.quantize_()
     return priors
 
 
@@ -52,7 +52,7 @@ def test_every_code_comes_once(
     codes = draw_codes(models[kind], quality, grid, items=2)
     sizes = models[kind].codebook_sizes(quality)
     places = []
-    for index, logits in fixed[kind].parts(codes, quality):
+    for index, logits in fixed[kind].coding_steps(codes, quality):
         group = index // math.prod(grid) % len(sizes)
         assert {sizes[g] for g in group.tolist()} == {logits.shape[1]}
         assert torch.equal(logits, logits.floor())
@@ -66,8 +66,10 @@ def test_what_is_not_known_makes_no_difference(
 ) -> None:
     codes = draw_codes(models[kind], quality, grid, items=2)
     filling = draw_codes(models[kind], quality, grid, items=2, seed=1)
-    wanted = [(index.clone(), logits.clone()) for index, logits in fixed[kind].parts(codes, quality)]
-    for (index, logits), (same_index, same_logits) in zip(fixed[kind].parts(filling, quality), wanted, strict=True):
+    wanted = [(index.clone(), logits.clone()) for index, logits in fixed[kind].coding_steps(codes, quality)]
+    for (index, logits), (same_index, same_logits) in zip(
+        fixed[kind].coding_steps(filling, quality), wanted, strict=True
+    ):
         assert torch.equal(index, same_index)
         assert torch.equal(logits, same_logits)
         filling.view(-1)[index] = codes.view(-1)[index]
@@ -77,11 +79,11 @@ def test_what_is_not_known_makes_no_difference(
 def test_items_do_not_see_each_other(kind: str, models: dict[str, CodecModel], fixed: dict[str, CodePrior]) -> None:
     codes = draw_codes(models[kind], 2, GRIDS[kind][-1], items=3)
     together = torch.zeros(codes.shape)
-    for index, logits in fixed[kind].parts(codes, 2):
+    for index, logits in fixed[kind].coding_steps(codes, 2):
         together.view(-1)[index] = logits.logsumexp(1).float()
     for item in range(3):
         alone = torch.zeros(codes[:1].shape)
-        for index, logits in fixed[kind].parts(codes[item : item + 1].clone(), 2):
+        for index, logits in fixed[kind].coding_steps(codes[item : item + 1].clone(), 2):
             alone.view(-1)[index] = logits.logsumexp(1).float()
         assert torch.equal(alone[0], together[item])
 
@@ -111,7 +113,7 @@ def test_chosen_positions_cost_what_they_do_among_all(kind: str, models: dict[st
     prior, codes = draw_prior(models[kind], kind), draw_codes(models[kind], 2, GRIDS[kind][-1], items=2)
     chosen = torch.rand(2, *GRIDS[kind][-1], generator=torch.Generator().manual_seed(0)) < 0.4
     with torch.inference_mode():
-        places = torch.cat([index for index, _ in prior.parts(codes, 2)])
+        places = torch.cat([index for index, _ in prior.coding_steps(codes, 2)])
         costs = torch.zeros(codes.numel()).index_put_((places,), prior.bits(codes, 2)).view(codes.shape)
         picked = prior.bits(codes, 2, chosen)
     assert len(picked) == int(chosen.sum()) * codes.shape[1]
@@ -122,11 +124,11 @@ def test_untrained_details_cost_what_the_tables_say(models: dict[str, CodecModel
     model = models["photo"]
     torch.manual_seed(0)
     prior = PhotoPrior(PHOTO_PRIOR, model)
-    prior.start_from(model)
+    prior.initialise(model)
     codes = draw_codes(model, 2, (6, 7))
     detail = sum(
         float(torch.nn.functional.cross_entropy(logits.detach(), codes.view(-1)[index], reduction="sum"))
-        for index, logits in prior.parts(codes, 2)
+        for index, logits in prior.coding_steps(codes, 2)
         if int(index[0]) >= 3 * 42
     ) / math.log(2)
     tables = model.static_frequencies(2)[3:]
@@ -178,7 +180,7 @@ def test_the_number_of_parts_does_not_grow_with_the_grid(
 ) -> None:
     for side in (24, 40):  # larger parts would be cut, to fit a cache
         codes = draw_codes(models[kind], 2, (side,) * len(GRIDS[kind][0]))
-        assert sum(1 for _ in fixed[kind].parts(codes, 2)) == parts
+        assert sum(1 for _ in fixed[kind].coding_steps(codes, 2)) == parts
 
 
 @pytest.mark.parametrize(("kind", "grid"), [("photo", (9, 11)), ("speech", (40,))])
@@ -187,14 +189,14 @@ def test_a_finer_order_begins_as_the_coarser_one(
 ) -> None:
     """Each pass and step that is added knows more, and makes nothing of it before it is trained."""
     model, known = models[kind], draw_prior(models[kind], kind)
-    known.fix()
+    known.quantize_()
     finer = type(known)(replace(known.config, **FINER[kind]), model)
-    finer.load_state_dict(unfixed(known, finer), strict=False)
+    finer.load_state_dict(dequantized(known, finer), strict=False)
     finer.prepare(model)
     codes = draw_codes(model, 2, grid)
     costs = {}
     for prior in (known, finer):
-        places = torch.cat([index for index, _ in prior.parts(codes, 2)])
+        places = torch.cat([index for index, _ in prior.coding_steps(codes, 2)])
         costs[prior] = torch.zeros(codes.numel()).index_put_((places,), prior.bits(codes, 2).float().detach())
     assert torch.allclose(costs[known], costs[finer], atol=0.05)
 
@@ -220,7 +222,7 @@ def test_an_order_that_fits_no_slices_is_refused(
 def test_a_prior_moves_to_codebooks_that_are_cut_otherwise() -> None:
     old = draw_model("photo")
     prior = draw_prior(old)
-    prior.fix()
+    prior.quantize_()
     assert isinstance(prior, PhotoPrior)
     before = [part.groups.table / ONE for part in prior._slices]
     cut = [(0, 0, 1), (0, 1, 3), (1, 0, 3), (1, 3, 4)]  # which groups of which shape are shapes of the other model
@@ -231,8 +233,8 @@ def test_a_prior_moves_to_codebooks_that_are_cut_otherwise() -> None:
         new.quantizer.whole_codebook(shape).copy_(old.quantizer.whole_codebook(i)[:, start:stop])
     new.set_static_table(old.static_table.numpy())
     like = PhotoPrior(replace(PHOTO_PRIOR, slices=tuple((stop - start,) for _, start, stop in cut)), new)
-    prior.move(old, new, like)
-    like.load_state_dict(unfixed(prior, like))
+    prior.remap_codebooks(old, new, like)
+    like.load_state_dict(dequantized(prior, like))
     for part, table in zip(like._slices, before, strict=True):
         assert (part.groups.table - table).abs().max() < 2 / ONE
 
@@ -243,7 +245,7 @@ def test_a_prior_moves_with_its_codebooks() -> None:
     assert isinstance(old, PhotoModel)
     assert isinstance(new, PhotoModel)
     prior = draw_prior(old)
-    prior.fix()
+    prior.quantize_()
     assert isinstance(prior, PhotoPrior)
     for part in prior._slices:
         part.groups.table += torch.randint(-500, 500, part.groups.table.shape)
@@ -256,7 +258,7 @@ def test_a_prior_moves_with_its_codebooks() -> None:
         for row, size in zip(new.static_table[quality], new.codebook_sizes(quality + 1), strict=False):
             row[:size] = row[:size].flip(0)
     before = [part.groups.table.clone() for part in prior._slices]
-    prior.move(old, new, prior)
+    prior.remap_codebooks(old, new, prior)
     for part, table in zip(prior._slices, before, strict=True):
         for level, used in enumerate(part.groups.used):
             sent = max(0, min(part.count, len(old.codebook_sizes(level + 1)) - part.first))

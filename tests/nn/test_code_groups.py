@@ -27,10 +27,10 @@ def test_entries_far_out_can_be_fixed_and_say_what_they_said() -> None:
     entries = torch.randn(64, 1)
     entries[0] = 60.0  # whose square is beyond what an activation can be
     groups = CodeGroups([[64, 64]], width=8, context_width=8, head_width=8, code_dim=6)
-    groups.resemble([entries, entries], 1)
+    groups.initialise_embeddings([entries, entries], 1)
     codes = torch.arange(128).view(64, 2) % 64
     before = groups.features(codes, 1)
-    groups.fix()
+    groups.quantize_()
     torch.testing.assert_close(groups.features(codes, 1) / 1024, before.double(), atol=0.05, rtol=0.01)
 
 
@@ -38,12 +38,12 @@ def test_codes_move_with_their_entries_and_how_often_they_occur() -> None:
     """Entries in the opposite order keep what was learnt of them; a new one has that of the nearest in use."""
     torch.manual_seed(0)
     groups = CodeGroups([[4, 3]], width=8, context_width=8, head_width=8, code_dim=6)
-    groups.fix()
+    groups.quantize_()
     vectors, bias = groups.codes.vectors.clone(), groups.bias.vectors[:, 0].clone()
     first, second = torch.tensor([[0.0], [1.0], [50.0], [3.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 9.0]])
     known = [(first, torch.tensor([40, 30, 1, 20])), (second, torch.tensor([5, 5, 5]))]
     moved = torch.tensor([[0.0], [1.0], [40.0], [3.0]])  # the idle entry, to where 3 is the nearest in use
-    groups.move(known, [(moved, torch.tensor([40, 30, 10, 11])), (second.flip(0), torch.tensor([5, 5, 5]))])
+    groups.remap_codebook(known, [(moved, torch.tensor([40, 30, 10, 11])), (second.flip(0), torch.tensor([5, 5, 5]))])
     assert torch.equal(groups.codes.vectors[:4], vectors[[0, 1, 3, 3]])
     assert torch.equal(groups.codes.vectors[4:], vectors[[6, 5, 4]])
     ratios = torch.tensor([1, 1, 10 / 20, 11 / 20, 1, 1, 1])

@@ -33,7 +33,7 @@ def test_a_fixed_gate_is_the_float_gate_rounded() -> None:
     x = torch.stack([x, x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))]], 1)
     gate = Gate()
     smooth = gate(x / ONE)
-    gate.fix()
+    gate.quantize_()
     steps = gate(x)
     assert torch.equal(steps, steps.floor())
     assert float((steps / ONE - smooth).abs().max()) < 0.501 / ONE

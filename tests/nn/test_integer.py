@@ -15,10 +15,10 @@ from vqc.nn.integer import (
     LARGEST,
     ONE,
     TOTAL,
-    Exact,
-    ExactConv,
-    ExactLinear,
-    ExactTable,
+    IntegerConv,
+    IntegerEmbedding,
+    IntegerLinear,
+    IntegerModule,
     exponentials,
     fraction_bits,
     frequencies,
@@ -29,10 +29,10 @@ def integers(*shape: int, largest: int = LARGEST) -> torch.Tensor:
     return torch.randint(-largest, largest + 1, shape).double()
 
 
-def fixed_linear(inputs: int, outputs: int, qualities: int = 1) -> ExactLinear:
-    layer = ExactLinear(inputs, outputs, qualities=qualities)
+def fixed_linear(inputs: int, outputs: int, qualities: int = 1) -> IntegerLinear:
+    layer = IntegerLinear(inputs, outputs, qualities=qualities)
     layer.bias.data.normal_()
-    layer.fix()
+    layer.quantize_()
     return layer
 
 
@@ -65,28 +65,28 @@ def test_order_of_sums_batch_and_threads_make_no_difference() -> None:
 
 def test_a_fixed_layer_is_near_the_float_layer() -> None:
     torch.manual_seed(0)
-    layer, x = ExactLinear(64, 32), torch.randn(50, 64)
+    layer, x = IntegerLinear(64, 32), torch.randn(50, 64)
     before = layer(x)
-    layer.fix()
+    layer.quantize_()
     after = layer(torch.round(x.double() * ONE)) / ONE
     assert float((before - after).abs().max().detach()) < 0.01
 
 
 def test_a_convolution_is_the_same_before_and_after() -> None:
     torch.manual_seed(0)
-    layer, x = ExactConv(6, 9, qualities=2), torch.randn(2, 5, 7, 6)
+    layer, x = IntegerConv(6, 9, qualities=2), torch.randn(2, 5, 7, 6)
     layer.linear.bias.data.normal_()
     before = layer(x, 2)
-    layer.fix()
+    layer.quantize_()
     after = layer(torch.round(x.double() * ONE), 2) / ONE
     assert before.shape == (2, 5, 7, 9)
     assert float((before - after).abs().max().detach()) < 0.01
 
 
 def test_a_table_is_rounded() -> None:
-    table = ExactTable(5, 3)
+    table = IntegerEmbedding(5, 3)
     before = table(torch.arange(5))
-    table.fix()
+    table.quantize_()
     assert torch.equal(table(torch.arange(5)), torch.round(before.double() * ONE))
 
 
@@ -101,46 +101,46 @@ def test_activations_are_bounded() -> None:
     layer = fixed_linear(300, 2)
     layer.weight.fill_(LARGEST)
     assert layer(torch.full((1, 300), float(LARGEST), dtype=torch.float64)).tolist() == [[LARGEST, LARGEST]]
-    assert layer.rectify(torch.tensor([-5.0, 7.0, 1e9])).tolist() == [0, 7, LARGEST]
+    assert layer.relu(torch.tensor([-5.0, 7.0, 1e9])).tolist() == [0, 7, LARGEST]
 
 
 def test_an_overflow_is_refused() -> None:
-    layer = ExactLinear(4, 2)
+    layer = IntegerLinear(4, 2)
     layer.weight.data[0, 0] = 40_000.0
     with pytest.raises(OverflowError, match="16 bits"):
-        layer.fix()
-    layer = ExactLinear(4, 2)
+        layer.quantize_()
+    layer = IntegerLinear(4, 2)
     layer.bias.data[0, 0] = 1e9
     with pytest.raises(OverflowError, match="2\\^53"):
-        layer.fix()
-    layer = ExactLinear(4, 2, largest=1 << 50)
+        layer.quantize_()
+    layer = IntegerLinear(4, 2, largest=1 << 50)
     with pytest.raises(OverflowError, match="2\\^53"):
-        layer.fix()
+        layer.quantize_()
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_no_number_is_refused(value: float) -> None:
-    for module in (ExactLinear(4, 2), ExactTable(3, 2)):
+    for module in (IntegerLinear(4, 2), IntegerEmbedding(3, 2)):
         next(module.parameters()).data.view(-1)[1] = value
         with pytest.raises(OverflowError):
-            module.fix()
+            module.quantize_()
 
 
 def test_the_proof_is_of_the_integers_that_are_there() -> None:
-    class Network(Exact):
+    class Network(IntegerModule):
         def __init__(self) -> None:
             super().__init__()
-            self.layers = nn.ModuleList([ExactLinear(3, 3), ExactTable(2, 2)])
+            self.layers = nn.ModuleList([IntegerLinear(3, 3), IntegerEmbedding(2, 2)])
 
     network = Network()
-    network.fix()
-    network.prove()
+    network.quantize_()
+    network.check_bounds()
     network.layers[0].weight[0, 0] = 0.5
     with pytest.raises(OverflowError, match="whole"):
-        network.prove()
+        network.check_bounds()
     network.layers[0].weight[0, 0] = LARGEST + 1
     with pytest.raises(OverflowError, match="16 bits"):
-        network.prove()
+        network.check_bounds()
 
 
 @pytest.mark.parametrize(("largest", "bits"), [(0.0, 20), (1.0, 14), (0.99, 15), (32767.0, 0), (1e-4, 20)])

@@ -101,9 +101,9 @@ def _run(
     device = next(prior.buffers()).device
     codes = torch.zeros(shape, dtype=torch.int64, device=device)
     flat = codes.view(-1)
-    for part in prior.parts(codes, quality):
-        for first in range(0, len(part.places), _ROWS):
-            index = part.places[first : first + _ROWS]
+    for part in prior.coding_steps(codes, quality):
+        for first in range(0, len(part.indices), _ROWS):
+            index = part.indices[first : first + _ROWS]
             tables = prior.tables(part.logits[first : first + _ROWS]).cpu().numpy()
             symbols = step(index, tables)
             flat[index] = torch.from_numpy(symbols).to(device, torch.int64)

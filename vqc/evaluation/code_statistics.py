@@ -51,10 +51,10 @@ def code_bits(model: CodecModel, codes: NDArray[np.integer], quality: int) -> Fl
     device = model.static_table.device
     known = torch.from_numpy(codes.astype(np.int64)).to(device)
     bits = torch.zeros(known.numel(), dtype=torch.float64, device=device)
-    for places, logits in model.prior.parts_of_known(known, quality):
+    for indices, logits in model.prior.counting_steps(known, quality):
         frequencies = model.prior.tables(logits)
-        chosen = frequencies.gather(1, known.view(-1)[places, None])[:, 0]
-        bits[places] = (frequencies.sum(1).double() / chosen.double()).log2()
+        chosen = frequencies.gather(1, known.view(-1)[indices, None])[:, 0]
+        bits[indices] = (frequencies.sum(1).double() / chosen.double()).log2()
     result: Float64Array = bits.view(known.shape).cpu().numpy()
     return result
 

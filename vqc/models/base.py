@@ -59,8 +59,8 @@ class CodecModel(nn.Module, ABC):
 
     def attach_prior(self, prior: CodePrior) -> None:
         """Give the model a prior of its codes, which is fixed to integers if it is not; OverflowError if that fails."""
-        if not prior.fixed:
-            prior.fix()
+        if not prior.is_integer:
+            prior.quantize_()
         self.prior = prior.eval().requires_grad_(False)
 
     def attach_sharp(self, sharp: nn.Module) -> None:

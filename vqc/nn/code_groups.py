@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.nn.integer import LARGEST, ONE, RANGE, Exact, ExactLinear, ExactTable
+from vqc.nn.integer import LARGEST, ONE, RANGE, IntegerEmbedding, IntegerLinear, IntegerModule
 
 Sizes = Sequence[Sequence[int]]  # of the codebook of each group, at each quality
 Codebook = tuple[Tensor, Tensor]  # entries [K, D] and order-0 frequencies [K], at least 1
 
 
-class CodeGroups(Exact):
+class CodeGroups(IntegerModule):
     """Both ends of a prior over codes of `sizes`: features for its network, logits from the network's output.
 
     Qualities count from 1; each has codes of its own.
@@ -44,13 +44,13 @@ class CodeGroups(Exact):
         super().__init__()
         groups, qualities = max(map(len, sizes)), len(sizes)
         self.sizes, self.head_width, self.code_dim = sizes, head_width, code_dim
-        self.codes = ExactTable(sum(map(sum, sizes)), code_dim)
-        self.bias = ExactTable(sum(map(sum, sizes)), 1)
+        self.codes = IntegerEmbedding(sum(map(sum, sizes)), code_dim)
+        self.bias = IntegerEmbedding(sum(map(sum, sizes)), 1)
         nn.init.zeros_(self.bias.vectors)
-        self.mix = ExactLinear(groups * code_dim, width, qualities=qualities)
-        self.context = ExactLinear(context_width, groups * head_width, qualities=qualities)
-        self.earlier = ExactLinear(code_dim, (groups - 1) * head_width) if groups > 1 else None
-        self.choose = ExactLinear(head_width, groups * code_dim, zero=True)
+        self.mix = IntegerLinear(groups * code_dim, width, qualities=qualities)
+        self.context = IntegerLinear(context_width, groups * head_width, qualities=qualities)
+        self.earlier = IntegerLinear(code_dim, (groups - 1) * head_width) if groups > 1 else None
+        self.choose = IntegerLinear(head_width, groups * code_dim, zero=True)
         self.dropout: nn.Module = nn.Dropout(dropout)
         first = 0
         for q, of_groups in enumerate(sizes):
@@ -75,7 +75,7 @@ class CodeGroups(Exact):
         sums: Tensor | int = 0
         first = sum(map(sum, self.sizes[: quality - 1]))
         for g, size in enumerate(sizes):
-            hidden = self.dropout(self.rectify(own[g] + sums))
+            hidden = self.dropout(self.relu(own[g] + sums))
             chosen = self.choose(hidden, outputs=slice(g * dims, (g + 1) * dims))
             yield self._logits(chosen, slice(first, first + size))
             if g + 1 < len(sizes) and self.earlier is not None:
@@ -84,13 +84,13 @@ class CodeGroups(Exact):
             first += size
 
     def _logits(self, chosen: Tensor, rows: slice) -> Tensor:
-        vectors, bias = self.saturate(self.codes.vectors[rows]), self.bias.vectors[rows, 0]
-        if not self.fixed:
+        vectors, bias = self.clip(self.codes.vectors[rows]), self.bias.vectors[rows, 0]
+        if not self.is_integer:
             return torch.addmm(bias, chosen, vectors.T)
         return bias + torch.floor((chosen @ vectors.T) * (1 / ONE) + 0.5)
 
     @torch.no_grad()
-    def start_from(self, tables: Sequence[Tensor], quality: int) -> None:
+    def initialise(self, tables: Sequence[Tensor], quality: int) -> None:
         """Begin at these order-0 frequencies of each group's codes."""
         first = sum(map(sum, self.sizes[: quality - 1]))
         for frequencies in tables:
@@ -99,7 +99,7 @@ class CodeGroups(Exact):
             first += len(chances)
 
     @torch.no_grad()
-    def resemble(self, codebooks: Sequence[Tensor], quality: int) -> None:
+    def initialise_embeddings(self, codebooks: Sequence[Tensor], quality: int) -> None:
         """Begin with codes that are as alike as the entries [K, D] of their group's codebook.
 
         Of many groups each has `features_of` its entries. Of a single group, whose codes are of many dimensions, the
@@ -115,7 +115,7 @@ class CodeGroups(Exact):
             first += len(entries)
 
     @torch.no_grad()
-    def move(self, known: Sequence[Codebook], other: Sequence[Codebook]) -> None:
+    def remap_codebook(self, known: Sequence[Codebook], other: Sequence[Codebook]) -> None:
         """Fit the integers of a fixed table to other codebooks.
 
         Each code is taken for its counterpart, the nearest of those in use (or itself, if it is there), but for how
@@ -138,12 +138,12 @@ class CodeGroups(Exact):
         self.codes.register_buffer("vectors", torch.cat(vectors))
         self.bias.register_buffer("vectors", torch.cat(bias).clamp(-LARGEST, LARGEST))
 
-    def _fix(self) -> None:
+    def _quantize(self) -> None:
         self.dropout = nn.Identity()
         with torch.no_grad():
             self.codes.vectors.clamp_(-RANGE, RANGE)  # as all that reads them does
 
-    def _prove(self) -> None:
+    def _check_bounds(self) -> None:
         bound = LARGEST * float(self.codes.vectors.abs().sum(1).max())
         if not bound < 1 << 53:
             raise OverflowError(f"logits of {self.code_dim} components can reach {bound:.3g}: above 2^53 none is exact")

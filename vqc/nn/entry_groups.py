@@ -15,16 +15,16 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from vqc.nn.integer import LARGEST, ONE, Exact, ExactLinear, check_size
+from vqc.nn.integer import LARGEST, ONE, IntegerLinear, IntegerModule, check_size
 
 _LARGEST_EXPONENT = 64  # entries of any float32 stay far below 2^1024
 _LOGITS_AT_ONCE = 1 << 16  # half a MiB of float64: larger ones leave the cache, or cost more to allocate than compute
 
 
-class EntryGroups(Exact):
+class EntryGroups(IntegerModule):
     """`count` groups with codebooks of `size` entries of `dims` coordinates at each quality; qualities count from 1.
 
-    `start_from` or loaded weights and then `prepare` must come before use.
+    `initialise` or loaded weights and then `prepare` must come before use.
 
     Args:
         used: how many of the entries each quality uses, the first; () for all.
@@ -37,7 +37,7 @@ class EntryGroups(Exact):
         self.count, self.dims, self.used = count, dims, tuple(used) or (size,) * qualities
         self.described_dims = 2 * dims  # of a code
         self.features = 5 if dims == 1 else 3 * dims + 3
-        self.coefficients = ExactLinear(width, count * self.features, zero=True)
+        self.coefficients = IntegerLinear(width, count * self.features, zero=True)
         self.table = nn.Parameter(torch.zeros(qualities, count, size))
         self.register_buffer("exponents", torch.zeros(qualities, count))  # entries are divided by 2^exponent
         self.register_buffer("inputs", torch.zeros(qualities, count, size, self.described_dims), persistent=False)
@@ -49,7 +49,7 @@ class EntryGroups(Exact):
     def described(self, codes: Tensor, quality: int) -> Tensor:
         """What codes int64 [..., n] of the first n groups stand for, [..., n · described_dims]."""
         group = torch.arange(codes.shape[-1], device=codes.device)
-        return self.numbers(self.inputs[quality - 1][group, codes].flatten(-2))
+        return self.to_fixed_point(self.inputs[quality - 1][group, codes].flatten(-2))
 
     def logits(self, hidden: Tensor, groups: range, quality: int) -> Iterator[tuple[slice, Tensor]]:
         """[N, width] to the logits [n, N, K] of these groups, some of them at a time; K: entries in use.
@@ -63,15 +63,15 @@ class EntryGroups(Exact):
         for first in range(0, len(groups), step):
             some = slice(first, min(first + step, len(groups)))
             own = slice(groups.start + some.start, groups.start + some.stop)
-            shapes = self.numbers(self.outputs[quality - 1, own, :used]).transpose(1, 2)
+            shapes = self.to_fixed_point(self.outputs[quality - 1, own, :used]).transpose(1, 2)
             table = self.table[quality - 1, own, None, :used]
-            if self.fixed:
+            if self.is_integer:
                 yield some, torch.bmm(c[some], shapes).mul_(1 / ONE).floor_().add_(table)
             else:
                 yield some, torch.baddbmm(table, c[some], shapes)
 
     @torch.no_grad()
-    def start_from(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
+    def initialise(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
         """Begin at tables (frequencies [n, any K] of each quality, n <= count) of entries [Q, count, K, D]."""
         for q, frequencies in enumerate(self._cut(tables)):
             own, size = frequencies.shape
@@ -100,7 +100,9 @@ class EntryGroups(Exact):
         self.outputs.copy_(torch.cat(features, -1).clamp(-LARGEST, LARGEST))
 
     @torch.no_grad()
-    def move(self, known: Tensor, known_tables: Sequence[Tensor], entries: Tensor, tables: Sequence[Tensor]) -> None:
+    def remap_codebook(
+        self, known: Tensor, known_tables: Sequence[Tensor], entries: Tensor, tables: Sequence[Tensor]
+    ) -> None:
         """Fit the integers of a fixed table to other entries [Q, count, K', D].
 
         Each is rated by its own chance, and by how far the table departs from the chance of its counterpart: the one
@@ -132,12 +134,12 @@ class EntryGroups(Exact):
         """Without the columns that are there for larger codebooks."""
         return [table[:, : self.table.shape[-1]] for table in tables]
 
-    def _fix(self) -> None:
+    def _quantize(self) -> None:
         table = torch.round(self.table.detach().double() * ONE).clamp(-LARGEST, LARGEST)
         del self.table
         self.register_buffer("table", table)
 
-    def _prove(self) -> None:  # a sum of products of coefficients and features is far below 2^53
+    def _check_bounds(self) -> None:  # a sum of products of coefficients and features is far below 2^53
         check_size(self.table)
         check_size(self.exponents)
         if self.exponents.abs().max() > _LARGEST_EXPONENT:

@@ -7,19 +7,19 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from vqc.nn.integer import ONE, TOTAL, Exact, exponentials
+from vqc.nn.integer import ONE, TOTAL, IntegerModule, exponentials
 
 _REACH = 16 * ONE  # beyond it both functions are constant
 _UNIT = 20  # bits of fraction in the tables
 
 
-class Gate(Exact):
+class Gate(IntegerModule):
     """[..., 2C] to [..., C]."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Values in the first half of the channels, gates in the second; results are within ±1."""
         values, gates = x.chunk(2, -1)
-        if not self.fixed:
+        if not self.is_integer:
             return torch.tanh(values) * torch.sigmoid(gates)
         tanh, sigmoid = gate_tables(x.device)
         index = (x.clamp(-_REACH, _REACH) + _REACH).to(torch.int64)

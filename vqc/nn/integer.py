@@ -27,33 +27,33 @@ _EXACT = 1 << 53  # integers up to here are float64 numbers
 _MOST_WEIGHT_BITS = 20  # of the fraction: weights below 2^-5 alone do not need more
 
 
-class Exact(nn.Module):
+class IntegerModule(nn.Module):
     """A layer or network of them; `fix` turns all of it from float to integers."""
 
-    fixed: bool = False
+    is_integer: bool = False
 
-    def fix(self, *, prove: bool = True) -> None:
+    def quantize_(self, *, check: bool = True) -> None:
         """Round the parameters to integers, for good; OverflowError when sums could be inexact.
 
         Whoever loads other integers in their place need not prove these, but has to call `prove` of those.
         """
         for module in self.modules():
-            if isinstance(module, Exact) and not module.fixed:
-                module.fixed = True
-                module._fix()
-        if prove:
-            self.prove()
+            if isinstance(module, IntegerModule) and not module.is_integer:
+                module.is_integer = True
+                module._quantize()
+        if check:
+            self.check_bounds()
 
-    def prove(self) -> None:
+    def check_bounds(self) -> None:
         """OverflowError when some sum could leave the integers that float64 holds, or a number the bits it has."""
         for module in self.modules():
-            if isinstance(module, Exact):
-                module._prove()
+            if isinstance(module, IntegerModule):
+                module._check_bounds()
 
-    def _fix(self) -> None:
+    def _quantize(self) -> None:
         """What this module itself has to change."""
 
-    def _prove(self) -> None:
+    def _check_bounds(self) -> None:
         """What this module itself has to prove of its integers."""
 
     def _unit_of(self, name: str) -> float:
@@ -63,23 +63,23 @@ class Exact(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Of activations."""
-        return torch.float64 if self.fixed else torch.float32
+        return torch.float64 if self.is_integer else torch.float32
 
-    def numbers(self, integers: Tensor) -> Tensor:
+    def to_fixed_point(self, integers: Tensor) -> Tensor:
         """Activations from integers in units of 1 / 2^10."""
-        return integers.to(torch.float64) if self.fixed else integers.to(torch.float32) / ONE
+        return integers.to(torch.float64) if self.is_integer else integers.to(torch.float32) / ONE
 
-    def rectify(self, x: Tensor) -> Tensor:
+    def relu(self, x: Tensor) -> Tensor:
         """ReLU, bounded above."""
-        return x.clamp(0, LARGEST if self.fixed else RANGE)
+        return x.clamp(0, LARGEST if self.is_integer else RANGE)
 
-    def saturate(self, x: Tensor) -> Tensor:
+    def clip(self, x: Tensor) -> Tensor:
         """The activation nearest to x: what sums of activations have to go through."""
-        limit = LARGEST if self.fixed else RANGE
+        limit = LARGEST if self.is_integer else RANGE
         return x.clamp(-limit, limit)
 
 
-class ExactLinear(Exact):
+class IntegerLinear(IntegerModule):
     """x Wᵀ + b, with a bias for each quality; qualities count from 1.
 
     Args:
@@ -101,12 +101,12 @@ class ExactLinear(Exact):
     ) -> Tensor:
         """[..., inputs] to [..., outputs], bounded; of a part of the inputs or outputs where slices are given."""
         weight, bias = self.weight[outputs, inputs], self.bias[quality - 1, outputs]
-        if not self.fixed:
-            return self.saturate(F.linear(x, weight, bias))
+        if not self.is_integer:
+            return self.clip(F.linear(x, weight, bias))
         sums = torch.addmm(bias + 0.5 / self.unit, x.flatten(0, -2), weight.T)
         return sums.mul_(self.unit).floor_().clamp_(-LARGEST, LARGEST).view(*x.shape[:-1], -1)
 
-    def _fix(self) -> None:
+    def _quantize(self) -> None:
         weight, bias = self.weight.detach().double(), self.bias.detach().double()
         shift = fraction_bits(weight)
         del self.weight, self.bias
@@ -114,7 +114,7 @@ class ExactLinear(Exact):
         self.register_buffer("weight", torch.round(weight * 2.0**shift))
         self.register_buffer("bias", torch.round(bias * ONE * 2.0**shift))
 
-    def _prove(self) -> None:
+    def _check_bounds(self) -> None:
         check_size(self.weight)
         bound = float((self.weight.abs().sum(1) * self.largest + self.bias.abs().amax(0)).max())
         if not bound < _EXACT or not 0 <= int(self.shift) <= _MOST_WEIGHT_BITS:
@@ -131,7 +131,7 @@ class ExactLinear(Exact):
         return self.unit / ONE if name == "bias" else self.unit
 
 
-def unfixed(network: Exact, like: nn.Module) -> dict[str, Tensor]:
+def dequantized(network: IntegerModule, like: nn.Module) -> dict[str, Tensor]:
     """State of a float network, of the same shape as `like`, that says what a fixed one does: to go on training.
 
     Without what `like` lacks; what it has more of is not there either.
@@ -141,7 +141,7 @@ def unfixed(network: Exact, like: nn.Module) -> dict[str, Tensor]:
         owner, _, own = name.rpartition(".")
         if name in state:
             module = network.get_submodule(owner)
-            unit = module._unit_of(own) if isinstance(module, Exact) and name in parameters else 1.0
+            unit = module._unit_of(own) if isinstance(module, IntegerModule) and name in parameters else 1.0
             result[name] = (state[name] * unit).to(tensor.dtype)
     return result
 
@@ -161,17 +161,17 @@ def check_size(integers: Tensor) -> None:
         raise OverflowError(f"numbers up to {largest:.3g} are not whole numbers of 16 bits")
 
 
-class ExactConv(Exact):
+class IntegerConv(IntegerModule):
     """A 3×3 convolution over [B, h, w, C], zero around it, with a bias for each quality."""
 
     def __init__(self, inputs: int, outputs: int, *, qualities: int = 1) -> None:
         super().__init__()
         self.inputs = inputs
-        self.linear = ExactLinear(9 * inputs, outputs, qualities=qualities)
+        self.linear = IntegerLinear(9 * inputs, outputs, qualities=qualities)
 
     def forward(self, x: Tensor, quality: int = 1) -> Tensor:
         """[B, h, w, inputs] to [B, h, w, outputs], bounded."""
-        if self.fixed:  # gathered, because libraries may compute a convolution by Winograd's or Fourier's way
+        if self.is_integer:  # gathered, because libraries may compute a convolution by Winograd's or Fourier's way
             around = F.pad(x, (0, 0, 1, 1, 1, 1))
             h, w = x.shape[1:3]
             taps = torch.cat([around[:, i : i + h, j : j + w] for i in range(3) for j in range(3)], -1)
@@ -179,10 +179,10 @@ class ExactConv(Exact):
             return result
         weight = self.linear.weight.view(-1, 3, 3, self.inputs).permute(0, 3, 1, 2)
         y = F.conv2d(x.permute(0, 3, 1, 2), weight, self.linear.bias[quality - 1], padding=1)
-        return self.saturate(y.permute(0, 2, 3, 1))
+        return self.clip(y.permute(0, 2, 3, 1))
 
 
-class ExactTable(Exact):
+class IntegerEmbedding(IntegerModule):
     """A trained vector for each of `size` codes."""
 
     def __init__(self, size: int, dims: int) -> None:
@@ -191,14 +191,14 @@ class ExactTable(Exact):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes int64 [...] to [..., dims], bounded."""
-        return self.saturate(F.embedding(codes, self.vectors))
+        return self.clip(F.embedding(codes, self.vectors))
 
-    def _fix(self) -> None:
+    def _quantize(self) -> None:
         vectors = torch.round(self.vectors.detach().double() * ONE)
         del self.vectors
         self.register_buffer("vectors", vectors)
 
-    def _prove(self) -> None:
+    def _check_bounds(self) -> None:
         check_size(self.vectors)
 
 

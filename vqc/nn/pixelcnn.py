@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqc.nn.gating import Gate
-from vqc.nn.integer import Exact, ExactLinear
+from vqc.nn.integer import IntegerLinear, IntegerModule
 
 
-class GatedPixelCNN(Exact):
+class GatedPixelCNN(IntegerModule):
     """Features [N, h, w, C] of codes to a context [N, h, w, C] that depends only on earlier positions.
 
     The first layer has kernels of its own size and no residual connection, as in the paper.
@@ -57,7 +57,7 @@ class GatedPixelCNN(Exact):
             vertical, horizontal = layer(vertical, horizontal, quality)
             if inside is not None:
                 vertical = vertical * inside[..., None]
-        return self.rectify(horizontal)
+        return self.relu(horizontal)
 
     def walk(self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None = None) -> PixelWalk:
         """The same for `count` maps of these sides, a position at a time."""
@@ -99,7 +99,7 @@ class PixelWalk:
             left[:, column + layer.size - 1] = h
             taps = left[:, column : column + layer.size].flatten(1)
             h = layer.at(taps, across[:, column], h, self.quality)
-        return self.network.rectify(h)
+        return self.network.relu(h)
 
     def _enter(self, row: int) -> None:
         """The vertical stack of a whole row."""
@@ -113,19 +113,19 @@ class PixelWalk:
                 vertical = vertical * self.inside[:, row, None]
 
 
-class GatedPixelLayer(Exact):
+class GatedPixelLayer(IntegerModule):
     """One layer of both stacks; `reach` positions to each side, with the input's own shift in the first layer."""
 
     def __init__(self, width: int, reach: int, qualities: int, *, first: bool, dropout: float) -> None:
         super().__init__()
         self.reach, self.first = reach, first
         self.size = size = reach if first else reach + 1  # the first layer's own row and column are shifted out
-        self.vertical = ExactLinear(size * (2 * reach + 1) * width, 2 * width, qualities=qualities)
-        self.horizontal = ExactLinear(size * width, 2 * width, qualities=qualities)
-        self.across = ExactLinear(2 * width, 2 * width)
+        self.vertical = IntegerLinear(size * (2 * reach + 1) * width, 2 * width, qualities=qualities)
+        self.horizontal = IntegerLinear(size * width, 2 * width, qualities=qualities)
+        self.across = IntegerLinear(2 * width, 2 * width)
         self.gate = Gate()
         self.dropout: nn.Module = nn.Dropout(dropout)
-        self.point = ExactLinear(width, width)
+        self.point = IntegerLinear(width, width)
 
     def forward(self, vertical: Tensor, horizontal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """Both stacks [N, h, w, C] of the next layer."""
@@ -144,9 +144,9 @@ class GatedPixelLayer(Exact):
 
     def at(self, taps: Tensor, across: Tensor, horizontal: Tensor, quality: int) -> Tensor:
         """The horizontal stack [..., C] of the next layer, of its taps [..., size · C] and what is above [..., 2C]."""
-        x = self.saturate(self.horizontal(taps, quality) + across)
+        x = self.clip(self.horizontal(taps, quality) + across)
         out: Tensor = self.point(self.dropout(self.gate(x)))
-        return out if self.first else self.saturate(horizontal + out)
+        return out if self.first else self.clip(horizontal + out)
 
-    def _fix(self) -> None:
+    def _quantize(self) -> None:
         self.dropout = nn.Identity()

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqc.nn.gating import Gate
-from vqc.nn.integer import Exact, ExactLinear
+from vqc.nn.integer import IntegerLinear, IntegerModule
 
 
-class WaveNet(Exact):
+class WaveNet(IntegerModule):
     """Features [N, T, C] of codes to a context [N, T, skip_width] that depends only on earlier frames."""
 
     def __init__(
@@ -36,7 +36,7 @@ class WaveNet(Exact):
     ) -> None:
         super().__init__()
         self.width, self.kernel_size, self.dilations = width, kernel_size, tuple(dilations)
-        self.causal = ExactLinear(kernel_size * width, width, qualities=qualities)
+        self.causal = IntegerLinear(kernel_size * width, width, qualities=qualities)
         last = len(dilations) - 1
         self.layers = nn.ModuleList(
             WaveNetLayer(width, skip_width, kernel_size, qualities, last=i == last, dropout=dropout)
@@ -50,7 +50,7 @@ class WaveNet(Exact):
         for layer, dilation in zip(self.layers, self.dilations, strict=True):
             h, skip = layer(_taps(h, self.kernel_size, dilation), h, quality)
             skips.append(skip)
-        return self.rectify(sum(skips[1:], skips[0]))
+        return self.relu(sum(skips[1:], skips[0]))
 
     def walk(self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None = None) -> WaveWalk:
         """The same for `count` sequences, a frame at a time."""
@@ -75,7 +75,7 @@ class WaveWalk:
             h, skip = layer(self._taps(i, h), h, self.quality)
             skips.append(skip)
         self.frame += 1
-        return self.network.rectify(sum(skips[1:], skips[0]))
+        return self.network.relu(sum(skips[1:], skips[0]))
 
     def _taps(self, number: int, h: Tensor) -> Tensor:
         """Inputs of a convolution [N, size · C], of which h is the last. Slots of frames before the first are zero."""
@@ -85,7 +85,7 @@ class WaveWalk:
         return torch.cat([ring[:, (self.frame - past) % ring.shape[1]] for past in pasts], -1)
 
 
-class WaveNetLayer(Exact):
+class WaveNetLayer(IntegerModule):
     """The taps of a convolution to what the next layer sees and what the output sees."""
 
     def __init__(
@@ -99,18 +99,18 @@ class WaveNetLayer(Exact):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.dilated = ExactLinear(kernel_size * width, 2 * width, qualities=qualities)
+        self.dilated = IntegerLinear(kernel_size * width, 2 * width, qualities=qualities)
         self.gate = Gate()
         self.dropout: nn.Module = nn.Dropout(dropout)
-        self.residual = None if last else ExactLinear(width, width)  # after the last nobody would see it
-        self.skip = ExactLinear(width, skip_width)
+        self.residual = None if last else IntegerLinear(width, width)  # after the last nobody would see it
+        self.skip = IntegerLinear(width, skip_width)
 
     def forward(self, taps: Tensor, h: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """Taps [..., size · C] and their last [..., C]."""
         out = self.dropout(self.gate(self.dilated(taps, quality)))
-        return h if self.residual is None else self.saturate(h + self.residual(out)), self.skip(out)
+        return h if self.residual is None else self.clip(h + self.residual(out)), self.skip(out)
 
-    def _fix(self) -> None:
+    def _quantize(self) -> None:
         self.dropout = nn.Identity()
 
 

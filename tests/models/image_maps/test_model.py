@@ -84,7 +84,7 @@ def test_a_saved_model_comes_back_with_its_prior(model: ImageMaps, tmp_path: Pat
     saved.load_state_dict(model.state_dict())
     small = {"width": 8, "layers": 2, "head_width": 8, "code_dim": 6}
     prior = build_prior(KINDS["image-maps"].prior.name, small, saved)
-    prior.start_from(saved)
+    prior.initialise(saved)
     saved.attach_prior(prior)
     save_checkpoint(tmp_path / "m.safetensors", saved, name="m", training={}, figures={})
     loaded = load_checkpoint(tmp_path / "m.safetensors").model

@@ -76,7 +76,7 @@ def draw(kind: str, sizes: tuple[tuple[int, ...], ...] = SIZES, **config: Any) -
 
 
 def fixed(prior: BlockPrior) -> BlockPrior:
-    prior.fix()
+    prior.quantize_()
     return prior
 
 
@@ -99,11 +99,11 @@ def influence(prior: BlockPrior, quality: int, *grid: int) -> Tensor:
     seen = torch.zeros(len(sizes) * math.prod(grid), len(sizes) * math.prod(grid), dtype=torch.bool)
     for seed in range(3):  # integers are coarse: not every change shows everywhere
         codes = random_codes(sizes, *grid, seed=seed)
-        before = by_place(prior.parts(codes, quality), codes)
+        before = by_place(prior.coding_steps(codes, quality), codes)
         for i in range(len(seen)):
             changed = codes.clone()
             changed.view(-1)[i] = (changed.view(-1)[i] + 1) % sizes[i // math.prod(grid)]
-            seen[i] |= (by_place(prior.parts(changed, quality), codes) != before).any(1)
+            seen[i] |= (by_place(prior.coding_steps(changed, quality), codes) != before).any(1)
     return seen
 
 
@@ -154,8 +154,8 @@ def test_every_code_comes_once_and_what_is_not_known_makes_no_difference(
 ) -> None:
     prior, sizes = fixed(draw(kind, block=block)), SIZES[quality - 1]
     codes, filling = (random_codes(sizes, *grid, items=2, seed=seed) for seed in (1, 2))
-    wanted, places = by_place(prior.parts(codes, quality), codes), []
-    for index, logits in prior.parts(filling, quality):
+    wanted, places = by_place(prior.coding_steps(codes, quality), codes), []
+    for index, logits in prior.coding_steps(filling, quality):
         group = index // math.prod(grid) % len(sizes)
         assert {sizes[g] for g in group.tolist()} == {logits.shape[1]}
         assert torch.equal(logits, wanted[index, : logits.shape[1]])
@@ -171,7 +171,7 @@ def test_integers_say_what_floats_do(kind: str, block: int, grid: tuple[int, ...
     with torch.no_grad():
         floats = float(prior.bits(codes, 1).double().sum())
         smooth = by_place(prior.parallel(codes, 1), codes)
-    prior.fix()
+    prior.quantize_()
     assert float(prior.bits(codes, 1).sum()) == pytest.approx(floats, rel=0.002)
     steps = by_place(prior.parallel(codes, 1), codes)
     error = (steps / ONE - smooth)[steps != -1].abs()
@@ -198,10 +198,10 @@ def test_the_order_is_that_of_so_many_blocks_at_a_time_and_the_integers_are_the_
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prior, codes = fixed(draw(kind, block=3)), random_codes(SIZES[0], *((7, 7) if kind == "pixelcnn" else (20,)))
-    whole, passes = by_place(prior.parts(codes, 1), codes), sum(1 for _ in prior.parts(codes, 1))
+    whole, passes = by_place(prior.coding_steps(codes, 1), codes), sum(1 for _ in prior.coding_steps(codes, 1))
     monkeypatch.setattr(type(prior), "together", 2)
-    assert torch.equal(by_place(prior.parts(codes, 1), codes), whole)
-    assert sum(1 for _ in prior.parts(codes, 1)) > 2 * passes
+    assert torch.equal(by_place(prior.coding_steps(codes, 1), codes), whole)
+    assert sum(1 for _ in prior.coding_steps(codes, 1)) > 2 * passes
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -209,11 +209,11 @@ def test_the_order_is_that_of_so_many_blocks_at_a_time_and_the_integers_are_the_
 def test_chosen_positions_cost_what_they_do_among_all(kind: str, exact: bool) -> None:
     prior, grid = draw(kind, block=4), (5, 6) if kind == "pixelcnn" else (13,)
     if exact:
-        prior.fix()
+        prior.quantize_()
     codes = random_codes(SIZES[0], *grid, items=2)
     chosen = torch.rand(2, *grid, generator=torch.Generator().manual_seed(0)) < 0.4
     with torch.no_grad():
-        places = torch.cat([index for index, _ in prior.parts(codes, 1)])
+        places = torch.cat([index for index, _ in prior.coding_steps(codes, 1)])
         costs = torch.zeros(codes.numel(), dtype=torch.float64)
         costs[places] = prior.bits(codes, 1).double()
         picked = prior.bits(codes, 1, chosen)
@@ -243,7 +243,7 @@ def test_untrained_priors_say_what_the_static_tables_say() -> None:
     for kind, grid in (("pixelcnn", (4, 4)), ("wavenet", (9,))):
         model = codec(kind)
         prior = build_prior(kind, CONFIGS[kind], model)
-        prior.start_from(model)
+        prior.initialise(model)
         for quality, sizes in enumerate(SIZES, 1):
             codes = random_codes(sizes, *grid)
             with torch.no_grad():
@@ -259,7 +259,7 @@ def test_codes_begin_as_alike_as_the_entries_of_their_codebook(code_dim: int) ->
     entries = torch.randn(16, 1, generator=torch.Generator().manual_seed(0)) * torch.tensor([[3.0, 4.0, 0.0, 1.0]])
     model.quantizer.codebook.copy_(entries + 7)  # on a line
     prior = build_prior("pixelcnn", CONFIGS["pixelcnn"] | {"code_dim": code_dim}, model)
-    prior.start_from(model)
+    prior.initialise(model)
     vectors = prior.groups.codes.vectors.detach()[:, : min(4, code_dim)]
     wanted, found = torch.cdist(entries, entries), torch.cdist(vectors, vectors)
     torch.testing.assert_close(found / found.mean(), wanted / wanted.mean(), rtol=1e-3, atol=1e-3)
@@ -312,7 +312,7 @@ def small_model() -> ImageVQVAE:
 def test_a_prior_travels_in_the_file_of_its_model(tmp_path: Any) -> None:
     model = small_model()
     prior = build_prior("pixelcnn", CONFIGS["pixelcnn"], model)
-    prior.start_from(model)
+    prior.initialise(model)
     torch.nn.init.normal_(prior.groups.choose.weight)
     model.attach_prior(prior)
     path = tmp_path / "model.safetensors"

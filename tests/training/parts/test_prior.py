@@ -15,7 +15,7 @@ from vqc.data.batches import Shard
 from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.kinds import build_prior
-from vqc.nn.integer import unfixed
+from vqc.nn.integer import dequantized
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_chances
 
@@ -50,7 +50,7 @@ def codes(image_model: ImageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def make_task(model: ImageModel, codes: dict[int, CachedCodes], *, seed: int = 0, **fields: int) -> PriorTask:
     torch.manual_seed(0)
     prior = build_prior("pixelcnn", {"width": 12, "layers": 3, "head_width": 12, "code_dim": 6, "block": 16}, model)
-    prior.start_from(model)
+    prior.initialise(model)
     return PriorTask(prior, model, codes, PriorTaskConfig(batch_size=4, crop=6, **fields), seed=seed)
 
 
@@ -164,7 +164,7 @@ def test_validation_is_the_cross_entropy_by_hand(image_model: ImageModel, codes:
         bits = zero = count = 0.0
         for i in range(len(streams)):
             raw = torch.from_numpy(streams[i].astype(np.int64))
-            for index, logits in task.model.parts(raw[None], quality):
+            for index, logits in task.model.coding_steps(raw[None], quality):
                 chances = logits.detach().double().softmax(1)
                 bits -= float(chances[torch.arange(len(index)), raw.flatten()[index]].log2().sum())
             symbols = image_model.to_symbols(raw.numpy())
@@ -217,7 +217,7 @@ def test_sequences_are_learnt_below_their_tables(
     torch.manual_seed(0)
     config = {"width": 16, "skip_width": 16, "dilations": [1, 2], "head_width": 16, "code_dim": 4}
     prior = build_prior("wavenet", config, audio_model)
-    prior.start_from(audio_model)
+    prior.initialise(audio_model)
     task = PriorTask(prior, audio_model, streams, PriorTaskConfig(batch_size=4, frames=40))
     optimizer = torch.optim.Adam(prior.parameters(), lr=0.02)
     for step in range(40):
@@ -236,13 +236,13 @@ def test_integers_turned_back_to_floats_become_the_same_integers(kind: str, imag
         build_prior(kind, {"width": 8, "layers": 2}, codec) if codec is image_model else draw_prior(codec)
         for _ in range(2)
     )
-    fixed.fix()
+    fixed.quantize_()
     for parameter in floats.parameters():
         torch.nn.init.zeros_(parameter)
-    floats.load_state_dict(unfixed(fixed, floats))
+    floats.load_state_dict(dequantized(fixed, floats))
     codes = draw_codes(codec, 2, (9,) if kind == "speech" else (3, 5))
     assert float(floats.bits(codes, 2).sum()) == pytest.approx(float(fixed.bits(codes, 2).sum()), rel=1e-3)
-    floats.fix()
+    floats.quantize_()
     again, state = floats.state_dict(), fixed.state_dict()
     assert again.keys() == state.keys()
     for name, integers in state.items():

@@ -225,7 +225,7 @@ def _built(info: ModelInfo, path: Path) -> CodecModel:
         raise CheckpointError(f"the description in {path} has another medium or other qualities than its config")
     if info.prior is not None:
         prior = build_prior(info.prior["kind"], info.prior["config"], model, where=f"the prior in {path}")
-        prior.fix(prove=False)  # `fill_model` proves what it fills in
+        prior.quantize_(check=False)  # `fill_model` proves what it fills in
         model.attach_prior(prior)
     if info.likelihood is not None:
         model.likelihood = build_likelihood(info.likelihood, model, path)
@@ -292,7 +292,7 @@ def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> 
         raise CheckpointError(f"{error} in {where}; get the file again") from None
     if model.prior is not None:
         try:
-            model.prior.prove()
+            model.prior.check_bounds()
         except OverflowError as error:
             raise CheckpointError(f"the prior in {where} would not be exact: {error}") from None
         model.prior.prepare(model)

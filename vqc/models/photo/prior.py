@@ -30,9 +30,9 @@ from torch.nn import functional as F
 
 from vqc.models.config import Config, limited
 from vqc.models.photo.model import MEAN_CODES, MEANS, PhotoModel
-from vqc.models.prior import Codebooks, EntryPrior, Part
+from vqc.models.prior import Codebooks, CodingStep, EntryPrior
 from vqc.nn.entry_groups import EntryGroups
-from vqc.nn.integer import ONE, Exact, ExactConv, ExactLinear
+from vqc.nn.integer import ONE, IntegerConv, IntegerLinear, IntegerModule
 
 _REACH = 2  # neighbours to each side
 _TAPS = (2 * _REACH + 1) ** 2
@@ -86,7 +86,7 @@ class PhotoPrior(EntryPrior):
                 self.slices.append(_Slice(groups, first, passes, steps, config, qualities))
                 first += count
 
-    def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+    def coding_steps(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[CodingStep]:
         """Every code of int64 [B, G, h, w] once, in the order of coding.
 
         When a part is asked for, `codes` must hold the codes of all parts before it; others are not looked at.
@@ -94,7 +94,7 @@ class PhotoPrior(EntryPrior):
         Args:
             chosen: bool [B, h, w]: only these positions are wanted (all codes must be there then).
         """
-        yield from self.means.parts(codes, quality, chosen)
+        yield from self.means.coding_steps(codes, quality, chosen)
         groups = codes.shape[1]
         if groups <= MEANS:
             return
@@ -102,7 +102,7 @@ class PhotoPrior(EntryPrior):
         for part in self._slices:
             if part.first >= groups:
                 return
-            yield from part.parts(codes, context, quality, chosen)
+            yield from part.coding_steps(codes, context, quality, chosen)
             if part.first + part.count < groups:
                 context = part.absorb(part.described(codes, quality), context, quality)
 
@@ -121,24 +121,24 @@ class PhotoPrior(EntryPrior):
                 yield Codebooks(part.groups, entries, [table[own] for table in tables])
 
 
-class _Absorb(Exact):
+class _Absorb(IntegerModule):
     """What has become known of each position is worked into the context of its neighbours."""
 
     def __init__(self, inputs: int, width: int, qualities: int) -> None:
         super().__init__()
-        self.enter = ExactLinear(inputs, width, qualities=qualities)
-        self.around = ExactConv(width, width, qualities=qualities)
-        self.leave = ExactLinear(width, width)
+        self.enter = IntegerLinear(inputs, width, qualities=qualities)
+        self.around = IntegerConv(width, width, qualities=qualities)
+        self.leave = IntegerLinear(width, width)
 
     def forward(self, known: Tensor, context: Tensor | None, quality: int) -> Tensor:
         """Known [B, h, w, inputs] and context [B, h, w, C] to the next context."""
         x = self.enter(known, quality, inputs=slice(known.shape[-1]))
-        x = self.rectify(x if context is None else x + context)
-        y = self.leave(self.rectify(self.around(x, quality)))
-        return y if context is None else self.saturate(context + y)
+        x = self.relu(x if context is None else x + context)
+        y = self.leave(self.relu(self.around(x, quality)))
+        return y if context is None else self.clip(context + y)
 
 
-class _Means(Exact):
+class _Means(IntegerModule):
     """The mean colours, from a coarse lattice to a fine one; logits are functions of the distance to a guess."""
 
     features = 2 * MEANS * (_TAPS - 1) + _TAPS - 1 + MEANS
@@ -147,19 +147,19 @@ class _Means(Exact):
     def __init__(self, width: int, qualities: int) -> None:
         super().__init__()
         inputs = self.features - MEANS + 2 * MEANS + len(self._steps)
-        self.enter = nn.ModuleList(ExactLinear(inputs, width, qualities=qualities) for _ in range(MEANS))
-        self.middle = nn.ModuleList(ExactLinear(width, width, qualities=qualities) for _ in range(MEANS))
+        self.enter = nn.ModuleList(IntegerLinear(inputs, width, qualities=qualities) for _ in range(MEANS))
+        self.middle = nn.ModuleList(IntegerLinear(width, width, qualities=qualities) for _ in range(MEANS))
         distance = torch.arange(1 - MEAN_CODES, MEAN_CODES).float()
         shapes = _distance_shapes(distance)
-        self.coefficients = nn.ModuleList(ExactLinear(width, len(shapes), zero=True) for _ in range(MEANS))
-        self.shapes = nn.ModuleList(ExactLinear(len(shapes), len(distance)) for _ in range(MEANS))
+        self.coefficients = nn.ModuleList(IntegerLinear(width, len(shapes), zero=True) for _ in range(MEANS))
+        self.shapes = nn.ModuleList(IntegerLinear(len(shapes), len(distance)) for _ in range(MEANS))
         with torch.no_grad():
             for coefficients, layer in zip(self.coefficients, self.shapes, strict=True):
-                cast(ExactLinear, coefficients).bias[:, 0] = 1.0
-                cast(ExactLinear, layer).weight.copy_(shapes.T)
+                cast(IntegerLinear, coefficients).bias[:, 0] = 1.0
+                cast(IntegerLinear, layer).weight.copy_(shapes.T)
 
-    def parts(self, codes: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
-        """See `PhotoPrior.parts`."""
+    def coding_steps(self, codes: Tensor, quality: int, chosen: Tensor | None) -> Iterator[CodingStep]:
+        """See `PhotoPrior.coding_steps`."""
         height, width = codes.shape[2:]
         for step, known, wanted in _lattices(height, width, codes.device):
             rows, columns = wanted.nonzero(as_tuple=True)
@@ -179,13 +179,13 @@ class _Means(Exact):
             for group in range(MEANS):
                 here = now[:, :, rows, columns].permute(0, 2, 1).flatten(0, 1)[picked] - guess
                 here[:, group:] = 0
-                x = torch.cat([around, self.numbers(torch.cat([_companded(here), scale], 1))], 1)
-                h = self.rectify(self.enter[group](x, quality))
-                h = self.rectify(self.middle[group](h, quality))
+                x = torch.cat([around, self.to_fixed_point(torch.cat([_companded(here), scale], 1))], 1)
+                h = self.relu(self.enter[group](x, quality))
+                h = self.relu(self.middle[group](h, quality))
                 by_distance = self.shapes[group](self.coefficients[group](h))
                 first = MEAN_CODES - 1 - guess[:, group, None]
                 logits = by_distance.gather(1, first + torch.arange(MEAN_CODES, device=codes.device))
-                yield Part(index + group * height * width, logits)
+                yield CodingStep(index + group * height * width, logits)
 
     def described(self, codes: Tensor) -> Tensor:
         """Features [B, h, w, ...] of every position and its neighbours, when all mean colours are known."""
@@ -195,16 +195,16 @@ class _Means(Exact):
         now = codes[:, :MEANS]
         values, mask = _neighbours(now, everywhere, rows, columns)
         centre = now.permute(0, 2, 3, 1).flatten(0, 2)
-        absolute = self.numbers((centre - MEAN_CODES // 2) * (ONE // 32))
+        absolute = self.to_fixed_point((centre - MEAN_CODES // 2) * (ONE // 32))
         return torch.cat([self._described(values, mask, centre), absolute], 1).view(len(codes), height, width, -1)
 
     def _described(self, values: Tensor, mask: Tensor, centre: Tensor) -> Tensor:
         """Differences of neighbours [N, 24, 3] to centres [N, 3], where they are known [N, 24]."""
         differences = (values - centre[:, None]) * mask[..., None]
-        return self.numbers(torch.cat([_companded(differences.flatten(1)), mask * ONE], 1))
+        return self.to_fixed_point(torch.cat([_companded(differences.flatten(1)), mask * ONE], 1))
 
 
-class _Slice(Exact):
+class _Slice(IntegerModule):
     """Some code maps of one shape: pass by pass over the positions, and step by step over the codes of each."""
 
     def __init__(
@@ -217,18 +217,18 @@ class _Slice(Exact):
         described, neighbours = groups.count * groups.described_dims, config.neighbour_width
         self.absorb = _Absorb(described, config.width, qualities)
         if passes > 1:
-            self.embed = ExactLinear(described, neighbours, qualities=qualities)
-            self.beside = ExactLinear(4 * neighbours, config.head_width, qualities=qualities)
-        self.front = ExactLinear(config.width, config.head_width, qualities=qualities)
+            self.embed = IntegerLinear(described, neighbours, qualities=qualities)
+            self.beside = IntegerLinear(4 * neighbours, config.head_width, qualities=qualities)
+        self.front = IntegerLinear(config.width, config.head_width, qualities=qualities)
         self.farther = nn.ModuleList(
-            ExactLinear(4 * neighbours, config.head_width, qualities=qualities, zero=True) for _ in range(passes - 2)
+            IntegerLinear(4 * neighbours, config.head_width, qualities=qualities, zero=True) for _ in range(passes - 2)
         )
         if steps > 1:
-            self.before = ExactLinear(described, config.head_width, qualities=qualities, zero=True)
-        self.back = ExactLinear(config.head_width, config.head_width, qualities=qualities)
+            self.before = IntegerLinear(described, config.head_width, qualities=qualities, zero=True)
+        self.back = IntegerLinear(config.head_width, config.head_width, qualities=qualities)
 
-    def parts(self, codes: Tensor, context: Tensor, quality: int, chosen: Tensor | None) -> Iterator[Part]:
-        """See `PhotoPrior.parts`."""
+    def coding_steps(self, codes: Tensor, context: Tensor, quality: int, chosen: Tensor | None) -> Iterator[CodingStep]:
+        """See `PhotoPrior.coding_steps`."""
         batch, _, height, width = codes.shape
         for number, (wanted, offsets) in enumerate(_boards(height, width, self.passes, codes.device)):
             wanted = wanted.expand(batch, -1, -1)
@@ -239,10 +239,10 @@ class _Slice(Exact):
                 continue
             h = self.front(context.flatten(0, 2)[places], quality)
             if offsets:
-                h = self.saturate(h + self._sides(number)(self._around(codes, places, offsets, quality), quality))
+                h = self.clip(h + self._sides(number)(self._around(codes, places, offsets, quality), quality))
             yield from self._steps(codes, h, places, quality)
 
-    def _steps(self, codes: Tensor, hidden: Tensor, places: Tensor, quality: int) -> Iterator[Part]:
+    def _steps(self, codes: Tensor, hidden: Tensor, places: Tensor, quality: int) -> Iterator[CodingStep]:
         """The codes of one pass, at `places` of [B, h, w] flattened."""
         maps, area = codes.shape[1], codes.shape[2] * codes.shape[3]
         count = min(self.count, maps - self.first)
@@ -255,22 +255,22 @@ class _Slice(Exact):
             if start:
                 known = codes.flatten(2)[image, self.first : self.first + start, position]
                 known = self.groups.described(known, quality)
-                h = self.saturate(h + self.before(known, quality, inputs=slice(known.shape[-1])))
-            h = self.rectify(self.back(self.rectify(h), quality))
+                h = self.clip(h + self.before(known, quality, inputs=slice(known.shape[-1])))
+            h = self.relu(self.back(self.relu(h), quality))
             map_ = self.first + torch.arange(start, end, device=codes.device)[:, None]
             index = (image * maps + map_) * area + position
             for some, logits in self.groups.logits(h, range(start, end), quality):
-                yield Part(index[some].flatten(), logits.flatten(0, 1))
+                yield CodingStep(index[some].flatten(), logits.flatten(0, 1))
 
-    def _sides(self, number: int) -> ExactLinear:
+    def _sides(self, number: int) -> IntegerLinear:
         """What looks at the neighbours in a pass."""
-        return cast(ExactLinear, self.beside if number == self.passes - 1 else self.farther[number - 1])
+        return cast(IntegerLinear, self.beside if number == self.passes - 1 else self.farther[number - 1])
 
     def _around(self, codes: Tensor, places: Tensor, offsets: _Offsets, quality: int) -> Tensor:
         """The slice at the four neighbours of each place, all of which are known or outside, [N, ...]."""
         height, width = codes.shape[2:]
         described = self.described(codes, quality)
-        known = self.rectify(self.embed(described, quality, inputs=slice(described.shape[-1])))
+        known = self.relu(self.embed(described, quality, inputs=slice(described.shape[-1])))
         reach = max(max(abs(y), abs(x)) for y, x in offsets)
         around = F.pad(known, (0, 0, reach, reach, reach, reach))
         sides = [around[:, reach + y : reach + y + height, reach + x : reach + x + width] for y, x in offsets]

@@ -31,10 +31,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqc.models.config import Config, limited
-from vqc.models.prior import Codebooks, EntryPrior, Part
+from vqc.models.prior import Codebooks, CodingStep, EntryPrior
 from vqc.models.speech.model import PITCHES, SpeechModel
 from vqc.nn.entry_groups import EntryGroups
-from vqc.nn.integer import ONE, Exact, ExactLinear, ExactTable
+from vqc.nn.integer import ONE, IntegerEmbedding, IntegerLinear, IntegerModule
 from vqc.nn.pitch import PITCH_STATES
 
 
@@ -91,10 +91,10 @@ class SpeechPrior(EntryPrior):
                     first += count
         self.envelope_maps = sum(count for count, _, _ in codec.config.envelope_groups)
         self.waveform_maps = sum(count for count, _, _ in codec.config.waveform_groups)
-        self.finer = ExactLinear(config.width, PITCHES * config.fine_width, qualities=qualities)
+        self.finer = IntegerLinear(config.width, PITCHES * config.fine_width, qualities=qualities)
         self.pitch = _Pitch(_Lattice(8, of_pitch), config, qualities)
 
-    def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+    def coding_steps(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[CodingStep]:
         """Every code of int64 [B, G, T] once, in the order of coding.
 
         When a part is asked for, `codes` must hold the codes of all parts before it; others are not looked at.
@@ -109,16 +109,16 @@ class SpeechPrior(EntryPrior):
         index = (first + map_) * frames + torch.arange(frames, device=device)[:, None]
         context = torch.zeros(batch, frames, self.config.width, dtype=self.dtype, device=device)
         for part in _slices(self.envelope):
-            yield from part.parts(flat, index, context, quality, chosen)
+            yield from part.coding_steps(flat, index, context, quality, chosen)
             context = part.absorbed(flat, index, context, quality)
 
         # from here on in frames of 20 ms: number 4t + j is the j-th of code frame t
         time = torch.arange(frames * PITCHES, device=device)[:, None]
-        fine = self.rectify(self.finer(context, quality)).view(batch, len(time), -1)
+        fine = self.relu(self.finer(context, quality)).view(batch, len(time), -1)
         index = (first + time % PITCHES) * frames + time // PITCHES
         if chosen is not None:
             chosen = chosen.repeat_interleave(PITCHES, 1)
-        yield from self.pitch.parts(flat, index[..., 0], fine, quality, chosen)
+        yield from self.pitch.coding_steps(flat, index[..., 0], fine, quality, chosen)
         if maps == PITCHES + self.envelope_maps:
             return
         fine = self.pitch.absorbed(flat, index[..., 0], fine, quality)
@@ -126,7 +126,7 @@ class SpeechPrior(EntryPrior):
         map_ = map_ + torch.arange(self.waveform_maps, device=device)
         index = (first + map_) * frames + time // PITCHES
         for part in _slices(self.waveform):
-            yield from part.parts(flat, index, fine, quality, chosen)
+            yield from part.coding_steps(flat, index, fine, quality, chosen)
             fine = part.absorbed(flat, index, fine, quality)
 
     def codebooks(self, codec: SpeechModel) -> Iterator[Codebooks]:
@@ -156,21 +156,21 @@ def _slices(modules: nn.ModuleList) -> list[_Slice]:
     return cast(list[_Slice], list(modules))
 
 
-class _Absorb(Exact):
+class _Absorb(IntegerModule):
     """What has become known of each frame is worked into the context of two frames to each side."""
 
     def __init__(self, inputs: int, width: int, qualities: int) -> None:
         super().__init__()
-        self.enter = ExactLinear(inputs, width, qualities=qualities)
-        self.around = ExactLinear(5 * width, width, qualities=qualities)
-        self.leave = ExactLinear(width, width)
+        self.enter = IntegerLinear(inputs, width, qualities=qualities)
+        self.around = IntegerLinear(5 * width, width, qualities=qualities)
+        self.leave = IntegerLinear(width, width)
 
     def forward(self, known: Tensor, context: Tensor, quality: int) -> Tensor:
         """Known [B, N, inputs] and context [B, N, C] to the next context."""
-        x = self.rectify(self.enter(known, quality) + context)
+        x = self.relu(self.enter(known, quality) + context)
         around = F.pad(x, (0, 0, 2, 2))
         taps = torch.cat([around[:, i : i + x.shape[1]] for i in range(5)], -1)
-        return self.saturate(context + self.leave(self.rectify(self.around(taps, quality))))
+        return self.clip(context + self.leave(self.relu(self.around(taps, quality))))
 
 
 class _Lattice:
@@ -193,7 +193,7 @@ class _Lattice:
                 yield step, torch.arange(step, frames, 2 * step, device=device)
 
 
-class _Neighbours(Exact):
+class _Neighbours(IntegerModule):
     """What codes at known frames on both sides say: those at ±1 and ±3 steps of a lattice."""
 
     _offsets = (-3, -1, 1, 3)
@@ -202,9 +202,9 @@ class _Neighbours(Exact):
         super().__init__()
         size, self.lattice = len(self._offsets) * (inputs + 1), lattice
         near = len(lattice.steps) - 1 - lattice.farther
-        self.layers = nn.ModuleList(ExactLinear(size, outputs, qualities=qualities) for _ in range(near))
+        self.layers = nn.ModuleList(IntegerLinear(size, outputs, qualities=qualities) for _ in range(near))
         self.farther = nn.ModuleList(
-            ExactLinear(size, outputs, qualities=qualities, zero=True) for _ in range(lattice.farther)
+            IntegerLinear(size, outputs, qualities=qualities, zero=True) for _ in range(lattice.farther)
         )
 
     def forward(self, embedded: Tensor, wanted: Tensor, step: int, quality: int) -> Tensor:
@@ -214,14 +214,14 @@ class _Neighbours(Exact):
             at = wanted + offset * step
             there = ((at >= 0) & (at < frames))[None, :, None]
             values = torch.where(there, embedded[:, at.clamp(0, frames - 1)], 0)
-            mark = self.numbers(there * ONE).expand(len(embedded), -1, -1)
+            mark = self.to_fixed_point(there * ONE).expand(len(embedded), -1, -1)
             taps += [values, mark]
         layers = [*self.farther, *self.layers]
         result: Tensor = layers[self.lattice.steps.index(step) - 1](torch.cat(taps, -1), quality)
         return result
 
 
-class _Slice(Exact):
+class _Slice(IntegerModule):
     """Some code maps of one shape: pass by pass over the frames, and step by step over the codes of each."""
 
     def __init__(
@@ -238,26 +238,26 @@ class _Slice(Exact):
         self.groups, self.first, self.lattice = groups, first, lattice
         self.ends = [round(step * groups.count / steps) for step in range(steps + 1)]
         described, head = groups.count * groups.described_dims, config.head_width
-        self.embed = ExactLinear(described, config.neighbour_width, qualities=qualities)
-        self.front = ExactLinear(width, head, qualities=qualities)
+        self.embed = IntegerLinear(described, config.neighbour_width, qualities=qualities)
+        self.front = IntegerLinear(width, head, qualities=qualities)
         self.beside = _Neighbours(config.neighbour_width, head, lattice, qualities)
         if steps > 1:
-            self.before = ExactLinear(described, head, qualities=qualities, zero=True)
-        self.back = ExactLinear(head, head, qualities=qualities)
+            self.before = IntegerLinear(described, head, qualities=qualities, zero=True)
+        self.back = IntegerLinear(head, head, qualities=qualities)
         self.absorb = _Absorb(described, width, qualities)
         self.dropout = nn.Dropout(config.dropout)
 
-    def parts(
+    def coding_steps(
         self, flat: Tensor, index: Tensor, context: Tensor, quality: int, chosen: Tensor | None
-    ) -> Iterator[Part]:
-        """Of codes whose places in the flattened codes are index [B, N, maps]; see `SpeechPrior.parts`."""
+    ) -> Iterator[CodingStep]:
+        """Of codes whose places in the flattened codes are index [B, N, maps]; see `SpeechPrior.coding_steps`."""
         front = self.front(context, quality)
         own = index[..., self.first : self.first + self.groups.count]
         for step, wanted in self.lattice.passes(index.shape[1], index.device):
             h = front[:, wanted]
             if step < self.lattice.steps[0]:
-                embedded = self.rectify(self.embed(self.groups.described(flat[own], quality), quality))
-                h = self.saturate(h + self.beside(embedded, wanted, step, quality))
+                embedded = self.relu(self.embed(self.groups.described(flat[own], quality), quality))
+                h = self.clip(h + self.beside(embedded, wanted, step, quality))
             places, h = own[:, wanted].flatten(0, 1), h.flatten(0, 1)
             if chosen is not None:
                 picked = chosen[:, wanted].flatten()
@@ -265,15 +265,15 @@ class _Slice(Exact):
             for start, end in pairwise(self.ends):
                 yield from self._step(flat, places, h, range(start, end), quality)
 
-    def _step(self, flat: Tensor, places: Tensor, hidden: Tensor, groups: range, quality: int) -> Iterator[Part]:
+    def _step(self, flat: Tensor, places: Tensor, hidden: Tensor, groups: range, quality: int) -> Iterator[CodingStep]:
         """Some of the code maps, at frames [N] with their places [N, maps]."""
         if groups.start:
             known = self.groups.described(flat[places[:, : groups.start]], quality)
-            hidden = self.saturate(hidden + self.before(known, quality, inputs=slice(known.shape[-1])))
-        h = self.dropout(self.rectify(self.back(self.rectify(hidden), quality)))
+            hidden = self.clip(hidden + self.before(known, quality, inputs=slice(known.shape[-1])))
+        h = self.dropout(self.relu(self.back(self.relu(hidden), quality)))
         places = places[:, groups.start : groups.stop].T
         for some, logits in self.groups.logits(h, groups, quality):
-            yield Part(places[some].flatten(), logits.flatten(0, 1))
+            yield CodingStep(places[some].flatten(), logits.flatten(0, 1))
 
     def absorbed(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tensor:
         """The next context."""
@@ -282,32 +282,32 @@ class _Slice(Exact):
         return result
 
 
-class _Pitch(Exact):
+class _Pitch(IntegerModule):
     """Pitch states: the logits of all states, and functions of the distance to the nearest known one on each side."""
 
     def __init__(self, lattice: _Lattice, config: SpeechPriorConfig, qualities: int) -> None:
         super().__init__()
         self.lattice = lattice
         head, distances = config.head_width, 2 * PITCH_STATES - 1
-        self.embed = ExactTable(PITCH_STATES, config.pitch_width)
-        self.front = ExactLinear(config.fine_width, head, qualities=qualities)
+        self.embed = IntegerEmbedding(PITCH_STATES, config.pitch_width)
+        self.front = IntegerLinear(config.fine_width, head, qualities=qualities)
         self.beside = _Neighbours(config.pitch_width, head, lattice, qualities)
-        self.back = ExactLinear(head, head, qualities=qualities)
-        self.states = ExactLinear(head, PITCH_STATES)
+        self.back = IntegerLinear(head, head, qualities=qualities)
+        self.states = IntegerLinear(head, PITCH_STATES)
         self.absorb = _Absorb(config.pitch_width, config.fine_width, qualities)
         self.sides, self.farther_sides = nn.ModuleList(), nn.ModuleList()
         self.dropout = nn.Dropout(config.dropout)
         distance = torch.arange(distances).float() - PITCH_STATES + 1
         shapes = torch.stack([torch.exp(-((distance / w) ** 2)) for w in (0.5, 1, 2, 4, 8, 16, 32)])
         for sides in (self.sides,) * 2 + (self.farther_sides,) * (2 if lattice.farther else 0):
-            side = nn.Sequential(ExactLinear(head, len(shapes), zero=True), ExactLinear(len(shapes), distances))
+            side = nn.Sequential(IntegerLinear(head, len(shapes), zero=True), IntegerLinear(len(shapes), distances))
             with torch.no_grad():
-                cast(ExactLinear, side[1]).weight.copy_(shapes.T)
+                cast(IntegerLinear, side[1]).weight.copy_(shapes.T)
             sides.append(side)
 
-    def parts(
+    def coding_steps(
         self, flat: Tensor, index: Tensor, context: Tensor, quality: int, chosen: Tensor | None
-    ) -> Iterator[Part]:
+    ) -> Iterator[CodingStep]:
         """Of states whose places in the flattened codes are index [B, N]."""
         front = self.front(context, quality)
         frames = index.shape[1]
@@ -317,8 +317,8 @@ class _Pitch(Exact):
             states = flat[index]
             later = step < self.lattice.steps[0]
             if later:
-                h = self.saturate(h + self.beside(self.embed(states), wanted, step, quality))
-            h = self.dropout(self.rectify(self.back(self.rectify(h), quality)))
+                h = self.clip(h + self.beside(self.embed(states), wanted, step, quality))
+            h = self.dropout(self.relu(self.back(self.relu(h), quality)))
             logits = self.states(h)
             if later:
                 sides = self.sides if step < self.lattice.first else self.farther_sides
@@ -329,7 +329,7 @@ class _Pitch(Exact):
                     shifted = by_distance.gather(2, PITCH_STATES - 1 - known + k)
                     logits = logits + torch.where((known > 0) & (k > 0), shifted, 0)
             picked = slice(None) if chosen is None else chosen[:, wanted].flatten()
-            yield Part(index[:, wanted].flatten()[picked], logits.flatten(0, 1)[picked])
+            yield CodingStep(index[:, wanted].flatten()[picked], logits.flatten(0, 1)[picked])
 
     def absorbed(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tensor:
         """The next context."""

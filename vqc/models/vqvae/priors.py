@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from vqc.models.base import CodecModel
 from vqc.models.config import Config, limited
-from vqc.models.prior import CodePrior, Part
+from vqc.models.prior import CodePrior, CodingStep
 from vqc.nn.code_groups import Codebook, CodeGroups
 from vqc.nn.pixelcnn import GatedPixelCNN
 from vqc.nn.wavenet import WaveNet
@@ -94,26 +94,26 @@ class BlockPrior(CodePrior):
     def _network(self, config: Any, qualities: int) -> tuple[GatedPixelCNN | WaveNet, int]:
         """The masked network and how wide its context is."""
 
-    def parts(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
-        """See `CodePrior.parts`. A prior that trains must be given all codes, and has another order: `parallel`."""
-        return (self.stepwise if self.fixed else self.parallel)(codes, quality, chosen)
+    def coding_steps(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
+        """See `CodePrior.coding_steps`. A float prior must be given all codes, and has another order: `parallel`."""
+        return (self.stepwise if self.is_integer else self.parallel)(codes, quality, mask)
 
-    def parallel(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+    def parallel(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
         """When all codes are there: one group after the other, each at all positions of the blocks."""
         flat = codes.view(-1)
-        for blocks in _cut(codes, self.config.block, self.together, chosen):
+        for blocks in _cut(codes, self.config.block, self.together, mask):
             features = self.groups.features(flat[blocks.groups.movedim(0, -1)], quality)
             context = self.network(features, quality, blocks.inside)
             yield from self._at(flat, blocks.groups[:, blocks.wanted], context[blocks.wanted], quality)
 
-    def parts_of_known(self, codes: Tensor, quality: int) -> Iterator[Part]:
-        """See `CodePrior.parts_of_known`."""
+    def counting_steps(self, codes: Tensor, quality: int) -> Iterator[CodingStep]:
+        """See `CodePrior.counting_steps`."""
         yield from self.parallel(codes, quality)
 
-    def stepwise(self, codes: Tensor, quality: int, chosen: Tensor | None = None) -> Iterator[Part]:
+    def stepwise(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
         """One position after the other, and its groups in turn, each in all blocks."""
         flat = codes.view(-1)
-        for blocks in _cut(codes, self.config.block, self.together, chosen):
+        for blocks in _cut(codes, self.config.block, self.together, mask):
             count, *sides = blocks.wanted.shape
             walk = self.network.walk(count, tuple(sides), quality, blocks.inside)
             wanted = blocks.wanted.flatten(1)
@@ -125,26 +125,26 @@ class BlockPrior(CodePrior):
                     yield from self._at(flat, groups[:, rows], context[rows], quality)
                 features = self.groups.features(flat[groups.T], quality)
 
-    def _at(self, flat: Tensor, groups: Tensor, context: Tensor, quality: int) -> Iterator[Part]:
+    def _at(self, flat: Tensor, groups: Tensor, context: Tensor, quality: int) -> Iterator[CodingStep]:
         """Groups in turn, at positions whose codes are at int64 [G, N] of the flattened ones."""
-        yield from map(Part, groups, self.groups.logits(context, flat, groups, quality))
+        yield from map(CodingStep, groups, self.groups.logits(context, flat, groups, quality))
 
     @torch.no_grad()
-    def start_from(self, codec: CodecModel) -> None:
+    def initialise(self, codec: CodecModel) -> None:
         """Begin at the order-0 tables of the codec, and with codes as alike as its codebook has them."""
         for quality in range(1, codec.qualities + 1):
             frequencies = torch.from_numpy(codec.static_frequencies(quality))
             sizes = codec.codebook_sizes(quality)
-            self.groups.start_from([f[:size] for f, size in zip(frequencies, sizes, strict=True)], quality)
+            self.groups.initialise([f[:size] for f, size in zip(frequencies, sizes, strict=True)], quality)
             codebooks = codec.codebooks(quality)
             if tuple(map(len, codebooks)) == sizes:
-                self.groups.resemble(codebooks, quality)
+                self.groups.initialise_embeddings(codebooks, quality)
 
-    def move(self, old: CodecModel, new: CodecModel, like: CodePrior) -> None:
-        """See `CodePrior.move`; a codec without codebooks leaves it as it is."""
+    def remap_codebooks(self, old: CodecModel, new: CodecModel, like: CodePrior) -> None:
+        """See `CodePrior.remap_codebooks`; a codec without codebooks leaves it as it is."""
         known, other = _codebooks(old), _codebooks(new)
         if known and len(known) == len(other):
-            self.groups.move(known, other)
+            self.groups.remap_codebook(known, other)
 
 
 class PixelCNNPrior(BlockPrior):
@@ -199,7 +199,7 @@ class _Blocks:
     inside: Tensor | None  # bool [N, ...], of the grid; None when all are
 
 
-def _cut(codes: Tensor, block: int, together: int, chosen: Tensor | None) -> Iterator[_Blocks]:
+def _cut(codes: Tensor, block: int, together: int, mask: Tensor | None) -> Iterator[_Blocks]:
     """The blocks of codes [B, G, ...], so many at a time."""
     batch, groups, *grid = codes.shape
     positions = math.prod(grid)
@@ -214,7 +214,7 @@ def _cut(codes: Tensor, block: int, together: int, chosen: Tensor | None) -> Ite
     for own in torch.split(places.reshape(-1, *sides), together):
         inside = own >= 0
         own = own.clamp_min(0)
-        wanted = inside if chosen is None else inside & chosen.flatten()[own]
+        wanted = inside if mask is None else inside & mask.flatten()[own]
         group = torch.arange(groups, device=codes.device).view(-1, *[1] * own.dim())
         index = (own // positions * groups + group) * positions + own % positions
         yield _Blocks(index, wanted, inside if any(beyond) else None)

@@ -25,7 +25,7 @@ from vqc.models.files.zoo import load_model
 from vqc.models.kinds import build_prior, prior_kind_named
 from vqc.models.parts import trainables
 from vqc.models.prior import CodePrior
-from vqc.nn.integer import unfixed
+from vqc.nn.integer import dequantized
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_chances
 from vqc.training.parts.prior_export import codec_digest, figures_of
@@ -105,7 +105,7 @@ class PriorRecipe(Recipe):
         return CodePack(data, model, codes)
 
     def start(self, model: CodePrior, pack: CodePack, settings: Settings) -> None:
-        model.start_from(pack.codec)
+        model.initialise(pack.codec)
 
     def warm_start(self, model: CodePrior, path: str, pack: CodePack, settings: Settings) -> None:
         """The prior in a model file, or the best weights in a run folder."""
@@ -170,8 +170,8 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
     if found is None or found.kind != like.kind:
         raise TrainingError(f"{path} holds no prior of the kind {like.kind}; leave out --start-from")
     _refuse_others(path, found.config, like.config)
-    found.move(model, codec, like)
-    return _in_order_of(like, unfixed(found, like))
+    found.remap_codebooks(model, codec, like)
+    return _in_order_of(like, dequantized(found, like))
 
 
 def _refuse_others(path: Path, config: Any, own: Any) -> None:
