@@ -8,8 +8,10 @@ and the work goes on.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import ClassVar
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 
 class VQCError(Exception):
@@ -74,3 +76,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`, did you mean 'photo'?` where a known word is near, and nothing otherwise."""
     found = difflib.get_close_matches(word, list(known), 1)
     return f", did you mean {found[0]!r}?" if found else ""
+
+
+@contextmanager
+def warnings_to(say: Callable[[VQCWarning], object], kind: type[VQCWarning]) -> Iterator[None]:
+    """Give each different warning of a kind in the block to `say`, once; others are shown as before."""
+    said = set[str]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", kind)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not isinstance(message, kind):
+                others(message, category, *where, **more)
+            elif str(message) not in said:  # a file may be read several times
+                said.add(str(message))
+                say(message)
+
+        warnings.showwarning = show
+        yield

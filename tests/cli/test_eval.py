@@ -50,6 +50,18 @@ def test_a_report_is_one_page(photo: Path, tmp_path: Path) -> None:
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_what_is_odd_of_a_file_is_said_once_and_not_with_quiet(photo: Path, *, quiet: bool) -> None:
+    odd = photo.with_suffix(".jpg")
+    with Image.open(photo) as image:
+        image.save(odd)
+    odd.write_bytes(odd.read_bytes()[:-2])
+    arguments = ["eval", "-m", "cifar10", "--data", str(odd), *["--quiet"] * quiet]
+    result = runner.invoke(app, arguments, catch_exceptions=False)
+    assert result.stderr.count("its end is cut off") == (not quiet)
+    assert not (quiet and result.stderr)
+
+
 def test_every_number_is_explained() -> None:
     text = run("--explain")
     assert all(name in text for name in ("rate_bpd", "ideal_bpd", "total_bpd", "0.8092", "PESQ-WB"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,17 @@ def test_files_that_cannot_be_read_are_left_out_by_name(photos: Path) -> None:
     result = evaluate(Request(plan=PLAN, data=open_benchmark(str(photos), "image")))
     assert len(result.files) == 3
     assert any("d.png" in note for note in result.notes)
+
+
+def test_processes_change_nothing_and_what_is_odd_of_a_file_is_a_note(photos: Path) -> None:
+    with Image.open(photos / "c.png") as image:
+        image.save(photos / "d.jpg")
+    (photos / "d.jpg").write_bytes((photos / "d.jpg").read_bytes()[:-2])
+    plan, data = replace(PLAN, against=("jpeg",)), open_benchmark(str(photos), "image")
+    alone, together = (evaluate(Request(plan=plan, data=data, jobs=jobs)) for jobs in (1, 2))
+    assert alone.files == together.files
+    assert alone.notes == together.notes
+    assert any("d.jpg: its end is cut off" in note for note in together.notes)
 
 
 def test_bits_of_codes_are_the_coder_s() -> None:

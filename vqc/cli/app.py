@@ -15,7 +15,7 @@ import typer
 from vqc._version import __version__
 from vqc.cli.commands import App
 from vqc.cli.compress import compress
-from vqc.cli.console import sentence, warn, warnings_to
+from vqc.cli.console import sentence, warn
 from vqc.cli.decompress import decompress
 from vqc.cli.eval import evaluation
 from vqc.cli.info import info
@@ -23,7 +23,7 @@ from vqc.cli.models import models
 from vqc.cli.standard_streams import flushed_output, repair_standard_files
 from vqc.cli.train import train
 from vqc.cli.verify import verify
-from vqc.errors import VQCError, VQCWarning
+from vqc.errors import VQCError, VQCWarning, warnings_to
 from vqc.processors import prepare
 
 app = App(
@@ -74,7 +74,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with flushed_output(), warnings_to(warn, VQCWarning):
+        with flushed_output(), warnings_to(lambda warning: warn(sentence(warning)), VQCWarning):
             app(prog_name="vqc")
     except VQCError as error:
         warn(sentence(error))

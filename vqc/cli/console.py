@@ -5,10 +5,8 @@ from __future__ import annotations
 import codecs
 import json
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, TextIO
+from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 from vqc.errors import OutputError, VQCError, VQCWarning
 
@@ -39,25 +37,6 @@ def problem_with(name: str, error: BaseException) -> str:
 def warn(text: str) -> None:
     """Prints one line on stderr."""
     print(f"vqc: {text}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def warnings_to(say: Callable[[str], None], kind: type[VQCWarning]) -> Iterator[None]:
-    """Gives each sentence of the warnings of a kind in the block to `say`, once; others are shown as before."""
-    said = set[str]()
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", kind)
-        others = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if not isinstance(message, kind):
-                others(message, category, *where, **more)
-            elif (text := sentence(message)) not in said:  # a file may be read several times
-                said.add(text)
-                say(text)
-
-        warnings.showwarning = show
-        yield
 
 
 def print_json(value: object) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from vqc.data.benchmarks import Benchmark, BenchmarkItem
-from vqc.errors import MediaError, VQCError
+from vqc.errors import MediaError, MediaWarning, warnings_to
 from vqc.evaluation.baselines.scoring import unmatched
 from vqc.evaluation.code_statistics import CodeSums, describe_maps
 from vqc.evaluation.comparison import bd_rates, rival_curves
@@ -19,8 +16,7 @@ from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
 from vqc.evaluation.score_curves import curve_of
 from vqc.models.base import CodecModel
 from vqc.models.files.zoo import load_model
-from vqc.processors import set_threads, share
-from vqc.workers import end_with_parent
+from vqc.workers import map_unordered
 
 Progress = Callable[[int, int], None]  # files done, all files
 
@@ -64,7 +60,7 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     plan, notes = request.plan, list(request.notes)
     model, info = load_model(plan.model)
     measured: dict[int, Measured] = {}
-    for count, (index, result) in enumerate(_run(_work(request), request.jobs), 1):
+    for count, (index, result) in enumerate(map_unordered(_attempt, _work(request), request.jobs), 1):
         if isinstance(result, Measured):
             measured[index] = result
         else:
@@ -112,37 +108,16 @@ def _some(count: int, most: int) -> set[int]:
     return {i * count // min(most, count) for i in range(min(most, count))}
 
 
-def _run(work: Sequence[_Work], jobs: int) -> Iterator[tuple[int, Measured | str]]:
-    """The number and result of each piece of work, as they are done; a sentence for what cannot be read."""
-    jobs = min(jobs, len(work))
-    if jobs <= 1:
-        yield from ((index, _attempt(one)) for index, one in enumerate(work))
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(share(jobs),)) as pool:
-        futures: dict[Future[Measured | str], int] = {pool.submit(_attempt, one): i for i, one in enumerate(work)}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenExecutor as error:
-            raise VQCError("a worker process was killed, perhaps for want of memory; try fewer --jobs") from error
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _begin(threads: int) -> None:
-    """Of a worker: its share of the cores; Ctrl-C is for the process that has started it, with which it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
-    set_threads(threads)
-
-
 def _attempt(work: _Work) -> Measured | str:
+    """Measure one file; a sentence says why that cannot be read."""
+    notes = list[str]()
     try:
-        return measure(work.item, work.plan, whole=work.whole, show=work.show)
+        with warnings_to(lambda warning: notes.append(str(warning)), MediaWarning):
+            measured = measure(work.item, work.plan, whole=work.whole, show=work.show)
     except MediaError as error:
         return str(error)
+    measured.notes = notes + measured.notes
+    return measured
 
 
 def _curves(results: Sequence[Measured], plan: Plan, name: str, data: Benchmark) -> tuple[Curve, ...]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
 from vqc.errors import MediaError
 from vqc.evaluation.baselines.baseline import Rival, Setting
-from vqc.evaluation.baselines.selection import choose_rivals, rival_named
+from vqc.evaluation.baselines.selection import rival_named
 from vqc.evaluation.baselines.size_matching import TOLERANCE, Encodings
 from vqc.evaluation.items import Item
-from vqc.evaluation.results import FileScore, Media, Version
+from vqc.evaluation.results import FileScore, Version
 from vqc.metrics.scores import score_audio, score_images
-from vqc.workers import end_with_parent
 
 Targets = Mapping[int, int]  # quality of the model → bytes of its file
 
@@ -44,53 +40,17 @@ class RivalScores:
         self.notes += [note for note in other.notes if note not in self.notes]
 
 
-def measure_rivals(
-    items: Sequence[Item],
-    names: Sequence[str],
-    targets: Mapping[str, Targets],
-    wanted: Collection[str],
-    *,
-    jobs: int = 1,
-    show: Mapping[str, Collection[int]] | None = None,
-) -> RivalScores:
-    """Scores of every item through every codec.
-
-    Args:
-        names: of codecs, see `vqc.evaluation.baselines.selection`; those that are not here are left out with a note.
-        targets: by name of the item.
-        wanted: keys of metrics.
-        jobs: processes; with 1 everything is done in this one.
-        show: qualities at which the restored signals are kept, by name of the item.
-
-    Raises:
-        OptionError: there is no codec of such a name.
-    """
-    shown = show or {}
-    media: Media = "image" if all(item.sample_rate is None for item in items) else "audio"
-    here, notes = choose_rivals(",".join(names), media)
-    calls = [
-        partial(measure_item, item, here, targets.get(item.name, {}), wanted, show=shown.get(item.name, ()))
-        for item in items
-    ]
-    together = RivalScores(notes=notes)
-    for one in _results(calls, min(jobs, len(calls))):
-        together.add(one)
-    together.notes += unmatched(together.scores, here, targets)
-    return together
-
-
-def _results(calls: Sequence[Callable[[], RivalScores]], jobs: int) -> Sequence[RivalScores]:
-    if jobs <= 1:
-        return [call() for call in calls]
-    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
-
-
 def measure_item(
     item: Item, names: Sequence[str], targets: Targets, wanted: Collection[str], *, show: Collection[int] = ()
 ) -> RivalScores:
-    """One item through codecs that are here; arguments as of `measure_rivals`. A codec that fails is left out."""
+    """Score an item through other codecs, which are here; one that fails is left out with a note.
+
+    Args:
+        names: of codecs, see `vqc.evaluation.baselines.selection`.
+        targets: sizes to match, in bytes, by quality of the model.
+        wanted: keys of metrics.
+        show: qualities at which the restored signals are kept.
+    """
     found = RivalScores()
     for name in names:
         rival = rival_named(name)
