@@ -59,7 +59,7 @@ def test_start_and_end_of_a_photo_model_are_told_to_their_end() -> None:
     generator = np.random.default_rng(0)
     pack = image_pack([generator.integers(0, 256, (64, 80, 3), dtype=np.uint8) for _ in range(6)], held_out=(0,))
     recipe, model = PhotoRecipe(), PhotoModel(config)
-    for loops, work in ((recipe.start_loops, recipe.start), (recipe.finish_loops, recipe.finish)):
+    for loops, work in ((recipe.initialise_loops, recipe.initialise), (recipe.export_loops, recipe.export)):
         told: list[int] = []
         with stage(loops, lambda done, total, told=told: told.append(done)):
             work(model, pack, settings)

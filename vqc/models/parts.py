@@ -27,8 +27,8 @@ LIKELIHOOD = Part(
 )
 PERCEPTUAL = Part(
     name="sharp",
-    recipe="vqc.training.parts.perceptual_recipe:SharpRecipe",
-    config="vqc.training.parts.perceptual:SharpConfig",
+    recipe="vqc.training.parts.perceptual_recipe:PerceptualRecipe",
+    config="vqc.training.parts.perceptual:PerceptualConfig",
     presets=("sharp", "sharp-speech"),
 )
 

@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]  # done, total
 M = TypeVar("M", bound=CodecModel)
 
 
-class Finished(NamedTuple):
+class Exported(NamedTuple):
     """A trained model as it is saved."""
 
     model: Any  # float weights are exactly what the file will hold
@@ -38,8 +38,8 @@ class Recipe(ABC):
 
     task_config: ClassVar[type[Any]]
     examples: ClassVar[str]  # what training examples are called, such as "images"
-    start_loops: ClassVar[int] = 1  # tracked loops in `start` and in `finish`: see `vqc.training.stages`
-    finish_loops: ClassVar[int] = 1
+    initialise_loops: ClassVar[int] = 1  # tracked loops in `start` and in `finish`: see `vqc.training.stages`
+    export_loops: ClassVar[int] = 1
 
     def build(self, settings: Settings) -> Any:
         """The model, untrained."""
@@ -53,7 +53,7 @@ class Recipe(ABC):
         """The training data, decoded once and kept on disk."""
 
     @abstractmethod
-    def start(self, model: Any, pack: Any, settings: Settings) -> None:
+    def initialise(self, model: Any, pack: Any, settings: Settings) -> None:
         """Starting values from the data, before the first step of a run from scratch."""
 
     @abstractmethod
@@ -70,23 +70,23 @@ class Recipe(ABC):
         """The task for the loop."""
 
     @abstractmethod
-    def finish(self, model: Any, pack: Any, settings: Settings) -> Finished:
+    def export(self, model: Any, pack: Any, settings: Settings) -> Exported:
         """The shippable model: last dictionaries, integer tables from training data, figures from validation data."""
 
     def samples(self, pack: Any, settings: Settings) -> list[Tensor]:
         """A few validation signals for pictures of reconstructions: [1, 3, H, W] or [1, T]."""
         return []
 
-    def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
+    def save(self, path: Path, exported: Exported, name: str, training: Mapping[str, Any]) -> str:
         """Write the model file; returns its digest."""
         return save_checkpoint(
             path,
-            finished.model,
+            exported.model,
             name=name,
             training=training,
-            figures=finished.figures,
+            figures=exported.figures,
             weights="float16",
-            history=finished.history,
+            history=exported.history,
         )
 
 

@@ -181,9 +181,9 @@ def export(
     except RuntimeError:
         raise TrainingError(f"the weights in {run.folder} do not fit the [model] settings in its {RECORD}") from None
     text = "counting tables and measuring the finished model"
-    with phase(text) as progress, stage(run.recipe.finish_loops, progress):
-        finished = run.recipe.finish(model, pack, run.settings)
-    finished = finished._replace(history=_history(run.folder))
+    with phase(text) as progress, stage(run.recipe.export_loops, progress):
+        exported = run.recipe.export(model, pack, run.settings)
+    exported = exported._replace(history=_history(run.folder))
     state = json.loads((run.folder / "state.json").read_text(encoding="utf-8"))
     training = {
         "data": run.trained_on,
@@ -195,14 +195,14 @@ def export(
     if run.start:
         training["start"] = run.recipe.describe(run.start)
     kept = run.folder / MODEL_FILE
-    digest = run.recipe.save(kept, finished, run.name, training)
+    digest = run.recipe.save(kept, exported, run.name, training)
     if output is not None and output.resolve() != kept.resolve():
         write_atomically(output, kept.read_bytes(), overwrite=overwrite)
-    return output or kept, digest, finished.figures
+    return output or kept, digest, exported.figures
 
 
 def restored_samples(run: Run, pack: Any, model_file: Path) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Validation signals and what the finished model makes of them, at its default quality; none for a prior."""
+    """Validation signals and what the finished model restores of them, at its default quality; none for a prior."""
     signals = run.recipe.samples(pack, run.settings)
     if not signals:
         return [], []
@@ -237,11 +237,11 @@ def _history(folder: Path) -> Mapping[str, Any]:
 
 def _start(run: Run, model: Any, pack: Any, phase: Phase) -> None:
     text = f"starting from the weights of {run.start}" if run.start else "placing the starting values"
-    with phase(text) as progress, stage(run.recipe.start_loops, progress):
+    with phase(text) as progress, stage(run.recipe.initialise_loops, progress):
         if run.start:
             run.recipe.warm_start(model, run.start, pack, run.settings)
         else:
-            run.recipe.start(model, pack, run.settings)
+            run.recipe.initialise(model, pack, run.settings)
     model.requires_grad_(True)
 
 

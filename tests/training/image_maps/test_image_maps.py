@@ -49,7 +49,7 @@ def settings() -> Settings:
 def model(data: ImageDataset, settings: Settings) -> ImageMaps:
     torch.manual_seed(0)
     made = MapsRecipe().build(settings)
-    MapsRecipe().start(made, data, settings)
+    MapsRecipe().initialise(made, data, settings)
     return made  # type: ignore[no-any-return]
 
 
@@ -67,12 +67,12 @@ def test_the_score_is_what_a_few_steps_make_better(data: ImageDataset, settings:
 
 
 def test_what_is_shipped_has_tables_and_figures(data: ImageDataset, settings: Settings, model: ImageMaps) -> None:
-    finished = MapsRecipe().finish(model, data, settings)
-    assert set(finished.figures["quality_1"]) == {"mse", "psnr", "bits_per_dim"}
-    table = finished.model.static_frequencies(1)
+    exported = MapsRecipe().export(model, data, settings)
+    assert set(exported.figures["quality_1"]) == {"mse", "psnr", "bits_per_dim"}
+    table = exported.model.static_frequencies(1)
     assert table.sum(1).tolist() == [1 << 16] * 4
     assert len(set(table[0].tolist())) > 2, "counted, not uniform"
-    weights = finished.model.analysis.enter.weight
+    weights = exported.model.analysis.enter.weight
     assert torch.equal(weights, weights.half().float())
 
 
@@ -96,14 +96,14 @@ def test_codes_reach_what_few_training_images_hold(tmp_path: Path, settings: Set
 
     torch.manual_seed(0)
     model = recipe.build(settings)
-    recipe.start(model, plain, settings)
-    model = recipe.finish(model, plain, settings).model
+    recipe.initialise(model, plain, settings)
+    model = recipe.export(model, plain, settings).model
     save_checkpoint(tmp_path / "plain.safetensors", model, name="plain", training={}, figures={})
     assert error(model) > 30
     recipe.warm_start(model, str(tmp_path / "plain.safetensors"), mixed, settings)
     assert error(model) < 8
-    recipe.start(model, mixed, settings)
-    assert error(recipe.finish(model, mixed, settings).model) < 8
+    recipe.initialise(model, mixed, settings)
+    assert error(recipe.export(model, mixed, settings).model) < 8
 
 
 def test_items_can_be_left_out_by_their_names(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What learns from finished codes sees those that files hold: those of float32, whatever the precision of the run."""
+"""What learns from a trained codec sees those that files hold: those of float32, whatever the precision of the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vqc.training.loop.devices import uses_bfloat16
 from vqc.training.loop.trainer import Trainer
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.training.parts.likelihood import LikelihoodTask
-from vqc.training.parts.perceptual import SharpTask, SharpTaskConfig
+from vqc.training.parts.perceptual import PerceptualTask, PerceptualTaskConfig
 from vqc.training.phones.task import PhonesTask
 
 KINDS = ("photo", "speech", "image-vqvae", "phones")
@@ -131,8 +131,11 @@ def test_sharp_decoders_restore_the_codes_of_files(kind: str, tmp_path: Path, mo
     codec, signal = draw(kind), signal_of(kind)
     with torch.inference_mode():
         codes = codec.encode(signal, 1)
-    config = SharpTaskConfig(crop=64, critic_width=4, adversarial=0.0)
-    task, seen = SharpTask(draw_sharp(codec).requires_grad_(True), codec, lambda step: signal, [signal], config), []
+    config = PerceptualTaskConfig(crop=64, critic_width=4, adversarial=0.0)
+    task, seen = (
+        PerceptualTask(draw_sharp(codec).requires_grad_(True), codec, lambda step: signal, [signal], config),
+        [],
+    )
     decode = task.restorer.decode
     monkeypatch.setattr(task.restorer, "decode", lambda c, *rest, **more: seen.append(c) or decode(c, *rest, **more))
     train(task, tmp_path)

@@ -16,7 +16,7 @@ from vqc.models.likelihood import Likelihood, LikelihoodConfig
 from vqc.training.adversarial import HEAD_START
 from vqc.training.loop.config import LoopConfig
 from vqc.training.loop.trainer import Trainer
-from vqc.training.parts.perceptual import ALLOWED, PENALTY, ImageComparison, SharpTask, SharpTaskConfig
+from vqc.training.parts.perceptual import ALLOWED, PENALTY, ImageComparison, PerceptualTask, PerceptualTaskConfig
 from vqc.training.recipe import trained_codec
 
 START = HEAD_START + 10
@@ -32,13 +32,13 @@ def sounds(step: int) -> Tensor:
     return 0.2 * torch.sin(torch.arange(3 * 1280) * 0.05) + 0.02 * noise
 
 
-def make_task(kind: str, **options: Any) -> SharpTask:
+def make_task(kind: str, **options: Any) -> PerceptualTask:
     torch.manual_seed(0)
     codec: Any = draw_model(kind)
     signals = images if kind == "photo" else sounds
     settings = {"crop": 32 if kind == "photo" else 3 * 1280, "critic_width": 4, "critic_start": START} | options
     sharp = draw_sharp(codec).requires_grad_(True)
-    return SharpTask(sharp, codec, signals, [signals(-1), signals(-2)[:1]], SharpTaskConfig(**settings))
+    return PerceptualTask(sharp, codec, signals, [signals(-1), signals(-2)[:1]], PerceptualTaskConfig(**settings))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -72,7 +72,7 @@ def test_the_codec_stays_as_it_is(kind: str) -> None:
         assert torch.equal(tensor, state[name]) != (name.startswith("sharp.") and not _idle(task, name)), name
 
 
-def _idle(task: SharpTask, name: str) -> bool:
+def _idle(task: PerceptualTask, name: str) -> bool:
     parameter = task.model.get_parameter(name.removeprefix("sharp."))
     return parameter.grad is None or not bool(parameter.grad.any())
 
@@ -144,7 +144,7 @@ def test_the_loop_goes_on_where_it_was(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"crop": 0}, {"critic_width": 0}, {"detail": -1.0}])
 def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=next(iter(wrong))):
-        SharpTaskConfig(**wrong)
+        PerceptualTaskConfig(**wrong)
 
 
 def test_crops_too_small_for_a_critic() -> None:

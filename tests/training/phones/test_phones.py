@@ -45,7 +45,7 @@ def settings() -> Settings:
 def started(pack: AudioDataset, settings: Settings) -> PhonesModel:
     torch.manual_seed(0)
     model = PhonesModel(TINY)
-    PhonesRecipe().start(model, pack, settings)
+    PhonesRecipe().initialise(model, pack, settings)
     return model.eval()
 
 
@@ -94,9 +94,9 @@ def test_a_run_learns_to_speak_and_leaves_the_codes_alone(
         task.loss(task.batch(step), step).total.backward()
         optimizer.step()
     assert task.validate()["score"] < 0.7 * before["score"]
-    finished = recipe.finish(model, pack, settings)
-    assert finished.figures["quality_1"]["kbps"] < 0.3
-    recipe.save(tmp_path / "phones.safetensors", finished, "phones", {})
+    exported = recipe.export(model, pack, settings)
+    assert exported.figures["quality_1"]["kbps"] < 0.3
+    recipe.save(tmp_path / "phones.safetensors", exported, "phones", {})
     loaded = load_checkpoint(tmp_path / "phones.safetensors").model
     assert torch.equal(loaded.encode(whole(pack, 0), 1), codes)
     again = PhonesModel(TINY)

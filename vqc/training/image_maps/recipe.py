@@ -15,7 +15,7 @@ from vqc.errors import TrainingError
 from vqc.models.image_maps.model import ImageMaps
 from vqc.nn import ecvq_fit
 from vqc.training.image_maps.task import MapsTask, MapsTaskConfig
-from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
+from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec, training_images
 from vqc.training.sampling import draw_items, evenly_spaced, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -37,7 +37,7 @@ class MapsRecipe(Recipe):
         pack.exclude(settings.task.leave_out)
         return pack
 
-    def start(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> None:
+    def initialise(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> None:
         images = self.signals(pack, evenly_spaced(pack.training, FIT_IMAGES), settings)
         fit_linear(model.eval(), images, seed=settings.loop.seed)
         self.reseed_dead(model, pack, settings)
@@ -58,14 +58,14 @@ class MapsRecipe(Recipe):
             raise TrainingError(f"all validation images of {pack.title} are smaller than one code; give others")
         return MapsTask(model.to(memory_format=torch.channels_last), Prefetched(batches), held_out, task)  # type: ignore[call-overload]
 
-    def finish(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> Finished:
+    def export(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> Exported:
         round_to_stored(model.eval())
         self.reseed_dead(model, pack, settings)
         round_to_stored(model)
         fill_static_tables(model, self.signals(pack, evenly_spaced(favoured(pack), FIT_IMAGES), settings))
         held_out = self.signals(pack, pack.validation[: settings.task.validation_items], settings)
         figures = MapsTask(model, None, held_out, settings.task).validate()  # type: ignore[arg-type]
-        return Finished(model, {"quality_1": {key: value for key, value in figures.items() if key != "score"}})
+        return Exported(model, {"quality_1": {key: value for key, value in figures.items() if key != "score"}})
 
     def signals(self, pack: ImageDataset, items: Sequence[int], settings: Settings) -> list[Tensor]:
         """Items as batches [B, 3, H, W], sides multiples of a block."""

@@ -17,12 +17,13 @@ from torch import Tensor
 
 from vqc.models.likelihood import Likelihood, to_levels
 from vqc.training.loop.task import Losses, Task
+from vqc.training.parts.base import PartConfig
 from vqc.training.parts.frozen_codec import FrozenCodec
 
 
 @dataclass(frozen=True, kw_only=True)
-class LikelihoodTaskConfig:
-    """How batches are drawn and how much is validated."""
+class LikelihoodTaskConfig(PartConfig):
+    """The codec, how batches are drawn, and how much is validated."""
 
     batch_size: int = 32
     crop: int = 0  # pixels a side, or samples; 0: whole images of one size

@@ -1,9 +1,9 @@
-"""Training of sharp decoders: the same codes restored with more texture, as a critic wants to see or hear it.
+"""Training of perceptual decoders: the same codes restored with more texture, as a critic wants to see or hear it.
 
 ::
 
                                             ┌─ the codec's own decoder ─► what validation compares with
-    signal ─ encoder (frozen) ─► codes ─────┴─ sharp decoder ─► restored ─┬─ losses against the signal
+    signal ─ encoder (frozen) ─► codes ─────┴─ perceptual decoder ─► restored ─┬─ losses against the signal
                                                                           └─ critic: signal or restored?
 """
 
@@ -24,22 +24,23 @@ from vqc.nn.precision import in_float32
 from vqc.training.adversarial import Adversary, make_critic
 from vqc.training.loop.task import Losses, Task
 from vqc.training.losses import LogMelLoss
+from vqc.training.parts.base import PartConfig
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.training.parts.texture_loss import TextureLoss
 from vqc.training.speech.losses import ComplexSpectrumLoss
 
-ALLOWED = 1.35  # times the squared error of the codec's own decoder: texture may cost so much
-PENALTY = 10.0  # of the score for each time more
+ALLOWED = 1.35  # times the squared error of the codec's own decoder that texture may cost
+PENALTY = 10.0  # on the score, for each time more
 
 
 @dataclass(frozen=True, kw_only=True)
-class SharpConfig:
-    """A sharp decoder is shaped like the part that it stands in for: there is nothing to set."""
+class PerceptualConfig:
+    """A perceptual decoder is shaped like the part that it stands in for: there is nothing to set."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SharpTaskConfig:
-    """How batches are drawn, and the weights of the losses.
+class PerceptualTaskConfig(PartConfig):
+    """The codec, how batches are drawn, and the weights of the losses.
 
     `fidelity` weighs the squared error of images (times 100), and of audio the distance of spectra with their phases,
     where files carry the waveform. `detail` weighs the texture of images (see `TextureLoss`), and log-mel spectra.
@@ -64,21 +65,21 @@ class SharpTaskConfig:
 
 
 class Comparison(nn.Module, ABC):
-    """What restored signals are compared with their originals by."""
+    """Losses between restored signals and their originals."""
 
-    lowest: ClassVar[float]  # values are cut off there, and at 1, before they are measured
+    lowest: ClassVar[float]  # values are clamped to [lowest, 1] before they are measured
 
     @abstractmethod
     def forward(self, restored: Tensor, original: Tensor, quality: int) -> dict[str, Tensor]:
         """Unweighted scalars."""
 
     @abstractmethod
-    def weights(self, config: SharpTaskConfig) -> Mapping[str, float]:
-        """That of each of them."""
+    def weights(self, config: PerceptualTaskConfig) -> Mapping[str, float]:
+        """The weight of each of them."""
 
     @abstractmethod
     def figures(self, found: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
-        """What a sharp decoder's and the own decoder's values say, and a "score", which is better when lower."""
+        """Figures from the values of the perceptual and of the own decoder, and a "score": lower is better."""
 
 
 class ImageComparison(Comparison):
@@ -94,7 +95,7 @@ class ImageComparison(Comparison):
     def forward(self, restored: Tensor, original: Tensor, quality: int) -> dict[str, Tensor]:
         return {"mse": (restored - original).square().mean(), "texture": self.texture(restored, original)}
 
-    def weights(self, config: SharpTaskConfig) -> Mapping[str, float]:
+    def weights(self, config: PerceptualTaskConfig) -> Mapping[str, float]:
         return {"mse": 100 * config.fidelity, "texture": config.detail}
 
     def figures(self, found: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
@@ -125,18 +126,18 @@ class AudioComparison(Comparison):
             terms["spectrum"] = self.spectrum(restored, original)
         return terms
 
-    def weights(self, config: SharpTaskConfig) -> Mapping[str, float]:
+    def weights(self, config: PerceptualTaskConfig) -> Mapping[str, float]:
         return {"log_mel": config.detail, "spectrum": config.fidelity}
 
     def figures(self, found: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
         return {"score": found["log_mel"], "log_mel": found["log_mel"], "log_mel_own": own["log_mel"]}
 
 
-class SharpTask(Task):
+class PerceptualTask(Task):
     """Losses against the original, and what a critic urges; one quality a step, in turn.
 
     Args:
-        sharp: what is trained; it becomes the codec's sharp decoder.
+        decoder: is trained, and becomes the codec's perceptual decoder.
         codec: stays as it is otherwise.
         batches: step → [B, 3, H, W] or [B, T], this process' rows of the batch.
         validation: batches of the same sort.
@@ -149,19 +150,19 @@ class SharpTask(Task):
 
     def __init__(
         self,
-        sharp: nn.Module,
+        decoder: nn.Module,
         codec: CodecModel,
         batches: Callable[[int], Tensor],
         validation: Sequence[Tensor],
-        config: SharpTaskConfig,
+        config: PerceptualTaskConfig,
     ) -> None:
-        self.model, self.batches, self.validation, self.config = sharp, batches, validation, config
+        self.model, self.batches, self.validation, self.config = decoder, batches, validation, config
         codec.sharp = None  # is not to be frozen with the rest
         self.codec: Any = codec
         self.frozen = FrozenCodec(codec)
         # A decoder that is given the quality as a number would be compiled for each.
-        self.networks = [sharp] if isinstance(codec, ImageModel) else []
-        codec.sharp = sharp
+        self.networks = [decoder] if isinstance(codec, ImageModel) else []
+        codec.sharp = decoder
         self.restorer: Any = codec.sharpened()
         self.compare = comparison_for(codec)
         self.weights = self.compare.weights(config)
@@ -187,7 +188,7 @@ class SharpTask(Task):
         return Losses(total, logged)
 
     def critic_loss(self, batch: Tensor, step: int) -> Losses:
-        """Of the restoration that `loss` has made last."""
+        """The loss of the critic on the restoration that `loss` has made last."""
         assert self.adversary is not None, "the loop asks for this when there is a critic"
         return self.adversary.critic_loss(batch, step)
 
@@ -228,7 +229,7 @@ class SharpTask(Task):
 
 
 def comparison_for(codec: CodecModel) -> Comparison:
-    """That of the codec's medium."""
+    """The comparison of signals of the codec's medium."""
     if isinstance(codec, AudioModel):
         return AudioComparison(codec.sample_rate, getattr(codec, "codes_waveform", lambda quality: True))
     return ImageComparison()

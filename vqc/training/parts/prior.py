@@ -23,6 +23,7 @@ from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
+from vqc.training.parts.base import PartConfig
 from vqc.training.parts.code_cache import CachedCodes, CodeStreams
 from vqc.training.sampling import evenly_spaced
 
@@ -30,8 +31,8 @@ _VALIDATION_BATCH = 1 << 17  # codes
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriorTaskConfig:
-    """How batches are drawn and how much is validated."""
+class PriorTaskConfig(PartConfig):
+    """The codes of a prior, how batches are drawn of them, and how many are validated."""
 
     batch_size: int = 32
     crop: int = 16  # positions a side, of code maps
@@ -39,11 +40,16 @@ class PriorTaskConfig:
     codes_per_step: int = 65_536  # whose bits count, at most: of more, positions are drawn. Bounds memory
     validation_codes: int = 500_000  # of each quality, at most
     report_codes: int = 3_000_000  # likewise, for the figures in the model file
+    qualities: tuple[int, ...] = ()  # empty: all
+    views: int = 1  # of each training item that are encoded: as it is, mirrored, shifted by less than a code
+    piece: int = 0  # side in pixels of a random square, maybe shrunk and mirrored, that is encoded of each; 0: all
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "crop", "frames", "codes_per_step", "validation_codes", "report_codes"):
+        for name in ("batch_size", "crop", "frames", "codes_per_step", "validation_codes", "report_codes", "views"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.piece < 0:
+            raise ValueError(f"piece is {self.piece}; it must be a side in pixels, or 0 for whole images")
 
 
 class PriorBatch(NamedTuple):
@@ -65,6 +71,17 @@ class PriorFigures(NamedTuple):
     def share(self) -> float:
         """Of the bits under the static tables."""
         return self.bits_per_code / self.bits_per_code_static if self.bits_per_code_static else 1.0
+
+
+def described(floats: PriorFigures, integers: PriorFigures) -> dict[str, float]:
+    """The entry of a model file on its prior at one quality."""
+    return {
+        "bits_per_code": round(floats.bits_per_code, 5),
+        "bits_per_code_integer": round(integers.bits_per_code, 5),
+        "bits_per_code_static": round(integers.bits_per_code_static, 5),
+        "saving_percent": round(100 * (1 - integers.share), 2),
+        "bits_per_dim": round(integers.bits_per_dim, 5),
+    }
 
 
 class PriorTask(Task):

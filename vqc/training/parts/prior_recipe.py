@@ -16,46 +16,26 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
+from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import OptionError, TrainingError
-from vqc.models.base import AudioModel, CodecModel
+from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
-from vqc.models.files.zoo import load_model
 from vqc.models.kinds import build_prior, prior_kind_named
 from vqc.models.parts import trainables
 from vqc.models.prior import CodePrior
 from vqc.nn.integer import dequantized
+from vqc.training.parts.base import PartRecipe, codec_digest
 from vqc.training.parts.code_cache import CachedCodes, open_codes
-from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_chances
-from vqc.training.parts.prior_export import codec_digest, figures_of
-from vqc.training.recipe import Finished, Progress, Recipe
+from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_chances
+from vqc.training.recipe import Exported, Progress
 from vqc.training.run import read_run
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
 
 
-@dataclass(frozen=True, kw_only=True)
-class PriorRunConfig(PriorTaskConfig):
-    """Which codes, beside how they are drawn."""
-
-    codec: str = ""  # model file whose codes these are
-    codec_digest: str = ""  # of that without its prior; empty: any
-    qualities: tuple[int, ...] = ()  # empty: all
-    leave_out: str = ""  # items with this in their names are not trained on
-    views: int = 1  # of each training item that are encoded: as it is, mirrored, shifted by less than a code
-    piece: int = 0  # side in pixels of a random square, maybe shrunk and mirrored, that is encoded of each; 0: all
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.views < 1:
-            raise ValueError(f"views is {self.views}; it must be at least 1")
-        if self.piece < 0:
-            raise ValueError(f"piece is {self.piece}; it must be a side in pixels, or 0 for whole images")
-
-
 @dataclass(frozen=True)
-class CodePack:
+class CodeDataset:
     """The codes of a pack of images or recordings, by quality."""
 
     data: ImageDataset | AudioDataset
@@ -67,15 +47,15 @@ class CodePack:
         return getattr(self.data, name)
 
 
-class PriorRecipe(Recipe):
+class PriorRecipe(PartRecipe):
     """See `vqc.training.recipe.Recipe`."""
 
-    task_config = PriorRunConfig
+    task_config = PriorTaskConfig
     examples = "streams of codes"
-    finish_loops = 2
+    export_loops = 2
 
     def build(self, settings: Settings) -> CodePrior:
-        codec: CodecModel = load_model(settings.task.codec).model
+        codec: CodecModel = self.codec(settings).model
         config = config_to_dict(settings.model)
         prior = build_prior(
             trainables()[settings.kind].name, config, codec, where="the prior of these [model] settings"
@@ -83,41 +63,33 @@ class PriorRecipe(Recipe):
         prior.register_load_state_dict_post_hook(lambda loaded, _: _prepare(loaded, codec))  # type: ignore[no-untyped-call]
         return prior
 
-    def open_data(
+    def open_data(  # type: ignore[override]
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> CodePack:
-        model, info = load_model(settings.task.codec)
-        digest, wanted = codec_digest(info.path), settings.task.codec_digest
-        if wanted not in ("", digest):
-            raise TrainingError(f"{info.path} is no longer the codec {wanted[:12]} whose codes this run is for")
-        chosen = settings.task.qualities or range(1, model.qualities + 1)
-        if not set(chosen) <= set(range(1, model.qualities + 1)):
-            raise OptionError(f"task.qualities is {list(chosen)}; {info.name} has 1 to {model.qualities}")
-        data: ImageDataset | AudioDataset
-        codec: Any = model
-        if isinstance(model, AudioModel):
-            data = open_audio(sources, model.sample_rate, download=download, progress=progress)
-        else:
-            data = open_images(sources, download=download, progress=progress)
-        data.exclude(settings.task.leave_out)
-        cut = {"views": settings.task.views, "piece": settings.task.piece}
+    ) -> CodeDataset:
+        loaded = self.codec(settings)
+        codec: Any = loaded.model
+        chosen = settings.task.qualities or range(1, codec.qualities + 1)
+        if not set(chosen) <= set(range(1, codec.qualities + 1)):
+            raise OptionError(f"task.qualities is {list(chosen)}; {loaded.info.name} has 1 to {codec.qualities}")
+        data = super().open_data(sources, settings, download=download, progress=progress)
+        digest, cut = codec_digest(loaded.info.path), {"views": settings.task.views, "piece": settings.task.piece}
         codes = {q: open_codes(codec, digest, data, q, **cut, progress=progress) for q in chosen}
-        return CodePack(data, model, codes)
+        return CodeDataset(data, codec, codes)
 
-    def start(self, model: CodePrior, pack: CodePack, settings: Settings) -> None:
+    def initialise(self, model: CodePrior, pack: CodeDataset, settings: Settings) -> None:
         model.initialise(pack.codec)
 
-    def warm_start(self, model: CodePrior, path: str, pack: CodePack, settings: Settings) -> None:
+    def warm_start(self, model: CodePrior, path: str, pack: CodeDataset, settings: Settings) -> None:
         """The prior in a model file, or the best weights in a run folder."""
         try:
-            model.load_state_dict(_trained_prior(Path(path), model, load_model(settings.task.codec).model))
+            model.load_state_dict(_trained_prior(Path(path), model, self.codec(settings).model))
         except (AttributeError, KeyError, RuntimeError):
             raise TrainingError(f"the prior in {path} is for other codebooks; leave out --start-from") from None
 
     def describe(self, path: str) -> str:
         return f"run {Path(path).name}" if Path(path).is_dir() else super().describe(path)
 
-    def make_task(self, model: CodePrior, pack: CodePack, settings: Settings, shard: Shard) -> PriorTask:
+    def make_task(self, model: CodePrior, pack: CodeDataset, settings: Settings, shard: Shard) -> PriorTask:
         return PriorTask(
             model,
             pack.codec,
@@ -128,7 +100,7 @@ class PriorRecipe(Recipe):
             shard=shard,
         )
 
-    def finish(self, model: CodePrior, pack: CodePack, settings: Settings) -> Finished:
+    def export(self, model: CodePrior, pack: CodeDataset, settings: Settings) -> Exported:
         """The codec as its file has it, with this prior in integers."""
         loaded = load_checkpoint(settings.task.codec)
         task = PriorTask(model.eval(), pack.codec, pack.codes, settings.task)
@@ -141,12 +113,12 @@ class PriorRecipe(Recipe):
                 "train it with a lower learning rate or more loop.weight_decay"
             ) from None
         integers = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
-        return Finished(loaded, {f"quality_{q}": figures_of(floats[q], integers[q]) for q in task.codes})
+        return Exported(loaded, {f"quality_{q}": described(floats[q], integers[q]) for q in task.codes})
 
-    def save(self, path: Path, finished: Finished, name: str, training: Mapping[str, Any]) -> str:
+    def save(self, path: Path, exported: Exported, name: str, training: Mapping[str, Any]) -> str:
         """The codec's file with the prior inside; what it says of codec, likelihood and sharp decoder stays."""
-        loaded: LoadedModel = finished.model
-        return save_again(path, loaded, name=name, prior_training=training, prior_figures=finished.figures)
+        loaded: LoadedModel = exported.model
+        return save_again(path, loaded, name=name, prior_training=training, prior_figures=exported.figures)
 
 
 def _prepare(prior: Any, codec: CodecModel) -> None:

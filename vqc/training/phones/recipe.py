@@ -15,7 +15,7 @@ from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, minus_
 from vqc.nn.pitch import PITCH_HOP
 from vqc.training.phones.clusters import place
 from vqc.training.phones.task import PhonesTask, PhonesTaskConfig
-from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.sampling import draw_items, draw_probabilities, evenly_spaced
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -32,7 +32,7 @@ class PhonesRecipe(Recipe):
     ) -> AudioDataset:
         return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
 
-    def start(self, model: PhonesModel, pack: AudioDataset, settings: Settings) -> None:
+    def initialise(self, model: PhonesModel, pack: AudioDataset, settings: Settings) -> None:
         task = settings.task
         probabilities = draw_probabilities(pack, task.source_shares)
         chosen = draw_items(pack, task.start_utterances, probabilities, seed=settings.loop.seed)
@@ -53,14 +53,14 @@ class PhonesRecipe(Recipe):
         held = [whole(pack, i) for i in evenly_spaced(pack.validation, task.validation_utterances)]
         return PhonesTask(model, Prefetched(batches), held)
 
-    def finish(self, model: PhonesModel, pack: AudioDataset, settings: Settings) -> Finished:
+    def export(self, model: PhonesModel, pack: AudioDataset, settings: Settings) -> Exported:
         task = settings.task
         round_to_stored(model.eval())
         probabilities = draw_probabilities(pack, task.source_shares)
         chosen = draw_items(pack, task.table_utterances, probabilities, seed=settings.loop.seed + 1)
         fill_static_tables(model, [whole(pack, i) for i in chosen])
         held = [whole(pack, i) for i in evenly_spaced(pack.validation, task.validation_utterances)]
-        return Finished(model, {"quality_1": figures(model, held)})
+        return Exported(model, {"quality_1": figures(model, held)})
 
     def samples(self, pack: AudioDataset, settings: Settings) -> list[Tensor]:
         return [whole(pack, i, 4.0) for i in evenly_spaced(pack.validation, 3)]

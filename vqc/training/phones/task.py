@@ -14,7 +14,7 @@ from vqc.models.phones.model import HOP, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP, VOICING_THRESHOLD, periodicity
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
-from vqc.training.parts.frozen_codec import file_codes
+from vqc.training.parts.frozen_codec import FrozenCodec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,7 @@ class PhonesTask(Task):
         """
         self.model, self.batches, self.validation = model, batches, validation
         self.networks = (model.decoder,)
+        self.frozen = FrozenCodec(model, freeze=False)  # its codes stand still, its decoder is trained
 
     def batch(self, step: int) -> Tensor:
         return self.batches(step)
@@ -71,7 +72,7 @@ class PhonesTask(Task):
     @in_float32
     def _wanted(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of [B, T]: the entries that a file gives the decoder, and the frames and the voicing that it is to find."""
-        entries = F.embedding(file_codes(self.model, waveform, 1)[:, 0], self.model.quantizer.codebook)
+        entries = F.embedding(self.frozen.encode(waveform, 1)[:, 0], self.model.quantizer.codebook)
         voiced = (periodicity(waveform).amax(-1) > VOICING_THRESHOLD).repeat_interleave(PITCH_HOP // HOP, 1)
         return entries, minus_mean(self.model.log_mel(waveform)), voiced
 

@@ -14,7 +14,7 @@ from vqc.errors import TrainingError
 from vqc.models.photo.model import PhotoModel
 from vqc.training.photo.export import refit, reseed_dead, sample_images, without_idle_entries
 from vqc.training.photo.task import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
-from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
@@ -24,14 +24,14 @@ class PhotoRecipe(Recipe):
 
     task_config = PhotoTaskConfig
     examples = "photos"
-    start_loops, finish_loops = 3, 4
+    initialise_loops, export_loops = 3, 4
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> ImageDataset:
         return open_images(sources, download=download, progress=progress)
 
-    def start(self, model: PhotoModel, pack: ImageDataset, settings: Settings) -> None:
+    def initialise(self, model: PhotoModel, pack: ImageDataset, settings: Settings) -> None:
         initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
         reseed_dead(model, sample_images(pack, settings.task.occupying_photos))
 
@@ -48,7 +48,7 @@ class PhotoRecipe(Recipe):
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return PhotoTask(model, pack, settings.task, seed=settings.loop.seed, shard=shard)
 
-    def finish(self, model: PhotoModel, pack: ImageDataset, settings: Settings) -> Finished:
+    def export(self, model: PhotoModel, pack: ImageDataset, settings: Settings) -> Exported:
         images = sample_images(pack, settings.task.table_photos)
         round_to_stored(model.eval())
         reseed_dead(model, images[: settings.task.occupying_photos])
@@ -61,7 +61,7 @@ class PhotoRecipe(Recipe):
             f"quality_{q}": {"bpp": round(p.bits_per_pixel_ideal, 4), "psnr": round(p.psnr, 3)}
             for q, p in enumerate(points, start=1)
         }
-        return Finished(model, figures)
+        return Exported(model, figures)
 
     def samples(self, pack: ImageDataset, settings: Settings) -> list[Tensor]:
         return list(centres(pack, pack.validation[:6], 256))

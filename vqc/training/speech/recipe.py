@@ -12,7 +12,7 @@ from vqc.data.batches import Shard
 from vqc.data.datasets import AudioDataset, open_audio
 from vqc.errors import TrainingError
 from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
-from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec
 from vqc.training.sampling import evenly_spaced
 from vqc.training.settings import Settings
 from vqc.training.speech.export import calibrate, draw_utterances, without_idle_entries
@@ -25,14 +25,14 @@ class SpeechRecipe(Recipe):
 
     task_config = SpeechTaskConfig
     examples = "utterances"
-    finish_loops = 3
+    export_loops = 3
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> AudioDataset:
         return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
 
-    def start(self, model: SpeechModel, pack: AudioDataset, settings: Settings) -> None:
+    def initialise(self, model: SpeechModel, pack: AudioDataset, settings: Settings) -> None:
         data = SpeechData(pack, settings.task.source_shares)
         initialise(model, data, settings.task, seed=settings.loop.seed)
 
@@ -52,14 +52,14 @@ class SpeechRecipe(Recipe):
         data = SpeechData(pack, settings.task.source_shares)
         return SpeechTask(model, data, settings.task, seed=settings.loop.seed, shard=shard)
 
-    def finish(self, model: SpeechModel, pack: AudioDataset, settings: Settings) -> Finished:
+    def export(self, model: SpeechModel, pack: AudioDataset, settings: Settings) -> Exported:
         data, task = SpeechData(pack, settings.task.source_shares), settings.task
         round_to_stored(model.eval())
         counts = calibrate(model, draw_utterances(data, _utterances(settings)), task)
         round_to_stored(model)
         model = without_idle_entries(model, counts)
         fill_static_tables(model, draw_utterances(data, task.table_utterances, seed=2))
-        return Finished(model, score_qualities(model, pack, evenly_spaced(pack.validation, task.validation_utterances)))
+        return Exported(model, score_qualities(model, pack, evenly_spaced(pack.validation, task.validation_utterances)))
 
     def samples(self, pack: AudioDataset, settings: Settings) -> list[Tensor]:
         return [

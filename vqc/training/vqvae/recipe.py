@@ -15,7 +15,7 @@ from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_image
 from vqc.errors import TrainingError
 from vqc.models.vqvae.audio import AudioVQVAE
 from vqc.models.vqvae.image import ImageVQVAE
-from vqc.training.recipe import Finished, Progress, Recipe, round_to_stored, trained_codec, training_images
+from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec, training_images
 from vqc.training.sampling import evenly_spaced, first_seconds, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables, table_bits
@@ -43,7 +43,7 @@ class PaperRecipe(Recipe):
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
         """bpp or kbps of these signals by the static tables."""
 
-    def start(self, model: Any, pack: Any, settings: Settings) -> None:
+    def initialise(self, model: Any, pack: Any, settings: Settings) -> None:
         """The task itself places the codebook, after `task.free_steps` steps."""
         assert not model.quantizer.ema_steps, "an untrained codebook"
 
@@ -73,14 +73,14 @@ class PaperRecipe(Recipe):
             raise TrainingError(f"all training {self.examples} of {pack.title} are smaller than one code; give others")
         return float(torch.cat([x.flatten() for x in signals]).double().var())
 
-    def finish(self, model: Any, pack: Any, settings: Settings) -> Finished:
+    def export(self, model: Any, pack: Any, settings: Settings) -> Exported:
         model = model.eval().finalised()
         round_to_stored(model)
         fill_static_tables(model, self.signals(pack, evenly_spaced(pack.training, self.table_items), model, settings))
         held = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
         figures = {**self.rates(model, held), **evaluate(model, held)}
         figures.pop("score")
-        return Finished(model, {"quality_1": figures})
+        return Exported(model, {"quality_1": figures})
 
 
 class ImageRecipe(PaperRecipe):

@@ -1,0 +1,105 @@
+"""The recipe that the parts of a trained codec share: its prior, its likelihood and its perceptual decoder.
+
+A part is trained on data that the codec has seen or might see, and written into a copy of the codec's file. The codec
+stays as it is, bit by bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
+from vqc.errors import OptionError, TrainingError
+from vqc.models.base import AudioModel
+from vqc.models.files.checkpoint import LoadedModel
+from vqc.models.files.header import StoredTensor, digest_of, info_from_header, parse_header
+from vqc.models.files.zoo import load_model
+from vqc.training.recipe import Progress, Recipe
+from vqc.training.sampling import evenly_spaced, first_seconds, image_batches
+from vqc.training.settings import Settings
+
+SECONDS = 10.0  # of a validation utterance, at most
+_PRIOR = "prior."  # prefix of the names of its tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartConfig:
+    """The codec of a part, and the data that are kept from it."""
+
+    codec: str = ""  # model file
+    codec_digest: str = ""  # of that without its prior; empty: any
+    leave_out: str = ""  # items with this in their names are not trained on, such as images that have been compressed
+
+
+class PartRecipe(Recipe):
+    """A recipe whose task config is a `PartConfig`; see `vqc.training.recipe.Recipe`."""
+
+    examples = "images or recordings"
+
+    def codec(self, settings: Settings) -> LoadedModel:
+        """The codec as its file has it; TrainingError when the file holds another by now."""
+        loaded = load_model(settings.task.codec)
+        expected = settings.task.codec_digest
+        if expected not in ("", codec_digest(loaded.info.path)):
+            raise TrainingError(f"{loaded.info.path} is no longer the codec {expected[:12]} that this run is for")
+        return loaded
+
+    def open_data(
+        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
+    ) -> ImageDataset | AudioDataset:
+        model = self.codec(settings).model
+        data: ImageDataset | AudioDataset
+        if isinstance(model, AudioModel):
+            data = open_audio(sources, model.sample_rate, download=download, progress=progress)
+        else:
+            data = open_images(sources, download=download, progress=progress)
+        data.exclude(settings.task.leave_out)
+        return data
+
+    def initialise(self, model: Any, pack: Any, settings: Settings) -> None:
+        """A part begins as it was built."""
+
+    def held_out(self, pack: Any, codec: Any, settings: Settings, crop: int) -> list[Tensor]:
+        """Validation batches that the codec encodes whole, [B, 3, H, W] or [1, T].
+
+        TrainingError: all of the data are smaller than one code.
+        """
+        items = evenly_spaced(pack.validation, settings.task.validation_items)
+        if isinstance(codec, AudioModel):
+            signals = first_seconds(pack, items, codec.hop_length, SECONDS)
+        else:
+            signals = image_batches(pack, items, codec.downsampling_factor, crop)
+        if not signals:
+            raise TrainingError(f"all validation data of {pack.title} are smaller than one code; give others")
+        return signals
+
+
+def check_crop(crop: int, codec: Any, *, least: int) -> None:
+    """OptionError unless a crop is of whole codes."""
+    unit = codec.hop_length if isinstance(codec, AudioModel) else codec.downsampling_factor
+    if crop % unit or crop < least:
+        raise OptionError(f"task.crop is {crop}; it must be a multiple of {unit}, the size of a code")
+
+
+def no_batches(step: int) -> Any:
+    """Batches of a task that only measures."""
+    raise AssertionError("a task that measures asks for no batch")
+
+
+def codec_digest(path: Path) -> str:
+    """The digest of a model file as it would be without its prior: that of the codes it makes.
+
+    `digest_of` leaves out its likelihood and its perceptual decoder.
+    """
+    data = path.read_bytes()
+    header = parse_header(data, len(data), path)
+    info, body = info_from_header(header, len(data), path), memoryview(data)[header.data_start :]
+    own = [t for t in header.tensors if not t.name.startswith(_PRIOR)]
+    return digest_of(
+        info.kind, info.config, (StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in own)
+    )
