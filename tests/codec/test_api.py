@@ -265,6 +265,15 @@ def test_a_file_whose_codec_is_not_its_models() -> None:
             vqc.verify(data, decode=False)
 
 
+def test_a_file_of_an_unknown_kind_wants_another_version_and_no_other_model() -> None:
+    image = read_container(compress_image(pixels()))
+    header = type(image.header)(**vars(image.header) | {"codec": 251, "digest": b"strange"[:6]})
+    data = write_container(type(image)(header=header, body=image.body))
+    for read in (vqc.decompress, vqc.verify):
+        with pytest.raises(ContainerError, match="codec 251, which this version of vqc does not know; update vqc"):
+            read(data)
+
+
 def test_limits() -> None:
     data = compress_image(pixels())
     with pytest.raises(ContainerError, match="over the limit of 599"):

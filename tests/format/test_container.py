@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from vqc.errors import ContainerError
 from vqc.format import container as module
 from vqc.format.container import (
-    CODECS,
     AudioShape,
     Container,
     Header,
@@ -140,13 +139,6 @@ def test_the_dump_in_the_specification_is_a_real_file() -> None:
     assert data == write_container(PHOTO)
 
 
-def test_the_documented_codecs_are_those_of_the_registry() -> None:
-    from vqc.models.kinds import KINDS
-
-    assert {kind.wire_id: kind.name for kind in KINDS.values()} == dict(CODECS)
-    assert all(f"{wire_id} {kind}" in (module.__doc__ or "") for wire_id, kind in CODECS.items())
-
-
 @pytest.mark.parametrize(
     ("codec", "shape", "most"),
     [
@@ -210,7 +202,6 @@ PROMISES = {
     "silent chunks of two channels": bytes([4, 0x21, 4]) + b"digest" + varint(10) + varint(4) + varint(2),
     "2^32 as a mask": bytes([4, 0x41, 4]) + b"digest" + varint(10) + varint(4) + varint(6) + varint(2**32),
     "an unknown flag of audio": bytes([4, 0x81, 4]) + b"digest" + varint(10) + varint(4) + varint(6),
-    "an unknown codec": bytes([250, 1, 4]) + b"digest" + varint(10) + varint(10),
     "an unknown entropy mode": bytes([3, 3, 4]) + b"digest" + varint(10) + varint(10),
     "an unknown flag": bytes([3, 0x41, 4]) + b"digest" + varint(10) + varint(10),
     "quality 0": bytes([3, 1, 0]) + b"digest" + varint(10) + varint(10),

@@ -127,14 +127,14 @@ def model_of(container: Container) -> ModelInfo | None:
 
 def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
     """The header of a file, its model and its rate, for JSON."""
-    from vqc.format.container import CODECS
+    from vqc.models.kinds import kind_numbered
 
     header, model, media = container.header, model_of(container), media_of(container.header)
     alpha = len(container.alpha) if container.alpha is not None else 0
     return {
         "type": "vqc",
         "media": media,
-        "codec": CODECS[header.codec],
+        "codec": kind_numbered(header.codec).name,
         "model": model.name if model else None,
         "digest": header.digest.hex(),
         "quality": header.quality,

@@ -49,8 +49,9 @@ def codec_of(header: Header, device: str, *, sharp: bool = False) -> ImageCodec 
     Raises:
         OptionError: there is no such device, or the model has no sharp decoder.
         ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
-        ContainerError: the file asks for what its model does not have.
+        ContainerError: the file is of an unknown kind of model, or asks for what its model does not have.
     """
+    kinds.kind_numbered(header.codec)  # a version that does not know the kind would look for its models in vain
     codec = _codec(load_model_by_digest(header.digest, find_device(device), sharp=sharp))
     check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)
     return sharpened(codec) if sharp else codec

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from vqc.errors import ContainerError, ModelNotFoundError, OptionError
-from vqc.format.container import CODECS, Header
+from vqc.format.container import Header
+from vqc.models.kinds import kind_numbered
 
 if TYPE_CHECKING:
     from vqc.codec.rate import Rate
@@ -72,7 +73,7 @@ def check_header(header: Header, kind: str, qualities: int, digest: bytes, name:
             f"the .vqc file was made with the model {header.digest.hex()}, not with {name} ({digest.hex()}); "
             "decompress it with its own"
         )
-    wanted = CODECS[header.codec]
+    wanted = kind_numbered(header.codec).name
     if wanted != kind or header.quality > qualities:
         raise ContainerError(
             f"the .vqc file asks for codec {wanted} at quality {header.quality}, but its model {name} is {kind} "

@@ -12,6 +12,7 @@ from vqc.data.media_type import held
 from vqc.errors import MediaError
 from vqc.format.container import DIGEST_BYTES, Header, read_container
 from vqc.models.files.zoo import find_by_digest
+from vqc.models.kinds import kind_numbered
 
 if TYPE_CHECKING:
     from vqc.format.container import Container
@@ -45,6 +46,7 @@ def verify(
     data = read_vqc(source)
     container = read_container(data, limit=limit)
     header = container.header
+    kind_numbered(header.codec)  # see `codec_of`
     info = find_by_digest(header.digest)
     check_header(header, info.kind, info.qualities, bytes.fromhex(info.digest)[:DIGEST_BYTES], info.name)
     if decode:
