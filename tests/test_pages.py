@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from vqc.models.kinds import KINDS
+
 ROOT = Path(__file__).parent.parent
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")),
@@ -85,6 +87,13 @@ def test_docstrings_on_pages_are_those_of_the_code() -> None:
     assert blocks
     for path, text in blocks:
         assert text == docstring(path), f"{path}: run python tests/test_pages.py"
+
+
+def test_the_format_page_has_the_numbers_of_all_kinds() -> None:
+    line = re.search(r"^- Kinds of model.*$", text_of(ROOT / "docs/format.md"), re.MULTILINE)
+    assert line
+    numbers = {name: int(number) for number, name in re.findall(r"(\d+) `([\w-]+)`", line[0])}
+    assert numbers == {kind.name: kind.wire_id for kind in KINDS.values()}
 
 
 def test_measured_tables_are_those_that_the_program_writes() -> None:
