@@ -55,7 +55,7 @@ def check_codebooks(shapes: Shapes, entries: Sequence[Sequence[int]], *, dims: i
     """ValueError unless shapes cut up to `dims` dimensions, and the entries in use are in the codebooks.
 
     Args:
-        entries: how many of each shape are in use, [qualities][shapes]; () for all.
+        entries: how many of each shape are in use, [qualities, shapes]; () for all.
     """
     sizes = [size for _, _, size in shapes]
     if not shapes or sum(count * each for count, each, _ in shapes) > dims:

@@ -48,7 +48,7 @@ class GroupedECVQ(nn.Module):
         groups: how the latent is cut.
         qualities: number of dictionaries.
         active_sizes: number of entries that a dictionary uses of the codebooks of each shape, the first ones,
-            [qualities][shapes]; () for all.
+            [qualities, shapes]; () for all.
         decay: of the moving averages.
     """
 

@@ -41,7 +41,8 @@ class SourceGainNetwork(nn.Module):
         dims: values of a block, for which its codes stand.
         block: frames of a block.
         qualities: one embedding for each.
-        bins, coded_bins: of the spectra that are multiplied, and of those the lowest that the waveform has.
+        bins: of the spectra that are multiplied.
+        coded_bins: of those the lowest, which the waveform has.
     """
 
     def __init__(
