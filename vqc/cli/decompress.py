@@ -27,7 +27,7 @@ from vqc.cli.output_format import DEFAULT_SUFFIX, MEDIA_SUFFIXES, format_of, suf
 from vqc.cli.outputs import Naming, check_output, is_batch, output_file
 from vqc.cli.plan import Wanted, make_plan, what_to_do
 from vqc.cli.standard_streams import check_streams, standard_input
-from vqc.cli.vqc_file import LimitOption, media_of, read_file
+from vqc.cli.vqc_file import LimitOption, read_file
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
@@ -110,7 +110,7 @@ def decompress(
 
     def suffix_of(source: Source) -> str:
         header = read_file(source.path, limit).header
-        media = media_of(header)
+        media = header.media
         suffix = suffix_for(media, asked, source.name, several=several)
         elsewise[media] += asked not in (None, suffix)
         if not quiet:
@@ -137,7 +137,6 @@ def of_other_medium(media: Media, count: int, asked: str) -> str:
 def warn_of_lost_alpha(name: str, header: Header, suffix: str) -> None:
     """JPEG and BMP hold no transparency."""
     from vqc.data.image_files import keeps_alpha
-    from vqc.format.container import ImageShape
 
-    if isinstance(header.shape, ImageShape) and header.shape.alpha and not keeps_alpha(format_of(suffix)):
+    if header.shape.alpha and not keeps_alpha(format_of(suffix)):
         warn(f"{name}: {format_of(suffix)} files hold no transparency; the picture is laid on white")

@@ -11,11 +11,11 @@ import typer
 from vqc.cli.console import duration, number, print_fields, print_json, problem_with, size, warn
 from vqc.cli.models import model_as_dict, print_model
 from vqc.cli.options import JsonOption, ThreadsOption
-from vqc.cli.vqc_file import LimitOption, media_of, read_file
+from vqc.cli.vqc_file import LimitOption, read_file
 from vqc.errors import MediaError, ModelNotFoundError, VQCError, did_you_mean
 
 if TYPE_CHECKING:
-    from vqc.format.container import AudioShape, Container, Entropy, ImageShape
+    from vqc.format.container import Container, Entropy
     from vqc.models.files.header import ModelInfo
 
 
@@ -129,11 +129,11 @@ def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
     """The header of a file, its model and its rate, for JSON."""
     from vqc.models.kinds import kind_numbered
 
-    header, model, media = container.header, model_of(container), media_of(container.header)
+    header, model = container.header, model_of(container)
     alpha = len(container.alpha) if container.alpha is not None else 0
     return {
         "type": "vqc",
-        "media": media,
+        "media": header.media,
         "codec": kind_numbered(header.codec).name,
         "model": model.name if model else None,
         "digest": header.digest.hex(),
@@ -144,7 +144,7 @@ def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
         "code_bytes": len(container.body),
         "alpha_bytes": alpha,
         "other_bytes": file_bytes - len(container.body) - alpha,
-        "bits_per_pixel" if media == "image" else "kbps": rate_of(header.shape, file_bytes),
+        "bits_per_pixel" if header.media == "image" else "kbps": header.shape.rate(file_bytes),
     }
 
 
@@ -173,15 +173,6 @@ def costs_in_words(lengths: Mapping[Entropy, int | None] | None, used: Entropy) 
     return {f"as {mode}": compared(mode, length) for mode, length in lengths.items()}
 
 
-def rate_of(shape: ImageShape | AudioShape, file_bytes: int) -> float:
-    """Bits per pixel of an image, kilobits per second of audio, of the whole file."""
-    from vqc.format.container import ImageShape
-
-    if isinstance(shape, ImageShape):
-        return 8 * file_bytes / (shape.width * shape.height)
-    return 8 * file_bytes / (shape.samples / shape.sample_rate) / 1000
-
-
 def in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
     """The fields that people read."""
     from vqc.format.container import ImageShape
@@ -192,7 +183,7 @@ def in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
         contents = f"image, {shape.width} x {shape.height} pixels{extras}"
         bits = f"{number(fields['bits_per_pixel'])} bpp"
     else:
-        length = duration(shape.samples / shape.sample_rate)
+        length = duration(shape.seconds)
         extras = " (mid and side)" * shape.mid_side
         contents = (
             f"audio, {length}, {shape.sample_rate} Hz, channels: {shape.channels}{extras}, {shape.samples} samples"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from vqc.format.container import Container, Header
+    from vqc.format.container import Container
 
 LimitOption = Annotated[
     int | None,
@@ -24,10 +24,3 @@ def read_file(path: Path, limit: int | None) -> Container:
     from vqc.format.container import read_container
 
     return read_container(read_vqc(path), limit=limit)
-
-
-def media_of(header: Header) -> Literal["image", "audio"]:
-    """Which sort of media comes out."""
-    from vqc.format.container import ImageShape
-
-    return "image" if isinstance(header.shape, ImageShape) else "audio"

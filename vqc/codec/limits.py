@@ -41,8 +41,10 @@ def check_source(
     seconds = _COMPRESSING * restoring_seconds(model, shape, model.default_quality, prior=True)
     if limit is None and size < SMALL_FILE and seconds > MOST_SECONDS:
         raise MediaError(f"{name} {_refusal(shape, size, seconds)}")
-    if limit is not None and _amount(shape) > limit:
-        raise MediaError(f"{name} has {_claim(shape)}, over the limit of {limit:,}; raise it if you trust the file")
+    if limit is not None and shape.size > limit:
+        raise MediaError(
+            f"{name} has {shape.length_in_words}, over the limit of {limit:,}; raise it if you trust the file"
+        )
 
 
 def restoring_seconds(
@@ -69,17 +71,6 @@ def restoring_seconds(
 
 def _refusal(shape: ImageShape | AudioShape, size: int, seconds: float) -> str:
     return (
-        f"has {size:,} bytes and claims {_claim(shape)}: {math.ceil(seconds / 60)} minutes of work or more; "
-        f"if you trust it, give --limit {_amount(shape)}"
+        f"has {size:,} bytes and claims {shape.length_in_words}: {math.ceil(seconds / 60)} minutes of work or more; "
+        f"if you trust it, give --limit {shape.size}"
     )
-
-
-def _claim(shape: ImageShape | AudioShape) -> str:
-    if isinstance(shape, ImageShape):
-        return f"{shape.width:,} x {shape.height:,} pixels"
-    minutes = math.ceil(shape.samples / shape.sample_rate / 60)
-    return f"{minutes:,} minutes of {shape.channels:,} channel{'s' * (shape.channels > 1)}"
-
-
-def _amount(shape: ImageShape | AudioShape) -> int:
-    return shape.width * shape.height if isinstance(shape, ImageShape) else shape.samples

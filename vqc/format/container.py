@@ -35,16 +35,18 @@ before anything is allocated.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
 from vqc.errors import ContainerError
 
 MAGIC = b"VQC"
 VERSION = 1
+Media = Literal["image", "audio"]
 Entropy = Literal["none", "static", "prior"]
 ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})
 DIGEST_BYTES = 6
@@ -73,10 +75,45 @@ _VARINT_BYTES = 9  # 63 bits
 class ImageShape:
     """Size in pixels, whether to come back as grayscale, and whether an alpha section is there."""
 
+    media: ClassVar[Media] = "image"
+    items: ClassVar[int] = 1  # with codes of their own in each stream
+    tells_silence: ClassVar[bool] = False
+    largest: ClassVar[int] = MAX_PIXELS
+
     width: int
     height: int
     grayscale: bool = False
     alpha: bool = False
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+    @property
+    def size(self) -> int:
+        """Pixels: what a limit is compared with."""
+        return self.pixels
+
+    @property
+    def size_in_words(self) -> str:
+        return f"{self.width:,} x {self.height:,} pixels"
+
+    @property
+    def length_in_words(self) -> str:
+        return self.size_in_words
+
+    def rate(self, size: int) -> float:
+        """Bits per pixel of a file of `size` bytes."""
+        return 8 * size / self.pixels
+
+    def numbers(self) -> tuple[int, ...]:
+        """The shape as it stands in a file."""
+        assert min(self.width, self.height) >= 1, "an image has pixels"
+        return self.width, self.height
+
+    def flags(self) -> int:
+        """The flags as they stand in a file."""
+        return self.grayscale * _GRAYSCALE | self.alpha * _ALPHA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +124,10 @@ class AudioShape:
     silence: the streams of the one channel begin with what those of several always begin with: which are silent.
     channel_mask: where the channels stand, as in WAV (0: not known); None: as so many usually do.
     """
+
+    media: ClassVar[Media] = "audio"
+    alpha: ClassVar[bool] = False
+    largest: ClassVar[int] = MAX_SAMPLES
 
     samples: int
     sample_rate: int
@@ -100,6 +141,50 @@ class AudioShape:
         """Whether each stream begins with a bit for each channel: clear where it is silent and has no codes."""
         return self.channels > 1 or self.silence
 
+    @property
+    def items(self) -> int:
+        """Channels: those that sound have codes of their own in each stream."""
+        return self.channels
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.sample_rate
+
+    @property
+    def size(self) -> int:
+        """Samples per channel: what a limit is compared with."""
+        return self.samples
+
+    @property
+    def size_in_words(self) -> str:
+        return f"{self.samples:,} samples"
+
+    @property
+    def length_in_words(self) -> str:
+        minutes = math.ceil(self.seconds / 60)
+        return f"{minutes:,} minutes of {self.channels:,} channel{'s' * (self.channels > 1)}"
+
+    def rate(self, size: int) -> float:
+        """Kilobits per second of a file of `size` bytes."""
+        return 8 * size / self.seconds / 1000
+
+    def numbers(self) -> tuple[int, ...]:
+        """The shape as it stands in a file."""
+        assert 1 <= self.samples <= MAX_SAMPLES, "audio has samples"
+        assert 1 <= self.channels <= MAX_CHANNELS, "a plausible number of channels"
+        assert self.sample_rate in SAMPLE_RATES, "a plausible sample rate"
+        numbers = self.samples, _CODE_OF_RATE.get(self.sample_rate, self.sample_rate), self.channels
+        return numbers if self.channel_mask is None else (*numbers, self.channel_mask)
+
+    def flags(self) -> int:
+        """The flags as they stand in a file."""
+        assert not self.mid_side or self.channels == 2, "mid and side are made of two channels"
+        assert not self.silence or self.channels == 1, "streams of several channels always tell what is silent"
+        return self.mid_side * _MID_SIDE | self.silence * _SILENCE | (self.channel_mask is not None) * _CHANNEL_MASK
+
+
+Shape = ImageShape | AudioShape
+
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
@@ -109,11 +194,12 @@ class Header:
     entropy: Entropy
     quality: int
     digest: bytes  # the first 6 bytes
-    shape: ImageShape | AudioShape
+    shape: Shape
 
     @property
-    def media(self) -> Literal["image", "audio"]:
-        return "image" if isinstance(self.shape, ImageShape) else "audio"
+    def media(self) -> Media:
+        """What comes out."""
+        return self.shape.media
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,10 +217,9 @@ def write_container(container: Container) -> bytes:
     assert len(header.digest) == DIGEST_BYTES, "six bytes of the digest"
     assert 1 <= header.quality <= 255, "quality fits its byte"
     mode = next(code for code, name in ENTROPIES.items() if name == header.entropy)
-    parts = [MAGIC, bytes([VERSION, header.codec, mode | _flags(header.shape) << 4, header.quality]), header.digest]
-    parts += [_varint(number) for number in _shape_numbers(header.shape)]
-    has_alpha = isinstance(header.shape, ImageShape) and header.shape.alpha
-    assert has_alpha == (container.alpha is not None), "the alpha flag says whether there is an alpha section"
+    parts = [MAGIC, bytes([VERSION, header.codec, mode | header.shape.flags() << 4, header.quality]), header.digest]
+    parts += [_varint(number) for number in header.shape.numbers()]
+    assert header.shape.alpha == (container.alpha is not None), "the alpha flag says whether there is an alpha section"
     if container.alpha is not None:
         parts += [_varint(len(container.alpha)), container.alpha]
     content = b"".join([*parts, container.body])
@@ -165,8 +250,7 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
     shape = _read_image_shape(reader, mode >> 4) if codec % 2 else _read_audio_shape(reader, mode >> 4)
     _check_size(shape, limit)
     header = Header(codec=codec, entropy=ENTROPIES[mode & 15], quality=quality, digest=digest, shape=shape)
-    has_alpha = isinstance(shape, ImageShape) and shape.alpha
-    alpha = reader.take(reader.varint("length of alpha"), "alpha") if has_alpha else None
+    alpha = reader.take(reader.varint("length of alpha"), "alpha") if shape.alpha else None
     return Container(header=header, alpha=alpha, body=reader.rest())
 
 
@@ -289,38 +373,14 @@ def _read_audio_shape(reader: _Reader, flags: int) -> AudioShape:
     )
 
 
-def _check_size(shape: ImageShape | AudioShape, limit: int | None) -> None:
-    if isinstance(shape, ImageShape):
-        size, largest = shape.width * shape.height, MAX_PIXELS if limit is None else limit
-        words = f"{shape.width:,} x {shape.height:,} pixels"
-    else:
-        size, largest = shape.samples, MAX_SAMPLES if limit is None else limit
-        words = f"{shape.samples:,} samples"
-    if size == 0:
+def _check_size(shape: Shape, limit: int | None) -> None:
+    largest, words = shape.largest if limit is None else limit, shape.size_in_words
+    if shape.size == 0:
         raise ContainerError(f"the .vqc file is damaged: it claims {words}; get it again")
-    if size > largest:
+    if shape.size > largest:
         raise ContainerError(
             f"the .vqc file claims {words}, over the limit of {largest:,}; raise it if you trust the file"
         )
-
-
-def _flags(shape: ImageShape | AudioShape) -> int:
-    if isinstance(shape, ImageShape):
-        return shape.grayscale * _GRAYSCALE | shape.alpha * _ALPHA
-    assert not shape.mid_side or shape.channels == 2, "mid and side are made of two channels"
-    assert not shape.silence or shape.channels == 1, "streams of several channels always tell what is silent"
-    return shape.mid_side * _MID_SIDE | shape.silence * _SILENCE | (shape.channel_mask is not None) * _CHANNEL_MASK
-
-
-def _shape_numbers(shape: ImageShape | AudioShape) -> tuple[int, ...]:
-    if isinstance(shape, ImageShape):
-        assert min(shape.width, shape.height) >= 1, "an image has pixels"
-        return shape.width, shape.height
-    assert 1 <= shape.samples <= MAX_SAMPLES, "audio has samples"
-    assert 1 <= shape.channels <= MAX_CHANNELS, "a plausible number of channels"
-    assert shape.sample_rate in SAMPLE_RATES, "a plausible sample rate"
-    numbers = shape.samples, _CODE_OF_RATE.get(shape.sample_rate, shape.sample_rate), shape.channels
-    return numbers if shape.channel_mask is None else (*numbers, shape.channel_mask)
 
 
 def _varint(number: int) -> bytes:

@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqc.codec.inspect.explain import Explanation
-from vqc.format.container import AudioShape, Entropy, ImageShape
+from vqc.format.container import Entropy, Media, Shape
 
 _ROWS = 256  # of an image compared at a time
 
@@ -24,7 +23,7 @@ class Report:
     model: str  # its name
     quality: int
     entropy: Entropy  # how the codes are written
-    shape: ImageShape | AudioShape
+    shape: Shape
     bytes_in: int
     bytes_out: int
     vqc_bytes: int  # of these two, the one of the .vqc file
@@ -34,48 +33,44 @@ class Report:
     heat_map: Path | None = None  # the picture of it, of an image
 
     @property
-    def media(self) -> Literal["image", "audio"]:
-        """What was compressed."""
-        return "image" if isinstance(self.shape, ImageShape) else "audio"
+    def media(self) -> Media:
+        """The medium that was compressed."""
+        return self.shape.media
 
     @property
     def pixels(self) -> int | None:
         """Pixels of an image."""
-        return self.shape.width * self.shape.height if isinstance(self.shape, ImageShape) else None
+        return getattr(self.shape, "pixels", None)
 
     @property
     def samples(self) -> int | None:
         """Samples per channel of audio."""
-        return self.shape.samples if isinstance(self.shape, AudioShape) else None
+        return getattr(self.shape, "samples", None)
 
     @property
     def sample_rate(self) -> int | None:
         """Samples per second of audio."""
-        return self.shape.sample_rate if isinstance(self.shape, AudioShape) else None
+        return getattr(self.shape, "sample_rate", None)
 
     @property
     def channels(self) -> int | None:
         """Channels of audio."""
-        return self.shape.channels if isinstance(self.shape, AudioShape) else None
+        return getattr(self.shape, "channels", None)
+
+    @property
+    def rate(self) -> float:
+        """Bits of the whole `.vqc` file per pixel of an image, kilobits per second of audio."""
+        return self.shape.rate(self.vqc_bytes)
 
     @property
     def bits_per_pixel(self) -> float | None:
         """Bits of the whole `.vqc` file for each pixel of an image."""
-        return 8 * self.vqc_bytes / self.pixels if self.pixels else None
+        return self.rate if self.media == "image" else None
 
     @property
     def kbps(self) -> float | None:
         """Kilobits of the whole `.vqc` file for each second of audio."""
-        if not isinstance(self.shape, AudioShape):
-            return None
-        return 8 * self.vqc_bytes / (self.shape.samples / self.shape.sample_rate) / 1000
-
-    @property
-    def rate(self) -> float:
-        """Bits per pixel of an image, kbps of audio."""
-        rate = self.bits_per_pixel if self.media == "image" else self.kbps
-        assert rate is not None, "the shape is that of the media"
-        return rate
+        return self.rate if self.media == "audio" else None
 
     @property
     def psnr(self) -> float | None:
