@@ -40,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "data": {"format", "errors", "_distribution", "processors", "user_folders"},
     "drawing": {"atomic", "errors", "_distribution"},
     "models": {"user_folders", "nn", "atomic", "errors", "_version"},
-    "codec": {"format", "models", "entropy", "data", "devices", "metrics", "atomic", "errors", "_version"},
+    "codec": {"format", "models", "entropy", "data", "drawing", "devices", "metrics", "atomic", "errors", "_version"},
     "training": {
         "format",
         "devices",
@@ -85,6 +85,7 @@ ROOMS: dict[str, set[str]] = {
         "entropy",
         "metrics",
         "data",
+        "drawing",
         "models",
         "codec",
         "training",
@@ -109,10 +110,10 @@ OUTSIDE: dict[str, set[str]] = {
     "data": {"torch", "numpy", "PIL", "soundfile", "soxr"},
     "models": {"torch", "numpy", "safetensors"},
     "codec": {"torch", "numpy", "PIL"},
-    # Of the extra `eval`, imported inside functions.
-    "drawing": {"matplotlib"},
-    # pesq and pystoi score speech in validation, matplotlib draws a run: extra `eval`, imported inside functions.
-    "training": {"torch", "numpy", "safetensors", "pesq", "pystoi", "matplotlib"},
+    # matplotlib is of the extra `eval`, imported inside functions, and of no other room.
+    "drawing": {"torch", "numpy", "PIL", "matplotlib"},
+    # pesq and pystoi score speech in validation: extra `eval`, imported inside functions.
+    "training": {"torch", "numpy", "safetensors", "pesq", "pystoi"},
     "evaluation": {
         "torch",
         "numpy",
@@ -122,7 +123,6 @@ OUTSIDE: dict[str, set[str]] = {
         "pesq",
         "pystoi",
         "pytorch_msssim",
-        "matplotlib",
         "pocketsphinx",
     },
     "cli": {"typer", "rich"},

@@ -16,9 +16,9 @@ from torch import Tensor
 
 import vqc
 from vqc.data.benchmarks import BenchmarkItem, open_benchmark
+from vqc.drawing.reconstructions import CLIPS, IMAGES, draw_reconstructions, draw_waveforms
 from vqc.models.files.zoo import find_by_name
 from vqc.training.history import history_of_model
-from vqc.training.plots.reconstructions import CLIPS, IMAGES, draw_reconstructions, draw_waveforms
 from vqc.training.plots.runs import describe, draw_run
 
 RATE = 16_000
@@ -41,8 +41,8 @@ def main() -> None:
         pairs = [clip_pair(item, options.model) for item in data.only(CLIPS).items]
         path = options.folder / "waveforms.png"
         drawn.append(draw_waveforms(*zip(*pairs, strict=True), path, caption, sample_rate=RATE))
-    for path in drawn:
-        print(path)
+    for one in drawn:
+        print(one.save(overwrite=True))
 
 
 def image_pair(item: BenchmarkItem, model: str) -> tuple[Tensor, Tensor]:

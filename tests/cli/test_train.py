@@ -195,6 +195,10 @@ def test_a_run_is_not_begun_over_another(run: Run, data: Path) -> None:
     other = run("train", "image", "--resume", "--run-dir", "r", "--set=model.codebook_size=4")
     assert (other.code, Path("r/run.json").read_text()) == (1, record), "the record still fits the weights"
     assert run("train", "plot", "r").code == 0
+    again = run("train", "plot", "r")
+    assert (again.code, again.out) == (1, "")
+    assert "losses.png: this file exists already; use --force to replace it" in again.err
+    assert run("train", "plot", "r", "--force").code == 0
 
 
 PRIOR = (

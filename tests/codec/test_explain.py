@@ -15,9 +15,9 @@ from vqc.codec.audio import AudioCodec
 from vqc.codec.files import compress_file
 from vqc.codec.image import ImageCodec
 from vqc.codec.inspect.explain import AudioBits, ImageBits, bytes_by_mode, explanation_of
-from vqc.codec.inspect.heat_map import draw_heat_map, heat_map_path, is_heat_map
 from vqc.codec.prior_coding import CHECK_BYTES
 from vqc.data.image_files import Picture
+from vqc.drawing.heat_map import draw_heat_map, heat_map_path, is_heat_map
 from vqc.errors import ContainerError, OutputError
 from vqc.format.container import Entropy, read_container, split_streams
 from vqc.models.base import AudioModel, ImageModel

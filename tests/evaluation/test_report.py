@@ -20,8 +20,8 @@ from tiny_evaluation import SAMPLE_RATE, tiny_clip, tiny_evaluation
 
 from vqc.errors import OutputError
 from vqc.evaluation.report import verdict
+from vqc.evaluation.report.examples import flac
 from vqc.evaluation.report.page import render, write_report
-from vqc.evaluation.report.sounds import decibels, flac, waveform
 from vqc.evaluation.results import Curve, Estimate, Evaluation, Media
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -173,21 +173,6 @@ def test_sounds_are_exactly_what_was_restored_to_16_bits() -> None:
     data, rate = soundfile.read(io.BytesIO(base64.b64decode(flac(clip, SAMPLE_RATE).partition(",")[2])))
     assert rate == SAMPLE_RATE
     assert np.abs(data - clip).max() <= 2**-15
-
-
-def test_a_tone_stands_at_its_frequency_and_at_its_level() -> None:
-    tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000)
-    levels = decibels(tone, 8000)
-    middle = levels[:, levels.shape[1] // 2]
-    assert middle.argmax() / (len(middle) - 1) * 4000 == pytest.approx(1000, abs=20)
-    assert middle.max() == pytest.approx(0, abs=0.5)
-
-
-def test_clips_of_any_length_are_drawn() -> None:
-    for length in (0, 1, 7, 1000):
-        clip = np.zeros(length, np.float32)
-        assert "polygon" in waveform(clip, 1.0)
-        assert np.isfinite(decibels(clip, SAMPLE_RATE)).all()
 
 
 def test_a_page_is_not_overwritten_unasked(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def suffix_for(model: str | None, quality: float | None) -> Callable[[Source], s
 
 def heat_map_beside(source: Source, target: Path) -> Path | None:
     """The second result of --explain, which only images have."""
-    from vqc.codec.inspect.heat_map import heat_map_path
+    from vqc.drawing.heat_map import heat_map_path
 
     return heat_map_path(target) if media_of(source) == "image" else None
 

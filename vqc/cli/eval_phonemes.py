@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
-from vqc.cli.outputs import check_suffix
+from vqc.cli.outputs import check_new, check_suffix
 
 if TYPE_CHECKING:
     from vqc.evaluation.phonemes.study import PhonemeStudy
@@ -45,15 +45,14 @@ def phonemes(
     """Measure how well the codes of a speech model tell phones."""
     from vqc.cli.console import print_json
     from vqc.cli.progress import ProgressBar
-    from vqc.errors import OutputError
-    from vqc.evaluation.phonemes.picture import draw_confusion
+    from vqc.drawing.confusion import draw_confusion
+    from vqc.evaluation.phonemes.phone_classes import ARTICULATORY_ORDER, CLASSES
     from vqc.evaluation.phonemes.study import speech_folder, study_phonemes
     from vqc.models.files.checkpoint import load_checkpoint
     from vqc.models.files.zoo import find_by_name
 
     check_suffix("--picture", picture, ".png")
-    if picture and picture.exists() and not force:
-        raise OutputError(f"{picture} exists; add --force to replace it")
+    check_new(picture, force=force)
     info = find_by_name(model)
     folder = speech_folder(data, split)
     with ProgressBar("phones", 1, quiet=quiet) as bar:
@@ -65,7 +64,8 @@ def phonemes(
             progress=lambda done, total: bar.part(done / total),
         )
     if picture:
-        draw_confusion(study.score.confusion, picture, caption(study, info, folder))
+        text = caption(study, info, folder)
+        draw_confusion(study.score.confusion, CLASSES, ARTICULATORY_ORDER, picture, text).save(overwrite=force)
     if json:
         print_json(as_json(study, info, folder))
     else:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vqc.cli.console import print_json, print_table, warn
 from vqc.cli.options import Entropy
-from vqc.cli.outputs import check_suffix
+from vqc.cli.outputs import check_new, check_suffix
 from vqc.cli.progress import ProgressBar
-from vqc.errors import OptionError, OutputError
+from vqc.errors import OptionError
 from vqc.processors import threads
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def run_evaluation(wish: Wish) -> None:
     """Measure as asked, print the tables and write what is to be written."""
     check_suffix("--report", wish.report, ".html", ".htm")
     check_suffix("--csv", wish.csv, ".csv")
-    for target in filter(None, (wish.report, wish.csv)):
-        if target.exists() and not wish.force:
-            raise OutputError(f"{target}: this file exists already; use --force to replace it")
+    check_new(wish.report, wish.csv, force=wish.force)
     subjects = find_subjects(wish)
     if len(subjects) > 1 and (wish.report or wish.csv):
         raise OptionError("a report and a CSV file are of one model; choose it with --model")

@@ -123,7 +123,7 @@ def is_drawn(file: Path) -> bool:
     """Whether this is a map of bits that `compress --explain` left in a folder of photos."""
     if not file.name.endswith(".bits.png"):
         return False
-    from vqc.codec.inspect.heat_map import is_heat_map
+    from vqc.drawing.heat_map import is_heat_map
 
     return is_heat_map(file)
 

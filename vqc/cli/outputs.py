@@ -128,6 +128,13 @@ def check_suffix(option: str, path: Path | None, *suffixes: str) -> None:
         raise OptionError(f"{option} {path}: what is written there is a {suffixes[0]} file; choose a name that ends so")
 
 
+def check_new(*targets: Path | None, force: bool) -> None:
+    """OutputError when one of the files is there and may not be replaced; call it before slow work."""
+    for target in targets:
+        if target is not None and target.exists() and not force:
+            raise OutputError(f"{target}: this file exists already; use --force to replace it")
+
+
 def is_batch(inputs: Sequence[str]) -> bool:
     """Whether the results need a folder: there may be more than one."""
     return len(inputs) > 1 or any(Path(name).is_dir() for name in inputs)

@@ -203,12 +203,16 @@ def plot(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder. [default: RUN/figures]")
     ] = None,
+    force: ForceOption = False,
 ) -> None:
     """Draw loss, validation and perplexity of runs."""
+    from vqc.cli.outputs import check_new
     from vqc.training.plots.runs import plot as draw
 
     if output is not None and output.suffix.lower() in PICTURES and not output.is_dir():
         raise OptionError(f"-o {output}: the figures go to a folder; choose the name of one")
 
-    for path in draw(runs, output):
-        print(path)
+    drawn = draw(runs, output)
+    check_new(*(one.path for one in drawn), force=force)
+    for one in drawn:
+        print(one.save(overwrite=force))

@@ -20,7 +20,6 @@ from vqc.codec.audio import AudioCodec
 from vqc.codec.hidden_colours import seen_pixels
 from vqc.codec.image import ImageCodec
 from vqc.codec.inspect.explain import Explanation, ImageBits, explanation_of
-from vqc.codec.inspect.heat_map import draw_heat_map, heat_map_path
 from vqc.codec.inspect.report import Report, audio_mse, image_mse
 from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
@@ -32,6 +31,7 @@ from vqc.data.audio_files import AudioReader
 from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
 from vqc.data.image_files import encode_image, image_format, read_image
 from vqc.data.media_type import held, media_of_file
+from vqc.drawing.heat_map import draw_heat_map, heat_map_path
 from vqc.format.chunking import Float32Array
 from vqc.format.container import AudioShape, ImageShape, read_container, read_header
 

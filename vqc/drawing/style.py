@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqc._distribution import install_command
 from vqc.atomic import write_atomically
@@ -109,10 +109,23 @@ def readable_scale(axes: Axes, values: list[float]) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def save_figure(figure: Figure, path: Path, caption: str) -> Path:
-    """Write the figure as a PNG, whole or not at all; the caption is in the file's description as well."""
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=DPI, metadata={"Description": caption, "Software": "vqc"})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, data.getvalue(), overwrite=True)
-    return path
+class Drawing(NamedTuple):
+    """A figure, the PNG that it belongs in, and its caption, which stands in the file's description as well."""
+
+    path: Path
+    figure: Figure
+    caption: str
+
+    def save(self, *, overwrite: bool = False) -> Path:
+        """Write the PNG, whole or not at all; its folder is made.
+
+        Raises:
+            OutputError: the file is there (and `overwrite` is not set), or cannot be written.
+        """
+        data = io.BytesIO()
+        with house_style():
+            metadata = {"Description": self.caption, "Software": "vqc"}
+            self.figure.savefig(data, format="png", dpi=DPI, metadata=metadata)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, data.getvalue(), overwrite=overwrite)
+        return self.path

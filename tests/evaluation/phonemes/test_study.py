@@ -10,8 +10,9 @@ import soundfile
 import torch
 from torch import Tensor
 
+from vqc.drawing.confusion import draw_confusion
 from vqc.errors import OptionError
-from vqc.evaluation.phonemes.picture import draw_confusion
+from vqc.evaluation.phonemes.phone_classes import ARTICULATORY_ORDER, CLASSES
 from vqc.evaluation.phonemes.study import PhonemeStudy, speech_folder, study_phonemes
 from vqc.evaluation.phonemes.utterances import find_utterances
 from vqc.models.base import AudioModel
@@ -125,5 +126,7 @@ def test_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
 
 def test_the_confusion_matrix_is_drawn(speech: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    path = draw_confusion(study(speech).score.confusion, tmp_path / "confusion.png", "tones")
+    path = draw_confusion(
+        study(speech).score.confusion, CLASSES, ARTICULATORY_ORDER, tmp_path / "confusion.png", "tones"
+    ).save()
     assert path.read_bytes().startswith(b"\x89PNG")

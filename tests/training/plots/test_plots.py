@@ -8,21 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from vqc.drawing.runs import Curve, loss_panels, perplexity_panels
 from vqc.drawing.style import STYLE
-from vqc.errors import MissingPackageError, TrainingError
+from vqc.errors import MissingPackageError, OutputError, TrainingError
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.history import read_history
-from vqc.training.plots.reconstructions import decibels, draw_reconstructions, draw_waveforms, psnr, snr
 from vqc.training.plots.runs import compare_runs, curves_of, draw_run, plot
-
-CAPTION = r"lamps: trained on my $\frac{photos}$, 1,200 steps (3 epochs)."
 
 
 def make_run(folder: Path, name: str = "lamps", score: float = 0.1, **run: object) -> Path:
@@ -70,7 +65,7 @@ def description(path: Path) -> str:
 def test_the_figures_of_a_run_say_what_it_was_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # would open windows, and keeps every figure alive
     before = {key: matplotlib.rcParams[key] for key in STYLE}
-    drawn = draw_run(make_run(tmp_path))
+    drawn = [one.save() for one in draw_run(make_run(tmp_path))]
     assert [path.relative_to(tmp_path).as_posix() for path in drawn] == ["figures/losses.png", "figures/perplexity.png"]
     for path in drawn:
         assert description(path) == r"lamps: trained on my $\frac{photos}$, 1,200 steps (3 epochs, 12 minutes)."
@@ -84,7 +79,7 @@ def test_a_model_file_has_the_figures_of_its_run(tmp_path: Path) -> None:
     save_checkpoint(path, model, name="lamps", training={"data": "photos", "steps": 25}, figures={}, history=history)
     read = read_history(path)
     assert (read.steps, read.curve("perplexity").values, read.curve("val_mse").steps) == (25, [4, 5], [20])
-    drawn = draw_run(path)
+    drawn = [one.save() for one in draw_run(path)]
     assert [file.relative_to(tmp_path).as_posix() for file in drawn] == ["figures/losses.png", "figures/perplexity.png"]
     assert description(drawn[0]) == "lamps: trained on photos, 25 steps."
     save_checkpoint(path, model, name="lamps", training={}, figures={})
@@ -94,7 +89,7 @@ def test_a_model_file_has_the_figures_of_its_run(tmp_path: Path) -> None:
 
 def test_runs_of_one_name_are_told_apart_and_each_has_its_caption(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / "a"), make_run(tmp_path / "b", trained_on="music"), make_run(tmp_path / "c", "hats")]
-    path = compare_runs(runs, tmp_path / "all.png")
+    path = compare_runs(runs, tmp_path / "all.png").save()
     lines = description(path).splitlines()
     assert [line.split(", 1,200 steps")[0] for line in lines[:3]] == [
         rf"{tmp_path}/a: trained on my $\frac{{photos}}$",
@@ -103,16 +98,23 @@ def test_runs_of_one_name_are_told_apart_and_each_has_its_caption(tmp_path: Path
     ]
 
 
-def test_plot_keeps_the_figures_of_every_run_and_compares_several(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vqc.training.plots.runs.draw_run", lambda run, folder: [(folder or run / "figures") / "x.png"])
-    monkeypatch.setattr("vqc.training.plots.runs.compare_runs", lambda runs, path: path)
+def test_each_run_has_its_figures_and_several_are_compared(tmp_path: Path) -> None:
     a, b = make_run(tmp_path / "a", "one"), make_run(tmp_path / "b", "two")
-    assert plot([a]) == [a / "figures/x.png"]
-    assert plot([a, b]) == [a / "figures/x.png", b / "figures/x.png", a / "figures/comparison.png"]
+    names = ("losses.png", "perplexity.png")
+    own = [run / "figures" / name for run in (a, b) for name in names]
+    assert [one.path for one in plot([a])] == own[:2]
+    assert [one.path for one in plot([a, b])] == [*own, a / "figures/comparison.png"]
     out = tmp_path / "out"
-    assert plot([a, b], out) == [out / "one/x.png", out / "two/x.png", out / "comparison.png"]
+    drawn = plot([a, b], out)
+    assert [one.path for one in drawn] == [
+        *(out / run / n for run in ("one", "two") for n in names),
+        out / "comparison.png",
+    ]
+    assert not out.exists(), "nothing is written yet"
+    drawn[0].save()
+    with pytest.raises(OutputError, match="exists already"):
+        drawn[0].save()
+    drawn[0].save(overwrite=True)
 
 
 def test_training_and_validation_share_a_panel_where_they_measure_the_same(tmp_path: Path) -> None:
@@ -139,43 +141,6 @@ def test_a_codebook_that_grows_is_drawn_as_it_grew(tmp_path: Path) -> None:
     (panel,) = perplexity_panels(curves_of_run(tmp_path))
     assert panel.level is None
     assert [line.y for line in panel.lines] == [[3.0] * 3, [4.0, 8.0, 12.0]]
-
-
-def test_small_images_are_enlarged_pixel_by_pixel_the_original_above(tmp_path: Path, rng: np.random.Generator) -> None:
-    pixels = rng.integers(0, 256, (2, 1, 12, 12, 3), np.uint8)  # original and restored, one image
-    original, restored = torch.from_numpy(pixels).movedim(-1, 2).float() / 255
-    path = draw_reconstructions(original, restored, tmp_path / "new" / "images.png", CAPTION)
-    assert description(path) == CAPTION
-    sheet = np.asarray(Image.open(path).convert("RGB"))
-    tops = []
-    for image in pixels[:, 0]:
-        large = image.repeat(10, 0).repeat(10, 1)
-        places = np.argwhere((sheet[:-120, :-120] == large[0, 0]).all(-1))
-        (top, left) = next((y, x) for y, x in places if (sheet[y : y + 120, x : x + 120] == large).all())
-        tops.append((left, top))
-    assert tops[0][0] == tops[1][0]
-    assert tops[0][1] + 120 <= tops[1][1]
-
-
-def test_images_of_all_shapes_and_clips_of_all_lengths_are_drawn(tmp_path: Path, rng: np.random.Generator) -> None:
-    images = [torch.rand(1, 3, 300, 200), torch.rand(1, 3, 20, 300)]
-    assert description(draw_reconstructions(images, images, tmp_path / "a.png", CAPTION)) == CAPTION
-    clips = [torch.rand(1, 4000) - 0.5, torch.zeros(1, 700)]
-    path = draw_waveforms(clips, [-x for x in clips], tmp_path / "b.png", CAPTION, sample_rate=8000)
-    assert description(path) == CAPTION
-
-
-def test_a_tone_stands_at_its_frequency_in_the_spectrogram() -> None:
-    tone = torch.sin(2 * torch.pi * 1000 * torch.arange(8000) / 8000)
-    picture = decibels(tone, 8000)
-    assert int(picture.mean(1).argmax()) / (len(picture) - 1) * 4000 == pytest.approx(1000, abs=20)
-
-
-def test_ratios_are_those_of_their_definitions() -> None:
-    x = torch.rand(3, 8, 8)
-    assert psnr(x, x + 0.1) == pytest.approx(20, abs=1e-3)
-    assert snr(x, 0.9 * x) == pytest.approx(20, abs=1e-3)
-    assert psnr(x, x) == snr(x, x) == np.inf
 
 
 @pytest.mark.parametrize("draw", [draw_run, lambda run: compare_runs([run], run / "x.png"), lambda run: plot([run])])

@@ -19,6 +19,12 @@ ARPABET = (
 )
 SILENCE, OTHER = len(ARPABET), len(ARPABET) + 1
 CLASSES = (*ARPABET, "sil", "other")
+# Phones that are made alike next to each other, so that confusions lie near the diagonal of a picture.
+ARTICULATORY_ORDER = (
+    *("IY", "IH", "EY", "EH", "AE", "AY", "AA", "AO", "AW", "AH", "ER", "UH", "UW", "OW", "OY"),
+    *("Y", "W", "R", "L", "M", "N", "NG", "V", "DH", "Z", "ZH", "F", "TH", "S", "SH", "HH"),
+    *("CH", "JH", "B", "D", "G", "P", "T", "K", "sil", "other"),
+)
 FRAME_SECONDS = 0.01
 
 _INDEX = {name: index for index, name in enumerate(ARPABET)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vqc.drawing.reconstructions import draw_reconstructions, draw_waveforms
 from vqc.drawing.style import require_matplotlib
 from vqc.training.history import read_history
-from vqc.training.plots.reconstructions import draw_reconstructions, draw_waveforms
 from vqc.training.plots.runs import describe, draw_run
 from vqc.training.run import Run, restored_samples
 
@@ -19,10 +19,10 @@ def draw_pictures(run: Run, pack: Any, model_file: Path) -> list[Path]:
     drawn = draw_run(run.folder)
     caption = f"{describe(read_history(run.folder))} These were held out."
     originals, restored = restored_samples(run, pack, model_file)
-    if not originals:
-        return drawn
     folder = run.folder / "figures"
-    if pack.media == "image":
-        return [*drawn, draw_reconstructions(originals, restored, folder / "reconstructions.png", caption)]
-    path = folder / "waveforms.png"
-    return [*drawn, draw_waveforms(originals, restored, path, caption, sample_rate=pack.sample_rate)]
+    if originals and pack.media == "image":
+        drawn.append(draw_reconstructions(originals, restored, folder / "reconstructions.png", caption))
+    elif originals:
+        path = folder / "waveforms.png"
+        drawn.append(draw_waveforms(originals, restored, path, caption, sample_rate=pack.sample_rate))
+    return [one.save(overwrite=True) for one in drawn]  # a run's own, drawn again when it is resumed

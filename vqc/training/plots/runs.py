@@ -11,36 +11,37 @@ from pathlib import Path
 
 from vqc.drawing.curves import SMOOTHED_FROM, Line, Panel, draw_panels
 from vqc.drawing.runs import TITLES, Curve, loss_panels, perplexity_panels, title_of
-from vqc.drawing.style import RUNS, house_style, save_figure
+from vqc.drawing.style import RUNS, Drawing, house_style
 from vqc.training.history import History, read_history
 
 COMPARED = 4  # panels of a comparison at most
 
 
-def draw_run(run_dir: Path, folder: Path | None = None) -> list[Path]:
-    """Write losses.png, and perplexity.png if the run logged a perplexity, to `folder`.
+def draw_run(run_dir: Path, folder: Path | None = None) -> list[Drawing]:
+    """Draw losses.png, and perplexity.png if the run logged a perplexity.
 
     Args:
         run_dir: folder of a run, or a model file, which keeps the curves of its run.
-        folder: RUN/figures if left out; "figures" beside a model file.
+        folder: where the figures belong; RUN/figures if left out, "figures" beside a model file.
 
     Raises:
         TrainingError: the folder has no history (see `read_history`).
         MissingPackageError: matplotlib is not installed.
     """
     history, folder = read_history(run_dir), folder or _home(run_dir)
-    caption, drawn = " ".join([describe(history), *_explanation([history])]), []
+    caption = " ".join([describe(history), *_explanation([history])])
     curves = curves_of(history, in_epochs=_x_label([history]) == "epoch")
+    panels = {"losses": loss_panels(curves), "perplexity": perplexity_panels(curves)}
     with house_style():
-        for name, panels in {"losses": loss_panels(curves), "perplexity": perplexity_panels(curves)}.items():
-            if panels:
-                figure = draw_panels(panels, _x_label([history]), caption)
-                drawn.append(save_figure(figure, folder / f"{name}.png", caption))
-    return drawn
+        return [
+            Drawing(folder / f"{name}.png", draw_panels(found, _x_label([history]), caption), caption)
+            for name, found in panels.items()
+            if found
+        ]
 
 
-def compare_runs(run_dirs: Sequence[Path], path: Path) -> Path:
-    """Write one figure with the losses, validation figures and perplexities of several runs laid over each other.
+def compare_runs(run_dirs: Sequence[Path], path: Path) -> Drawing:
+    """Draw the losses, validation figures and perplexities of several runs laid over each other.
 
     Raises:
         TrainingError: a folder has no history (see `read_history`).
@@ -60,14 +61,14 @@ def compare_runs(run_dirs: Sequence[Path], path: Path) -> Path:
         if lines:
             panels.append(Panel(title_of(key), lines, from_zero=key.endswith("perplexity")))
     with house_style():
-        return save_figure(draw_panels(panels, _x_label(histories), caption), path, caption)
+        return Drawing(path, draw_panels(panels, _x_label(histories), caption), caption)
 
 
-def plot(runs: Sequence[Path], output: Path | None = None) -> list[Path]:
-    """What `vqc train plot` does: draw the figures of every run again, and a comparison if there are several.
+def plot(runs: Sequence[Path], output: Path | None = None) -> list[Drawing]:
+    """Draw the figures of every run, and a comparison if there are several; nothing is written yet.
 
-    Without an output folder the figures of a run go to RUN/figures and the comparison to the first run's; with one
-    everything goes there, each of several runs into a folder of its own.
+    Without an output folder the figures of a run belong in RUN/figures and the comparison in the first run's; with one
+    all belong there, those of each of several runs in a folder of their own.
 
     Raises:
         TrainingError: a folder has no history (see `read_history`).

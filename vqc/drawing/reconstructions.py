@@ -7,20 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.drawing.style import (
-    BLUE,
-    DPI,
-    FONT_SIZE,
-    INK,
-    VERMILION,
-    add_caption,
-    house_style,
-    save_figure,
-    wrapped,
-)
+from vqc.drawing.sounds import WINDOW_SECONDS, decibels
+from vqc.drawing.style import BLUE, DPI, FONT_SIZE, INK, VERMILION, Drawing, add_caption, house_style, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,18 +24,17 @@ IMAGES, CLIPS = 16, 3  # at most in a figure
 LARGE, SMALL_CELL, LARGE_CELL = 128, 120, 248
 LEFT, GAP, LINE, NARROWEST = 110, 8, 24, 640  # the names of the rows, between images, a line of text, the figure
 DYNAMIC_RANGE = 70  # dB of a spectrogram
-WINDOW_SECONDS = 0.032
 
 
 def draw_reconstructions(
     images: Sequence[Tensor] | Tensor, restored: Sequence[Tensor] | Tensor, path: Path, caption: str
-) -> Path:
-    """Write a PNG of up to 16 images, every reconstruction below its original, and its PSNR below that.
+) -> Drawing:
+    """Draw up to 16 images, every reconstruction below its original, and its PSNR below that.
 
     Args:
         images: [N, 3, H, W], or images [3, H, W] or [1, 3, H, W] of any sizes; in [0, 1].
         restored: the same shapes.
-        path: of the PNG; its folder is made, a file that is there is replaced.
+        path: of the PNG.
         caption: what the model was trained on, and how long.
 
     Raises:
@@ -50,7 +42,7 @@ def draw_reconstructions(
     """
     pairs = [(_image(x), _image(y)) for x, y in zip(images, restored, strict=True)][:IMAGES]
     with house_style():
-        return save_figure(_image_grid(pairs, caption), path, caption)
+        return Drawing(path, _image_grid(pairs, caption), caption)
 
 
 def draw_waveforms(
@@ -60,13 +52,13 @@ def draw_waveforms(
     caption: str,
     *,
     sample_rate: int,
-) -> Path:
-    """Write a PNG of up to 3 clips: waveforms and spectrograms, the original above the reconstruction.
+) -> Drawing:
+    """Draw up to 3 clips: waveforms and spectrograms, the original above the reconstruction.
 
     Args:
         waveforms: [N, T], or clips [T] or [1, T] of any lengths; in [-1, 1].
         restored: the same shapes.
-        path: of the PNG; its folder is made, a file that is there is replaced.
+        path: of the PNG.
         caption: what the model was trained on, and how long.
         sample_rate: samples per second.
 
@@ -75,7 +67,7 @@ def draw_waveforms(
     """
     pairs = [(_clip(x), _clip(y)) for x, y in zip(waveforms, restored, strict=True)][:CLIPS]
     with house_style():
-        return save_figure(_clips(pairs, sample_rate, caption), path, caption)
+        return Drawing(path, _clips(pairs, sample_rate, caption), caption)
 
 
 def psnr(original: Tensor, restored: Tensor) -> float:
@@ -161,7 +153,7 @@ def _clips(pairs: Sequence[tuple[Tensor, Tensor]], sample_rate: int, caption: st
     rows = figure.subplots(4, len(pairs), squeeze=False, sharex="col", height_ratios=(1, 1, 1.5, 1.5))
     for column, (original, restored) in enumerate(pairs):
         peak = 1.05 * max(float(original.abs().max()), float(restored.abs().max()), 1e-3)
-        top = float(decibels(original, sample_rate).max())
+        top = float(_spectrogram(original, sample_rate).max())
         for row, (clip, name, colour) in enumerate(((original, "original", BLUE), (restored, "restored", VERMILION))):
             title = name if row == 0 else f"{name}, SNR {snr(original, restored):.1f} dB".replace("-", "−")
             _draw_waveform(rows[row, column], clip, sample_rate, colour, peak)
@@ -190,7 +182,7 @@ def _draw_waveform(axes: Axes, clip: Tensor, sample_rate: int, colour: str, peak
 
 def _draw_spectrogram(axes: Axes, clip: Tensor, sample_rate: int, top: float) -> None:
     axes.imshow(
-        decibels(clip, sample_rate).numpy(),
+        _spectrogram(clip, sample_rate),
         origin="lower",
         aspect="auto",
         cmap="magma",  # even steps in brightness, readable without colour vision
@@ -201,15 +193,7 @@ def _draw_spectrogram(axes: Axes, clip: Tensor, sample_rate: int, top: float) ->
     axes.grid(visible=False)
 
 
-def decibels(clip: Tensor, sample_rate: int) -> Tensor:
-    """Power of the short-time spectrum in dB, [bins, frames]."""
-    window = max(16, round(WINDOW_SECONDS * sample_rate))
-    spectrum = torch.stft(
-        clip,
-        n_fft=window,
-        hop_length=max(1, window // 4, len(clip) // 2000),
-        window=torch.hann_window(window),
-        pad_mode="constant",
-        return_complex=True,
-    )
-    return 20 * spectrum.abs().clamp_min(1e-7).log10()
+def _spectrogram(clip: Tensor, sample_rate: int) -> NDArray[np.float64]:
+    """Levels [bins, frames] in dB, a frame for every quarter of a window, or fewer of long clips."""
+    hop = max(1, round(WINDOW_SECONDS * sample_rate) // 4, len(clip) // 2000)
+    return decibels(clip.numpy(), sample_rate, hop)
