@@ -10,7 +10,7 @@ import pytest
 
 from vqc.cli.inputs import Source
 from vqc.cli.outputs import Naming
-from vqc.cli.plan import Existing, Plan, Wanted, make_plan, what_to_do
+from vqc.cli.plan import Existing, Plan, Wanted, existing_policy, make_plan
 from vqc.errors import MediaError, OptionError, OutputError
 
 SUFFIXES = frozenset({".png", ".jpg", ".wav"})
@@ -136,14 +136,14 @@ def test_results_that_exist_are_skipped_or_brought_up_to_date(tree: Path) -> Non
 
 
 def test_what_to_do_with_results_that_exist_is_one_thing() -> None:
-    assert what_to_do(force=False, skip=False) == "refuse"
-    assert what_to_do(force=True, skip=False) == "replace"
-    assert what_to_do(force=False, skip=True) == "skip"
-    assert what_to_do(force=False, skip=False, update=True) == "update"
+    assert existing_policy(force=False, skip=False) == "refuse"
+    assert existing_policy(force=True, skip=False) == "replace"
+    assert existing_policy(force=False, skip=True) == "skip"
+    assert existing_policy(force=False, skip=False, update=True) == "update"
     with pytest.raises(OptionError, match="--force and --skip-existing exclude each other"):
-        what_to_do(force=True, skip=True)
+        existing_policy(force=True, skip=True)
     with pytest.raises(OptionError, match="--skip-existing and --update exclude each other"):
-        what_to_do(force=False, skip=True, update=True)
+        existing_policy(force=False, skip=True, update=True)
 
 
 def test_nobody_is_told_to_replace_what_may_be_an_original(tree: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,19 +18,20 @@ from typer.core import TyperCommand, TyperGroup
 from vqc.cli.console import warn
 from vqc.errors import OptionError
 
-# Which options stand together in the help, whatever the command; all others stand under "Options".
+# Which options stand together in the help, in this order, whatever the command; all others stand under "Options".
 GROUPS = {
-    "Data": ("data", "download", "split", "list", "limit", "files", "alignments"),
-    "Quality": ("model", "quality", "lambda", "target-size", "target-bpp", "target-kbps", "effort", "entropy", "sharp"),
-    "Training": ("preset", "set", "start-from", "steps", "time", "seed", "run-dir", "resume", "dry-run"),
+    "Data": ("data", "split", "list", "limit", "files", "download", "alignments"),
+    "Quality": ("model", "quality", "lambda", "target-size", "target-bpp", "target-kbps", "effort", "sharp", "entropy"),
+    "Training": ("preset", "set", "run-dir", "resume", "start-from", "steps", "time", "seed", "dry-run"),
     "Measuring": ("against", "metrics", "context"),
-    "Output": ("output", "format", "name", "add", "force", "skip-existing", "update", "stats", "explain", "report",
-               "csv", "picture", "tensorboard", "json", "quiet"),
+    "Output": ("output", "format", "name", "add", "report", "csv", "picture", "tensorboard", "force", "skip-existing",
+               "update", "stats", "explain", "json", "quiet"),
     "Speed": ("device", "jobs", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups
 RANGE = re.compile(r"; (?:[\d.]+<=x<=[\d.]+|x[<>]=[\d.]+)|  \[(?:[\d.]+<=x<=[\d.]+|x[<>]=[\d.]+)\]")
 
+_Record = tuple[str, str]  # an option as it is typed, and what it does
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class _Plain(_Base):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then options, in groups if they are many."""
-        arguments, options = [], dict[str, list[tuple[str, str]]]()
+        arguments, options, groups = list[_Record](), list[_Record](), dict[str, list[tuple[int, _Record]]]()
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is None:
@@ -72,10 +74,13 @@ class _Plain(_Base):
             if parameter.param_type_name == "argument":
                 arguments.append((parameter.metavar or record[0], text))
             else:
-                options.setdefault(group_of(parameter.opts), []).append((record[0], text))
-        if sum(map(len, options.values())) <= FEW:
-            options = {"Options": [record for records in options.values() for record in records]}
-        for title, records in [("Arguments", arguments), *options.items()]:
+                options.append((record[0], text))
+                title, place = group_of(parameter.opts)
+                groups.setdefault(title, []).append((place, options[-1]))
+        shown = {title: [record for _, record in sorted(found, key=itemgetter(0))] for title, found in groups.items()}
+        if len(options) <= FEW:
+            shown = {"Options": options}
+        for title, records in [("Arguments", arguments), *shown.items()]:
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
@@ -147,11 +152,11 @@ class App(typer.Typer):
         return super().command(name, **{"cls": Command, **settings})
 
 
-def group_of(names: Sequence[str]) -> str:
-    """The title under which an option stands."""
-    return next(
-        (title for title, members in GROUPS.items() for name in names if name.lstrip("-") in members), "Options"
-    )
+def group_of(names: Sequence[str]) -> tuple[str, int]:
+    """Return the title under which an option stands, and its place there."""
+    bare = [name.lstrip("-") for name in names]
+    found = ((title, members.index(name)) for title, members in GROUPS.items() for name in bare if name in members)
+    return next(found, ("Options", 0))
 
 
 def about_value(error: typer.BadParameter) -> str | None:

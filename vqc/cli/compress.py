@@ -9,37 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vqc.cli.batch import run_plan
-from vqc.cli.file_reports import finish
-from vqc.cli.options import (
-    Device,
-    DeviceOption,
-    Entropy,
-    ForceOption,
-    InputsArgument,
-    JobsOption,
-    JsonOption,
-    QuietOption,
-    SkipOption,
-    ThreadsOption,
-    model_option,
-)
+from vqc.cli.convert import FileOptions, check_options, convert
+from vqc.cli.options import Entropy, model_option, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES
-from vqc.cli.outputs import Naming, check_output
-from vqc.cli.plan import Wanted, make_plan, what_to_do
-from vqc.cli.rate_options import (
-    BppOption,
-    EffortOption,
-    KbpsOption,
-    LambdaOption,
-    QualityOption,
-    SizeOption,
-    check_quality,
-    default_model,
-    rate_of,
-)
-from vqc.cli.standard_streams import check_streams, standard_input
-from vqc.cli.vqc_file import LimitOption
+from vqc.cli.outputs import Naming
+from vqc.cli.plan import Existing, Wanted, existing_policy
+from vqc.cli.rate_options import RateOptions, check_quality, default_model, rate_of
 from vqc.errors import MediaError
 
 if TYPE_CHECKING:
@@ -52,37 +27,42 @@ if TYPE_CHECKING:
 
 SUFFIX = ".vqc"
 
-OutputOption = Annotated[
-    str | None,
-    typer.Option("--output", "-o", metavar="OUT", help="File, folder, or - (standard output). [default: INPUT.vqc]"),
-]
-ModelOption = Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")]
-EntropyOption = Annotated[
-    Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
-]
-UpdateOption = Annotated[
-    bool, typer.Option("--update", help="Compress only what has no file yet, or was changed since; replace those.")
-]
-StatsOption = Annotated[
-    bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")
-]
-ExplainOption = Annotated[
-    bool, typer.Option("--explain", help="Also print where the bits go; draw it for images (OUT.bits.png).")
-]
+
+@dataclass(frozen=True, kw_only=True)
+class CompressOptions(RateOptions, FileOptions):
+    """The options of `vqc compress`."""
+
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="File, folder, or - (standard output). [default: INPUT.vqc]"
+        ),
+    ] = None
+    model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
+    entropy: Annotated[
+        Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
+    ] = "auto"
+    update: Annotated[
+        bool, typer.Option("--update", help="Compress only what has no file yet, or was changed since; replace those.")
+    ] = False
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")
+    ] = False
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also print where the bits go; draw it for images (OUT.bits.png).")
+    ] = False
+
+    @property
+    def existing(self) -> Existing:
+        return existing_policy(force=self.force, skip=self.skip_existing, update=self.update)
 
 
 @dataclass(frozen=True)
 class CompressFile:
-    """Compresses one file; a class and not a closure so that worker processes can be given it."""
+    """Compress one file; a class and not a closure so that worker processes can be given it."""
 
-    model: str | None
-    quality: float | None
-    entropy: Entropy
+    options: CompressOptions
     rate: Rate
-    device: Device
-    stats: bool
-    explain: bool
-    limit: int | None = None
 
     def __call__(self, job: Job, target: Path, progress: Progress | None) -> Report:
         from vqc.codec.api import compress_file
@@ -90,59 +70,32 @@ class CompressFile:
         return compress_file(
             job.source.path,
             target,
-            model=self.model,
-            quality=self.quality,
-            entropy=self.entropy,
+            model=self.options.model,
+            quality=self.options.quality,
+            entropy=self.options.entropy,
             rate=self.rate,
-            device=self.device,
-            stats=self.stats,
-            explain=self.explain,
-            limit=self.limit,
+            device=self.options.device,
+            stats=self.options.stats,
+            explain=self.options.explain,
+            limit=self.options.limit,
             overwrite=job.replace,
             progress=progress,
         )
 
 
-def compress(
-    inputs: InputsArgument,
-    output: OutputOption = None,
-    model: ModelOption = None,
-    quality: QualityOption = None,
-    lmbda: LambdaOption = None,
-    target_size: SizeOption = None,
-    target_bpp: BppOption = None,
-    target_kbps: KbpsOption = None,
-    effort: EffortOption = None,
-    entropy: EntropyOption = "auto",
-    device: DeviceOption = "auto",
-    jobs: JobsOption = 1,
-    threads: ThreadsOption = None,
-    force: ForceOption = False,
-    skip_existing: SkipOption = False,
-    update: UpdateOption = False,
-    stats: StatsOption = False,
-    explain: ExplainOption = False,
-    limit: LimitOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
+@takes(CompressOptions)
+def compress(options: CompressOptions) -> None:
     """Compress images and audio to .vqc files."""
-    check_streams(inputs, output, as_json=json)
-    check_output(output, inputs, MEDIA_SUFFIXES | {SUFFIX}, only=SUFFIX)
-    existing = what_to_do(force=force, skip=skip_existing, update=update)
-    rate = rate_of(effort=effort, quality=quality, size=target_size, bpp=target_bpp, kbps=target_kbps, lmbda=lmbda)
+    check_options(options, MEDIA_SUFFIXES | {SUFFIX}, only=SUFFIX)
     wanted = Wanted(
         suffixes=MEDIA_SUFFIXES,
         sought="images or audio files",
-        suffix_of=suffix_for(model, quality),
+        suffix_of=suffix_for(options.model, options.quality),
         naming=Naming(MEDIA_SUFFIXES),
-        beside=heat_map_beside if explain else None,
+        beside=heat_map_beside if options.explain else None,
         passed_over=frozenset({SUFFIX}),  # the results of an earlier run
     )
-    work = CompressFile(model, quality, entropy, rate, device, stats, explain, limit)
-    with standard_input(inputs) as stdin:
-        plan = make_plan(inputs, output, wanted, stdin=stdin, existing=existing)
-        finish(run_plan(plan, work, "Compressing", workers=jobs, quiet=quiet), plan.notes, as_json=json, quiet=quiet)
+    convert(options, wanted, CompressFile(options, rate_of(options)), "Compressing")
 
 
 def suffix_for(model: str | None, quality: float | None) -> Callable[[Source], str]:

@@ -1,123 +1,251 @@
-"""`vqc eval`."""
+"""`vqc eval`: find models and data, measure, print."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from vqc.cli.commands import App
+from vqc.cli.console import print_json, print_table, warn
 from vqc.cli.eval_phonemes import phonemes
-from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
+from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
+from vqc.cli.outputs import check_new, check_suffix
+from vqc.cli.progress import ProgressBar
+from vqc.errors import OptionError
+from vqc.processors import threads
+
+if TYPE_CHECKING:
+    from vqc.data.benchmarks import Benchmark
+    from vqc.evaluation.evaluate import Request
+    from vqc.evaluation.results import Evaluation
+    from vqc.models.files.header import ModelInfo
+
+EXAMPLES = 3  # files that a report shows
+
 
 evaluation = App("Measure models, and other codecs on the same files.", invoke_without_command=True)
 
 
-ModelOption = Annotated[
-    str | None,
-    model_option("Name or file. [default: by data; without, all bundled]"),
-]
-DataOption = Annotated[
-    str | None,
-    typer.Option("--data", metavar="DATA", help="File, folder, kodak, cifar10 or LibriSpeech. [default: samples]"),
-]
-QualityOption = Annotated[
-    str | None,
-    typer.Option("--quality", "-q", metavar="1,4,8", help="Such as 1,4,8, or all. [default: the model's]"),
-]
-SplitOption = Annotated[
-    str | None, typer.Option("--split", metavar="PART", help="Part of the data: test, validation, test-other, …")
-]
-ListOption = Annotated[
-    Path | None, typer.Option("--list", metavar="FILE", help="Only the files that it names, one a line.")
-]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many items, evenly spaced.")
-]
-FilesOption = Annotated[
-    int | None,
-    typer.Option("--files", metavar="N", min=1, help="Write whole files of at most so many. [default: all]"),
-]
-DownloadOption = Annotated[bool, typer.Option("--download", help="Get named data that is not here.")]
-AgainstOption = Annotated[
-    str, typer.Option("--against", metavar="CODECS", help="jpeg,webp,avif,jxl,png; opus,codec2,flac; or all.")
-]
-EntropyOption = Annotated[
-    Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
-]
-EffortOption = Annotated[
-    int | None, typer.Option("--effort", metavar="0..9", min=0, max=9, help="Of compressing, as in vqc compress.")
-]
-SharpOption = Annotated[bool, typer.Option("--sharp", help="Restore with the model's sharp decoder.")]
-MetricsOption = Annotated[
-    str | None, typer.Option("--metrics", metavar="KEYS", help="Such as psnr,ms_ssim, or none. [default: all]")
-]
-ReportOption = Annotated[
-    Path | None, typer.Option("--report", metavar="HTML", help="Write a page with figures, pictures and sounds.")
-]
-CsvOption = Annotated[Path | None, typer.Option("--csv", metavar="CSV", help="Write a line for every file.")]
-ExplainOption = Annotated[bool, typer.Option("--explain", help="Say what the numbers mean, and end.")]
-CoresOption = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Files at the same time. [default: cores]")
-]
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """The options of `vqc eval`."""
+
+    model: Annotated[str | None, model_option("Name or file. [default: by data; without, all bundled]")] = None
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DATA", help="File, folder, kodak, cifar10 or LibriSpeech. [default: samples]"),
+    ] = None
+    quality: Annotated[
+        str | None,
+        typer.Option("--quality", "-q", metavar="1,4,8", help="Such as 1,4,8, or all. [default: the model's]"),
+    ] = None
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="PART", help="Part of the data: test, validation, test-other, …")
+    ] = None
+    listed: Annotated[
+        Path | None, typer.Option("--list", metavar="FILE", help="Only the files that it names, one a line.")
+    ] = None
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many items, evenly spaced.")
+    ] = None
+    files: Annotated[
+        int | None,
+        typer.Option("--files", metavar="N", min=1, help="Write whole files of at most so many. [default: all]"),
+    ] = None
+    download: Annotated[bool, typer.Option("--download", help="Get named data that is not here.")] = False
+    against: Annotated[
+        str, typer.Option("--against", metavar="CODECS", help="jpeg,webp,avif,jxl,png; opus,codec2,flac; or all.")
+    ] = ""
+    effort: Annotated[
+        int | None, typer.Option("--effort", metavar="0..9", min=0, max=9, help="Of compressing, as in vqc compress.")
+    ] = None
+    sharp: Annotated[bool, typer.Option("--sharp", help="Restore with the model's sharp decoder.")] = False
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="KEYS", help="Such as psnr,ms_ssim, or none. [default: all]")
+    ] = None
+    entropy: Annotated[
+        Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
+    ] = "auto"
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="HTML", help="Write a page with figures, pictures and sounds.")
+    ] = None
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="CSV", help="Write a line for every file.")] = None
+    explain: Annotated[bool, typer.Option("--explain", help="Say what the numbers mean, and end.")] = False
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", min=1, help="Files at the same time. [default: cores]")
+    ] = None
+    threads: ThreadsOption = None
+    force: ForceOption = False
+    json: JsonOption = False
+    quiet: QuietOption = False
+
+
+class Subject(NamedTuple):
+    """A model, and what it is measured on."""
+
+    info: ModelInfo
+    data: Benchmark
 
 
 @evaluation.callback(epilog="Example: vqc eval --data kodak -q all --against jpeg,avif --report kodak.html")
-def measure(
-    context: typer.Context,
-    model: ModelOption = None,
-    data: DataOption = None,
-    quality: QualityOption = None,
-    split: SplitOption = None,
-    listed: ListOption = None,
-    limit: LimitOption = None,
-    files: FilesOption = None,
-    download: DownloadOption = False,
-    against: AgainstOption = "",
-    effort: EffortOption = None,
-    sharp: SharpOption = False,
-    metrics: MetricsOption = None,
-    entropy: EntropyOption = "auto",
-    report: ReportOption = None,
-    csv: CsvOption = None,
-    explain: ExplainOption = False,
-    jobs: CoresOption = None,
-    threads: ThreadsOption = None,
-    force: ForceOption = False,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
+@takes(EvalOptions)
+def measure(context: typer.Context, options: EvalOptions) -> None:
     """Measure models, and other codecs on the same files."""
     if context.invoked_subcommand:
         return
-    from vqc.cli.eval_run import Wish, explain_numbers, run_evaluation
+    if options.explain:
+        explain_numbers(as_json=options.json)
+    else:
+        run_evaluation(options)
 
-    if explain:
-        explain_numbers(as_json=json)
-        return
-    wish = Wish(
-        model=model,
-        data=data,
-        quality=quality,
-        split=split,
-        listed=listed,
-        limit=limit,
-        files=files,
-        download=download,
-        against=against,
-        effort=effort,
-        sharp=sharp,
-        metrics=metrics,
-        entropy=entropy,
-        report=report,
-        csv=csv,
-        jobs=jobs,
-        force=force,
-        json=json,
-        quiet=quiet,
+
+def run_evaluation(options: EvalOptions) -> None:
+    """Measure as asked, print the tables and write what is to be written."""
+    check_suffix("--report", options.report, ".html", ".htm")
+    check_suffix("--csv", options.csv, ".csv")
+    check_new(options.report, options.csv, force=options.force)
+    subjects = find_subjects(options)
+    if len(subjects) > 1 and (options.report or options.csv):
+        raise OptionError("a report and a CSV file are of one model; choose it with --model")
+    evaluations = [evaluate_one(subject, options) for subject in subjects]
+    for note in dict.fromkeys(note for evaluation in evaluations for note in evaluation.notes):
+        if not options.quiet:
+            warn(note)
+    if options.csv:
+        from vqc.evaluation.result_tables import write_csv
+
+        write_csv(evaluations[0], options.csv, overwrite=options.force)
+    if options.report:
+        from vqc.evaluation.report.page import write_report
+
+        write_report(evaluations[0], options.report, overwrite=options.force)
+    print_evaluations(evaluations, options)
+
+
+def find_subjects(options: EvalOptions) -> list[Subject]:
+    """The models and their data."""
+    from vqc.data.benchmarks import open_benchmark
+    from vqc.evaluation.samples import sample_set
+    from vqc.models.files.zoo import BUNDLED_FOLDER, find_by_name, list_models
+
+    if options.data is None:
+        if options.split or options.listed or options.download:
+            raise OptionError("--split, --list and --download choose among data; name it with --data")
+        chosen = [find_by_name(options.model)] if options.model else []
+        bundled = [info for info in list_models() if info.path.parent == BUNDLED_FOLDER]
+        if not chosen and options.sharp:  # those that can
+            chosen = [info for info in bundled if info.sharp is not None]
+            if not chosen:
+                raise OptionError("none of the bundled models has a sharp decoder; name one with --model")
+        chosen = chosen or bundled
+        return [Subject(info, sample_set(info).only(options.limit)) for info in chosen]
+    info = find_by_name(options.model or default_model(options.data))
+    data = open_benchmark(
+        options.data, info.media, split=options.split, listed=options.listed, download=options.download
     )
-    run_evaluation(wish)
+    return [Subject(info, data.only(options.limit))]
+
+
+def default_model(data: str) -> str:
+    """The model for data whose model is not named."""
+    from vqc.data.benchmarks import media_of_data
+    from vqc.models.kinds import default_model
+
+    media, small = media_of_data(data)
+    return "cifar10" if small else default_model(media)
+
+
+def evaluate_one(subject: Subject, options: EvalOptions) -> Evaluation:
+    """One model on its data, with a progress bar."""
+    from vqc.evaluation.evaluate import evaluate
+
+    request = make_request(subject, options)
+    with ProgressBar(f"measuring {subject.info.name}", len(subject.data.items), quiet=options.quiet) as bar:
+        return evaluate(request, bar.at)
+
+
+def make_request(subject: Subject, options: EvalOptions) -> Request:
+    """What to measure of a model."""
+    from vqc.evaluation.baselines import choose_rivals
+    from vqc.evaluation.evaluate import Request
+    from vqc.evaluation.measure import Plan
+    from vqc.metrics.catalogue import choose_metrics
+    from vqc.models.kinds import kind_named
+
+    info, data = subject
+    qualities = parse_qualities(options.quality, info)
+    against, notes = choose_rivals(options.against, info.media)
+    metrics, absent = choose_metrics(options.metrics, info.media)
+    plan = Plan(
+        media=info.media,
+        model=str(info.path),
+        qualities=qualities,
+        entropy=options.entropy,
+        metrics=metrics,
+        against=against,
+        effort=options.effort,
+        sharp=options.sharp,
+    )
+    default = info.default_quality if info.default_quality in qualities else qualities[len(qualities) // 2]
+    return Request(
+        plan=plan,
+        data=data,
+        jobs=options.jobs or min(threads(), len(data.items) if options.data else 1),
+        files=options.files or (kind_named(info.kind).sample_files if options.data is None else None),
+        examples=EXAMPLES if options.report else 0,
+        example_qualities=tuple(sorted({qualities[len(qualities) // 4], default})),
+        notes=(*absent, *notes),
+    )
+
+
+def parse_qualities(text: str | None, info: ModelInfo) -> tuple[int, ...]:
+    """`all`, or numbers with commas between; OptionError for what the model does not have."""
+    if text is None:
+        return (info.default_quality,)
+    if text == "all":
+        return tuple(range(1, info.qualities + 1))
+    try:
+        chosen = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        raise OptionError(f"-q {text}: give numbers with commas between, or all") from None
+    if not all(1 <= quality <= info.qualities for quality in chosen):
+        raise OptionError(f"-q {text}: the qualities of the model {info.name} are 1 to {info.qualities}")
+    return chosen
+
+
+def print_evaluations(evaluations: list[Evaluation], options: EvalOptions) -> None:
+    """The tables of one evaluation, or one table of several."""
+    from vqc.evaluation.result_tables import as_json, overview, tables
+
+    if options.json:
+        documents = [as_json(evaluation) for evaluation in evaluations]
+        print_json(documents[0] if len(documents) == 1 else documents)
+        return
+    if options.quiet:
+        return
+    shown = tables(evaluations[0]) if len(evaluations) == 1 else [overview(evaluations)]
+    for number, table in enumerate(shown):
+        print(f"{chr(10) if number else ''}{table.title}")
+        print_table(table.headers, table.rows, left=table.left)
+    for path in filter(None, (options.csv, options.report)):
+        warn(f"wrote {path}")
+
+
+def explain_numbers(*, as_json: bool) -> None:
+    """The meaning of every number."""
+    from vqc.evaluation.definitions import ABOUT_THE_REPORT, definitions
+
+    if as_json:
+        print_json(definitions())
+        return
+    import textwrap
+
+    for name, meaning in definitions().items():
+        print(textwrap.fill(f"{name}: {meaning}", 100, subsequent_indent="    "))
+    print(textwrap.fill(ABOUT_THE_REPORT, 100))
 
 
 evaluation.command(epilog="Example: vqc eval phonemes --data LibriSpeech/test-other")(phonemes)

@@ -10,8 +10,8 @@ import typer
 
 from vqc.cli.console import duration, number, print_fields, print_json, problem_with, size, warn
 from vqc.cli.models import model_as_dict, print_model
-from vqc.cli.options import JsonOption, ThreadsOption
-from vqc.cli.vqc_file import LimitOption, read_file
+from vqc.cli.options import JsonOption, LimitOption, ThreadsOption
+from vqc.cli.vqc_file import read_file
 from vqc.errors import MediaError, ModelNotFoundError, VQCError, did_you_mean
 
 if TYPE_CHECKING:

@@ -1,9 +1,12 @@
-"""The options that several commands share, with one help text each."""
+"""The options that several commands share, with one help text each, and options as the fields of a dataclass."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from inspect import Parameter, Signature, get_annotations, signature
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -67,6 +70,14 @@ SkipOption = Annotated[bool, typer.Option("--skip-existing", help="Leave results
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", metavar="N", min=1, help="Refuse files that claim more pixels, or samples per channel, than this."
+    ),
+]
+
+
 def hush(quiet: bool) -> bool:
     """Callback of --quiet: the library's warnings go nowhere."""
     if quiet:
@@ -75,3 +86,37 @@ def hush(quiet: bool) -> bool:
 
 
 QuietOption = Annotated[bool, typer.Option("--quiet", callback=hush, help="Print nothing but errors.")]
+
+
+def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function whose last argument is a dataclass: its fields are the options.
+
+    Their annotations and defaults are as Typer has them for the parameters of a function. In the help the fields of a
+    class stand before those of its bases.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        *before, _ = signature(function, eval_str=True).parameters.values()
+        names = {parameter.name for parameter in before}
+        hints = get_type_hints(kind, include_extras=True)
+        classes = list(enumerate(kind.__mro__))
+        depth = {name: number for number, base in reversed(classes) for name in get_annotations(base)}
+
+        def command(**given: Any) -> None:
+            function(*(given.pop(name) for name in names), kind(**given))
+
+        options = [
+            Parameter(
+                field.name,
+                Parameter.KEYWORD_ONLY,
+                default=Parameter.empty if field.default is MISSING else field.default,
+                annotation=hints[field.name],
+            )
+            for field in sorted(fields(kind), key=lambda field: depth[field.name])
+        ]
+        command.__name__, command.__doc__ = function.__name__, function.__doc__
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*before, *options)}
+        command.__signature__ = Signature([*before, *options])  # type: ignore[attr-defined]
+        return command
+
+    return decorate

@@ -20,7 +20,7 @@ from vqc.errors import OptionError, OutputError, VQCError
 Existing = Literal["refuse", "replace", "skip", "update"]  # what to do where a result is there already
 
 
-def what_to_do(*, force: bool, skip: bool, update: bool = False) -> Existing:
+def existing_policy(*, force: bool, skip: bool, update: bool = False) -> Existing:
     """What --force, --skip-existing and --update ask for; OptionError when they exclude each other."""
     given = {"--force": force, "--skip-existing": skip, "--update": update}
     named = [name for name, wanted in given.items() if wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,52 +16,51 @@ if TYPE_CHECKING:
     from vqc.data.data_source import Media
     from vqc.models.files.header import ModelInfo
 
-QualityOption = Annotated[
-    float | None,
-    typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best; also 5.5. [default: the model's]"),
-]
-LambdaOption = Annotated[
-    float | None, typer.Option("--lambda", metavar="L", help="Photos: squared error a bit must save; instead of -q.")
-]
-SizeOption = Annotated[
-    str | None, typer.Option("--target-size", metavar="SIZE", help="Files of at most 20kB, 1.5MB or 9000 bytes.")
-]
-BppOption = Annotated[
-    float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
-]
-KbpsOption = Annotated[
-    float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
-]
-EffortOption = Annotated[
-    int | None,
-    typer.Option("--effort", metavar="0..9", min=0, max=9, help="More time, better files. [default: the model's]"),
-]
-
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?", re.IGNORECASE)
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
 
 
-def rate_of(
-    *,
-    effort: int | None,
-    quality: float | None,
-    size: str | None,
-    bpp: float | None,
-    kbps: float | None,
-    lmbda: float | None,
-) -> Rate:
-    """What the options ask for; OptionError when they exclude each other or a size is none."""
+@dataclass(frozen=True, kw_only=True)
+class RateOptions:
+    """How large or how good a file is to be: at most one but for the effort."""
+
+    quality: Annotated[
+        float | None,
+        typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best; also 5.5. [default: the model's]"),
+    ] = None
+    lmbda: Annotated[
+        float | None,
+        typer.Option("--lambda", metavar="L", help="Photos: squared error a bit must save; instead of -q."),
+    ] = None
+    target_size: Annotated[
+        str | None, typer.Option("--target-size", metavar="SIZE", help="Files of at most 20kB, 1.5MB or 9000 bytes.")
+    ] = None
+    target_bpp: Annotated[
+        float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
+    ] = None
+    target_kbps: Annotated[
+        float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
+    ] = None
+    effort: Annotated[
+        int | None,
+        typer.Option("--effort", metavar="0..9", min=0, max=9, help="More time, better files. [default: the model's]"),
+    ] = None
+
+
+def rate_of(options: RateOptions) -> Rate:
+    """Return what the options ask for; OptionError when they exclude each other or a size is none."""
     from vqc.codec.rate import Rate
 
-    wishes = {"-q": quality, "--lambda": lmbda, "--target-bpp": bpp, "--target-kbps": kbps}
-    given = [f"{name} {value:g}" for name, value in wishes.items() if value is not None]
+    bpp, kbps, lmbda, size = options.target_bpp, options.target_kbps, options.lmbda, options.target_size
+    numbers = {"-q": options.quality, "--lambda": lmbda, "--target-bpp": bpp, "--target-kbps": kbps}
+    given = [f"{name} {value:g}" for name, value in numbers.items() if value is not None]
     given += [f"--target-size {size}"] if size is not None else []
     if len(given) > 1:
         raise OptionError(f"{' and '.join(given)} exclude each other; give one")
     if any(value is not None and value <= 0 for value in (bpp, kbps, lmbda)):
         raise OptionError(f"{given[0]}: give a number above 0")
     target_bytes = None if size is None else bytes_of(size)
-    return Rate(effort=effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps, lmbda=lmbda)
+    return Rate(effort=options.effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps, lmbda=lmbda)
 
 
 def bytes_of(size: str) -> int:

@@ -8,9 +8,8 @@ import typer
 
 from vqc.cli.console import print_json, problem_with, warn
 from vqc.cli.inputs import Source, find_sources, left_out
-from vqc.cli.options import InputsArgument, JsonOption, QuietOption, ThreadsOption
+from vqc.cli.options import InputsArgument, JsonOption, LimitOption, QuietOption, ThreadsOption
 from vqc.cli.standard_streams import standard_input
-from vqc.cli.vqc_file import LimitOption
 from vqc.errors import VQCError
 
 

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vqc.format.container import Container
-
-LimitOption = Annotated[
-    int | None,
-    typer.Option(
-        "--limit", metavar="N", min=1, help="Refuse files that claim more pixels, or samples per channel, than this."
-    ),
-]
 
 
 def read_file(path: Path, limit: int | None) -> Container:

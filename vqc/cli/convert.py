@@ -1,0 +1,66 @@
+"""What compress and decompress have in common: a file of each file that is named, or found in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vqc.cli.batch import run_plan
+from vqc.cli.file_reports import finish
+from vqc.cli.options import (
+    DeviceOption,
+    ForceOption,
+    InputsArgument,
+    JobsOption,
+    JsonOption,
+    LimitOption,
+    QuietOption,
+    SkipOption,
+    ThreadsOption,
+)
+from vqc.cli.outputs import check_output
+from vqc.cli.plan import existing_policy, make_plan
+from vqc.cli.standard_streams import check_streams, standard_input
+
+if TYPE_CHECKING:
+    from vqc.cli.batch import Work
+    from vqc.cli.plan import Existing, Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """The options of both commands."""
+
+    inputs: InputsArgument
+    output: str | None = None
+    device: DeviceOption = "auto"
+    jobs: JobsOption = 1
+    threads: ThreadsOption = None
+    force: ForceOption = False
+    skip_existing: SkipOption = False
+    limit: LimitOption = None
+    json: JsonOption = False
+    quiet: QuietOption = False
+
+    @property
+    def existing(self) -> Existing:
+        """What to do where a result is there already."""
+        return existing_policy(force=self.force, skip=self.skip_existing)
+
+
+def check_options(options: FileOptions, suffixes: Iterable[str], only: str | None = None) -> None:
+    """Raise OptionError or OutputError for what excludes each other; the suffixes are as for `check_output`."""
+    check_streams(options.inputs, options.output, as_json=options.json)
+    check_output(options.output, options.inputs, suffixes, only=only)
+
+
+def convert(
+    options: FileOptions, wanted: Wanted, work: Work, label: str, notes: Callable[[], Iterable[str]] = tuple
+) -> None:
+    """Make the files, tell of them, and end the command; `notes` are asked for once all names are known."""
+    with standard_input(options.inputs) as stdin:
+        plan = make_plan(options.inputs, options.output, wanted, stdin=stdin, existing=options.existing)
+        plan.notes += notes()
+        outcomes = run_plan(plan, work, label, workers=options.jobs, quiet=options.quiet)
+        finish(outcomes, plan.notes, as_json=options.json, quiet=options.quiet)
