@@ -16,7 +16,9 @@ import numpy as np
 
 from vqc.errors import VQCError
 from vqc.models.files import zoo
-from vqc.models.files.header import FORMAT, StoredTensor, checksum, digest_of, sharp_digest_of
+from vqc.models.files.header import FORMAT, checksum, digest_of
+from vqc.models.files.tensors import StoredTensor, digest_tensors
+from vqc.models.parts import PARTS, PERCEPTUAL
 
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
 SLOW_SECONDS = 2.0  # of processor time
@@ -139,9 +141,11 @@ def write_model(model: Model, **changed: str) -> bytes:
     """The bytes of a model file, digest and checksums as they should be but for metadata that is given."""
     info, tensors = model
     try:
-        digest = digest_of(info["kind"], info["config"], tensors.values(), info.get("prior"))
-        if isinstance(info.get("sharp"), dict):
-            info = info | {"sharp": info["sharp"] | {"digest": sharp_digest_of(tensors.values())}}
+        parts = {part.name: info[part.name] for part in PARTS if info.get(part.name) is not None}
+        digest = digest_of(info["kind"], info["config"], tensors.values(), parts)
+        if isinstance(parts.get(PERCEPTUAL.name), dict):
+            own = digest_tensors([], (t for t in tensors.values() if t.name.startswith(PERCEPTUAL.prefix)))
+            info = info | {PERCEPTUAL.name: parts[PERCEPTUAL.name] | {"digest": own}}
     except (KeyError, TypeError, ValueError):
         digest = "0" * 64
     metadata = {"format": FORMAT, "info": json.dumps(info), "digest": digest} | changed

@@ -88,10 +88,10 @@ def draw_codes(model: CodecModel, quality: int, grid: tuple[int, ...], items: in
     return torch.from_numpy(np.stack(codes, 1))
 
 
-def draw_sharp(model: CodecModel) -> nn.Module:
+def draw_perceptual(model: CodecModel) -> nn.Module:
     """A sharp decoder for it whose weights are all others than those of its own."""
     torch.manual_seed(1)
-    sharp = model.make_sharp()
+    sharp = model.make_perceptual()
     with torch.no_grad():
         for parameter in sharp.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))

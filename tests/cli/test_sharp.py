@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_priors import draw_model, draw_prior, draw_sharp
+from tiny_priors import draw_model, draw_perceptual, draw_prior
 
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.files.header import read_info
@@ -44,7 +44,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if kind == "photo":
             save_checkpoint(folder / "plain.safetensors", model, name="plain", training={}, figures={})
         model.attach_prior(draw_prior(model))
-        model.attach_sharp(draw_sharp(model))
+        model.attach_perceptual(draw_perceptual(model))
         save_checkpoint(folder / f"sharp-{kind}.safetensors", model, name=f"sharp-{kind}", training={}, figures={})
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)).save("photo.png")
     soundfile.write("talk.wav", 0.3 * np.sin(np.arange(9_000) * 0.1), 16_000)
@@ -57,9 +57,9 @@ def test_a_sharp_decoder_for_images_comes_into_the_model_file(run: Run, media: P
     assert trained.code == 0, trained.err
     info = read_info("s.safetensors")
     assert (info.digest, info.name, info.training) == (codec.digest, codec.name, codec.training)
-    assert info.sharp is not None
-    assert info.sharp["training"]["steps"] == 4
-    figures = info.sharp["figures"]
+    assert info.perceptual is not None
+    assert info.perceptual["training"]["steps"] == 4
+    figures = info.perceptual["figures"]
     assert set(figures) == {"quality_1", "quality_2", "quality_3"}
     assert set(figures["quality_1"]) == {"texture", "texture_own", "psnr", "psnr_own"}
     own, kept = load_file("m.safetensors"), load_file("s.safetensors")
@@ -76,13 +76,15 @@ def test_a_sharp_decoder_for_speech_goes_on_from_a_model(run: Run, media: Path) 
     trained = run("train", "sharp", "--start-from", "a.safetensors", *SPEECH, "--steps=3", "-o", "b.safetensors")
     assert trained.code == 0, trained.err
     first = read_info("b.safetensors")
-    assert first.sharp is not None
-    assert set(first.sharp["figures"]["quality_1"]) == {"log_mel", "log_mel_own"}
-    assert first.sharp["training"]["start"] == f"a {first.digest[:12]}"
+    assert first.perceptual is not None
+    assert set(first.perceptual["figures"]["quality_1"]) == {"log_mel", "log_mel_own"}
+    assert first.perceptual["training"]["start"] == f"a {first.digest[:12]}"
     still = ("--steps=1", "--set=loop.learning_rate=1e-12", "--run-dir", "r2", "-o", "c.safetensors")
     trained = run("train", "sharp", "-m", "b.safetensors", *SPEECH, *still)
     assert trained.code == 0, trained.err
-    assert read_info("c.safetensors").sharp["digest"] == first.sharp["digest"], "it begins with the one in the file"  # type: ignore[index]
+    assert read_info("c.safetensors").perceptual["digest"] == first.perceptual["digest"], (
+        "it begins with the one in the file"
+    )  # type: ignore[index]
     refused = run("train", "sharp", "-m", "a.safetensors", *SPEECH, "--start-from", "m.safetensors", "--run-dir", "r3")
     assert refused.code == 1
     assert "no decoder of the same shape" in refused.err
@@ -96,7 +98,7 @@ def test_prior_and_likelihood_are_trained_beside_it(run: Run, media: Path) -> No
     likelihood = ("train", "likelihood", "-m", "m.safetensors", *fit, "--set=task.crop=16", "--run-dir", "l")
     done = run(*likelihood, "-o", "m.safetensors")
     assert done.code == 0, done.err
-    assert read_info("m.safetensors").sharp == first.sharp
+    assert read_info("m.safetensors").perceptual == first.perceptual
     small = ("--set=model.slices=[[1,2],[3,1]]", "--set=model.width=8", "--set=model.head_width=6")
     more = ("--set=model.neighbour_width=4", "--set=model.means_width=8", "--set=task.crop=2")
     order = ("--set=model.passes=[]", "--set=model.steps=[]", "--set=task.piece=0")
@@ -107,12 +109,12 @@ def test_prior_and_likelihood_are_trained_beside_it(run: Run, media: Path) -> No
     info = read_info("m.safetensors")
     assert info.prior is not None
     assert info.likelihood is not None
-    assert info.sharp == first.sharp
+    assert info.perceptual == first.perceptual
     done = run(*sharp[:-1], "again", "-o", "m.safetensors")
     assert done.code == 0, done.err
     last = read_info("m.safetensors")
     assert (last.digest, last.prior, last.likelihood) == (info.digest, info.prior, info.likelihood)
-    assert last.sharp != first.sharp
+    assert last.perceptual != first.perceptual
 
 
 def test_what_cannot_be_trained(run: Run, media: Path, small_models: Path) -> None:

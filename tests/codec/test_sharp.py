@@ -9,12 +9,12 @@ import PIL.Image
 import pytest
 import soundfile
 import torch
-from tiny_priors import draw_model, draw_prior, draw_sharp
+from tiny_priors import draw_model, draw_perceptual, draw_prior
 
 import vqc
 from vqc.codec.audio import AudioCodec
 from vqc.codec.image import ImageCodec
-from vqc.codec.open import sharpened
+from vqc.codec.open import with_perceptual_decoder
 from vqc.data.image_files import Picture
 from vqc.errors import OptionError
 from vqc.format import chunking, tiling
@@ -29,7 +29,7 @@ def complete(kind: str) -> CodecModel:
     """With a prior and a sharp decoder."""
     model = draw_model(kind)
     model.attach_prior(draw_prior(model))
-    model.attach_sharp(draw_sharp(model))
+    model.attach_perceptual(draw_perceptual(model))
     return model
 
 
@@ -42,7 +42,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for kind in ("photo", "speech"):
         model = complete(kind)
         save_checkpoint(folder / f"both-{kind}.safetensors", model, name=f"both-{kind}", training={}, figures={})
-        model.prior = model.sharp = None  # without its prior it is another model to files
+        model.prior = model.perceptual = None  # without its prior it is another model to files
         save_checkpoint(folder / f"plain-{kind}.safetensors", model, name=f"plain-{kind}", training={}, figures={})
     return tmp_path
 
@@ -102,8 +102,10 @@ def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     codec = ImageCodec(model, DIGEST)
     data = codec.compress(Picture(pixels(200, 176), None), quality=2, entropy="static")
     codes = torch.from_numpy(codec.read_codes(read_container(data)).astype(np.int64))[None]
-    own, sharp = (m.decode(codes, 2)[0, :, :200].mul(255).round().clamp(0, 255) for m in (model, model.sharpened()))
-    restored = sharpened(codec).decompress(data)
+    own, sharp = (
+        m.decode(codes, 2)[0, :, :200].mul(255).round().clamp(0, 255) for m in (model, model.with_perceptual_decoder())
+    )
+    restored = with_perceptual_decoder(codec).decompress(data)
     assert isinstance(restored, Picture)
     apart = np.abs(restored.pixels - sharp.permute(1, 2, 0).numpy())
     assert apart.mean() < 0.02 * float((own - sharp).abs().mean()), "these weights reach a little beyond the halo"
@@ -116,7 +118,7 @@ def test_every_chunk_and_channel_is_restored_with_it(monkeypatch: pytest.MonkeyP
     codec = AudioCodec(model, DIGEST)
     stereo = np.stack([voice(40_000), voice(40_000)[::-1]], 1)
     data = codec.compress([stereo], 16_000, quality=2)
-    own, sharp = (np.concatenate(list(one.decompress(data))) for one in (codec, sharpened(codec)))  # type: ignore[arg-type]
+    own, sharp = (np.concatenate(list(one.decompress(data))) for one in (codec, with_perceptual_decoder(codec)))  # type: ignore[arg-type]
     assert own.shape == sharp.shape == stereo.shape
     apart = np.abs(own - sharp).reshape(-1, 4_000, 2).max(1)
     assert apart.min() > 0, "quarters of a second, three chunks"

@@ -76,7 +76,7 @@ def test_a_likelihood_travels_with_its_model_and_is_no_part_of_its_digest(layers
     model = ImageVQVAE(TINY)
     without = save(tmp_path / "without.safetensors", model)
     model.likelihood = likelihood(layers, qualities=1)
-    assert save(tmp_path / "with.safetensors", model, likelihood_training={"steps": 5}) == without
+    assert save(tmp_path / "with.safetensors", model, parts={"likelihood": {"training": {"steps": 5}}}) == without
     loaded, info = load_checkpoint(tmp_path / "with.safetensors")
     assert loaded.likelihood is not None
     assert info.likelihood is not None

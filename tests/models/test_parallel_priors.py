@@ -143,7 +143,9 @@ def test_a_prior_travels_in_the_file_of_its_model(kind: str, tmp_path, models: d
     stored = load_checkpoint(tmp_path / "plain.safetensors").model
     stored.attach_prior(draw_prior(stored, kind))
     codes = draw_codes(stored, 2, GRIDS[kind][-1])
-    second = save_checkpoint(tmp_path / "both.safetensors", stored, **described, prior_figures={"saving": 7})
+    second = save_checkpoint(
+        tmp_path / "both.safetensors", stored, **described, parts={"prior": {"figures": {"saving": 7}}}
+    )
     loaded = load_checkpoint(tmp_path / "both.safetensors")
     assert first != second == loaded.info.digest
     assert loaded.info.prior["kind"] == plain.kind

@@ -137,7 +137,7 @@ def find_subjects(options: EvalOptions) -> list[Subject]:
         chosen = [find_by_name(options.model)] if options.model else []
         bundled = [info for info in list_models() if info.path.parent == BUNDLED_FOLDER]
         if not chosen and options.sharp:  # those that can
-            chosen = [info for info in bundled if info.sharp is not None]
+            chosen = [info for info in bundled if info.perceptual is not None]
             if not chosen:
                 raise OptionError("none of the bundled models has a sharp decoder; name one with --model")
         chosen = chosen or bundled

@@ -119,7 +119,7 @@ def model_as_dict(info: ModelInfo) -> dict[str, Any]:
         "training": dict(info.training),
         "figures": dict(info.figures),
         "prior": None if info.prior is None else dict(info.prior),
-        "sharp": None if info.sharp is None else dict(info.sharp),
+        "sharp": None if info.perceptual is None else dict(info.perceptual),
     }
 
 
@@ -163,7 +163,7 @@ def print_model(info: ModelInfo) -> None:
         "digest": f"{info.digest[:SHORT_DIGEST]}, which .vqc files name it by",
         "network": f"{info.kind}, {info.parameters:,} parameters",
         "prior": "" if info.prior is None else f"{info.prior['kind']}, {info.prior['parameters']:,} parameters",
-        "sharp decoder": "" if info.sharp is None else f"{info.sharp['parameters']:,} parameters",
+        "sharp decoder": "" if info.perceptual is None else f"{info.perceptual['parameters']:,} parameters",
         "trained on": training_in_words(info.training),
         "figures": in_words(rest),
     }

@@ -120,8 +120,8 @@ def default_preset(request: Request) -> str:
 
 def for_codec(codec: ModelInfo, tables: Mapping[str, Any]) -> dict[str, Any]:
     """A preset of a part, such as a prior, made out for a trained model."""
+    from vqc.models.files.header import codec_digest
     from vqc.models.parts import trainables
-    from vqc.training.parts.base import codec_digest
 
     known = trainables().get(tables.get("kind", ""))
     if known is None or not known.is_part:

@@ -54,21 +54,21 @@ def codec_of(header: Header, device: str, *, sharp: bool = False) -> ImageCodec 
     kinds.kind_numbered(header.codec)  # a version that does not know the kind would look for its models in vain
     codec = _codec(load_model_by_digest(header.digest, find_device(device), sharp=sharp))
     check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)
-    return sharpened(codec) if sharp else codec
+    return with_perceptual_decoder(codec) if sharp else codec
 
 
-def sharpened(codec: ImageCodec | AudioCodec) -> ImageCodec | AudioCodec:
+def with_perceptual_decoder(codec: ImageCodec | AudioCodec) -> ImageCodec | AudioCodec:
     """The codec that restores the same files with the model's sharp decoder; OptionError when it has none.
 
     It is not for compressing: an encoder that looks at what is restored would choose other codes.
     """
-    if codec.model.sharp is None:
+    if codec.model.perceptual is None:
         raise OptionError(
             f"the model {codec.name} has no sharp decoder; restore without it, or train one with vqc train sharp"
         )
     if isinstance(codec, ImageCodec):
-        return ImageCodec(codec.model.sharpened(), codec.digest, name=codec.name)
-    return AudioCodec(codec.model.sharpened(), codec.digest, name=codec.name)
+        return ImageCodec(codec.model.with_perceptual_decoder(), codec.digest, name=codec.name)
+    return AudioCodec(codec.model.with_perceptual_decoder(), codec.digest, name=codec.name)
 
 
 def _codec(loaded: LoadedModel) -> ImageCodec | AudioCodec:

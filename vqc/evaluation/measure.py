@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vqc.codec.audio import AudioCodec
 from vqc.codec.image import ImageCodec
-from vqc.codec.open import open_codec, sharpened
+from vqc.codec.open import open_codec, with_perceptual_decoder
 from vqc.codec.rate import Rate
 from vqc.codec.segments import read_pieces, streams_of
 from vqc.codec.stream_coder import Codes
@@ -84,7 +84,7 @@ def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequen
         show: qualities at which what was restored is kept.
     """
     codec: Codec = open_codec(plan.media, plan.model, "cpu")
-    restorer = sharpened(codec) if plan.sharp else codec
+    restorer = with_perceptual_decoder(codec) if plan.sharp else codec
     signal = load(item, plan.media)
     measured = Measured(name=item.name, dimensions=signal.signal.size)
     if show:

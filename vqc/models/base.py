@@ -42,20 +42,20 @@ class CodecModel(nn.Module, ABC):
     weighs_bits: ClassVar[bool] = False  # whether its `encoder_search` weighs errors of codes against their bits
     default_effort: ClassVar[int] = 0  # of an encoder that is not told: see `vqc.codec.rate`
     float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
-    sharp_part: ClassVar[str] = ""  # the part that a sharp decoder stands in for; empty: this kind can have none
+    perceptual_child: ClassVar[str] = ""  # the child that a perceptual decoder stands in for; "": it can have none
 
     config: Any
     static_table: Tensor  # int32 [Q, G, K]
     prior: CodePrior | None  # fixed to integers: entropy coding may use it
     likelihood: Likelihood | None  # p(x | codes), for evaluation alone
-    is_sharp: bool = False  # whether `sharp` stands in for the model's own part
-    sharp: nn.Module | None  # restores more texture from the same codes, and less of the original
+    perceptual: nn.Module | None  # perceptual decoder: more texture from the same codes, and less of the original
+    is_perceptual: bool = False  # whether that stands in for the model's own decoder
 
     def __init__(self) -> None:
         super().__init__()
         self.register_module("prior", None)
         self.register_module("likelihood", None)
-        self.register_module("sharp", None)
+        self.register_module("perceptual", None)
 
     def attach_prior(self, prior: CodePrior) -> None:
         """Give the model a prior of its codes, which is fixed to integers if it is not; OverflowError if that fails."""
@@ -63,29 +63,29 @@ class CodecModel(nn.Module, ABC):
             prior.quantize_()
         self.prior = prior.eval().requires_grad_(False)
 
-    def attach_sharp(self, sharp: nn.Module) -> None:
-        """Give the model a sharp decoder: a module like the one that `make_sharp` returns."""
-        self.sharp = sharp.eval().requires_grad_(False)
+    def attach_perceptual(self, decoder: nn.Module) -> None:
+        """Give the model a perceptual decoder: a module like the one that `make_perceptual` returns."""
+        self.perceptual = decoder.eval().requires_grad_(False)
 
-    def make_sharp(self) -> nn.Module:
-        """A copy of the part that a sharp decoder stands in for, where its training begins.
+    def make_perceptual(self) -> nn.Module:
+        """A perceptual decoder where its training begins: a copy of the child that it stands in for.
 
-        ValueError: models of this kind have no such part.
+        ValueError: models of this kind have no such child.
         """
-        if not self.sharp_part:
+        if not self.perceptual_child:
             raise ValueError(f"a model of kind {self.kind} can have no sharp decoder")
-        part: nn.Module = getattr(self, self.sharp_part)
-        return copy.deepcopy(part)
+        return copy.deepcopy(self.get_submodule(self.perceptual_child))
 
-    def sharpened(self) -> Self:
-        """This model with its sharp decoder in place: `decode` gives the other restoration of the same codes.
+    def with_perceptual_decoder(self) -> Self:
+        """This model with its perceptual decoder in place: `decode` gives the other restoration of the same codes.
 
         Everything else is shared, but for the likelihood, which is that of the model's own restoration.
         """
-        assert self.sharp is not None, "whoever asks has looked"
+        assert self.perceptual is not None, "whoever asks has looked"
         twin = copy.copy(self)
-        twin.is_sharp = True
-        twin._modules = {**self._modules, self.sharp_part: self.sharp, "sharp": None, "likelihood": None}
+        twin.is_perceptual = True
+        other = {self.perceptual_child: self.perceptual, "perceptual": None, "likelihood": None}
+        twin._modules = {**self._modules, **other}
         return twin
 
     @property
@@ -98,7 +98,7 @@ class CodecModel(nn.Module, ABC):
         """The level used when none is asked for."""
         return 1
 
-    def finalised(self) -> Self:
+    def for_export(self) -> Self:
         """The model as files hold it: itself, or with what only training can use brought to its last state.
 
         What is returned may share weights with this model; its static tables may have to be filled anew.

@@ -17,7 +17,7 @@ from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
 from vqc.models.kinds import KINDS, load
-from vqc.models.parts import trainables
+from vqc.models.parts import PARTS, trainables
 from vqc.training.loop.task import Task
 from vqc.training.settings import Settings
 
@@ -99,7 +99,8 @@ def trained_codec(path: str, kind: type[M]) -> M:
     model = load_checkpoint(path).model
     if not isinstance(model, kind):
         raise TrainingError(f"{path} is of the kind {model.kind}; this run trains the kind {kind.kind}")
-    model.prior = model.likelihood = model.sharp = None
+    for part in PARTS:
+        setattr(model, part.attribute, None)
     return model
 
 

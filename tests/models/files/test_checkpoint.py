@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from vqc.errors import CheckpointError, OutputError
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
-from vqc.models.files.header import FORMAT, StoredTensor, checksum, digest_of
+from vqc.models.files.header import FORMAT, checksum, digest_of
+from vqc.models.files.tensors import StoredTensor
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 
 CONFIG = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)

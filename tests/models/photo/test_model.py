@@ -103,9 +103,9 @@ def test_both_ways_is_the_mean_of_an_image_and_the_turned_one(model: PhotoModel,
         assert (turned - once).abs().max() > 1e-3, "the networks do not see the same upside down"
         torch.testing.assert_close(both.decode(codes, 2), (once + turned) / 2, rtol=0, atol=2e-5)
         torch.testing.assert_close(both.encode(images[:2], 2), codes)
-    both.attach_sharp(both.make_sharp())
-    torch.testing.assert_close(both.sharpened().decode(codes, 2), once, rtol=0, atol=2e-5)
-    assert not both.is_sharp
+    both.attach_perceptual(both.make_perceptual())
+    torch.testing.assert_close(both.with_perceptual_decoder().decode(codes, 2), once, rtol=0, atol=2e-5)
+    assert not both.is_perceptual
 
 
 def test_codes_fit_their_codebooks(model: PhotoModel, images: Tensor) -> None:

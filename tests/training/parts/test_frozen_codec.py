@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_priors import draw_model, draw_sharp
+from tiny_priors import draw_model, draw_perceptual
 from torch import Tensor
 
 from vqc.errors import OptionError
@@ -133,7 +133,7 @@ def test_sharp_decoders_restore_the_codes_of_files(kind: str, tmp_path: Path, mo
         codes = codec.encode(signal, 1)
     config = PerceptualTaskConfig(crop=64, critic_width=4, adversarial=0.0)
     task, seen = (
-        PerceptualTask(draw_sharp(codec).requires_grad_(True), codec, lambda step: signal, [signal], config),
+        PerceptualTask(draw_perceptual(codec).requires_grad_(True), codec, lambda step: signal, [signal], config),
         [],
     )
     decode = task.restorer.decode

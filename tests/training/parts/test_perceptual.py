@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_priors import draw_model, draw_prior, draw_sharp
+from tiny_priors import draw_model, draw_perceptual, draw_prior
 from torch import Tensor
 
 from vqc.errors import OptionError
@@ -37,7 +37,7 @@ def make_task(kind: str, **options: Any) -> PerceptualTask:
     codec: Any = draw_model(kind)
     signals = images if kind == "photo" else sounds
     settings = {"crop": 32 if kind == "photo" else 3 * 1280, "critic_width": 4, "critic_start": START} | options
-    sharp = draw_sharp(codec).requires_grad_(True)
+    sharp = draw_perceptual(codec).requires_grad_(True)
     return PerceptualTask(sharp, codec, signals, [signals(-1), signals(-2)[:1]], PerceptualTaskConfig(**settings))
 
 
@@ -156,7 +156,7 @@ def test_crops_too_small_for_a_critic() -> None:
 def test_a_codec_that_is_trained_on_loses_its_parts(kind: str, tmp_path: Path) -> None:
     model = draw_model(kind)
     model.attach_prior(draw_prior(model))
-    model.attach_sharp(draw_sharp(model))
+    model.attach_perceptual(draw_perceptual(model))
     model.likelihood = Likelihood(LikelihoodConfig(), model.media, model.qualities)
     save_checkpoint(tmp_path / "m.safetensors", model, name="m", training={}, figures={})
     begun = trained_codec(str(tmp_path / "m.safetensors"), type(model))

@@ -8,19 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vqc.atomic import write_atomically
 from vqc.errors import CheckpointError
-from vqc.models.config import canonical_json, config_from_dict, config_to_dict
+from vqc.models.config import canonical_json, config_to_dict
 from vqc.models.files.header import (
     FORMAT,
-    LIKELIHOOD,
-    SHARP,
-    Header,
     ModelInfo,
-    StoredTensor,
-    TensorEntry,
     checksum,
     digest_of,
     info_from_header,
@@ -28,15 +24,15 @@ from vqc.models.files.header import (
     parse_header,
     read_header,
     read_info,
-    sharp_digest_of,
+    stored_tensors,
 )
+from vqc.models.files.tensors import StoredTensor, TensorEntry, digest_tensors
+from vqc.models.parts import PARTS, part_of, state_name, stored_name
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from vqc.models.base import CodecModel
-    from vqc.models.likelihood import Likelihood
-    from vqc.models.prior import CodePrior
 
 __all__ = ["LoadedModel", "ModelInfo", "load_checkpoint", "read_info", "save_again", "save_checkpoint"]
 
@@ -51,9 +47,6 @@ SAFETENSORS_NAMES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
-
-
-_PRIOR = "prior."  # what the names of its tensors begin with
 
 
 class LoadedModel(NamedTuple):
@@ -76,27 +69,35 @@ def save_checkpoint(
     training: Mapping[str, Any],
     figures: Mapping[str, Any],
     weights: Literal["float32", "float16"] = "float32",
-    prior_training: Mapping[str, Any] | None = None,
-    prior_figures: Mapping[str, Any] | None = None,
-    likelihood_training: Mapping[str, Any] | None = None,
-    sharp_training: Mapping[str, Any] | None = None,
-    sharp_figures: Mapping[str, Any] | None = None,
+    parts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     history: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model file and return its digest (hex).
 
     With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
     `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
-    compresses with the model must first load the file. The model is saved `finalised`, and state that only training
-    needs is left out. A prior goes into the same file, as the smallest integers that hold it, a likelihood and
-    a sharp decoder as the weights. `history` holds curves of the training run, [[step, value], …] each.
-    The file appears whole or not at all. CheckpointError: a weight is not finite, or cannot be stored in float16.
+    compresses with the model must first load the file. The model is saved `for_export`, and state that only training
+    needs is left out. Parts go into the same file: a prior as the smallest integers that hold it, others as the
+    weights. The file appears whole or not at all.
+
+    Args:
+        parts: `training` and `figures` of the parts that the model has, by `Part.name`.
+        history: curves of the training run, [[step, value], …] each.
+
+    Raises:
+        CheckpointError: a weight is not finite, or cannot be stored in float16.
     """
     from safetensors.torch import save
 
-    model = model.finalised()
-    tensors = {key: _stored(key, t, model, weights) for key, t in _exported(model).items()}
+    model = model.for_export()
+    tensors = {key: _as_weights(key, t, model, weights) for key, t in _exported(model).items()}
+    stored = [_as_stored(key, tensor) for key, tensor in tensors.items()]
     config = config_to_dict(model.config)
+    described: dict[str, Any] = {}
+    for part in PARTS:
+        if (own := part.of(model)) is not None:
+            told = {key: dict(parts.get(part.name, {}).get(key, {})) for key in part.told}
+            described[part.name] = part.describe(own, [t for t in stored if part_of(t.name) is part]) | told
     info: dict[str, Any] = {
         "name": name,
         "kind": model.kind,
@@ -104,63 +105,27 @@ def save_checkpoint(
         "config": config,
         "qualities": model.qualities,
         "default_quality": model.default_quality,
-        "parameters": sum(
-            t.numel() for key, t in tensors.items() if t.is_floating_point() and not key.startswith((LIKELIHOOD, SHARP))
-        ),
+        "parameters": sum(t.numel() for key, t in tensors.items() if t.is_floating_point() and part_of(key) is None),
         "training": dict(training),
         "figures": dict(figures),
+        **described,
     }
-    if model.prior is not None:
-        info["prior"] = _prior_described(model.prior, tensors) | _told(prior_training, prior_figures)
-    if model.likelihood is not None:
-        info["likelihood"] = {
-            "config": config_to_dict(model.likelihood.config),
-            "training": dict(likelihood_training or {}),
-        }
-    if model.sharp is not None:
-        info["sharp"] = _sharp_described(tensors) | _told(sharp_training, sharp_figures)
     if history:
         info["history"] = dict(history)
-    digest = digest_of(model.kind, config, map(_as_stored, tensors.items()), info.get("prior"))
+    digest = digest_of(model.kind, config, stored, described)
     metadata = {"format": FORMAT, "info": canonical_json(info), "digest": digest}
     write_atomically(path, save(tensors, metadata | {"check": checksum(metadata)}), overwrite=True)
     return digest
 
 
-def _prior_described(prior: CodePrior, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    return {"kind": prior.kind, "config": config_to_dict(prior.config), "parameters": _count(_PRIOR, tensors)}
-
-
-def _sharp_described(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    own = {name: t for name, t in tensors.items() if name.startswith(SHARP)}
-    return {"digest": sharp_digest_of(map(_as_stored, own.items())), "parameters": _count(SHARP, own)}
-
-
-def _told(training: Mapping[str, Any] | None, figures: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"training": dict(training or {}), "figures": dict(figures or {})}
-
-
-def _count(prefix: str, tensors: Mapping[str, Tensor]) -> int:
-    return sum(t.numel() for name, t in tensors.items() if name.startswith(prefix))
-
-
 def save_again(
-    path: str | os.PathLike[str],
-    loaded: LoadedModel,
-    *,
-    name: str,
-    prior_training: Mapping[str, Any] | None = None,
-    prior_figures: Mapping[str, Any] | None = None,
-    likelihood_training: Mapping[str, Any] | None = None,
-    sharp_training: Mapping[str, Any] | None = None,
-    sharp_figures: Mapping[str, Any] | None = None,
+    path: str | os.PathLike[str], loaded: LoadedModel, *, name: str, parts: Mapping[str, Mapping[str, Any]]
 ) -> str:
     """Write a model that was read and has been given another part, say a prior; returns its digest.
 
-    What is not given stays as the file says, and so do the bytes of the weights.
+    What `parts` does not tell stays as the file says, and so do the bytes of the weights.
     """
     info = loaded.info
-    prior, likelihood, sharp = info.prior or {}, info.likelihood or {}, info.sharp or {}
     return save_checkpoint(
         path,
         loaded.model,
@@ -168,11 +133,7 @@ def save_again(
         training=info.training,
         figures=info.figures,
         weights=stored_weights(info.path),
-        prior_training=prior.get("training") if prior_training is None else prior_training,
-        prior_figures=prior.get("figures") if prior_figures is None else prior_figures,
-        likelihood_training=likelihood.get("training") if likelihood_training is None else likelihood_training,
-        sharp_training=sharp.get("training") if sharp_training is None else sharp_training,
-        sharp_figures=sharp.get("figures") if sharp_figures is None else sharp_figures,
+        parts={part.name: {**info.parts.get(part.name, {}), **parts.get(part.name, {})} for part in PARTS},
         history=info.history,
     )
 
@@ -197,7 +158,7 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         check_tensors(_exported(model), header.tensors, str(path))
         file.seek(0)
         data = file.read(size)
-    _check_digests(info, parse_header(data, len(data), path), data)
+    _check_digests(info, stored_tensors(parse_header(data, len(data), path), data))
     fill_model(model, load(data), str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
 
@@ -217,48 +178,29 @@ def build_described(info: ModelInfo) -> CodecModel:
 
 
 def _built(info: ModelInfo, path: Path) -> CodecModel:
-    from vqc.models.kinds import build_model, build_prior
+    from vqc.models.kinds import build_model
 
     model = build_model(info.kind, info.config, where=str(path))
     said = (info.media, info.qualities, info.default_quality)
     if said != (model.media, model.qualities, model.default_quality):
         raise CheckpointError(f"the description in {path} has another medium or other qualities than its config")
-    if info.prior is not None:
-        prior = build_prior(info.prior["kind"], info.prior["config"], model, where=f"the prior in {path}")
-        prior.quantize_(check=False)  # `fill_model` proves what it fills in
-        model.attach_prior(prior)
-    if info.likelihood is not None:
-        model.likelihood = build_likelihood(info.likelihood, model, path)
-    if info.sharp is not None:
-        model.attach_sharp(build_sharp(model, path))
+    for part in PARTS:
+        if part.name in info.parts:
+            part.attach(model, part.build(info.parts[part.name], model, f"the {part.title} in {path}"))
     return model
 
 
-def _check_digests(info: ModelInfo, header: Header, data: bytes) -> None:
-    path, body = info.path, memoryview(data)[header.data_start :]
-    stored = [StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors]
-    if digest_of(info.kind, info.config, stored, info.prior) != info.digest:
-        raise CheckpointError(f"the weights in {path} do not match their digest; the file is damaged, get it again")
-    if info.sharp is not None and sharp_digest_of(stored) != info.sharp.get("digest"):
+def _check_digests(info: ModelInfo, stored: list[StoredTensor]) -> None:
+    if digest_of(info.kind, info.config, stored, info.parts) != info.digest:
         raise CheckpointError(
-            f"the sharp decoder in {path} does not match its digest; the file is damaged, get it again"
+            f"the weights in {info.path} do not match their digest; the file is damaged, get it again"
         )
-
-
-def build_likelihood(described: Mapping[str, Any], model: CodecModel, path: Path) -> Likelihood:
-    """That which a file describes, unfitted; CheckpointError for a config that this version does not know."""
-    from vqc.models.likelihood import Likelihood, LikelihoodConfig
-
-    config = config_from_dict(LikelihoodConfig, described.get("config", {}), where=f"the likelihood in {path}")
-    return Likelihood(config, model.media, model.qualities)
-
-
-def build_sharp(model: CodecModel, path: Path) -> nn.Module:
-    """A sharp decoder to be filled; CheckpointError when models of this kind can have none."""
-    try:
-        return model.make_sharp()
-    except ValueError as error:
-        raise CheckpointError(f"{path} holds what this version of vqc does not know: {error}") from None
+    for part in PARTS:  # those that the digest leaves out may have one of their own
+        expected = info.parts.get(part.name, {}).get("digest")
+        if expected is not None and digest_tensors([], (t for t in stored if part_of(t.name) is part)) != expected:
+            raise CheckpointError(
+                f"the {part.title} in {info.path} does not match its digest; the file is damaged, get it again"
+            )
 
 
 def check_tensors(own: Mapping[str, Tensor], entries: Sequence[TensorEntry], where: str) -> None:
@@ -272,7 +214,7 @@ def check_tensors(own: Mapping[str, Tensor], entries: Sequence[TensorEntry], whe
             raise CheckpointError(
                 f"tensor {name!r} of {where} has shape {list(found.shape)}, its config asks for {list(wanted)}"
             )
-        if found.dtype.startswith("F") != (tensor.is_floating_point() and not name.startswith(_PRIOR)):
+        if found.dtype.startswith("F") != (tensor.is_floating_point() and not _is_integer(name)):
             raise CheckpointError(f"tensor {name!r} of {where} has type {found.dtype}, which is not one for it")
     if extra := sorted(set(stored) - set(own)):
         raise CheckpointError(f"{where} holds the tensor {extra[0]!r}, which its config does not ask for")
@@ -285,7 +227,7 @@ def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> 
     for name, tensor in converted.items():
         if not bool(tensor.isfinite().all()):
             raise CheckpointError(f"tensor {name!r} of {where} has values that are not finite; get the file again")
-    model.load_state_dict(converted, strict=False)
+    model.load_state_dict({state_name(name): tensor for name, tensor in converted.items()}, strict=False)
     try:
         model.check_static_tables()
     except ValueError as error:
@@ -299,16 +241,22 @@ def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> 
 
 
 def _exported(model: CodecModel) -> dict[str, Tensor]:
-    """All parameters and persistent buffers but those which serve training alone."""
+    """All parameters and persistent buffers but those which serve training alone, by their names in files."""
     from vqc.models.base import TRAINING_STATE_PREFIX
 
-    state = model.state_dict()
+    state = {stored_name(name): tensor for name, tensor in model.state_dict().items()}
     return {k: t for k, t in state.items() if not k.rpartition(".")[2].startswith(TRAINING_STATE_PREFIX)}
 
 
-def _stored(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tensor:
+def _is_integer(name: str) -> bool:
+    """Whether a tensor with this name in files holds integers, where the model has floats."""
+    part = part_of(name)
+    return part is not None and part.is_integer
+
+
+def _as_weights(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tensor:
     tensor = tensor.detach().cpu()
-    if name.startswith(_PRIOR):
+    if _is_integer(name):
         tensor = _smallest_integers(tensor)
     if tensor.is_floating_point():
         if weights == "float16" and not name.startswith(model.float32_tensors):
@@ -329,7 +277,6 @@ def _smallest_integers(tensor: Tensor) -> Tensor:
     return tensor.to(torch.int64)
 
 
-def _as_stored(item: tuple[str, Tensor]) -> StoredTensor:
-    name, tensor = item
+def _as_stored(name: str, tensor: Tensor) -> StoredTensor:
     array = tensor.numpy()
     return StoredTensor(name, SAFETENSORS_NAMES[array.dtype.name], tuple(tensor.shape), array.tobytes())

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from vqc.models.parts import PARTS
+
 MAX_QUALITIES = 255  # a byte of a .vqc file
 _MOST_LETTERS = 4000  # of a text
 _MOST_NESTED = 8
@@ -33,14 +35,14 @@ def strict_json(text: str) -> Any:
 
 def check_description(values: Mapping[str, Any]) -> None:
     """ValueError names the first field that cannot be as it is; see `UnknownFieldError` for others."""
-    _check(values, _FIELDS, optional=("training", "figures", "history", *_PARTS))
-    for name, fields in _PARTS.items():
-        part = values.get(name)
-        if part is None:
+    _check(values, _FIELDS, optional=("training", "figures", "history", *(part.name for part in PARTS)))
+    for part in PARTS:
+        own = values.get(part.name)
+        if own is None:
             continue
-        if not isinstance(part, dict):
-            raise ValueError(f"its {name} is {shortened(part)}")
-        _check(part, fields, optional=("training", "figures", *(("config",) if name == "likelihood" else ())), of=name)
+        if not isinstance(own, dict):
+            raise ValueError(f"its {part.name} is {shortened(own)}")
+        _check(own, {name: _OF_PARTS[name] for name in part.fields}, optional=part.optional, of=part.name)
     if values["default_quality"] > values["qualities"]:
         raise ValueError(f"its default_quality is {values['default_quality']} of {values['qualities']}")
 
@@ -141,10 +143,4 @@ _FIELDS: Mapping[str, _Test] = MappingProxyType(
         **_TOLD,
     }
 )
-_PARTS: Mapping[str, Mapping[str, _Test]] = MappingProxyType(
-    {
-        "prior": {"kind": _is_word, "config": _is_notes, **_TOLD},
-        "likelihood": {"config": _is_notes, "training": _is_notes},
-        "sharp": {"digest": is_digest, **_TOLD},
-    }
-)
+_OF_PARTS: Mapping[str, _Test] = MappingProxyType({"kind": _is_word, "config": _is_notes, "digest": is_digest, **_TOLD})

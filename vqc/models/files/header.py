@@ -7,54 +7,35 @@ then the tensors. Its ``__metadata__`` holds strings, ours are::
     info     canonical JSON: name, kind, media, config, qualities, default_quality, parameters, training, figures,
              prior (if there is one: kind, config, parameters, training, figures; its tensors begin with "prior."),
              likelihood (config and training, if there is one; its tensors begin with "likelihood."),
-             sharp (if there is a sharp decoder: parameters, training, figures and a SHA-256 of its tensors, which begin
-             with "sharp."),
+             sharp (if there is a perceptual decoder: parameters, training, figures and a SHA-256 of its tensors, which
+             begin with "sharp."),
              history (curves of the training run)
     digest   SHA-256 over kind, config and tensors, also those of the prior: what a .vqc file names its model by.
-             A likelihood and a sharp decoder are left out, as they decide about no byte of a file
+             A likelihood and a perceptual decoder are left out, as they decide about no byte of a file
     check    CRC-32 of format, info and digest, so that damage outside the tensors shows too
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from vqc.errors import CheckpointError
-from vqc.models.config import canonical_json
 from vqc.models.files.description import UnknownFieldError, check_description, is_digest, shortened, strict_json
+from vqc.models.files.tensors import StoredTensor, TensorEntry, digest_tensors
+from vqc.models.parts import LIKELIHOOD, PARTS, PERCEPTUAL, PRIOR, part_of
 
 FORMAT = "vqc-model-1"
-LIKELIHOOD, SHARP = "likelihood.", "sharp."  # what the names of their tensors begin with
 MAX_HEADER_BYTES = 4 << 20
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
-
-
-class TensorEntry(NamedTuple):
-    """Where a tensor lies in a model file."""
-
-    name: str
-    dtype: str  # as safetensors writes it
-    shape: tuple[int, ...]
-    start: int  # bytes from the start of the tensors
-    stop: int
-
-
-class StoredTensor(NamedTuple):
-    """A tensor as a model file holds it."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    data: bytes | memoryview  # little-endian, row-major
 
 
 class Header(NamedTuple):
@@ -80,11 +61,24 @@ class ModelInfo:
     bytes: int  # size of the file
     training: Mapping[str, Any] = field(default_factory=dict)  # data, steps, seed, version
     figures: Mapping[str, Any] = field(default_factory=dict)  # validation figures, rates
-    prior: Mapping[str, Any] | None = None  # kind, config, parameters, training, figures
-    likelihood: Mapping[str, Any] | None = None  # config, training
-    sharp: Mapping[str, Any] | None = None  # digest, parameters, training, figures
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by `Part.name`: see `Part.fields`
     history: Mapping[str, Any] = field(default_factory=dict)  # curve of the training run → [[step, value], …]
     path: Path
+
+    @property
+    def prior(self) -> Mapping[str, Any] | None:
+        """Kind, config, parameters, training, figures."""
+        return self.parts.get(PRIOR.name)
+
+    @property
+    def likelihood(self) -> Mapping[str, Any] | None:
+        """Config, training."""
+        return self.parts.get(LIKELIHOOD.name)
+
+    @property
+    def perceptual(self) -> Mapping[str, Any] | None:
+        """Digest, parameters, training, figures."""
+        return self.parts.get(PERCEPTUAL.name)
 
 
 def read_info(path: str | os.PathLike[str]) -> ModelInfo:
@@ -155,7 +149,9 @@ def info_from_header(header: Header, size: int, path: Path) -> ModelInfo:
         ) from None
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"the description in {path} cannot be right: {error}; get the file again") from None
-    return ModelInfo(**described, digest=metadata["digest"], bytes=size, path=path)
+    told = {part.name: described.pop(part.name, None) for part in PARTS}
+    parts = {name: own for name, own in told.items() if own is not None}
+    return ModelInfo(**described, parts=parts, digest=metadata["digest"], bytes=size, path=path)
 
 
 def checksum(metadata: Mapping[str, str]) -> str:
@@ -165,31 +161,36 @@ def checksum(metadata: Mapping[str, str]) -> str:
 
 
 def digest_of(
-    kind: str, config: Mapping[str, Any], tensors: Iterable[StoredTensor], prior: Mapping[str, Any] | None = None
+    kind: str,
+    config: Mapping[str, Any],
+    tensors: Iterable[StoredTensor],
+    parts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> str:
-    """SHA-256 over kind, canonical config and every tensor's name, dtype, shape and bytes, in order of name.
+    """SHA-256 (hex) over kind, canonical config and tensors, and over those of parts that decide about bytes of files.
 
-    Kind and config of a prior come after those of the model. Tensors of a likelihood or a sharp decoder are left out.
+    Args:
+        parts: descriptions of parts by their names in model files.
     """
-    described = [kind, config] if prior is None else [kind, config, prior["kind"], prior["config"]]
-    return _digest(described, (t for t in tensors if not t.name.startswith((LIKELIHOOD, SHARP))))
+    counted = [part for part in PARTS if part.in_digest]
+    described = [kind, config]
+    for part in counted:
+        if part.name in parts:
+            described += [parts[part.name]["kind"], parts[part.name]["config"]]
+    return digest_tensors(described, (t for t in tensors if part_of(t.name) in (None, *counted)))
 
 
-def sharp_digest_of(tensors: Iterable[StoredTensor]) -> str:
-    """SHA-256 over the tensors of a sharp decoder, the others being left out."""
-    return _digest([], (t for t in tensors if t.name.startswith(SHARP)))
+def codec_digest(path: Path) -> str:
+    """The digest (hex) of a model file as it would be without its parts: that of the codes it makes."""
+    data = path.read_bytes()
+    header = parse_header(data, len(data), path)
+    info = info_from_header(header, len(data), path)
+    return digest_of(info.kind, info.config, (t for t in stored_tensors(header, data) if part_of(t.name) is None))
 
 
-def _digest(described: Sequence[Any], tensors: Iterable[StoredTensor]) -> str:
-    digest = hashlib.sha256(canonical_json(described).encode())
-    for name, dtype, shape, data in sorted(tensors, key=_name):
-        digest.update(canonical_json([name, dtype, list(shape)]).encode())
-        digest.update(data)
-    return digest.hexdigest()
-
-
-def _name(tensor: StoredTensor) -> str:
-    return tensor.name
+def stored_tensors(header: Header, data: bytes) -> list[StoredTensor]:
+    """The tensors of a model file that is in memory, without a copy."""
+    body = memoryview(data)[header.data_start :]
+    return [StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors]
 
 
 def _header_length(start: bytes, size: int, path: Path) -> int:

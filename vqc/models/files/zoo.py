@@ -94,7 +94,7 @@ def _with_digest(prefix: bytes, sharp: bool) -> list[ModelInfo]:
     models = list_models()
     found = [info for info in models if bytes.fromhex(info.digest).startswith(prefix)]
     if found:
-        return sorted(found, key=lambda info: sharp and info.sharp is None)
+        return sorted(found, key=lambda info: sharp and info.perceptual is None)
     raise ModelNotFoundError(
         f"the file was made with the model {prefix.hex()}, which is not here ({_known(models)}); "
         f"get its {SUFFIX} file and run: vqc models add FILE"
@@ -111,7 +111,7 @@ def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> Model
 
     info = load_checkpoint(source).info
     for other in list_models():
-        if (other.name, other.digest, other.sharp) == (info.name, info.digest, info.sharp):
+        if (other.name, other.digest, other.perceptual) == (info.name, info.digest, info.perceptual):
             return other
     refuse_taken(info.name, replace=replace)
     target = user_models() / f"{info.name}{SUFFIX}"
@@ -164,11 +164,11 @@ def _load(found: list[ModelInfo], device: str) -> LoadedModel:
     """The first that can be read: a damaged file does not hide another that is as good."""
     for info in found[:-1]:
         try:
-            return _load_once(info.path, info.digest, (info.sharp or {}).get("digest", ""), device)
+            return _load_once(info.path, info.digest, (info.perceptual or {}).get("digest", ""), device)
         except CheckpointError as error:
             _leave_out(error)
     info = found[-1]
-    return _load_once(info.path, info.digest, (info.sharp or {}).get("digest", ""), device)
+    return _load_once(info.path, info.digest, (info.perceptual or {}).get("digest", ""), device)
 
 
 def _leave_out(error: CheckpointError) -> None:

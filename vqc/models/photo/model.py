@@ -88,7 +88,7 @@ class PhotoModel(ImageModel):
     weighs_bits: ClassVar[bool] = True
     default_effort: ClassVar[int] = 3
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
-    sharp_part: ClassVar[str] = "synthesis"
+    perceptual_child: ClassVar[str] = "synthesis"
 
     config: PhotoConfig
     steps: Tensor  # [Q]: unit of the latents in 8-bit pixel values
@@ -218,7 +218,7 @@ class PhotoModel(ImageModel):
 
     def restored(self, latents: Tensor, levels: Tensor) -> Tensor:
         """Quantized latents to the image as `decode` gives it."""
-        both = self.config.both_ways and not self.is_sharp
+        both = self.config.both_ways and not self.is_perceptual
         return self.restore_both_ways(latents, levels) if both else self.restore(latents, levels)
 
     def restore_both_ways(self, latents: Tensor, levels: Tensor) -> Tensor:

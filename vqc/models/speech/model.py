@@ -90,7 +90,7 @@ class SpeechModel(AudioModel):
     kind: ClassVar[str] = "speech"
     weighs_bits: ClassVar[bool] = True
     float32_tensors: ClassVar[tuple[str, ...]] = ("envelope_vq.probability", "waveform_vq.probability")
-    sharp_part: ClassVar[str] = "decoder"
+    perceptual_child: ClassVar[str] = "decoder"
     config: SpeechConfig
     sample_rate = SAMPLE_RATE
     hop_length = CODE_HOP

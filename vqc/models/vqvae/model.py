@@ -117,7 +117,7 @@ class VQVAE(CodecModel):
         quantized = self.quantizer(self.latents(signal))
         return Reconstruction(self.reconstruct(quantized.quantized), quantized)
 
-    def finalised(self) -> Self:
+    def for_export(self) -> Self:
         if not isinstance(self.quantizer, DynamicVectorQuantizer):
             return self
         quantizer = self.quantizer.fixed()

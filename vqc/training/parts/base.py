@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -17,14 +16,13 @@ from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_image
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel
 from vqc.models.files.checkpoint import LoadedModel
-from vqc.models.files.header import StoredTensor, digest_of, info_from_header, parse_header
+from vqc.models.files.header import codec_digest
 from vqc.models.files.zoo import load_model
 from vqc.training.recipe import Progress, Recipe
 from vqc.training.sampling import evenly_spaced, first_seconds, image_batches
 from vqc.training.settings import Settings
 
 SECONDS = 10.0  # of a validation utterance, at most
-_PRIOR = "prior."  # prefix of the names of its tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,17 +87,3 @@ def check_crop(crop: int, codec: Any, *, least: int) -> None:
 def no_batches(step: int) -> Any:
     """Batches of a task that only measures."""
     raise AssertionError("a task that measures asks for no batch")
-
-
-def codec_digest(path: Path) -> str:
-    """The digest of a model file as it would be without its prior: that of the codes it makes.
-
-    `digest_of` leaves out its likelihood and its perceptual decoder.
-    """
-    data = path.read_bytes()
-    header = parse_header(data, len(data), path)
-    info, body = info_from_header(header, len(data), path), memoryview(data)[header.data_start :]
-    own = [t for t in header.tensors if not t.name.startswith(_PRIOR)]
-    return digest_of(
-        info.kind, info.config, (StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in own)
-    )

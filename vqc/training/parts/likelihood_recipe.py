@@ -14,6 +14,7 @@ from vqc.errors import TrainingError
 from vqc.models.base import AudioModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
 from vqc.models.likelihood import Likelihood
+from vqc.models.parts import LIKELIHOOD
 from vqc.training.parts.base import PartRecipe, check_crop, no_batches
 from vqc.training.parts.likelihood import LikelihoodTask, LikelihoodTaskConfig
 from vqc.training.recipe import Exported, training_images
@@ -62,4 +63,4 @@ class LikelihoodRecipe(PartRecipe):
         """Write the codec's file with the likelihood inside; its description of the other parts stays."""
         loaded: LoadedModel = exported.model
         described = {**training, "figures": dict(exported.figures)}
-        return save_again(path, loaded, name=name, likelihood_training=described)
+        return save_again(path, loaded, name=name, parts={LIKELIHOOD.name: {"training": described}})

@@ -157,13 +157,13 @@ class PerceptualTask(Task):
         config: PerceptualTaskConfig,
     ) -> None:
         self.model, self.batches, self.validation, self.config = decoder, batches, validation, config
-        codec.sharp = None  # is not to be frozen with the rest
+        codec.perceptual = None  # is not to be frozen with the rest
         self.codec: Any = codec
         self.frozen = FrozenCodec(codec)
         # A decoder that is given the quality as a number would be compiled for each.
         self.networks = [decoder] if isinstance(codec, ImageModel) else []
-        codec.sharp = decoder
-        self.restorer: Any = codec.sharpened()
+        codec.perceptual = decoder
+        self.restorer: Any = codec.with_perceptual_decoder()
         self.compare = comparison_for(codec)
         self.weights = self.compare.weights(config)
         self.adversary: Adversary | None = None

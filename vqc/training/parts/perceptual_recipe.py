@@ -17,6 +17,7 @@ from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights
+from vqc.models.parts import PERCEPTUAL
 from vqc.training.parts.base import PartRecipe, check_crop, no_batches
 from vqc.training.parts.perceptual import PerceptualTask, PerceptualTaskConfig
 from vqc.training.recipe import Exported, Progress
@@ -39,7 +40,7 @@ class PerceptualRecipe(PartRecipe):
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> ImageDataset | AudioDataset:
         model, info = self.codec(settings)
-        if not model.sharp_part:
+        if not model.perceptual_child:
             raise OptionError(f"{info.name} is of the kind {info.kind}, which can have no sharp decoder")
         return super().open_data(sources, settings, download=download, progress=progress)
 
@@ -71,13 +72,15 @@ class PerceptualRecipe(PartRecipe):
         for quality in tracked(range(1, loaded.model.qualities + 1)):
             row = task.measure(quality)
             figures[f"quality_{quality}"] = {name: round(row[name], 5) for name in row if name != "score"}
-        loaded.model.attach_sharp(model)
+        loaded.model.attach_perceptual(model)
         return Exported(loaded, figures)
 
     def save(self, path: Path, exported: Exported, name: str, training: Mapping[str, Any]) -> str:
         """Write the codec's file with the perceptual decoder inside; its description of the other parts stays."""
         loaded: LoadedModel = exported.model
-        return save_again(path, loaded, name=name, sharp_training=training, sharp_figures=exported.figures)
+        return save_again(
+            path, loaded, name=name, parts={PERCEPTUAL.name: {"training": training, "figures": exported.figures}}
+        )
 
     def _task(
         self, model: nn.Module, codec: Any, pack: Any, settings: Settings, batches: Callable[[int], Tensor]
@@ -88,4 +91,4 @@ class PerceptualRecipe(PartRecipe):
 
 def initial_decoder(codec: CodecModel) -> nn.Module:
     """A perceptual decoder to begin with: a copy of the one that a codec has, else of its own decoder."""
-    return codec.make_sharp() if codec.sharp is None else copy.deepcopy(codec.sharp)
+    return codec.make_perceptual() if codec.perceptual is None else copy.deepcopy(codec.perceptual)

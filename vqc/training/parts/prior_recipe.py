@@ -21,11 +21,12 @@ from vqc.errors import OptionError, TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
+from vqc.models.files.header import codec_digest
 from vqc.models.kinds import build_prior, prior_kind_named
-from vqc.models.parts import trainables
+from vqc.models.parts import PRIOR, trainables
 from vqc.models.prior import CodePrior
 from vqc.nn.integer import dequantized
-from vqc.training.parts.base import PartRecipe, codec_digest
+from vqc.training.parts.base import PartRecipe
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_chances
 from vqc.training.recipe import Exported, Progress
@@ -118,7 +119,9 @@ class PriorRecipe(PartRecipe):
     def save(self, path: Path, exported: Exported, name: str, training: Mapping[str, Any]) -> str:
         """The codec's file with the prior inside; what it says of codec, likelihood and sharp decoder stays."""
         loaded: LoadedModel = exported.model
-        return save_again(path, loaded, name=name, prior_training=training, prior_figures=exported.figures)
+        return save_again(
+            path, loaded, name=name, parts={PRIOR.name: {"training": training, "figures": exported.figures}}
+        )
 
 
 def _prepare(prior: Any, codec: CodecModel) -> None:

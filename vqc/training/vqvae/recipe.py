@@ -50,7 +50,7 @@ class PaperRecipe(Recipe):
     def warm_start(self, model: Any, path: str, pack: Any, settings: Settings) -> None:
         """Weights and codebook of a model of the same shape; k-means then starts no codebook anew."""
         trained = trained_codec(path, type(model))
-        if trained.config != model.finalised().config:
+        if trained.config != model.for_export().config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         model.load_state_dict(trained.state_dict(), strict=False)
         model.quantizer.reset_ema()
@@ -74,7 +74,7 @@ class PaperRecipe(Recipe):
         return float(torch.cat([x.flatten() for x in signals]).double().var())
 
     def export(self, model: Any, pack: Any, settings: Settings) -> Exported:
-        model = model.eval().finalised()
+        model = model.eval().for_export()
         round_to_stored(model)
         fill_static_tables(model, self.signals(pack, evenly_spaced(pack.training, self.table_items), model, settings))
         held = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
