@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -164,3 +166,19 @@ def small_models(_small_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The models `tiny-image` and `tiny-audio` (untrained) are in the user's model folder, which this returns."""
     monkeypatch.setenv("XDG_DATA_HOME", str(_small_models))
     return _small_models / "vqc" / "models"
+
+
+@pytest.fixture
+def training_media(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder with eight `pictures` and eight `talks`; models and caches lie below it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    generator = np.random.default_rng(0)
+    for folder in ("pictures", "talks"):
+        Path(folder).mkdir()
+    for i in range(8):
+        colours = generator.integers(0, 256, (3, 4, 3), dtype=np.uint8)
+        Image.fromarray(colours.repeat(8, 0).repeat(8, 1)).save(f"pictures/{i}.png")
+        soundfile.write(f"talks/{i}.wav", 0.3 * np.sin(np.arange(4000) * generator.uniform(0.02, 0.3)), 16_000)
+    return tmp_path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 from pathlib import Path
 
@@ -15,6 +16,8 @@ def test_example_runs(
     example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):  # which an example may set, for itself
+        monkeypatch.setenv(name, os.environ.get(name, ""))
     runpy.run_path(str(example), run_name="__main__")
     assert capsys.readouterr().out.count("\n") >= 2
     assert all(path.stat().st_size > 0 for path in tmp_path.iterdir())

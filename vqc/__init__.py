@@ -8,6 +8,7 @@
     vqc.compress(image, rate=vqc.Rate(target_bytes=20_000))
     vqc.compress_file("photo.jpg", "photo.vqc")
     vqc.decompress_file("photo.vqc", "photo.png")
+    vqc.train(vqc.TrainOptions("image", data=("photos",), minutes=120, name="mine", add=True))
     vqc.set_threads(1)                                    # CPU threads to compute with
 
 Names are loaded when they are used, so that `import vqc` does not import torch.
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     )
     from vqc.models.files.zoo import load_model
     from vqc.processors import set_threads
+    from vqc.training.options import TrainOptions
+    from vqc.training.train import train
 
 _MODULES = {
     "CheckpointError": "vqc.errors",
@@ -63,6 +66,7 @@ _MODULES = {
     "Image": "vqc.codec.api",
     "Rate": "vqc.codec.api",
     "Report": "vqc.codec.api",
+    "TrainOptions": "vqc.training.options",
     "VerifyResult": "vqc.codec.api",
     "compress": "vqc.codec.api",
     "compress_file": "vqc.codec.api",
@@ -70,6 +74,7 @@ _MODULES = {
     "decompress_file": "vqc.codec.api",
     "load_model": "vqc.models.files.zoo",
     "set_threads": "vqc.processors",
+    "train": "vqc.training.train",
     "verify": "vqc.codec.api",
 }
 
@@ -86,6 +91,7 @@ __all__ = [
     "OutputError",
     "Rate",
     "Report",
+    "TrainOptions",
     "TrainingError",
     "VQCError",
     "VerifyResult",
@@ -96,6 +102,7 @@ __all__ = [
     "decompress_file",
     "load_model",
     "set_threads",
+    "train",
     "verify",
 ]
 

@@ -11,15 +11,9 @@ import pytest
 from vqc.cli.train_plan import toml
 from vqc.errors import OptionError
 from vqc.models.parts import trainables
+from vqc.training.options import parse_settings, parse_time
 from vqc.training.recipe import recipe_of
-from vqc.training.settings import (
-    PRESETS,
-    parse_override,
-    parse_time,
-    preset_names,
-    read_preset,
-    resolve,
-)
+from vqc.training.settings import PRESETS, preset_names, read_preset, resolve
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -35,7 +29,7 @@ def test_a_preset_resolves_and_says_only_what_differs_from_the_defaults(name: st
 
 
 def test_the_record_of_a_run_resolves_to_the_same_settings(tmp_path: Path) -> None:
-    settings = resolve(read_preset("librispeech"), ["task.crop=640", "loop.minutes=none", "loop.steps=7"])
+    settings = resolve(read_preset("librispeech"), {"task.crop": 640, "loop.minutes": None, "loop.steps": 7})
     record = json.loads(json.dumps(settings.as_dict()))
     assert resolve(record) == settings
     assert (settings.loop.minutes, settings.loop.steps) == (None, 7)
@@ -67,7 +61,7 @@ def test_printed_settings_are_a_preset(tmp_path: Path) -> None:
 )
 def test_a_wrong_override_is_one_sentence(override: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        resolve(read_preset("cifar10"), [override])
+        resolve(read_preset("cifar10"), parse_settings([override]))
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
@@ -87,9 +81,10 @@ def test_damaged_and_missing_preset_files_are_one_sentence(tmp_path: Path) -> No
 
 
 def test_values_are_toml_and_words_are_strings() -> None:
-    assert parse_override("model.widths=[8, 16]") == ("model", "widths", [8, 16])
-    assert parse_override("loop.precision=bfloat16") == ("loop", "precision", "bfloat16")
-    assert parse_override(' loop.precision = "auto"') == ("loop", "precision", "auto")
+    assert parse_settings(["model.widths=[8, 16]", "loop.steps=7"]) == {"model.widths": [8, 16], "loop.steps": 7}
+    assert parse_settings(["loop.precision=bfloat16"]) == {"loop.precision": "bfloat16"}
+    assert parse_settings([' loop.precision = "auto"']) == {"loop.precision": "auto"}
+    assert parse_settings(["loop.minutes=none"]) == {"loop.minutes": None}
 
 
 @pytest.mark.parametrize(("text", "minutes"), [("90s", 1.5), ("30m", 30), ("2h", 120), ("1h30m", 90), ("45", 45)])

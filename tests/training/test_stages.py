@@ -55,7 +55,7 @@ def test_start_and_end_of_a_photo_model_are_told_to_their_end() -> None:
     )
     sizes = {"start_crops": 4, "occupying_photos": 2, "table_photos": 3, "report_photos": 1}
     task = PhotoTaskConfig(side=64, validation_side=64, batch_size=2, **sizes)
-    settings = dataclasses.replace(resolve({"kind": "photo"}, []), model=config, task=task)
+    settings = dataclasses.replace(resolve({"kind": "photo"}), model=config, task=task)
     generator = np.random.default_rng(0)
     pack = image_pack([generator.integers(0, 256, (64, 80, 3), dtype=np.uint8) for _ in range(6)], held_out=(0,))
     recipe, model = PhotoRecipe(), PhotoModel(config)

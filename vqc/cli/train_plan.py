@@ -1,4 +1,4 @@
-"""What `vqc train` shows of a run that is to come: its settings, and what a dry run found out."""
+"""Text and JSON of a run that is to come: its settings, and the estimates of a dry run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vqc.cli.console import duration, number, size
 
 if TYPE_CHECKING:
-    from vqc.training.estimate import Estimate, StepTime
+    from vqc.training.estimate import RunEstimate
     from vqc.training.run import Run
     from vqc.training.settings import Settings
 
@@ -33,35 +33,35 @@ def toml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def plan_as_dict(run: Run, pack: Any, cost: Estimate | None, step: StepTime, parameters: int) -> dict[str, Any]:
+def plan_as_dict(run: Run, data: Any, estimate: RunEstimate) -> dict[str, Any]:
     """A dry run for programs."""
     return {
         "settings": run.settings.as_dict(),
-        "data": {"description": pack.description, "bytes": pack.bytes, "skipped": len(pack.skipped)},
-        "parameters": parameters,
-        **({} if cost is None else cost._asdict()),
-        "step_seconds": step.seconds,
-        "data_share": step.data_share,
+        "data": {"description": data.description, "bytes": data.bytes, "skipped": len(data.skipped)},
+        "parameters": estimate.parameters,
+        **({} if estimate.model is None else estimate.model._asdict()),
+        "step_seconds": estimate.step.seconds,
+        "data_share": estimate.step.data_share,
     }
 
 
-def plan_in_words(
-    run: Run, pack: Any, cost: Estimate | None, step: StepTime, parameters: int, media: str
-) -> dict[str, str]:
+def plan_in_words(run: Run, data: Any, estimate: RunEstimate) -> dict[str, str]:
     """A dry run for people."""
-    loop, unit = run.settings.loop, "pixel" if media == "image" else "second"
+    loop, model, step = run.settings.loop, estimate.model, estimate.step
     steps = loop.steps if loop.minutes is None else min(loop.steps, int(60 * loop.minutes / step.seconds))
-    fields = {"model": f"{run.settings.kind}, {parameters:,} parameters"}
-    if cost is not None:
-        rates = [f"{bits:.3g} bpp" if media == "image" else f"{bits / 1000:.3g} kbps" for bits in cost.bits]
+    fields = {"model": f"{run.settings.kind}, {estimate.parameters:,} parameters"}
+    if model is not None:
+        image = data.media == "image"
+        unit = "pixel" if image else "second"
+        rates = [f"{bits:.3g} bpp" if image else f"{bits / 1000:.3g} kbps" for bits in model.bits]
         fields |= {
-            "work": f"{macs(cost.encoder_macs)} MAC a {unit} to encode, {macs(cost.decoder_macs)} to decode",
-            "codes": " ".join(f"{codes:.3g}" for codes in dict.fromkeys(cost.codes)) + f" a {unit}",
+            "work": f"{macs(model.encoder_macs)} MAC a {unit} to encode, {macs(model.decoder_macs)} to decode",
+            "codes": " ".join(f"{codes:.3g}" for codes in dict.fromkeys(model.codes)) + f" a {unit}",
             "rate": " ".join(dict.fromkeys(rates)) + " at most, before entropy coding",
         }
-    skipped = f", {len(pack.skipped):,} skipped" if pack.skipped else ""
+    skipped = f", {len(data.skipped):,} skipped" if data.skipped else ""
     return fields | {
-        "data": f"{pack.description}, {size(pack.bytes)} decoded{skipped}",
+        "data": f"{data.description}, {size(data.bytes)} decoded{skipped}",
         "step": f"{step.seconds:.3g} s, {100 * step.data_share:.1f} % of it waiting for data",
         "run": f"about {steps:,} steps in {duration(steps * step.seconds)}, in {run.folder}",
         "besides": "starting values before, tables and figures after; their time comes on top",

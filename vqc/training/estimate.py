@@ -1,16 +1,22 @@
-"""What a run will cost and what its codec will be like, before hours are spent on it."""
+"""The cost of a run and the rates of its codec, before hours are spent on it."""
 
 from __future__ import annotations
 
 import math
+import tempfile
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from vqc.data.batches import Shard
 from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.training.loop.distributed import Ranks
 from vqc.training.loop.trainer import Trainer
+from vqc.training.options import MEDIA
+from vqc.training.run import Run
 
 PIXELS = 256  # side of the image on which operations are counted
 WARM_UP = 3  # steps that are not timed
@@ -18,7 +24,7 @@ SECONDS = 2.0  # of audio on which operations are counted
 
 
 class Estimate(NamedTuple):
-    """Of a model: its work and its rates. A unit is a pixel of an image or a second of audio."""
+    """Work and rates of a model. A unit is a pixel of an image or a second of audio."""
 
     encoder_macs: float  # multiply-accumulates a unit, at the default quality; Fourier transforms are not counted
     decoder_macs: float
@@ -27,15 +33,33 @@ class Estimate(NamedTuple):
 
 
 class StepTime(NamedTuple):
-    """Of a training step: medians."""
+    """Medians over training steps."""
 
     seconds: float
     data_share: float  # of it, spent waiting for the batch
 
 
+class RunEstimate(NamedTuple):
+    """A model and its training steps."""
+
+    parameters: int
+    model: Estimate | None  # None for a part of a codec
+    step: StepTime
+
+
+def estimate_run(run: Run, data: Any, ranks: Ranks, device: str) -> RunEstimate:
+    """Build the model and make some steps, in a folder that goes away; on several ranks all take part."""
+    model = run.build()
+    cost = estimate(run.build()) if run.what in MEDIA else None
+    task = run.recipe.make_task(model, data, run.settings, Shard(ranks.rank, ranks.world))
+    with tempfile.TemporaryDirectory() as folder:
+        step = time_steps(Trainer(task, run.settings.loop, Path(folder), device=ranks.device(device)))
+    return RunEstimate(sum(p.numel() for p in model.parameters()), cost, step)
+
+
 @torch.inference_mode()
 def estimate(model: CodecModel) -> Estimate:
-    """Count what there is to know without data."""
+    """Count operations and bits of a model, without data."""
     model.eval()
     if isinstance(model, ImageModel):
         side = -(-PIXELS // model.downsampling_factor) * model.downsampling_factor
@@ -72,24 +96,24 @@ def time_steps(trainer: Trainer, steps: int = 20, seconds: float = 10.0) -> Step
 
     def timed(step: int) -> Any:
         nonlocal waiting
-        begun = time.perf_counter()
+        begin = time.perf_counter()
         try:
             return own(step)
         finally:
-            waiting += time.perf_counter() - begun
+            waiting += time.perf_counter() - begin
 
     task.batch = timed
     shares, totals = [], list[float]()
     end = time.perf_counter() + seconds
     for i in range(WARM_UP + steps):
-        waiting, begun = 0.0, time.perf_counter()
+        waiting, begin = 0.0, time.perf_counter()
         trainer.train_step()
         if trainer.device.type == "cuda":
             torch.cuda.synchronize(trainer.device)
         now = time.perf_counter()
         if i >= WARM_UP:
-            totals.append(now - begun)
-            shares.append(waiting / (now - begun))
+            totals.append(now - begin)
+            shares.append(waiting / (now - begin))
         if totals and now > end:
             break
     middle = len(totals) // 2

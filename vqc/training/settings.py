@@ -1,4 +1,4 @@
-"""What determines a training run: presets, `--set` overrides, and the resolved settings that a run folder keeps.
+"""The settings of a training run: presets, changes of them (`--set`), and the resolved values in a run folder.
 
 A preset is a small TOML file: the kind of model and, in three tables, only the fields that differ from the defaults::
 
@@ -13,9 +13,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vqc.errors import OptionError, did_you_mean
@@ -66,8 +67,10 @@ def read_preset(name_or_file: str) -> dict[str, Any]:
     return tables
 
 
-def resolve(tables: Mapping[str, Any], overrides: Iterable[str] = (), *, where: str = "the preset") -> Settings:
-    """Settings from a preset's tables and overrides such as ``model.codebook_size=1024``.
+def resolve(
+    tables: Mapping[str, Any], changes: Mapping[str, Any] = MappingProxyType({}), *, where: str = "the preset"
+) -> Settings:
+    """Settings from a preset's tables and changes of them such as {"model.codebook_size": 1024}.
 
     OptionError: an unknown kind, table or key (the nearest known one is named), or a value of the wrong type.
     """
@@ -77,29 +80,17 @@ def resolve(tables: Mapping[str, Any], overrides: Iterable[str] = (), *, where: 
     _refuse_unknown(tables, ("kind", *SECTIONS), where)
     kind = str(tables["kind"])
     values = {section: dict(tables.get(section, {})) for section in SECTIONS}
-    for override in overrides:
-        section, key, value = parse_override(override)
+    for name, value in changes.items():
+        section, _, key = name.partition(".")
+        if section not in SECTIONS:
+            raise OptionError(
+                f"{name}: there is no section {section!r}{did_you_mean(section, SECTIONS)}; "
+                "they are model, task and loop"
+            )
         values[section][key] = value
     classes = {"model": load(kinds[kind].config), "task": load(kinds[kind].recipe).task_config, "loop": LoopConfig}
     built = {s: _build(classes[s], values[s], s, where) for s in SECTIONS}
     return Settings(kind=kind, **built)
-
-
-def parse_override(text: str) -> tuple[str, str, Any]:
-    """``section.key=value`` into its parts; the value in TOML's notation, anything else is a string."""
-    name, equals, value = text.partition("=")
-    section, dot, key = name.strip().partition(".")
-    if not (equals and dot and key):
-        raise OptionError(f"--set {text} is not of the form section.key=value, such as loop.learning_rate=3e-4")
-    if section not in SECTIONS:
-        raise OptionError(
-            f"--set {text}: there is no section {section!r}{did_you_mean(section, SECTIONS)}; "
-            "they are model, task and loop"
-        )
-    try:
-        return section, key, None if value.strip() == "none" else tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return section, key, value.strip()
 
 
 def _build(config_class: type[Any], values: Mapping[str, Any], section: str, where: str) -> Any:
@@ -139,22 +130,3 @@ def _refuse_unknown(values: Mapping[str, Any], known: Sequence[str], where: str)
 
 def _frozen(value: Any) -> Any:
     return tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
-
-
-def parse_time(text: str) -> float:
-    """Minutes of ``90s``, ``30m``, ``2h``, ``1h30m`` or a number of minutes; OptionError for anything else."""
-    units = {"h": 60.0, "m": 1.0, "s": 1 / 60}
-    minutes, number = 0.0, ""
-    try:
-        for character in text.strip().lower():
-            if character in units:
-                minutes += float(number) * units[character]
-                number = ""
-            else:
-                number += character
-        minutes += float(number) if number else 0.0
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes < 1e7:
-        raise OptionError(f"the time {text!r} is not one like 90s, 30m, 2h or 1h30m")
-    return minutes

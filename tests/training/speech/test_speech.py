@@ -112,7 +112,7 @@ def test_the_commitment_weighs_more_when_the_envelope_takes_too_many_bits(pack: 
 
 def test_a_finished_model_has_no_idle_entries_and_trains_on(pack: AudioDataset, tmp_path: Path) -> None:
     """Also when its waveform is to be cut into other groups."""
-    settings = resolve({"kind": "speech"}, [])
+    settings = resolve({"kind": "speech"})
     settings = dataclasses.replace(settings, task=dataclasses.replace(TASK, table_utterances=8))
     recipe, model = SpeechRecipe(), make_task(pack).model.eval()
     heard = draw_utterances(SpeechData(pack), 3)

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from vqc.devices import find_device
 from vqc.errors import TrainingError
 from vqc.nn.distributed import own_rank, world_size
 from vqc.training.loop.task import Losses
@@ -40,6 +41,11 @@ class Ranks(NamedTuple):
     def first(self) -> bool:
         """Whether it is the one that validates, writes and speaks."""
         return self.rank == 0
+
+    def device(self, name: str) -> str:
+        """The device of this process; OptionError when there is none of that name, or fewer GPUs than processes."""
+        device = find_device(name)
+        return find_device(f"cuda:{self.local_rank}") if device == "cuda" else device
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from vqc.drawing.reconstructions import draw_reconstructions, draw_waveforms
 from vqc.drawing.style import require_matplotlib
 from vqc.training.history import read_history
 from vqc.training.plots.runs import describe, draw_run
-from vqc.training.run import Run, restored_samples
+from vqc.training.run import Run
+from vqc.training.train import restored_samples
 
 __all__ = ["draw_pictures", "require_matplotlib"]
 
