@@ -34,9 +34,9 @@ from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.zoo import load_model
 from vqc.models.kinds import build_prior
-from vqc.models.prior import CodePrior, CodingStep
+from vqc.models.prior import CodePrior
 from vqc.models.vqvae.priors import BlockPrior
-from vqc.nn.integer import ONE, dequantized, frequencies
+from vqc.nn.integer import ONE, CodingStep, dequantized, frequencies
 
 SAMPLES = Path(__file__).parents[1] / "examples"
 # what oneDNN, torch's own kernels and MKL may use

@@ -27,8 +27,8 @@ PHOTO = PhotoConfig(
     prediction_width=4,
     default_quality=2,
 )
-PHOTO_PRIOR = PhotoPriorConfig(slices=((1, 2), (3, 1)), width=8, head_width=6, neighbour_width=4, means_width=8)
-STEPPED_PRIOR = replace(PHOTO_PRIOR, passes=(4, 1, 3, 2), steps=(1, 2, 3, 1))
+PHOTO_PRIOR = PhotoPriorConfig(slices=((1, 2), (3, 1)), width=8, head_width=6, neighbour_width=4, dc_width=8)
+STEPPED_PRIOR = replace(PHOTO_PRIOR, spatial_passes=(4, 1, 3, 2), channel_steps=(1, 2, 3, 1))
 SPEECH = SpeechConfig(
     mels=6,
     width=4,
@@ -43,7 +43,7 @@ SPEECH = SpeechConfig(
 SPEECH_PRIOR = SpeechPriorConfig(
     envelope_slices=((2,), (1, 1)), waveform_slices=((1, 3),), width=8, fine_width=6, head_width=6, neighbour_width=4
 )
-STEPPED_SPEECH_PRIOR = replace(SPEECH_PRIOR, farther=(1, 2, 3), steps=(2, 1, 1, 1, 3))
+STEPPED_SPEECH_PRIOR = replace(SPEECH_PRIOR, extra_coarse_levels=(1, 2, 3), channel_steps=(2, 1, 1, 1, 3))
 
 PRIORS = {
     "photo": lambda codec: PhotoPrior(PHOTO_PRIOR, codec),

@@ -100,8 +100,8 @@ def test_prior_and_likelihood_are_trained_beside_it(run: Run, media: Path) -> No
     assert done.code == 0, done.err
     assert read_info("m.safetensors").perceptual == first.perceptual
     small = ("--set=model.slices=[[1,2],[3,1]]", "--set=model.width=8", "--set=model.head_width=6")
-    more = ("--set=model.neighbour_width=4", "--set=model.means_width=8", "--set=task.crop=2")
-    order = ("--set=model.passes=[]", "--set=model.steps=[]", "--set=task.piece=0")
+    more = ("--set=model.neighbour_width=4", "--set=model.dc_width=8", "--set=task.crop=2")
+    order = ("--set=model.spatial_passes=[]", "--set=model.channel_steps=[]", "--set=task.piece=0")
     done = run(
         "train", "prior", "-m", "m.safetensors", *fit, *small, *more, *order, "--run-dir", "p", "-o", "m.safetensors"
     )

@@ -178,13 +178,13 @@ def test_plots_replace_no_picture_unasked(run: Run, data: Path) -> None:
 
 PRIOR = (
     "--set=model.slices=[[1,2],[3,1]]",
-    "--set=model.passes=[]",
-    "--set=model.steps=[1,2,2,1]",
+    "--set=model.spatial_passes=[]",
+    "--set=model.channel_steps=[1,2,2,1]",
     "--set=task.piece=0",
     "--set=model.width=8",
     "--set=model.head_width=6",
     "--set=model.neighbour_width=4",
-    "--set=model.means_width=8",
+    "--set=model.dc_width=8",
     "--set=task.batch_size=2",
     "--set=loop.log_every=1",
     "--threads=1",

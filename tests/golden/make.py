@@ -63,7 +63,7 @@ SPEECH = SpeechConfig(
 MAPS = ImageMapsConfig(shapes=((2, 1, 12), (2, 2, 16)), width=4, analysis_layers=1, fine_width=4, fine_layers=1)
 PHONES = PhonesConfig(mels=6, codebook_size=20, codebook_dim=4, decoder_width=4, decoder_blocks=1)
 PRIORS = {
-    "photo": {"slices": [[1, 2], [2]], "width": 8, "head_width": 6, "neighbour_width": 4, "means_width": 8},
+    "photo": {"slices": [[1, 2], [2]], "width": 8, "head_width": 6, "neighbour_width": 4, "dc_width": 8},
     "speech": {
         "envelope_slices": [[2], [1, 1]],
         "waveform_slices": [[1, 3]],

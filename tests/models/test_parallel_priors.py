@@ -19,13 +19,14 @@ from vqc.models.photo.model import PhotoModel
 from vqc.models.photo.prior import PhotoPrior
 from vqc.models.prior import CodePrior
 from vqc.nn.integer import ONE, dequantized
+from vqc.nn.sliced import slices_in
 
 IMAGES = [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)]
 RECORDINGS = [(1,), (2,), (5,), (23,)]
 GRIDS = {"photo": IMAGES, "photo-stepped": IMAGES, "speech": RECORDINGS, "speech-stepped": RECORDINGS}
 FINER = {
-    "photo": {"passes": (2, 3, 2, 4), "steps": (1, 2, 3, 1)},
-    "speech": {"farther": (1, 2, 3), "steps": (2, 1, 1, 1, 3)},
+    "photo": {"spatial_passes": (2, 3, 2, 4), "channel_steps": (1, 2, 3, 1)},
+    "speech": {"extra_coarse_levels": (1, 2, 3), "channel_steps": (2, 1, 1, 1, 3)},
 }
 CASES = [(kind, quality, grid) for kind, grids in GRIDS.items() for quality in (1, 2) for grid in grids]
 each_case = pytest.mark.parametrize(("kind", "quality", "grid"), CASES)
@@ -206,11 +207,11 @@ def test_a_finer_order_begins_as_the_coarser_one(
 @pytest.mark.parametrize(
     ("kind", "name", "value"),
     [
-        ("photo", "passes", (2, 2, 2)),
-        ("photo", "steps", (1, 0, 1, 1)),
-        ("speech", "steps", (1, 1, 1, 1)),
-        ("speech", "farther", (1, 1)),
-        ("speech", "farther", (0, -1, 0)),
+        ("photo", "spatial_passes", (2, 2, 2)),
+        ("photo", "channel_steps", (1, 0, 1, 1)),
+        ("speech", "channel_steps", (1, 1, 1, 1)),
+        ("speech", "extra_coarse_levels", (1, 1)),
+        ("speech", "extra_coarse_levels", (0, -1, 0)),
     ],
 )
 def test_an_order_that_fits_no_slices_is_refused(
@@ -226,7 +227,7 @@ def test_a_prior_moves_to_codebooks_that_are_cut_otherwise() -> None:
     prior = draw_prior(old)
     prior.quantize_()
     assert isinstance(prior, PhotoPrior)
-    before = [part.groups.table / ONE for part in prior._slices]
+    before = [part.groups.table / ONE for part in slices_in(prior.slices)]
     cut = [(0, 0, 1), (0, 1, 3), (1, 0, 3), (1, 3, 4)]  # which groups of which shape are shapes of the other model
     shapes = tuple((stop - start, *PHOTO.shapes[i][1:]) for i, start, stop in cut)
     entries = tuple(tuple(used[i] for i, _, _ in cut) for used in PHOTO.entries)
@@ -237,7 +238,7 @@ def test_a_prior_moves_to_codebooks_that_are_cut_otherwise() -> None:
     like = PhotoPrior(replace(PHOTO_PRIOR, slices=tuple((stop - start,) for _, start, stop in cut)), new)
     prior.remap_codebooks(old, new, like)
     like.load_state_dict(dequantized(prior, like))
-    for part, table in zip(like._slices, before, strict=True):
+    for part, table in zip(slices_in(like.slices), before, strict=True):
         assert (part.groups.table - table).abs().max() < 2 / ONE
 
 
@@ -249,7 +250,7 @@ def test_a_prior_moves_with_its_codebooks() -> None:
     prior = draw_prior(old)
     prior.quantize_()
     assert isinstance(prior, PhotoPrior)
-    for part in prior._slices:
+    for part in slices_in(prior.slices):
         part.groups.table += torch.randint(-500, 500, part.groups.table.shape)
     for i in (0, 1):
         codebooks = [model.quantizer.whole_codebook(i) for model in (old, new)]
@@ -259,10 +260,10 @@ def test_a_prior_moves_with_its_codebooks() -> None:
     for quality in range(3):
         for row, size in zip(new.static_table[quality], new.codebook_sizes(quality + 1), strict=False):
             row[:size] = row[:size].flip(0)
-    before = [part.groups.table.clone() for part in prior._slices]
+    before = [part.groups.table.clone() for part in slices_in(prior.slices)]
     prior.remap_codebooks(old, new, prior)
-    for part, table in zip(prior._slices, before, strict=True):
-        for level, used in enumerate(part.groups.used):
+    for part, table in zip(slices_in(prior.slices), before, strict=True):
+        for level, used in enumerate(part.groups.active_sizes):
             sent = max(0, min(part.count, len(old.codebook_sizes(level + 1)) - part.first))
             turned = part.groups.table[level, :sent, :used].flip(1)
             assert (turned - table[level, :sent, :used]).abs().max() <= 1 if sent else True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from vqc.errors import CheckpointError
 from vqc.models.config import config_from_dict, config_to_dict
+from vqc.models.files import former_names
 from vqc.models.files.tensors import StoredTensor, digest_tensors
 from vqc.models.kinds import KINDS, build_prior, prior_kinds
 
@@ -73,7 +74,7 @@ class PriorPart(Part):
     recipe = "vqc.training.parts.prior_recipe:PriorRecipe"
 
     def build(self, described: Mapping[str, Any], model: CodecModel, where: str) -> nn.Module:
-        prior = build_prior(described["kind"], described["config"], model, where=where)
+        prior = build_prior(described["kind"], former_names.prior_config(described["config"]), model, where=where)
         prior.quantize_(check=False)  # whoever fills it checks what it is filled with
         return prior
 

@@ -1,41 +1,36 @@
-"""What every prior of codes offers: probabilities of the codes of a stream, part after part, each given those before.
+"""What every prior of codes offers: probabilities of the codes of a stream, step by step, each given those before.
 
 ::
 
-    codes known so far ──► parts ──► where the next codes are, and their logits ──► (coded or decoded) ─┐
-                  ▲                                                                                    │
-                  └────────────────────────────────────────────────────────────────────────────────────┘
+    codes known so far ──► coding steps ──► indices of the next codes, and their logits ──► (coded or decoded) ─┐
+                  ▲                                                                                            │
+                  └────────────────────────────────────────────────────────────────────────────────────────────┘
 
-A prior trains in float. Once fixed (`vqc.nn.integer`) its logits are integers that are the same on every machine, and
-only then may a coder use them.
+A prior trains in float. Once quantized (`vqc.nn.integer`) its logits are integers that are the same on every machine,
+and only then may a coder use them.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.entry_groups import EntryGroups
-from vqc.nn.integer import ONE, IntegerModule, frequencies
-
-
-class CodingStep(NamedTuple):
-    """Codes whose probabilities are known together, in the order in which they are coded."""
-
-    indices: Tensor  # int64 [N]: where they are in the flattened codes
-    logits: Tensor  # [N, K], in nats; of a fixed prior float64 integers in units of 1 / 2^10 nat
+from vqc.nn.integer import ONE, CodingStep, IntegerModule, frequencies
+from vqc.nn.sliced import slices_in
 
 
 class CodePrior(IntegerModule, ABC):
     """A prior for the codes of one codec model. Qualities count from 1; a batch is of one quality.
 
-    Before use either `initialise`, or weights and then `prepare`, have to be loaded.
+    Before use it needs either `initialise`, or loaded weights and then `prepare`.
     """
 
     kind: ClassVar[str]
@@ -48,17 +43,17 @@ class CodePrior(IntegerModule, ABC):
 
     @abstractmethod
     def coding_steps(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
-        """Every code of int64 [B, G, ...] once, in the order of coding.
+        """Give every code of int64 [B, G, *grid] once, in the order of coding.
 
-        When a part is asked for, `codes` (contiguous) must hold the codes of all parts before it; others may hold
-        anything from 0 to the size of their codebook, and make no difference.
+        When a step is asked for, `codes` (contiguous) must hold the codes of all steps before it; others may hold
+        anything from 0 to the size of their codebook, and are ignored.
 
         Args:
-            mask: bool [B, ...]: only codes at these positions are wanted. All codes must be there then.
+            mask: bool [B, *grid]: give only codes at these positions. All codes must be there then.
         """
 
     def counting_steps(self, codes: Tensor, quality: int) -> Iterator[CodingStep]:
-        """The same parts and logits when all codes are there already, in any order: for those who only count bits."""
+        """Give the same logits when all codes are there already, in any order: for callers that only count bits."""
         yield from self.coding_steps(codes, quality)
 
     @abstractmethod
@@ -69,15 +64,15 @@ class CodePrior(IntegerModule, ABC):
         """Make what is derived from tensors of the codec model and therefore not saved; after loading."""
 
     def remap_codebooks(self, old: Any, new: Any, like: Any) -> None:
-        """Fit it, being fixed, for training on with the codebooks of another codec; `like`: a prior made for that."""
+        """Fit an integer prior to the codebooks of another codec, to train it on; `like`: a prior made for that."""
 
     def tables(self, logits: Tensor) -> Tensor:
-        """What a coder uses of logits [N, K]: frequencies [N, K], whole numbers of at least 1 that sum to 2^24."""
+        """Return what a coder uses of logits [N, K]: integer frequencies [N, K], each at least 1, with the sum 2^24."""
         assert self.is_integer, "floats differ between machines"
         return frequencies(logits)
 
     def bits(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Tensor:
-        """-log2 P of each code, in the order of coding: [N]. With gradients, of a prior that trains."""
+        """Return -log2 P of each code, in the order of coding: [N]. With gradients, of a prior that trains."""
         codes = codes.contiguous()
         flat, unit = codes.view(-1), 1 / ONE if self.is_integer else 1.0
         nats = [
@@ -100,7 +95,7 @@ class EntryPrior(CodePrior):
 
     @abstractmethod
     def codebooks(self, codec: Any) -> Iterator[Codebooks]:
-        """Those of the codec model for each of the prior's groups."""
+        """Give the codebooks of the codec model for each of the prior's groups."""
 
     def initialise(self, codec: Any) -> None:
         for groups, entries, tables in self.codebooks(codec):
@@ -111,6 +106,17 @@ class EntryPrior(CodePrior):
             groups.prepare(entries, tables)
 
     def remap_codebooks(self, old: Any, new: Any, like: Any) -> None:
-        """See `CodePrior.remap_codebooks`."""
         for before, after in zip(self.codebooks(old), like.codebooks(new), strict=True):
             before.groups.remap_codebook(before.entries, before.tables, after.entries, after.tables)
+
+
+def codebooks_of(
+    slices: nn.ModuleList, cuts: Sequence[Sequence[int]], quantizer: GroupedECVQ, tables: Sequence[Tensor]
+) -> Iterator[Codebooks]:
+    """Give the codebooks of each slice of `make_slices`; tables: frequencies [G, K] of each quality."""
+    remaining = iter(slices_in(slices))
+    for shape, cut in enumerate(cuts):
+        for entries in torch.split(quantizer.whole_codebook(shape), list(cut), dim=1):  # [Q, n, K, D]
+            part = next(remaining)
+            own = slice(part.first, part.first + part.count)
+            yield Codebooks(part.groups, entries, [table[own] for table in tables])

@@ -44,24 +44,24 @@ class CodeGroups(IntegerModule):
         super().__init__()
         groups, qualities = max(map(len, sizes)), len(sizes)
         self.sizes, self.head_width, self.code_dim = sizes, head_width, code_dim
-        self.codes = IntegerEmbedding(sum(map(sum, sizes)), code_dim)
+        self.embedding = IntegerEmbedding(sum(map(sum, sizes)), code_dim)
         self.bias = IntegerEmbedding(sum(map(sum, sizes)), 1)
         nn.init.zeros_(self.bias.vectors)
-        self.mix = IntegerLinear(groups * code_dim, width, qualities=qualities)
-        self.context = IntegerLinear(context_width, groups * head_width, qualities=qualities)
-        self.earlier = IntegerLinear(code_dim, (groups - 1) * head_width) if groups > 1 else None
-        self.choose = IntegerLinear(head_width, groups * code_dim, zero=True)
+        self.input_proj = IntegerLinear(groups * code_dim, width, qualities=qualities)
+        self.context_proj = IntegerLinear(context_width, groups * head_width, qualities=qualities)
+        self.previous_proj = IntegerLinear(code_dim, (groups - 1) * head_width) if groups > 1 else None
+        self.output_proj = IntegerLinear(head_width, groups * code_dim, zero=True)
         self.dropout: nn.Module = nn.Dropout(dropout)
         first = 0
         for q, of_groups in enumerate(sizes):
             ends = first + torch.tensor(of_groups).cumsum(0)
-            self.register_buffer(f"first_{q + 1}", F.pad(ends, (1, 0), value=first)[:-1], persistent=False)
+            self.register_buffer(f"offset_{q + 1}", F.pad(ends, (1, 0), value=first)[:-1], persistent=False)
             first = int(ends[-1])
 
     def features(self, codes: Tensor, quality: int) -> Tensor:
         """Codes int64 [..., G] of positions to their features [..., width]."""
-        vectors = self.codes(codes + getattr(self, f"first_{quality}")).flatten(-2)
-        result: Tensor = self.mix(vectors, quality, inputs=slice(vectors.shape[-1]))
+        vectors = self.embedding(codes + getattr(self, f"offset_{quality}")).flatten(-2)
+        result: Tensor = self.input_proj(vectors, quality, inputs=slice(vectors.shape[-1]))
         return result
 
     def logits(self, context: Tensor, codes: Tensor, places: Tensor, quality: int) -> Iterator[Tensor]:
@@ -71,20 +71,20 @@ class CodeGroups(IntegerModule):
         codes must be there when group g + 1 is asked for.
         """
         sizes, width, dims = self.sizes[quality - 1], self.head_width, self.code_dim
-        own = self.context(context, quality, outputs=slice(len(sizes) * width)).split(width, -1)
+        own = self.context_proj(context, quality, outputs=slice(len(sizes) * width)).split(width, -1)
         sums: Tensor | int = 0
         first = sum(map(sum, self.sizes[: quality - 1]))
         for g, size in enumerate(sizes):
             hidden = self.dropout(self.relu(own[g] + sums))
-            chosen = self.choose(hidden, outputs=slice(g * dims, (g + 1) * dims))
+            chosen = self.output_proj(hidden, outputs=slice(g * dims, (g + 1) * dims))
             yield self._logits(chosen, slice(first, first + size))
-            if g + 1 < len(sizes) and self.earlier is not None:
-                vectors = self.codes(codes[places[g]] + first)
-                sums = sums + self.earlier(vectors, outputs=slice(g * width, (g + 1) * width))
+            if g + 1 < len(sizes) and self.previous_proj is not None:
+                vectors = self.embedding(codes[places[g]] + first)
+                sums = sums + self.previous_proj(vectors, outputs=slice(g * width, (g + 1) * width))
             first += size
 
     def _logits(self, chosen: Tensor, rows: slice) -> Tensor:
-        vectors, bias = self.clip(self.codes.vectors[rows]), self.bias.vectors[rows, 0]
+        vectors, bias = self.clip(self.embedding.vectors[rows]), self.bias.vectors[rows, 0]
         if not self.is_integer:
             return torch.addmm(bias, chosen, vectors.T)
         return bias + torch.floor((chosen @ vectors.T) * (1 / ONE) + 0.5)
@@ -111,7 +111,8 @@ class CodeGroups(IntegerModule):
             components = principal_components(entries, self.code_dim)
             if len(codebooks) > 1:
                 components = features_of(components, self.code_dim)
-            self.codes.vectors[first : first + len(entries), : components.shape[1]] = components.to(self.codes.vectors)
+            own = self.embedding.vectors[first : first + len(entries), : components.shape[1]]
+            own.copy_(components)
             first += len(entries)
 
     @torch.no_grad()
@@ -133,18 +134,18 @@ class CodeGroups(IntegerModule):
             idle = frequencies <= (1 if bool((frequencies > 1).any()) else 0)
             counterpart = distances.masked_fill(idle & (distances > 0), torch.inf).argmin(1)
             change = _log_chances(others_frequencies) - _log_chances(frequencies)[counterpart]
-            vectors.append(self.codes.vectors[rows][counterpart])
+            vectors.append(self.embedding.vectors[rows][counterpart])
             bias.append(self.bias.vectors[rows][counterpart] + torch.round(change * ONE)[:, None])
-        self.codes.register_buffer("vectors", torch.cat(vectors))
+        self.embedding.register_buffer("vectors", torch.cat(vectors))
         self.bias.register_buffer("vectors", torch.cat(bias).clamp(-LARGEST, LARGEST))
 
     def _quantize(self) -> None:
         self.dropout = nn.Identity()
         with torch.no_grad():
-            self.codes.vectors.clamp_(-RANGE, RANGE)  # as all that reads them does
+            self.embedding.vectors.clamp_(-RANGE, RANGE)  # as all that reads them does
 
     def _check_bounds(self) -> None:
-        bound = LARGEST * float(self.codes.vectors.abs().sum(1).max())
+        bound = LARGEST * float(self.embedding.vectors.abs().sum(1).max())
         if not bound < 1 << 53:
             raise OverflowError(f"logits of {self.code_dim} components can reach {bound:.3g}: above 2^53 none is exact")
 

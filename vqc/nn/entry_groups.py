@@ -27,27 +27,26 @@ class EntryGroups(IntegerModule):
     `initialise` or loaded weights and then `prepare` must come before use.
 
     Args:
-        used: how many of the entries each quality uses, the first; () for all.
+        active_sizes: number of the entries that each quality uses, the first ones.
     """
 
-    def __init__(
-        self, count: int, dims: int, size: int, *, qualities: int, width: int, used: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, count: int, dims: int, size: int, active_sizes: Sequence[int], *, width: int) -> None:
         super().__init__()
-        self.count, self.dims, self.used = count, dims, tuple(used) or (size,) * qualities
-        self.described_dims = 2 * dims  # of a code
+        qualities = len(active_sizes)
+        self.count, self.dims, self.active_sizes = count, dims, tuple(active_sizes)
+        self.embedding_dims = 2 * dims  # of a code
         self.features = 5 if dims == 1 else 3 * dims + 3
         self.coefficients = IntegerLinear(width, count * self.features, zero=True)
         self.table = nn.Parameter(torch.zeros(qualities, count, size))
         self.register_buffer("exponents", torch.zeros(qualities, count))  # entries are divided by 2^exponent
-        self.register_buffer("inputs", torch.zeros(qualities, count, size, self.described_dims), persistent=False)
+        self.register_buffer("inputs", torch.zeros(qualities, count, size, self.embedding_dims), persistent=False)
         self.register_buffer("outputs", torch.zeros(qualities, count, size, self.features), persistent=False)
         self.exponents: Tensor
         self.inputs: Tensor
         self.outputs: Tensor
 
-    def described(self, codes: Tensor, quality: int) -> Tensor:
-        """What codes int64 [..., n] of the first n groups stand for, [..., n · described_dims]."""
+    def embed(self, codes: Tensor, quality: int) -> Tensor:
+        """What codes int64 [..., n] of the first n groups stand for, [..., n · embedding_dims]."""
         group = torch.arange(codes.shape[-1], device=codes.device)
         return self.to_fixed_point(self.inputs[quality - 1][group, codes].flatten(-2))
 
@@ -58,7 +57,7 @@ class EntryGroups(IntegerModule):
         """
         c = self.coefficients(hidden, outputs=slice(groups.start * self.features, groups.stop * self.features))
         c = c.view(-1, len(groups), self.features).transpose(0, 1)
-        used = self.used[quality - 1]
+        used = self.active_sizes[quality - 1]
         step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * used))
         for first in range(0, len(groups), step):
             some = slice(first, min(first + step, len(groups)))
@@ -118,7 +117,7 @@ class EntryGroups(IntegerModule):
         same = costs == 0
         departure = torch.zeros_like(self.table)
         for q, frequencies in enumerate(self._cut(known_tables)):
-            own, used = len(frequencies), self.used[q]
+            own, used = len(frequencies), self.active_sizes[q]
             chances = _log_chances(frequencies[:, :used])
             costs[q, :own, :, :used] -= chances.div(math.log(2))[:, None]
             costs[q].masked_fill_(same[q], -torch.inf)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +27,13 @@ RANGE = LARGEST / ONE
 TOTAL = 1 << 24  # what frequencies sum to
 _EXACT = 1 << 53  # integers up to here are float64 numbers
 _MOST_WEIGHT_BITS = 20  # of the fraction: weights below 2^-5 alone do not need more
+
+
+class CodingStep(NamedTuple):
+    """Codes whose probabilities are known together, in the order in which they are coded."""
+
+    indices: Tensor  # int64 [N]: where they are in the flattened codes
+    logits: Tensor  # [N, K], in nats; of an integer prior float64 integers in units of 1 / 2^10 nat
 
 
 class IntegerModule(nn.Module):
@@ -162,24 +171,31 @@ def check_size(integers: Tensor) -> None:
 
 
 class IntegerConv(IntegerModule):
-    """A 3×3 convolution over [B, h, w, C], zero around it, with a bias for each quality."""
+    """A convolution over [B, *grid, C], zero around it, with a bias for each quality.
 
-    def __init__(self, inputs: int, outputs: int, *, qualities: int = 1) -> None:
+    Args:
+        kernel: positions along each axis of the grid, odd numbers.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: tuple[int, ...] = (3, 3), *, qualities: int = 1) -> None:
         super().__init__()
-        self.inputs = inputs
-        self.linear = IntegerLinear(9 * inputs, outputs, qualities=qualities)
+        self.inputs, self.kernel = inputs, kernel
+        self.linear = IntegerLinear(math.prod(kernel) * inputs, outputs, qualities=qualities)
 
     def forward(self, x: Tensor, quality: int = 1) -> Tensor:
-        """[B, h, w, inputs] to [B, h, w, outputs], bounded."""
+        """[B, *grid, inputs] to [B, *grid, outputs], bounded."""
+        reach = [size // 2 for size in self.kernel]
         if self.is_integer:  # gathered, because libraries may compute a convolution by Winograd's or Fourier's way
-            around = F.pad(x, (0, 0, 1, 1, 1, 1))
-            h, w = x.shape[1:3]
-            taps = torch.cat([around[:, i : i + h, j : j + w] for i in range(3) for j in range(3)], -1)
+            around = F.pad(x, [0, 0, *(n for side in reversed(reach) for n in (side, side))])
+            shifts = product(*map(range, self.kernel))
+            windows = ([slice(i, i + size) for i, size in zip(shift, x.shape[1:], strict=False)] for shift in shifts)
+            taps = torch.cat([around[:, *window] for window in windows], -1)  # [B, *grid, kernel · inputs]
             result: Tensor = self.linear(taps, quality)
             return result
-        weight = self.linear.weight.view(-1, 3, 3, self.inputs).permute(0, 3, 1, 2)
-        y = F.conv2d(x.permute(0, 3, 1, 2), weight, self.linear.bias[quality - 1], padding=1)
-        return self.clip(y.permute(0, 2, 3, 1))
+        convolve = F.conv1d if len(reach) == 1 else F.conv2d
+        weight = self.linear.weight.view(-1, *self.kernel, self.inputs).movedim(-1, 1)  # [outputs, inputs, *kernel]
+        y = convolve(x.movedim(-1, 1), weight, self.linear.bias[quality - 1], padding=reach)
+        return self.clip(y.movedim(1, -1))
 
 
 class IntegerEmbedding(IntegerModule):

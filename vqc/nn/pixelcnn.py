@@ -75,7 +75,7 @@ class PixelWalk:
         self.layers: list[GatedPixelLayer] = list(network.layers)  # type: ignore[arg-type]
         _, self.columns = sides
         self.position = 0
-        device = self.layers[0].point.weight.device
+        device = self.layers[0].output_proj.weight.device
 
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(count, *shape, network.width, dtype=network.dtype, device=device)
@@ -107,7 +107,7 @@ class PixelWalk:
         for i, layer in enumerate(self.layers):
             self.rows[i] = torch.cat([self.rows[i][:, 1:], vertical], 1)
             above = layer.above(self.rows[i], self.quality)
-            self.across.append(layer.across(above)[:, 0])
+            self.across.append(layer.vertical_to_horizontal(above)[:, 0])
             vertical = layer.gate(above)
             if self.inside is not None:
                 vertical = vertical * self.inside[:, row, None]
@@ -122,17 +122,17 @@ class GatedPixelLayer(IntegerModule):
         self.size = size = reach if first else reach + 1  # the first layer's own row and column are shifted out
         self.vertical = IntegerLinear(size * (2 * reach + 1) * width, 2 * width, qualities=qualities)
         self.horizontal = IntegerLinear(size * width, 2 * width, qualities=qualities)
-        self.across = IntegerLinear(2 * width, 2 * width)
+        self.vertical_to_horizontal = IntegerLinear(2 * width, 2 * width)
         self.gate = Gate()
         self.dropout: nn.Module = nn.Dropout(dropout)
-        self.point = IntegerLinear(width, width)
+        self.output_proj = IntegerLinear(width, width)
 
     def forward(self, vertical: Tensor, horizontal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """Both stacks [N, h, w, C] of the next layer."""
         above = self.above(F.pad(vertical, (0, 0, 0, 0, self.size - 1, 0)), quality)
         left, columns = F.pad(horizontal, (0, 0, self.size - 1, 0)), horizontal.shape[2]
         taps = torch.cat([left[:, :, i : i + columns] for i in range(self.size)], -1)
-        return self.gate(above), self.at(taps, self.across(above), horizontal, quality)
+        return self.gate(above), self.at(taps, self.vertical_to_horizontal(above), horizontal, quality)
 
     def above(self, rows: Tensor, quality: int) -> Tensor:
         """What rows [N, size − 1 + h, w, C] say of the last h of them, [N, h, w, 2C]."""
@@ -145,7 +145,7 @@ class GatedPixelLayer(IntegerModule):
     def at(self, taps: Tensor, across: Tensor, horizontal: Tensor, quality: int) -> Tensor:
         """The horizontal stack [..., C] of the next layer, of its taps [..., size · C] and what is above [..., 2C]."""
         x = self.clip(self.horizontal(taps, quality) + across)
-        out: Tensor = self.point(self.dropout(self.gate(x)))
+        out: Tensor = self.output_proj(self.dropout(self.gate(x)))
         return out if self.first else self.clip(horizontal + out)
 
     def _quantize(self) -> None:

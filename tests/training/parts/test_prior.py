@@ -156,7 +156,7 @@ def test_the_loss_is_the_bits_of_the_chosen_positions(image_model: ImageModel, c
 
 def test_validation_is_the_cross_entropy_by_hand(image_model: ImageModel, codes: dict[int, CachedCodes]) -> None:
     task = make_task(image_model, codes)
-    torch.nn.init.normal_(task.model.groups.choose.weight, std=0.3, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(task.model.groups.output_proj.weight, std=0.3, generator=torch.Generator().manual_seed(0))
     task.model.eval()
     per_code, static, per_dim = [], [], []
     for quality in (1, 2):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from vqc.atomic import write_atomically
 from vqc.errors import CheckpointError
 from vqc.models.config import canonical_json, config_to_dict
+from vqc.models.files import former_names
 from vqc.models.files.header import (
     FORMAT,
     ModelInfo,
@@ -155,11 +156,13 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         header = read_header(file, size, path)
         info = info_from_header(header, size, path)
         model = build_described(info)
-        check_tensors(_exported(model), header.tensors, str(path))
+        entries = [entry._replace(name=former_names.tensor_name(entry.name)) for entry in header.tensors]
+        check_tensors(_exported(model), entries, str(path))
         file.seek(0)
         data = file.read(size)
     _check_digests(info, stored_tensors(parse_header(data, len(data), path), data))
-    fill_model(model, load(data), str(path))
+    tensors = {former_names.tensor_name(name): tensor for name, tensor in load(data).items()}
+    fill_model(model, tensors, str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
 
 

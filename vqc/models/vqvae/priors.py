@@ -24,8 +24,9 @@ from torch.nn import functional as F
 
 from vqc.models.base import CodecModel
 from vqc.models.config import Config, limited
-from vqc.models.prior import CodePrior, CodingStep
+from vqc.models.prior import CodePrior
 from vqc.nn.code_groups import Codebook, CodeGroups
+from vqc.nn.integer import CodingStep
 from vqc.nn.pixelcnn import GatedPixelCNN
 from vqc.nn.wavenet import WaveNet
 

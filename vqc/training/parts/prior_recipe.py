@@ -163,5 +163,5 @@ def _what_matters(config: Any) -> Any:
     """What weights depend on: not the dropout, and not of which shapes the slices are, or in what order they come."""
     if hasattr(config, "slices"):
         config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
-    neutral: dict[str, Any] = {"dropout": 0.0, "passes": (), "steps": (), "farther": ()}
+    neutral: dict[str, Any] = {"dropout": 0.0, "spatial_passes": (), "channel_steps": (), "extra_coarse_levels": ()}
     return dataclasses.replace(config, **{name: value for name, value in neutral.items() if hasattr(config, name)})
