@@ -263,7 +263,7 @@ def test_codes_begin_as_alike_as_the_entries_of_their_codebook(code_dim: int) ->
     model.quantizer.codebook.copy_(entries + 7)  # on a line
     prior = build_prior("pixelcnn", CONFIGS["pixelcnn"] | {"code_dim": code_dim}, model)
     prior.initialise(model)
-    vectors = prior.groups.codes.vectors.detach()[:, : min(4, code_dim)]
+    vectors = prior.groups.embedding.vectors.detach()[:, : min(4, code_dim)]
     wanted, found = torch.cdist(entries, entries), torch.cdist(vectors, vectors)
     torch.testing.assert_close(found / found.mean(), wanted / wanted.mean(), rtol=1e-3, atol=1e-3)
     assert float(vectors.square().mean()) == pytest.approx(1, rel=1e-4)
