@@ -17,11 +17,11 @@ def test_items_are_spaced_evenly_from_the_first_on() -> None:
 
 
 def test_long_utterances_are_likelier_and_none_comes_twice() -> None:
-    pack = audio_pack([np.zeros(n, np.float32) for n in (100, 100, 200, 700)])
-    probabilities = draw_probabilities(pack, ())
+    dataset = audio_pack([np.zeros(n, np.float32) for n in (100, 100, 200, 700)])
+    probabilities = draw_probabilities(dataset, ())
     np.testing.assert_allclose(probabilities, [0.1, 0.2, 0.7])
-    assert sorted(draw_items(pack, 100, probabilities, seed=0)) == pack.training
-    assert len(set(draw_items(pack, 2, None, seed=1))) == 2
-    np.testing.assert_allclose(draw_probabilities(pack, (5.0,)), probabilities, err_msg="one folder has it all")
+    assert sorted(draw_items(dataset, 100, probabilities, seed=0)) == dataset.training
+    assert len(set(draw_items(dataset, 2, None, seed=1))) == 2
+    np.testing.assert_allclose(draw_probabilities(dataset, (5.0,)), probabilities, err_msg="one folder has it all")
     with pytest.raises(TrainingError, match="source_shares"):
-        draw_probabilities(pack, (0.5, 0.5))
+        draw_probabilities(dataset, (0.5, 0.5))

@@ -57,12 +57,12 @@ def test_start_and_end_of_a_photo_model_are_told_to_their_end() -> None:
     task = PhotoTaskConfig(side=64, validation_side=64, batch_size=2, **sizes)
     settings = dataclasses.replace(resolve({"kind": "photo"}), model=config, task=task)
     generator = np.random.default_rng(0)
-    pack = image_pack([generator.integers(0, 256, (64, 80, 3), dtype=np.uint8) for _ in range(6)], held_out=(0,))
+    dataset = image_pack([generator.integers(0, 256, (64, 80, 3), dtype=np.uint8) for _ in range(6)], held_out=(0,))
     recipe, model = PhotoRecipe(), PhotoModel(config)
     for loops, work in ((recipe.initialise_loops, recipe.initialise), (recipe.export_loops, recipe.export)):
         told: list[int] = []
         with stage(loops, lambda done, total, told=told: told.append(done)):
-            work(model, pack, settings)
+            work(model, dataset, settings)
         assert told == sorted(told)
         assert told[0] == 0
         assert told[-2] < told[-1] == PARTS, "there are as many loops as the recipe says"

@@ -34,7 +34,7 @@ class Exported(NamedTuple):
 
 
 class Recipe(ABC):
-    """How models of one kind come to their weights. `pack` is what `open_data` returned."""
+    """How models of one kind come to their weights. `dataset` is what `open_data` returned."""
 
     task_config: ClassVar[type[Any]]
     examples: ClassVar[str]  # what training examples are called, such as "images"
@@ -53,11 +53,11 @@ class Recipe(ABC):
         """The training data, decoded once and kept on disk."""
 
     @abstractmethod
-    def initialise(self, model: Any, pack: Any, settings: Settings) -> None:
+    def initialise(self, model: Any, dataset: Any, settings: Settings) -> None:
         """Starting values from the data, before the first step of a run from scratch."""
 
     @abstractmethod
-    def warm_start(self, model: Any, path: str, pack: Any, settings: Settings) -> None:
+    def warm_start(self, model: Any, path: str, dataset: Any, settings: Settings) -> None:
         """Take over weights and dictionaries of a model file; TrainingError when it is of another shape."""
 
     def describe(self, path: str) -> str:
@@ -66,14 +66,14 @@ class Recipe(ABC):
         return f"{info.name} {info.digest[:12]}"
 
     @abstractmethod
-    def make_task(self, model: Any, pack: Any, settings: Settings, shard: Shard) -> Task:
+    def make_task(self, model: Any, dataset: Any, settings: Settings, shard: Shard) -> Task:
         """The task for the loop."""
 
     @abstractmethod
-    def export(self, model: Any, pack: Any, settings: Settings) -> Exported:
+    def export(self, model: Any, dataset: Any, settings: Settings) -> Exported:
         """The shippable model: last dictionaries, integer tables from training data, figures from validation data."""
 
-    def samples(self, pack: Any, settings: Settings) -> list[Tensor]:
+    def samples(self, dataset: Any, settings: Settings) -> list[Tensor]:
         """A few validation signals for pictures of reconstructions: [1, 3, H, W] or [1, T]."""
         return []
 
@@ -104,11 +104,11 @@ def trained_codec(path: str, kind: type[M]) -> M:
     return model
 
 
-def training_images(pack: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
+def training_images(dataset: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
     """The training batches that the settings of an image task ask for."""
     task = settings.task
     return ImageBatches(
-        pack,
+        dataset,
         batch_size=task.batch_size,
         seed=settings.loop.seed,
         side=task.crop or None,

@@ -156,7 +156,7 @@ def read_run(folder: Path, changes: Mapping[str, Any] = MappingProxyType({})) ->
     return Run(folder=folder, settings=settings, sources=sources, **fields)
 
 
-def write_run(run: Run, pack: Any) -> None:
+def write_run(run: Run, dataset: Any) -> None:
     """Write run.json, for resuming, figures and the curious."""
     batch = int(getattr(run.settings.task, "batch_size", 1)) * run.settings.loop.accumulate
     record = {
@@ -166,10 +166,10 @@ def write_run(run: Run, pack: Any) -> None:
         "start_from": run.start_from,
         "trained_on": run.trained_on,
         "examples": run.recipe.examples,
-        "examples_per_epoch": len(pack.training),
+        "examples_per_epoch": len(dataset.training),
         "batch_size": batch,
-        "validation_examples": len(pack.validation),
-        "skipped": len(pack.skipped),
+        "validation_examples": len(dataset.validation),
+        "skipped": len(dataset.skipped),
         "vqc": __version__,
         "torch": torch.__version__,
     }

@@ -26,23 +26,23 @@ def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def draw_items(
-    pack: ImageDataset | AudioDataset, count: int, probabilities: NDArray[np.float64] | None, *, seed: int
+    dataset: ImageDataset | AudioDataset, count: int, probabilities: NDArray[np.float64] | None, *, seed: int
 ) -> list[int]:
-    """Different training items of a pack at random, at most `count`; None: all equally likely."""
-    possible = len(pack.training) if probabilities is None else int((probabilities > 0).sum())
+    """Different training items of a dataset at random, at most `count`; None: all equally likely."""
+    possible = len(dataset.training) if probabilities is None else int((probabilities > 0).sum())
     generator = np.random.default_rng(seed)
-    drawn = generator.choice(pack.training, min(count, possible), replace=False, p=probabilities)
+    drawn = generator.choice(dataset.training, min(count, possible), replace=False, p=probabilities)
     return [int(i) for i in drawn]
 
 
-def draw_probabilities(pack: AudioDataset, source_shares: Sequence[float]) -> NDArray[np.float64]:
+def draw_probabilities(dataset: AudioDataset, source_shares: Sequence[float]) -> NDArray[np.float64]:
     """Probability of each training utterance [N]: by its length, and folders of data by their shares if there are any.
 
     TrainingError: there are not as many shares as folders.
     """
-    lengths = np.array([pack.lengths[i] for i in pack.training], dtype=np.float64)
+    lengths = np.array([dataset.lengths[i] for i in dataset.training], dtype=np.float64)
     if source_shares:
-        sources = pack.source_of[pack.training]
+        sources = dataset.source_of[dataset.training]
         if len(source_shares) != sources.max() + 1:
             raise TrainingError(
                 f"task.source_shares has {len(source_shares)} values for {sources.max() + 1} sets of data; "
@@ -54,14 +54,14 @@ def draw_probabilities(pack: AudioDataset, source_shares: Sequence[float]) -> ND
     return probabilities
 
 
-def image_batches(pack: ImageDataset, items: Sequence[int], factor: int, crop: int) -> list[Tensor]:
+def image_batches(dataset: ImageDataset, items: Sequence[int], factor: int, crop: int) -> list[Tensor]:
     """Images as batches [B, 3, H, W], each of one size.
 
     Whole images, or the squares in their centres when a crop is set, sides cut to multiples of the factor.
     """
     centred: dict[tuple[int, int], list[Any]] = {}
     for i in items:
-        image = pack.image(i)
+        image = dataset.image(i)
         height, width = (min(n, crop or n) // factor * factor for n in image.shape[:2])
         top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
         if height and width:
@@ -70,8 +70,8 @@ def image_batches(pack: ImageDataset, items: Sequence[int], factor: int, crop: i
     return [as_batch(batch) for batch in batches]
 
 
-def first_seconds(pack: AudioDataset, items: Sequence[int], hop: int, seconds: float) -> list[Tensor]:
+def first_seconds(dataset: AudioDataset, items: Sequence[int], hop: int, seconds: float) -> list[Tensor]:
     """The beginnings of recordings, [1, T] each, T a multiple of the hop; those shorter than a hop are left out."""
-    lengths = [int(min(pack.lengths[i], seconds * pack.sample_rate)) // hop * hop for i in items]
-    cuts = [pack.cut(i, 0, n) for i, n in zip(items, lengths, strict=True) if n]
+    lengths = [int(min(dataset.lengths[i], seconds * dataset.sample_rate)) // hop * hop for i in items]
+    cuts = [dataset.cut(i, 0, n) for i, n in zip(items, lengths, strict=True) if n]
     return [torch.from_numpy(cut)[None] for cut in cuts]

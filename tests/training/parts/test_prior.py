@@ -17,7 +17,7 @@ from vqc.models.base import AudioModel, ImageModel
 from vqc.models.kinds import build_prior
 from vqc.nn.integer import dequantized
 from vqc.training.parts.code_cache import CachedCodes, open_codes
-from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_chances
+from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_weights
 
 
 class Images:
@@ -85,13 +85,13 @@ def test_every_crop_is_as_likely_as_any_other_but_for_the_chances(
     image_model: ImageModel, codes: dict[int, CachedCodes]
 ) -> None:
     streams = codes[1].training
-    chances = {item: 3.0 if item == 4 else 0.0 if item == 7 else 1.0 for item in streams.items.tolist()}
+    weights = {item: 3.0 if item == 4 else 0.0 if item == 7 else 1.0 for item in streams.items.tolist()}
     task = PriorTask(
         make_task(image_model, codes).model,
         image_model,
         {1: codes[1]},
         PriorTaskConfig(batch_size=3000, crop=2),
-        chances=chances,
+        weights=weights,
     )
     crops = np.array([10 * 8 if i % 5 == 0 else 5 * 9 for i in range(10)]) * [1, 1, 1, 1, 3, 1, 1, 0, 1, 1]
     np.testing.assert_allclose(np.diff(task._draws[1].ends, prepend=0), crops)
@@ -195,18 +195,18 @@ def test_validation_looks_at_as_many_codes_as_asked_for(
     assert 250 < sum(seen) <= 500
 
 
-def test_chances_do_not_count_the_length_twice() -> None:
-    pack = object.__new__(AudioDataset)
-    pack.training, pack.lengths = [0, 2], np.array([100, 7, 300])
-    pack.probabilities = np.array([0.25, 0.75])  # in proportion to the lengths
-    chances = relative_chances(pack)
-    assert chances is not None
-    assert chances[0] == pytest.approx(chances[2])
+def test_weights_do_not_count_the_length_twice() -> None:
+    dataset = object.__new__(AudioDataset)
+    dataset.training, dataset.lengths = [0, 2], np.array([100, 7, 300])
+    dataset.probabilities = np.array([0.25, 0.75])  # in proportion to the lengths
+    weights = relative_weights(dataset)
+    assert weights is not None
+    assert weights[0] == pytest.approx(weights[2])
     images = object.__new__(ImageDataset)
     images.training, images.probabilities = [1, 4], np.array([0.1, 0.9])
-    assert relative_chances(images) == {1: 0.1, 4: 0.9}
+    assert relative_weights(images) == {1: 0.1, 4: 0.9}
     images.probabilities = None
-    assert relative_chances(images) is None
+    assert relative_weights(images) is None
 
 
 def test_sequences_are_learnt_below_their_tables(

@@ -25,7 +25,7 @@ TASK = PhonesTaskConfig(batch_size=2, crop=6_400, validation_utterances=1, start
 
 
 @pytest.fixture
-def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioDataset:
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioDataset:
     """Tones of which another begins every 100 ms, in noise, each recording through another microphone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     generator = np.random.default_rng(0)
@@ -42,16 +42,16 @@ def settings() -> Settings:
     return Settings(kind="phones", model=TINY, task=TASK, loop=LoopConfig(steps=3))
 
 
-def started(pack: AudioDataset, settings: Settings) -> PhonesModel:
+def started(dataset: AudioDataset, settings: Settings) -> PhonesModel:
     torch.manual_seed(0)
     model = PhonesModel(TINY)
-    PhonesRecipe().initialise(model, pack, settings)
+    PhonesRecipe().initialise(model, dataset, settings)
     return model.eval()
 
 
-def test_codes_tell_tones_apart_before_any_training(pack: AudioDataset, settings: Settings) -> None:
-    model = started(pack, settings)
-    held = whole(pack, 0)
+def test_codes_tell_tones_apart_before_any_training(dataset: AudioDataset, settings: Settings) -> None:
+    model = started(dataset, settings)
+    held = whole(dataset, 0)
     codes = model.encode(held, 1).flatten()
     loudest = torch.fft.rfft(held.view(-1, HOP)).abs().argmax(-1)
     right = sum(int((loudest[codes == k] == loudest[codes == k].mode().values).sum()) for k in codes.unique())
@@ -82,11 +82,11 @@ def test_the_slope_is_that_of_a_line() -> None:
 
 
 def test_a_run_learns_to_speak_and_leaves_the_codes_alone(
-    pack: AudioDataset, settings: Settings, tmp_path: Path
+    dataset: AudioDataset, settings: Settings, tmp_path: Path
 ) -> None:
-    recipe, model = PhonesRecipe(), started(pack, settings)
-    codes = model.encode(whole(pack, 0), 1)
-    task = recipe.make_task(model, pack, settings, WHOLE)
+    recipe, model = PhonesRecipe(), started(dataset, settings)
+    codes = model.encode(whole(dataset, 0), 1)
+    task = recipe.make_task(model, dataset, settings, WHOLE)
     before = task.validate()
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for step in range(60):
@@ -94,16 +94,16 @@ def test_a_run_learns_to_speak_and_leaves_the_codes_alone(
         task.loss(task.batch(step), step).total.backward()
         optimizer.step()
     assert task.validate()["score"] < 0.7 * before["score"]
-    exported = recipe.export(model, pack, settings)
+    exported = recipe.export(model, dataset, settings)
     assert exported.figures["quality_1"]["kbps"] < 0.3
     recipe.save(tmp_path / "phones.safetensors", exported, "phones", {})
     loaded = load_checkpoint(tmp_path / "phones.safetensors").model
-    assert torch.equal(loaded.encode(whole(pack, 0), 1), codes)
+    assert torch.equal(loaded.encode(whole(dataset, 0), 1), codes)
     again = PhonesModel(TINY)
-    recipe.warm_start(again, str(tmp_path / "phones.safetensors"), pack, settings)
-    assert torch.equal(again.encode(whole(pack, 0), 1), codes)
+    recipe.warm_start(again, str(tmp_path / "phones.safetensors"), dataset, settings)
+    assert torch.equal(again.encode(whole(dataset, 0), 1), codes)
     with pytest.raises(TrainingError, match="same"):
-        recipe.warm_start(PhonesModel(PhonesConfig()), str(tmp_path / "phones.safetensors"), pack, settings)
+        recipe.warm_start(PhonesModel(PhonesConfig()), str(tmp_path / "phones.safetensors"), dataset, settings)
 
 
 @pytest.mark.parametrize("wrong", [{"crop": 100}, {"batch_size": 0}, {"start_seconds": 0.0}])

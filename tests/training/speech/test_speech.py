@@ -48,50 +48,52 @@ TASK = SpeechTaskConfig(
 
 
 @pytest.fixture
-def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioDataset:
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioDataset:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     generator = np.random.default_rng(0)
     tones = [0.2 * np.sign(np.sin(np.arange(9_000 + 1_500 * i) * 2 * np.pi / (80 + 9 * i))) for i in range(4)]
     return audio_pack([(tone + generator.normal(0, 0.01, len(tone))).astype(np.float32) for tone in tones])
 
 
-def make_task(pack: AudioDataset, shard: Shard = WHOLE) -> SpeechTask:
+def make_task(dataset: AudioDataset, shard: Shard = WHOLE) -> SpeechTask:
     torch.manual_seed(0)
     model = SpeechModel(CONFIG)
     for name, buffer in model.named_buffers():
         if ".codebook_" in name:
             buffer.normal_(std=3)
-    return SpeechTask(model.train(), SpeechData(pack), TASK, shard=shard)
+    return SpeechTask(model.train(), SpeechData(dataset), TASK, shard=shard)
 
 
 def batch_of(task: SpeechTask, quality: int) -> tuple[Tensor, Tensor, int]:
     return next(batch for step in range(50) if (batch := task.batch(step))[2] == quality)
 
 
-def test_pitch_is_that_of_each_recording_and_tracked_once(pack: AudioDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    states, starts = pitch_of(pack)
-    for i, (start, length) in enumerate(zip(starts.tolist(), pack.lengths.tolist(), strict=True)):
+def test_pitch_is_that_of_each_recording_and_tracked_once(
+    dataset: AudioDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states, starts = pitch_of(dataset)
+    for i, (start, length) in enumerate(zip(starts.tolist(), dataset.lengths.tolist(), strict=True)):
         periods = length // 320
-        alone = track_pitch(torch.from_numpy(pack.cut(i, 0, periods * 320))[None])[0]
+        alone = track_pitch(torch.from_numpy(dataset.cut(i, 0, periods * 320))[None])[0]
         assert states[start : start + periods].tolist() == alone.tolist()
     monkeypatch.setattr(speech, "track_pitch", None)
-    assert np.array_equal(pitch_of(pack)[0], states)
+    assert np.array_equal(pitch_of(dataset)[0], states)
 
 
-def test_processes_together_take_the_whole_batch(pack: AudioDataset) -> None:
-    waveform, pitch, quality = make_task(pack).batch(3)
+def test_processes_together_take_the_whole_batch(dataset: AudioDataset) -> None:
+    waveform, pitch, quality = make_task(dataset).batch(3)
     assert waveform.shape == (4, 5 * CODE_HOP)
-    parts = [make_task(pack, Shard(rank, 2)).batch(3) for rank in range(2)]
+    parts = [make_task(dataset, Shard(rank, 2)).batch(3) for rank in range(2)]
     assert torch.equal(torch.cat([part[0] for part in parts]), waveform)
     assert torch.equal(torch.cat([part[1] for part in parts]), pitch)
     assert {part[2] for part in parts} == {quality}
 
 
 @pytest.mark.parametrize("quality", [1, 2])
-def test_autocast_changes_nothing(pack: AudioDataset, quality: int) -> None:
+def test_autocast_changes_nothing(dataset: AudioDataset, quality: int) -> None:
     totals = []
     for enabled in (False, True):
-        task = make_task(pack)
+        task = make_task(dataset)
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             losses = task.loss(batch_of(task, quality), 0)
         losses.total.backward()  # type: ignore[no-untyped-call]
@@ -99,9 +101,9 @@ def test_autocast_changes_nothing(pack: AudioDataset, quality: int) -> None:
     assert totals[0] == totals[1]
 
 
-def test_the_commitment_weighs_more_when_the_envelope_takes_too_many_bits(pack: AudioDataset) -> None:
+def test_the_commitment_weighs_more_when_the_envelope_takes_too_many_bits(dataset: AudioDataset) -> None:
     for target, heavier in ((1.0, True), (10_000.0, False)):
-        task = make_task(pack)
+        task = make_task(dataset)
         task.config = SpeechTaskConfig(envelope_bps=(target, target), waveform_bps=(0, target))
         before = task.model.ema_commitment_weight.clone(), task.model.waveform_gain.clone()
         task.loss(batch_of(task, 2), 0)
@@ -110,12 +112,12 @@ def test_the_commitment_weighs_more_when_the_envelope_takes_too_many_bits(pack: 
         assert task.model.ema_commitment_weight[0] == before[0][0], "the other quality is not touched"
 
 
-def test_a_finished_model_has_no_idle_entries_and_trains_on(pack: AudioDataset, tmp_path: Path) -> None:
+def test_a_finished_model_has_no_idle_entries_and_trains_on(dataset: AudioDataset, tmp_path: Path) -> None:
     """Also when its waveform is to be cut into other groups."""
     settings = resolve({"kind": "speech"})
     settings = dataclasses.replace(settings, task=dataclasses.replace(TASK, table_utterances=8))
-    recipe, model = SpeechRecipe(), make_task(pack).model.eval()
-    heard = draw_utterances(SpeechData(pack), 3)
+    recipe, model = SpeechRecipe(), make_task(dataset).model.eval()
+    heard = draw_utterances(SpeechData(dataset), 3)
     hits, whole = calibrate(model, heard, TASK), heard[0]
     trimmed = without_idle_entries(model, hits)
     assert trimmed.codebook_sizes(2) < model.codebook_sizes(2)
@@ -127,12 +129,12 @@ def test_a_finished_model_has_no_idle_entries_and_trains_on(pack: AudioDataset, 
     save_checkpoint(tmp_path / "trimmed.safetensors", trimmed, name="trimmed", training={}, figures={})
     for groups in (CONFIG.waveform_groups, ((20, 2, 16),)):
         again = SpeechModel(dataclasses.replace(CONFIG, waveform_groups=groups))
-        recipe.warm_start(again, str(tmp_path / "trimmed.safetensors"), pack, settings)
+        recipe.warm_start(again, str(tmp_path / "trimmed.safetensors"), dataset, settings)
         assert torch.equal(again.decoder.state_dict()["output.weight"], trimmed.decoder.state_dict()["output.weight"])
-        task = SpeechTask(again.train(), SpeechData(pack), TASK)
+        task = SpeechTask(again.train(), SpeechData(dataset), TASK)
         losses = task.loss(batch_of(task, 2), 0)
         assert torch.isfinite(losses.total)
         assert abs(float(losses.logged["waveform_bps"]) - 300) < 150
     with pytest.raises(TrainingError, match=r"same .model. settings"):
         other = SpeechModel(dataclasses.replace(CONFIG, mels=24))
-        recipe.warm_start(other, str(tmp_path / "trimmed.safetensors"), pack, settings)
+        recipe.warm_start(other, str(tmp_path / "trimmed.safetensors"), dataset, settings)

@@ -33,60 +33,62 @@ class MapsRecipe(Recipe):
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> ImageDataset:
-        pack = open_images(sources, download=download, progress=progress)
-        pack.exclude(settings.task.leave_out)
-        return pack
+        dataset = open_images(sources, download=download, progress=progress)
+        dataset.exclude(settings.task.leave_out)
+        return dataset
 
-    def initialise(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> None:
-        images = self.signals(pack, evenly_spaced(pack.training, FIT_IMAGES), settings)
+    def initialise(self, model: ImageMaps, dataset: ImageDataset, settings: Settings) -> None:
+        images = self.signals(dataset, evenly_spaced(dataset.training, FIT_IMAGES), settings)
         fit_linear(model.eval(), images, seed=settings.loop.seed)
-        self.reseed_dead(model, pack, settings)
+        self.reseed_dead(model, dataset, settings)
 
-    def warm_start(self, model: ImageMaps, path: str, pack: ImageDataset, settings: Settings) -> None:
+    def warm_start(self, model: ImageMaps, path: str, dataset: ImageDataset, settings: Settings) -> None:
         trained = trained_codec(path, ImageMaps)
         if trained.config != model.config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         model.load_state_dict(trained.state_dict(), strict=False)
         model.quantizer.reset_ema()
-        self.reseed_dead(model.eval(), pack, settings)
+        self.reseed_dead(model.eval(), dataset, settings)
 
-    def make_task(self, model: ImageMaps, pack: ImageDataset, settings: Settings, shard: Shard) -> MapsTask:
+    def make_task(self, model: ImageMaps, dataset: ImageDataset, settings: Settings, shard: Shard) -> MapsTask:
         task = settings.task
-        batches = training_images(pack, settings, shard)
-        held_out = self.signals(pack, pack.validation[: task.validation_items], settings)
+        batches = training_images(dataset, settings, shard)
+        held_out = self.signals(dataset, dataset.validation[: task.validation_items], settings)
         if not held_out:
-            raise TrainingError(f"all validation images of {pack.title} are smaller than one code; give others")
+            raise TrainingError(f"all validation images of {dataset.title} are smaller than one code; give others")
         return MapsTask(model.to(memory_format=torch.channels_last), Prefetched(batches), held_out, task)  # type: ignore[call-overload]
 
-    def export(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> Exported:
+    def export(self, model: ImageMaps, dataset: ImageDataset, settings: Settings) -> Exported:
         round_to_stored(model.eval())
-        self.reseed_dead(model, pack, settings)
+        self.reseed_dead(model, dataset, settings)
         round_to_stored(model)
-        fill_static_tables(model, self.signals(pack, evenly_spaced(favoured(pack), FIT_IMAGES), settings))
-        held_out = self.signals(pack, pack.validation[: settings.task.validation_items], settings)
+        fill_static_tables(model, self.signals(dataset, evenly_spaced(favoured(dataset), FIT_IMAGES), settings))
+        held_out = self.signals(dataset, dataset.validation[: settings.task.validation_items], settings)
         figures = MapsTask(model, None, held_out, settings.task).validate()  # type: ignore[arg-type]
         return Exported(model, {"quality_1": {key: value for key, value in figures.items() if key != "score"}})
 
-    def signals(self, pack: ImageDataset, items: Sequence[int], settings: Settings) -> list[Tensor]:
+    def signals(self, dataset: ImageDataset, items: Sequence[int], settings: Settings) -> list[Tensor]:
         """Items as batches [B, 3, H, W], sides multiples of a block."""
-        return image_batches(pack, items, settings.model.block, settings.task.crop)
+        return image_batches(dataset, items, settings.model.block, settings.task.crop)
 
-    def reseed_dead(self, model: ImageMaps, pack: ImageDataset, settings: Settings) -> None:
+    def reseed_dead(self, model: ImageMaps, dataset: ImageDataset, settings: Settings) -> None:
         """Give idle entries a place at the edge of what images drawn as in training can make."""
-        drawn = draw_items(pack, FIT_IMAGES, pack.probabilities, seed=settings.loop.seed)
-        rows = latent_rows(model, self.signals(pack, drawn, settings), seed=settings.loop.seed)
+        drawn = draw_items(dataset, FIT_IMAGES, dataset.probabilities, seed=settings.loop.seed)
+        rows = latent_rows(model, self.signals(dataset, drawn, settings), seed=settings.loop.seed)
         ecvq_fit.reseed_dead(model.quantizer, rows, 0, seed=settings.loop.seed)
 
-    def samples(self, pack: ImageDataset, settings: Settings) -> list[Tensor]:
-        return [x[None] for batch in self.signals(pack, pack.validation[:8], settings) for x in batch]
+    def samples(self, dataset: ImageDataset, settings: Settings) -> list[Tensor]:
+        return [x[None] for batch in self.signals(dataset, dataset.validation[:8], settings) for x in batch]
 
 
-def favoured(pack: ImageDataset) -> list[int]:
+def favoured(dataset: ImageDataset) -> list[int]:
     """The training items that are drawn most, such as those which no other codec has touched."""
-    if pack.probabilities is None:
-        return list(pack.training)
+    if dataset.probabilities is None:
+        return list(dataset.training)
     return [
-        i for i, chance in zip(pack.training, pack.probabilities, strict=True) if chance == pack.probabilities.max()
+        i
+        for i, chance in zip(dataset.training, dataset.probabilities, strict=True)
+        if chance == dataset.probabilities.max()
     ]
 
 

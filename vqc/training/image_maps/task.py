@@ -13,6 +13,8 @@ from vqc.data.batches import Prefetched
 from vqc.models.image_maps.model import ImageMaps
 from vqc.training.loop.task import Losses, Task
 
+LOSS_UNIT = 10.0  # bits a block: brings gradients to about the norm at which `loop.gradient_clip` cuts
+
 
 @dataclass(frozen=True, kw_only=True)
 class MapsTaskConfig:
@@ -43,7 +45,7 @@ class MapsTask(Task):
     def loss(self, batch: Tensor, step: int) -> Losses:
         result = self.model(batch)
         mse = (result.image - batch).square().mean()
-        total = (mse * self.unit + self.config.commitment_weight * result.commitment) / 10
+        total = (mse * self.unit + self.config.commitment_weight * result.commitment) / LOSS_UNIT
         logged = {"mse": mse.detach(), "commitment": result.commitment.detach(), "bits": result.bits}
         return Losses(total, logged)
 

@@ -59,21 +59,21 @@ class PartRecipe(Recipe):
         data.exclude(settings.task.leave_out)
         return data
 
-    def initialise(self, model: Any, pack: Any, settings: Settings) -> None:
+    def initialise(self, model: Any, dataset: Any, settings: Settings) -> None:
         """A part begins as it was built."""
 
-    def held_out(self, pack: Any, codec: Any, settings: Settings, crop: int) -> list[Tensor]:
+    def held_out(self, dataset: Any, codec: Any, settings: Settings, crop: int) -> list[Tensor]:
         """Validation batches that the codec encodes whole, [B, 3, H, W] or [1, T].
 
         TrainingError: all of the data are smaller than one code.
         """
-        items = evenly_spaced(pack.validation, settings.task.validation_items)
+        items = evenly_spaced(dataset.validation, settings.task.validation_items)
         if isinstance(codec, AudioModel):
-            signals = first_seconds(pack, items, codec.hop_length, SECONDS)
+            signals = first_seconds(dataset, items, codec.hop_length, SECONDS)
         else:
-            signals = image_batches(pack, items, codec.downsampling_factor, crop)
+            signals = image_batches(dataset, items, codec.downsampling_factor, crop)
         if not signals:
-            raise TrainingError(f"all validation data of {pack.title} are smaller than one code; give others")
+            raise TrainingError(f"all validation data of {dataset.title} are smaller than one code; give others")
         return signals
 
 

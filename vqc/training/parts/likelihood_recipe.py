@@ -31,28 +31,28 @@ class LikelihoodRecipe(PartRecipe):
         codec = self.codec(settings).model
         return Likelihood(settings.model, codec.media, codec.qualities)
 
-    def warm_start(self, model: Likelihood, path: str, pack: Any, settings: Settings) -> None:
+    def warm_start(self, model: Likelihood, path: str, dataset: Any, settings: Settings) -> None:
         found = load_checkpoint(path).model.likelihood
         if found is None or found.config != model.config or found.bias.shape != model.bias.shape:
             raise TrainingError(f"{path} holds no likelihood of the same [model] settings; leave out --start-from")
         model.load_state_dict(found.state_dict())
 
-    def make_task(self, model: Likelihood, pack: Any, settings: Settings, shard: Shard) -> LikelihoodTask:
+    def make_task(self, model: Likelihood, dataset: Any, settings: Settings, shard: Shard) -> LikelihoodTask:
         codec: Any = load_checkpoint(settings.task.codec).model
         task, seed = settings.task, settings.loop.seed
         check_crop(task.crop, codec, least=1 if isinstance(codec, AudioModel) else 0)
         batches: ImageBatches | WaveformBatches
         if isinstance(codec, AudioModel):
-            batches = WaveformBatches(pack, length=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
+            batches = WaveformBatches(dataset, length=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
         else:
-            batches = training_images(pack, settings, shard)
-        held_out = self.held_out(pack, codec, settings, task.crop)
+            batches = training_images(dataset, settings, shard)
+        held_out = self.held_out(dataset, codec, settings, task.crop)
         return LikelihoodTask(model, codec, Prefetched(batches), held_out, pool=task.pool)
 
-    def export(self, model: Likelihood, pack: Any, settings: Settings) -> Exported:
+    def export(self, model: Likelihood, dataset: Any, settings: Settings) -> Exported:
         """The codec as its file has it, with this likelihood."""
         loaded = load_checkpoint(settings.task.codec)
-        held_out = self.held_out(pack, loaded.model, settings, settings.task.crop)
+        held_out = self.held_out(dataset, loaded.model, settings, settings.task.crop)
         task = LikelihoodTask(model.eval(), loaded.model, no_batches, held_out)
         bits = {q: task.measure(q) for q in tracked(range(1, model.qualities + 1))}
         figures = {f"quality_{q}": {"bits_per_dim": round(each, 5)} for q, each in bits.items()}

@@ -44,30 +44,30 @@ class PerceptualRecipe(PartRecipe):
             raise OptionError(f"{info.name} is of the kind {info.kind}, which can have no sharp decoder")
         return super().open_data(sources, settings, download=download, progress=progress)
 
-    def warm_start(self, model: nn.Module, path: str, pack: Any, settings: Settings) -> None:
+    def warm_start(self, model: nn.Module, path: str, dataset: Any, settings: Settings) -> None:
         """Take over the perceptual decoder of a model file, else its own."""
         try:
             model.load_state_dict(initial_decoder(load_checkpoint(path).model).state_dict())
         except (RuntimeError, ValueError):
             raise TrainingError(f"{path} holds no decoder of the same shape; leave out --start-from") from None
 
-    def make_task(self, model: nn.Module, pack: Any, settings: Settings, shard: Shard) -> PerceptualTask:
+    def make_task(self, model: nn.Module, dataset: Any, settings: Settings, shard: Shard) -> PerceptualTask:
         codec: Any = load_checkpoint(settings.task.codec).model
         task, seed = settings.task, settings.loop.seed
         check_crop(task.crop, codec, least=1)
         batches: CropBatches | WaveformBatches
         if isinstance(codec, AudioModel):
-            batches = WaveformBatches(pack, length=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
+            batches = WaveformBatches(dataset, length=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
         else:
-            batches = CropBatches(pack, side=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
-        return self._task(model, codec, pack, settings, Prefetched(batches))
+            batches = CropBatches(dataset, side=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
+        return self._task(model, codec, dataset, settings, Prefetched(batches))
 
-    def export(self, model: nn.Module, pack: Any, settings: Settings) -> Exported:
+    def export(self, model: nn.Module, dataset: Any, settings: Settings) -> Exported:
         """The codec as its file has it, with this perceptual decoder, in the precision of the file."""
         loaded = load_checkpoint(settings.task.codec)
         if stored_weights(loaded.info.path) == "float16":
             model.half().float()
-        task = self._task(model.eval(), loaded.model, pack, settings, no_batches)
+        task = self._task(model.eval(), loaded.model, dataset, settings, no_batches)
         figures = {}
         for quality in tracked(range(1, loaded.model.qualities + 1)):
             row = task.measure(quality)
@@ -83,9 +83,9 @@ class PerceptualRecipe(PartRecipe):
         )
 
     def _task(
-        self, model: nn.Module, codec: Any, pack: Any, settings: Settings, batches: Callable[[int], Tensor]
+        self, model: nn.Module, codec: Any, dataset: Any, settings: Settings, batches: Callable[[int], Tensor]
     ) -> PerceptualTask:
-        held_out = self.held_out(pack, codec, settings, VALIDATION_CROPS * settings.task.crop)
+        held_out = self.held_out(dataset, codec, settings, VALIDATION_CROPS * settings.task.crop)
         return PerceptualTask(model, codec, batches, held_out, settings.task)
 
 

@@ -91,7 +91,7 @@ class PriorTask(Task):
         prior: for the codes of `codec`.
         codec: whose static tables the prior is compared with.
         codes: by quality; those given are trained.
-        chances: of each item of the data to be drawn, relative to others of its size; the same for all if left out.
+        weights: of each item of the data to be drawn, relative to others of its size; the same for all if left out.
         shard: each of several processes takes its rows of the batch.
     """
 
@@ -104,7 +104,7 @@ class PriorTask(Task):
         codes: Mapping[int, CachedCodes],
         config: PriorTaskConfig,
         *,
-        chances: Mapping[int, float] | None = None,
+        weights: Mapping[int, float] | None = None,
         seed: int = 0,
         shard: Shard = WHOLE,
     ) -> None:
@@ -112,7 +112,7 @@ class PriorTask(Task):
         network = getattr(prior, "network", None)  # does all positions at once
         self.networks = [] if network is None else [network]
         self.rows = shard.rows(config.batch_size)
-        self._draws = {q: _Crops(parts.training, config, chances) for q, parts in self.codes.items()}
+        self._draws = {q: _Crops(parts.training, config, weights) for q, parts in self.codes.items()}
         self._tables = {q: codec.static_frequencies(q) for q in self.codes}
         self._to_symbols = codec.to_symbols
         self._units = _units(self._tables)
@@ -177,15 +177,15 @@ class _Crops:
     Otherwise those of a batch are as large as the smallest stream among them.
     """
 
-    def __init__(self, streams: CodeStreams, config: PriorTaskConfig, chances: Mapping[int, float] | None) -> None:
+    def __init__(self, streams: CodeStreams, config: PriorTaskConfig, weights: Mapping[int, float] | None) -> None:
         self.streams = streams
         self.shape = np.array([config.crop] * 2 if streams.grids.shape[1] == 2 else [config.frames])
         windows = (streams.grids - np.minimum(self.shape, streams.grids) + 1).prod(1).astype(np.float64)
         held = (streams.grids >= self.shape).all(1)
         if 2 * streams.positions[held].sum() > streams.positions.sum():
             windows *= held
-        if chances is not None:
-            windows *= [chances[item] for item in streams.items.tolist()]
+        if weights is not None:
+            windows *= [weights[item] for item in streams.items.tolist()]
         self.ends = np.cumsum(windows)
 
     def __call__(
@@ -197,12 +197,12 @@ class _Crops:
         return chosen, generator.integers(self.streams.grids[chosen] - shape + 1), shape
 
 
-def relative_chances(pack: ImageDataset | AudioDataset) -> dict[int, float] | None:
-    """What `PriorTask` takes as chances: those of the pack, which favour long recordings, of items of one size."""
-    if pack.probabilities is None:
+def relative_weights(dataset: ImageDataset | AudioDataset) -> dict[int, float] | None:
+    """What `PriorTask` takes as weights: those of the dataset, which favour long recordings, of items of one size."""
+    if dataset.probabilities is None:
         return None
-    sizes = pack.lengths[pack.training] if isinstance(pack, AudioDataset) else 1
-    return dict(zip(pack.training, (pack.probabilities / sizes).tolist(), strict=True))
+    sizes = dataset.lengths[dataset.training] if isinstance(dataset, AudioDataset) else 1
+    return dict(zip(dataset.training, (dataset.probabilities / sizes).tolist(), strict=True))
 
 
 def _units(tables: Mapping[int, NDArray[np.int64]]) -> dict[int, float]:
@@ -213,8 +213,8 @@ def _units(tables: Mapping[int, NDArray[np.int64]]) -> dict[int, float]:
     """
     bits = {}
     for quality, table in tables.items():
-        chances = np.where(table > 0, table, TOTAL) / TOTAL
-        bits[quality] = max(1e-2, -float((chances * np.log2(chances)).sum()))
+        probabilities = np.where(table > 0, table, TOTAL) / TOTAL
+        bits[quality] = max(1e-2, -float((probabilities * np.log2(probabilities)).sum()))
     usual = float(np.exp(np.mean(np.log(list(bits.values())))))
     return {quality: float(np.sqrt(usual * b)) for quality, b in bits.items()}
 

@@ -28,7 +28,7 @@ from vqc.models.prior import CodePrior
 from vqc.nn.integer import dequantized
 from vqc.training.parts.base import PartRecipe
 from vqc.training.parts.code_cache import CachedCodes, open_codes
-from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_chances
+from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_weights
 from vqc.training.recipe import Exported, Progress
 from vqc.training.run import read_run
 from vqc.training.settings import Settings
@@ -37,7 +37,7 @@ from vqc.training.stages import tracked
 
 @dataclass(frozen=True)
 class CodeDataset:
-    """The codes of a pack of images or recordings, by quality."""
+    """The codes of a dataset of images or recordings, by quality."""
 
     data: ImageDataset | AudioDataset
     codec: CodecModel
@@ -77,10 +77,10 @@ class PriorRecipe(PartRecipe):
         codes = {q: open_codes(codec, digest, data, q, **cut, progress=progress) for q in chosen}
         return CodeDataset(data, codec, codes)
 
-    def initialise(self, model: CodePrior, pack: CodeDataset, settings: Settings) -> None:
-        model.initialise(pack.codec)
+    def initialise(self, model: CodePrior, dataset: CodeDataset, settings: Settings) -> None:
+        model.initialise(dataset.codec)
 
-    def warm_start(self, model: CodePrior, path: str, pack: CodeDataset, settings: Settings) -> None:
+    def warm_start(self, model: CodePrior, path: str, dataset: CodeDataset, settings: Settings) -> None:
         """The prior in a model file, or the best weights in a run folder."""
         try:
             model.load_state_dict(_trained_prior(Path(path), model, self.codec(settings).model))
@@ -90,21 +90,21 @@ class PriorRecipe(PartRecipe):
     def describe(self, path: str) -> str:
         return f"run {Path(path).name}" if Path(path).is_dir() else super().describe(path)
 
-    def make_task(self, model: CodePrior, pack: CodeDataset, settings: Settings, shard: Shard) -> PriorTask:
+    def make_task(self, model: CodePrior, dataset: CodeDataset, settings: Settings, shard: Shard) -> PriorTask:
         return PriorTask(
             model,
-            pack.codec,
-            pack.codes,
+            dataset.codec,
+            dataset.codes,
             settings.task,
-            chances=relative_chances(pack.data),
+            weights=relative_weights(dataset.data),
             seed=settings.loop.seed,
             shard=shard,
         )
 
-    def export(self, model: CodePrior, pack: CodeDataset, settings: Settings) -> Exported:
+    def export(self, model: CodePrior, dataset: CodeDataset, settings: Settings) -> Exported:
         """The codec as its file has it, with this prior in integers."""
         loaded = load_checkpoint(settings.task.codec)
-        task = PriorTask(model.eval(), pack.codec, pack.codes, settings.task)
+        task = PriorTask(model.eval(), dataset.codec, dataset.codes, settings.task)
         floats = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
         try:
             loaded.model.attach_prior(model)

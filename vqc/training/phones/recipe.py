@@ -32,44 +32,44 @@ class PhonesRecipe(Recipe):
     ) -> AudioDataset:
         return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
 
-    def initialise(self, model: PhonesModel, pack: AudioDataset, settings: Settings) -> None:
+    def initialise(self, model: PhonesModel, dataset: AudioDataset, settings: Settings) -> None:
         task = settings.task
-        probabilities = draw_probabilities(pack, task.source_shares)
-        chosen = draw_items(pack, task.start_utterances, probabilities, seed=settings.loop.seed)
-        place(model, [whole(pack, i, task.start_seconds) for i in chosen], seed=settings.loop.seed)
+        probabilities = draw_probabilities(dataset, task.source_shares)
+        chosen = draw_items(dataset, task.start_utterances, probabilities, seed=settings.loop.seed)
+        place(model, [whole(dataset, i, task.start_seconds) for i in chosen], seed=settings.loop.seed)
         round_to_stored(model)  # the decoder learns from the codes that the model file will give
 
-    def warm_start(self, model: PhonesModel, path: str, pack: AudioDataset, settings: Settings) -> None:
+    def warm_start(self, model: PhonesModel, path: str, dataset: AudioDataset, settings: Settings) -> None:
         trained = trained_codec(path, PhonesModel)
         if trained.config != model.config:
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         model.load_state_dict(trained.state_dict(), strict=False)
 
-    def make_task(self, model: PhonesModel, pack: AudioDataset, settings: Settings, shard: Shard) -> PhonesTask:
+    def make_task(self, model: PhonesModel, dataset: AudioDataset, settings: Settings, shard: Shard) -> PhonesTask:
         task = settings.task
         batches = WaveformBatches(
-            pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
+            dataset, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
         )
-        held = [whole(pack, i) for i in evenly_spaced(pack.validation, task.validation_utterances)]
+        held = [whole(dataset, i) for i in evenly_spaced(dataset.validation, task.validation_utterances)]
         return PhonesTask(model, Prefetched(batches), held)
 
-    def export(self, model: PhonesModel, pack: AudioDataset, settings: Settings) -> Exported:
+    def export(self, model: PhonesModel, dataset: AudioDataset, settings: Settings) -> Exported:
         task = settings.task
         round_to_stored(model.eval())
-        probabilities = draw_probabilities(pack, task.source_shares)
-        chosen = draw_items(pack, task.table_utterances, probabilities, seed=settings.loop.seed + 1)
-        fill_static_tables(model, [whole(pack, i) for i in chosen])
-        held = [whole(pack, i) for i in evenly_spaced(pack.validation, task.validation_utterances)]
+        probabilities = draw_probabilities(dataset, task.source_shares)
+        chosen = draw_items(dataset, task.table_utterances, probabilities, seed=settings.loop.seed + 1)
+        fill_static_tables(model, [whole(dataset, i) for i in chosen])
+        held = [whole(dataset, i) for i in evenly_spaced(dataset.validation, task.validation_utterances)]
         return Exported(model, {"quality_1": figures(model, held)})
 
-    def samples(self, pack: AudioDataset, settings: Settings) -> list[Tensor]:
-        return [whole(pack, i, 4.0) for i in evenly_spaced(pack.validation, 3)]
+    def samples(self, dataset: AudioDataset, settings: Settings) -> list[Tensor]:
+        return [whole(dataset, i, 4.0) for i in evenly_spaced(dataset.validation, 3)]
 
 
-def whole(pack: AudioDataset, i: int, seconds: float = 20.0) -> Tensor:
+def whole(dataset: AudioDataset, i: int, seconds: float = 20.0) -> Tensor:
     """The first seconds of an utterance, [1, T], T a multiple of 20 ms and not 0."""
-    length = min(int(pack.lengths[i]), int(seconds * SAMPLE_RATE))
-    return torch.from_numpy(pack.cut(i, 0, max(1, length // PITCH_HOP) * PITCH_HOP))[None]
+    length = min(int(dataset.lengths[i]), int(seconds * SAMPLE_RATE))
+    return torch.from_numpy(dataset.cut(i, 0, max(1, length // PITCH_HOP) * PITCH_HOP))[None]
 
 
 @torch.inference_mode()

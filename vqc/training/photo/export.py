@@ -61,8 +61,8 @@ def reseed_dead(model: PhotoModel, images: list[Tensor], latents: int = 60_000) 
         ecvq_fit.reseed_dead(model.quantizer, rows[drawn], index)
 
 
-def sample_images(pack: ImageDataset, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:
+def sample_images(dataset: ImageDataset, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:
     """The centres of training photos, chosen at random."""
     generator = np.random.default_rng(seed)
-    chosen = generator.permutation(pack.training)[:photos]
-    return list(centres(pack, [int(i) for i in chosen], side))
+    chosen = generator.permutation(dataset.training)[:photos]
+    return list(centres(dataset, [int(i) for i in chosen], side))

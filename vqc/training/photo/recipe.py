@@ -31,40 +31,40 @@ class PhotoRecipe(Recipe):
     ) -> ImageDataset:
         return open_images(sources, download=download, progress=progress)
 
-    def initialise(self, model: PhotoModel, pack: ImageDataset, settings: Settings) -> None:
-        initialise(model.eval(), pack, seed=settings.loop.seed, crops=settings.task.start_crops)
-        reseed_dead(model, sample_images(pack, settings.task.occupying_photos))
+    def initialise(self, model: PhotoModel, dataset: ImageDataset, settings: Settings) -> None:
+        initialise(model.eval(), dataset, seed=settings.loop.seed, crops=settings.task.start_crops)
+        reseed_dead(model, sample_images(dataset, settings.task.occupying_photos))
 
-    def warm_start(self, model: PhotoModel, path: str, pack: ImageDataset, settings: Settings) -> None:
+    def warm_start(self, model: PhotoModel, path: str, dataset: ImageDataset, settings: Settings) -> None:
         trained = trained_codec(path, PhotoModel)
         if _trained_part(trained) != _trained_part(model):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
         weights = {k: v for k, v in trained.state_dict().items() if not k.startswith(("static_table", "quantizer."))}
         model.load_state_dict(weights, strict=False)
         model.quantizer.load_codebooks_from(trained.quantizer)
-        reseed_dead(model.eval(), sample_images(pack, settings.task.occupying_photos))
+        reseed_dead(model.eval(), sample_images(dataset, settings.task.occupying_photos))
 
-    def make_task(self, model: PhotoModel, pack: ImageDataset, settings: Settings, shard: Shard) -> PhotoTask:
+    def make_task(self, model: PhotoModel, dataset: ImageDataset, settings: Settings, shard: Shard) -> PhotoTask:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return PhotoTask(model, pack, settings.task, seed=settings.loop.seed, shard=shard)
+        return PhotoTask(model, dataset, settings.task, seed=settings.loop.seed, shard=shard)
 
-    def export(self, model: PhotoModel, pack: ImageDataset, settings: Settings) -> Exported:
-        images = sample_images(pack, settings.task.table_photos)
+    def export(self, model: PhotoModel, dataset: ImageDataset, settings: Settings) -> Exported:
+        images = sample_images(dataset, settings.task.table_photos)
         round_to_stored(model.eval())
         reseed_dead(model, images[: settings.task.occupying_photos])
         round_to_stored(model)
         model = without_idle_entries(model, refit(model, images))
         round_to_stored(model)
         fill_static_tables(model, images)
-        points = rate_distortion(model, list(centres(pack, pack.validation[: settings.task.report_photos])))
+        points = rate_distortion(model, list(centres(dataset, dataset.validation[: settings.task.report_photos])))
         figures = {
             f"quality_{q}": {"bpp": round(p.bits_per_pixel_ideal, 4), "psnr": round(p.psnr, 3)}
             for q, p in enumerate(points, start=1)
         }
         return Exported(model, figures)
 
-    def samples(self, pack: ImageDataset, settings: Settings) -> list[Tensor]:
-        return list(centres(pack, pack.validation[:6], 256))
+    def samples(self, dataset: ImageDataset, settings: Settings) -> list[Tensor]:
+        return list(centres(dataset, dataset.validation[:6], 256))
 
 
 def _trained_part(model: PhotoModel) -> tuple[dict[str, Any], list[int]]:

@@ -20,11 +20,13 @@ from vqc.nn import ecvq_fit
 from vqc.training.loop.task import Losses, Task
 from vqc.training.stages import tracked
 
+LOSS_UNIT = 100.0  # bits a block: brings gradients to about the norm at which `loop.gradient_clip` cuts
 
-def centres(pack: ImageDataset, photos: Sequence[int], limit: int | None = None) -> Iterator[Tensor]:
+
+def centres(dataset: ImageDataset, photos: Sequence[int], limit: int | None = None) -> Iterator[Tensor]:
     """Photos [1, 3, H, W] in [0, 1], sides cut to multiples of 16, and around the centre to `limit` if given."""
     for i in photos:
-        photo = pack.image(i)
+        photo = dataset.image(i)
         sides = [min(n, limit or n) // BLOCK * BLOCK for n in photo.shape[:2]]
         top, left = ((n - s) // 2 for n, s in zip(photo.shape[:2], sides, strict=True))
         if min(sides):
@@ -32,9 +34,9 @@ def centres(pack: ImageDataset, photos: Sequence[int], limit: int | None = None)
 
 
 @torch.no_grad()
-def initialise(model: PhotoModel, pack: ImageDataset, *, seed: int = 0, crops: int = 700) -> None:
+def initialise(model: PhotoModel, dataset: ImageDataset, *, seed: int = 0, crops: int = 700) -> None:
     """Make the model a good linear codec: KLT, prediction by least squares, then ECVQ by k-means at each quality."""
-    batches = CropBatches(pack, side=256, batch_size=1, seed=seed)
+    batches = CropBatches(dataset, side=256, batch_size=1, seed=seed)
     images = [batches(i) for i in tracked(range(crops))]
     centred = [255 * (x - 0.5) for x in images]
     blocks = torch.cat([F.pixel_unshuffle(x, BLOCK).permute(0, 2, 3, 1).reshape(-1, 3, BLOCK, BLOCK) for x in centred])
@@ -109,7 +111,7 @@ class PhotoTask(Task):
     model: PhotoModel
 
     def __init__(
-        self, model: PhotoModel, pack: ImageDataset, config: PhotoTaskConfig, *, seed: int = 0, shard: Shard = WHOLE
+        self, model: PhotoModel, dataset: ImageDataset, config: PhotoTaskConfig, *, seed: int = 0, shard: Shard = WHOLE
     ) -> None:
         self.model, self.config, self.seed = model, config, seed
         self.networks = (model.analysis, model.synthesis)
@@ -118,15 +120,17 @@ class PhotoTask(Task):
         if (self.rows.stop - self.rows.start) % 2:
             raise TrainingError(f"each process needs an even part of a batch; {config.batch_size} is too few for all")
         self.crops = Prefetched(
-            CropBatches(pack, side=config.side, batch_size=config.batch_size, seed=seed, shard=shard)
+            CropBatches(dataset, side=config.side, batch_size=config.batch_size, seed=seed, shard=shard)
         )
         lambdas = torch.tensor(model.config.lambdas)
         self.inverse = 255**2 / lambdas
         self.weight = (lambdas / 1000) ** config.level_balance
-        photos = pack.validation[:: max(1, len(pack.validation) // config.validation_photos)]
-        self.held_out = list(centres(pack, photos, config.validation_side))
+        photos = dataset.validation[:: max(1, len(dataset.validation) // config.validation_photos)]
+        self.held_out = list(centres(dataset, photos, config.validation_side))
         if not self.held_out:
-            raise TrainingError(f"the validation photos of {pack.title} are smaller than {BLOCK} pixels; give others")
+            raise TrainingError(
+                f"the validation photos of {dataset.title} are smaller than {BLOCK} pixels; give others"
+            )
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Crops [B, 3, side, side] and their levels [B], the two levels taking turns."""
@@ -144,7 +148,7 @@ class PhotoTask(Task):
         inverse, weight = self.inverse.to(image)[levels], self.weight.to(image)[levels]
         distortion = (result.image - image).square().mean((1, 2, 3)) * inverse * 3 * BLOCK**2
         cost = distortion + self.config.commitment_weight * result.commitment
-        total = (cost * weight).mean() / 100
+        total = (cost * weight).mean() / LOSS_UNIT
         logged = {
             "distortion": distortion.detach().mean(),
             "commitment": result.commitment.detach().mean(),

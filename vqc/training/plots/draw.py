@@ -15,15 +15,15 @@ from vqc.training.train import restored_samples
 __all__ = ["draw_pictures", "require_matplotlib"]
 
 
-def draw_pictures(run: Run, pack: Any, model_file: Path) -> list[Path]:
+def draw_pictures(run: Run, dataset: Any, model_file: Path) -> list[Path]:
     """Write the figures of a finished run to RUN/figures; MissingPackageError when matplotlib is not installed."""
     drawn = draw_run(run.folder)
     caption = f"{describe(read_history(run.folder))} These were held out."
-    originals, restored = restored_samples(run, pack, model_file)
+    originals, restored = restored_samples(run, dataset, model_file)
     folder = run.folder / "figures"
-    if originals and pack.media == "image":
+    if originals and dataset.media == "image":
         drawn.append(draw_reconstructions(originals, restored, folder / "reconstructions.png", caption))
     elif originals:
         path = folder / "waveforms.png"
-        drawn.append(draw_waveforms(originals, restored, path, caption, sample_rate=pack.sample_rate))
+        drawn.append(draw_waveforms(originals, restored, path, caption, sample_rate=dataset.sample_rate))
     return [one.save(overwrite=True) for one in drawn]  # a run's own, drawn again when it is resumed

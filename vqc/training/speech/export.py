@@ -88,5 +88,5 @@ def without_idle_entries(model: SpeechModel, counts: list[list[Counts]]) -> Spee
 
 def draw_utterances(data: SpeechData, count: int, *, seed: int = 1) -> list[Tensor]:
     """Training utterances [1, T], drawn like the crops of training, padded to whole code frames."""
-    waveforms = [data.utterance(i) for i in draw_items(data.pack, count, data.probabilities, seed=seed)]
+    waveforms = [data.utterance(i) for i in draw_items(data.dataset, count, data.probabilities, seed=seed)]
     return [torch.from_numpy(np.pad(w, (0, -len(w) % CODE_HOP)))[None] for w in waveforms]

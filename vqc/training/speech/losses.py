@@ -9,7 +9,7 @@ relatives of two metrics by which it will be measured: read PESQ and STOI togeth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,19 +21,20 @@ from vqc.training.losses import LogMelLoss, power
 __all__ = ["SpeechLoss"]
 
 SAMPLE_RATE = 16_000
+WEIGHTS = {"mel": 1.0, "loudness": 0.5, "correlation": 4.0, "fine": 0.5, "bands": 1.0, "complex": 0.5}
 
 
 class SpeechLoss(nn.Module):
     """The weighted sum of all that follow; the spectrum with its phases only where codes carry the waveform."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Mapping[str, float] = WEIGHTS) -> None:
         super().__init__()
+        self.weights = dict(weights)
         self.mel, self.loudness, self.correlation = LogMelLoss(), LoudnessLoss(), EnvelopeCorrelationLoss()
         self.fine, self.bands, self.complex = FineSpectrumLoss(), BandEnergyLoss(), ComplexSpectrumLoss()
-        self.weights = {"mel": 1.0, "loudness": 0.5, "correlation": 4.0, "fine": 0.5, "bands": 1.0, "complex": 0.5}
 
     def forward(self, estimate: Tensor, target: Tensor, *, carries_waveform: bool) -> Losses:
-        names = [name for name in self.weights if carries_waveform or name != "complex"]
+        names = [name for name, weight in self.weights.items() if weight and (carries_waveform or name != "complex")]
         terms: dict[str, Tensor] = {name: getattr(self, name)(estimate, target) for name in names}
         total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         return Losses(total, {name: term.detach() for name, term in terms.items()})

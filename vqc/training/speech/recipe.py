@@ -32,11 +32,11 @@ class SpeechRecipe(Recipe):
     ) -> AudioDataset:
         return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
 
-    def initialise(self, model: SpeechModel, pack: AudioDataset, settings: Settings) -> None:
-        data = SpeechData(pack, settings.task.source_shares)
+    def initialise(self, model: SpeechModel, dataset: AudioDataset, settings: Settings) -> None:
+        data = SpeechData(dataset, settings.task.source_shares)
         initialise(model, data, settings.task, seed=settings.loop.seed)
 
-    def warm_start(self, model: SpeechModel, path: str, pack: AudioDataset, settings: Settings) -> None:
+    def warm_start(self, model: SpeechModel, path: str, dataset: AudioDataset, settings: Settings) -> None:
         trained = trained_codec(path, SpeechModel)
         if _trained_part(trained) != _trained_part(model):
             raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
@@ -45,26 +45,28 @@ class SpeechRecipe(Recipe):
         model.envelope_vq.load_codebooks_from(trained.envelope_vq)
         if trained.waveform_vq.group_dims() == model.waveform_vq.group_dims():
             model.waveform_vq.load_codebooks_from(trained.waveform_vq)
-        data = SpeechData(pack, settings.task.source_shares)
+        data = SpeechData(dataset, settings.task.source_shares)
         calibrate(model, draw_utterances(data, _utterances(settings)), settings.task)
 
-    def make_task(self, model: SpeechModel, pack: AudioDataset, settings: Settings, shard: Shard) -> SpeechTask:
-        data = SpeechData(pack, settings.task.source_shares)
+    def make_task(self, model: SpeechModel, dataset: AudioDataset, settings: Settings, shard: Shard) -> SpeechTask:
+        data = SpeechData(dataset, settings.task.source_shares)
         return SpeechTask(model, data, settings.task, seed=settings.loop.seed, shard=shard)
 
-    def export(self, model: SpeechModel, pack: AudioDataset, settings: Settings) -> Exported:
-        data, task = SpeechData(pack, settings.task.source_shares), settings.task
+    def export(self, model: SpeechModel, dataset: AudioDataset, settings: Settings) -> Exported:
+        data, task = SpeechData(dataset, settings.task.source_shares), settings.task
         round_to_stored(model.eval())
         counts = calibrate(model, draw_utterances(data, _utterances(settings)), task)
         round_to_stored(model)
         model = without_idle_entries(model, counts)
         fill_static_tables(model, draw_utterances(data, task.table_utterances, seed=2))
-        return Exported(model, score_qualities(model, pack, evenly_spaced(pack.validation, task.validation_utterances)))
+        return Exported(
+            model, score_qualities(model, dataset, evenly_spaced(dataset.validation, task.validation_utterances))
+        )
 
-    def samples(self, pack: AudioDataset, settings: Settings) -> list[Tensor]:
+    def samples(self, dataset: AudioDataset, settings: Settings) -> list[Tensor]:
         return [
-            torch.from_numpy(pack.cut(i, 0, _whole_codes(pack.lengths[i])))[None]
-            for i in evenly_spaced(pack.validation, 3)
+            torch.from_numpy(dataset.cut(i, 0, _whole_codes(dataset.lengths[i])))[None]
+            for i in evenly_spaced(dataset.validation, 3)
         ]
 
 

@@ -25,7 +25,7 @@ from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
 from vqc.training.sampling import draw_probabilities, evenly_spaced
-from vqc.training.speech.losses import SpeechLoss
+from vqc.training.speech.losses import WEIGHTS, SpeechLoss
 from vqc.training.stages import tracked
 
 
@@ -47,17 +47,30 @@ class SpeechTaskConfig:
     waveform_scale: tuple[float, ...] = (1, 1, 1, 3.2, 4.2, 5.6, 7.0, 12.0)
     envelope_bps: tuple[float, ...] = (455, 580, 850, 820, 750, 780, 850, 900)
     waveform_bps: tuple[float, ...] = (0, 0, 0, 520, 1250, 2050, 2750, 5100)
+    mel: float = WEIGHTS["mel"]  # weights of the losses: see `vqc.training.speech.losses`
+    loudness: float = WEIGHTS["loudness"]
+    correlation: float = WEIGHTS["correlation"]
+    fine: float = WEIGHTS["fine"]
+    bands: float = WEIGHTS["bands"]
+    complex: float = WEIGHTS["complex"]
+    commitment_rate: float = 0.05  # log-change of the commitment weight in a step whose rate is twice the target
+    gain_rate: float = 0.02  # likewise of the scale of the MDCT
     validation_utterances: int = 13
     table_utterances: int = 320  # training utterances from which the tables are counted
 
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Weights of the losses by name."""
+        return {name: getattr(self, name) for name in WEIGHTS}
+
 
 class SpeechData:
-    """Utterances of a pack with the pitch of every 20 ms."""
+    """Utterances of a dataset with the pitch of every 20 ms."""
 
-    def __init__(self, pack: AudioDataset, source_shares: Sequence[float] = ()) -> None:
-        self.pack = pack
-        self.pitch, self.pitch_starts = pitch_of(pack)
-        self.probabilities = draw_probabilities(pack, source_shares)
+    def __init__(self, dataset: AudioDataset, source_shares: Sequence[float] = ()) -> None:
+        self.dataset = dataset
+        self.pitch, self.pitch_starts = pitch_of(dataset)
+        self.probabilities = draw_probabilities(dataset, source_shares)
 
     def crops(
         self, count: int, frames: int, generator: np.random.Generator, rows: slice = slice(None)
@@ -66,10 +79,10 @@ class SpeechData:
 
         Only `rows` of the batch are read and returned.
         """
-        chosen = generator.choice(len(self.pack.training), count, p=self.probabilities)
+        chosen = generator.choice(len(self.dataset.training), count, p=self.probabilities)
         places = generator.random(count)
         cuts = [
-            self._cut(self.pack.training[pick], place, frames * PITCHES)
+            self._cut(self.dataset.training[pick], place, frames * PITCHES)
             for pick, place in zip(chosen[rows].tolist(), places[rows].tolist(), strict=True)
         ]
         waveforms, pitch = zip(*cuts, strict=True)
@@ -77,36 +90,36 @@ class SpeechData:
 
     def utterance(self, i: int) -> NDArray[np.float32]:
         """One utterance as float32 in [-1, 1]."""
-        return self.pack.waveform(i)
+        return self.dataset.waveform(i)
 
     def _cut(self, i: int, place: float, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """`count` pitch periods of 20 ms of an utterance from a place in [0, 1), padded with silence."""
-        periods = int(self.pack.lengths[i]) // PITCH_HOP
+        periods = int(self.dataset.lengths[i]) // PITCH_HOP
         first = int(place * (max(0, periods - count) + 1))
         taken = min(count, periods)
         waveform, pitch = np.zeros(count * PITCH_HOP, np.float32), np.zeros(count, np.int64)
-        waveform[: taken * PITCH_HOP] = self.pack.cut(i, first * PITCH_HOP, taken * PITCH_HOP)
+        waveform[: taken * PITCH_HOP] = self.dataset.cut(i, first * PITCH_HOP, taken * PITCH_HOP)
         start = int(self.pitch_starts[i]) + first
         pitch[:taken] = self.pitch[start : start + taken]
         return waveform, pitch
 
 
-def pitch_of(pack: AudioDataset) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Pitch states of all utterances end to end, and where each begins; tracked once and kept beside the pack."""
-    ends = np.cumsum(pack.lengths // PITCH_HOP)
+def pitch_of(dataset: AudioDataset) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pitch states of all utterances end to end, and where each begins; tracked once and kept beside the dataset."""
+    ends = np.cumsum(dataset.lengths // PITCH_HOP)
 
     def read(folder: Path) -> NDArray[np.uint8]:
         states: NDArray[np.uint8] = np.load(folder / "states.npy", mmap_mode="r")
         return states
 
-    states = make_once(pack.folder / "pitch", read, lambda new: _track_all(pack, new), what="pitch")
-    return states, ends - pack.lengths // PITCH_HOP
+    states = make_once(dataset.folder / "pitch", read, lambda new: _track_all(dataset, new), what="pitch")
+    return states, ends - dataset.lengths // PITCH_HOP
 
 
-def _track_all(pack: AudioDataset, folder: Path) -> None:
+def _track_all(dataset: AudioDataset, folder: Path) -> None:
     states = [np.zeros(0, np.uint8)]
-    for i, length in enumerate(pack.lengths.tolist()):
-        whole = torch.from_numpy(pack.cut(i, 0, length // PITCH_HOP * PITCH_HOP))[None]
+    for i, length in enumerate(dataset.lengths.tolist()):
+        whole = torch.from_numpy(dataset.cut(i, 0, length // PITCH_HOP * PITCH_HOP))[None]
         if whole.shape[1]:
             states.append(track_pitch(whole)[0].numpy().astype(np.uint8))
     np.save(folder / "states.npy", np.concatenate(states))
@@ -161,7 +174,7 @@ class SpeechTask(Task):
         shard: Shard = WHOLE,
     ) -> None:
         self.model, self.data, self.config, self.seed, self.shard = model, data, config, seed, shard
-        self.compare = SpeechLoss()
+        self.compare = SpeechLoss(config.loss_weights)
         speech_metrics()  # said now rather than at the first validation
         weights = np.array(config.quality_weights[: model.qualities])
         self.quality_probabilities = weights / weights.sum()
@@ -209,16 +222,16 @@ class SpeechTask(Task):
         q, second = quality - 1, SAMPLE_RATE / CODE_HOP
         bits = mean_over_ranks(torch.stack([codes.envelope_bits, codes.waveform_bits]).detach())
         excess = float(bits[0]) * second / self.config.envelope_bps[q] - 1
-        self.model.ema_commitment_weight[q] *= math.exp(0.05 * max(-1.0, min(1.0, excess)))
+        self.model.ema_commitment_weight[q] *= math.exp(self.config.commitment_rate * max(-1.0, min(1.0, excess)))
         self.model.ema_commitment_weight.clamp_(1e-5, 1.0)
         if codes.waveform is not None:
             excess = float(bits[1]) * second / self.config.waveform_bps[q] - 1
-            self.model.waveform_gain[q] *= math.exp(-0.02 * max(-1.0, min(1.0, excess)))
+            self.model.waveform_gain[q] *= math.exp(-self.config.gain_rate * max(-1.0, min(1.0, excess)))
 
     def validate(self) -> Mapping[str, float]:
         """PESQ-WB and STOI at four qualities; the score weighs them equally: 0.25 of STOI counts as one of PESQ."""
-        chosen = evenly_spaced(self.data.pack.validation, self.config.validation_utterances)
-        rows = score_qualities(self.model, self.data.pack, chosen, sorted({1, 4, 7, self.model.qualities}))
+        chosen = evenly_spaced(self.data.dataset.validation, self.config.validation_utterances)
+        rows = score_qualities(self.model, self.data.dataset, chosen, sorted({1, 4, 7, self.model.qualities}))
         figures: dict[str, float] = {"score": 0.0}
         for quality, row in rows.items():
             figures |= {f"{quality}_{name}": value for name, value in row.items()}
@@ -228,7 +241,7 @@ class SpeechTask(Task):
 
 def score_qualities(
     model: SpeechModel,
-    pack: AudioDataset,
+    dataset: AudioDataset,
     utterances: Sequence[int],
     qualities: Iterable[int] | None = None,
     *,
@@ -241,14 +254,14 @@ def score_qualities(
     for quality in tracked(qualities or range(1, model.qualities + 1)):
         scores = []
         for i in utterances:
-            x = pack.cut(i, 0, min(int(pack.lengths[i]), int(seconds * SAMPLE_RATE)))
+            x = dataset.cut(i, 0, min(int(dataset.lengths[i]), int(seconds * SAMPLE_RATE)))
             x = np.pad(x, (0, -len(x) % CODE_HOP))
             with torch.inference_mode():
                 codes = model.encode(torch.from_numpy(x)[None].to(device), quality)
                 y = model.decode(codes, quality)[0].cpu().numpy().clip(-1, 1)
             symbols = model.to_symbols(codes[0].cpu().numpy())
-            chances = np.take_along_axis(model.static_frequencies(quality), symbols, 1) / 2**16
-            kbps = float(-np.log2(chances).sum()) / len(x) * SAMPLE_RATE / 1000
+            probabilities = np.take_along_axis(model.static_frequencies(quality), symbols, 1) / 2**16
+            kbps = float(-np.log2(probabilities).sum()) / len(x) * SAMPLE_RATE / 1000
             score = pesq(SAMPLE_RATE, x, y, "wb", on_error=1)  # 1: a negative score where there is no speech
             if score > 0:
                 scores.append((kbps, float(score), float(stoi(x, y, SAMPLE_RATE))))

@@ -32,22 +32,22 @@ class PaperRecipe(Recipe):
     table_items: ClassVar[int]  # training signals from which the tables are counted, at most
 
     @abstractmethod
-    def signals(self, pack: Any, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
+    def signals(self, dataset: Any, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
         """Items as batches that the model encodes whole: [B, 3, H, W], or [1, T]."""
 
     @abstractmethod
-    def batches(self, pack: Any, settings: Settings, shard: Shard) -> ImageBatches | WaveformBatches:
+    def batches(self, dataset: Any, settings: Settings, shard: Shard) -> ImageBatches | WaveformBatches:
         """The training batches."""
 
     @abstractmethod
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
         """bpp or kbps of these signals by the static tables."""
 
-    def initialise(self, model: Any, pack: Any, settings: Settings) -> None:
+    def initialise(self, model: Any, dataset: Any, settings: Settings) -> None:
         """The task itself places the codebook, after `task.free_steps` steps."""
         assert not model.quantizer.ema_steps, "an untrained codebook"
 
-    def warm_start(self, model: Any, path: str, pack: Any, settings: Settings) -> None:
+    def warm_start(self, model: Any, path: str, dataset: Any, settings: Settings) -> None:
         """Weights and codebook of a model of the same shape; k-means then starts no codebook anew."""
         trained = trained_codec(path, type(model))
         if trained.config != model.for_export().config:
@@ -55,29 +55,33 @@ class PaperRecipe(Recipe):
         model.load_state_dict(trained.state_dict(), strict=False)
         model.quantizer.reset_ema()
 
-    def make_task(self, model: Any, pack: Any, settings: Settings, shard: Shard) -> ReconstructionTask:
-        validation = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
+    def make_task(self, model: Any, dataset: Any, settings: Settings, shard: Shard) -> ReconstructionTask:
+        validation = self.signals(dataset, dataset.validation[: settings.task.validation_items], model, settings)
         if not validation:
             raise TrainingError(
-                f"all validation {self.examples} of {pack.title} are smaller than one code; give others"
+                f"all validation {self.examples} of {dataset.title} are smaller than one code; give others"
             )
-        variance = self.variance(pack, model, settings)
-        batches = Prefetched(self.batches(pack, settings, shard))
+        variance = self.variance(dataset, model, settings)
+        batches = Prefetched(self.batches(dataset, settings, shard))
         model = model.to(memory_format=torch.channels_last)
         return ReconstructionTask(model, batches, validation, settings.task, variance=variance)
 
-    def variance(self, pack: Any, model: Any, settings: Settings) -> float:
+    def variance(self, dataset: Any, model: Any, settings: Settings) -> float:
         """Of the training signals: the unit of the squared error."""
-        signals = self.signals(pack, evenly_spaced(pack.training, VARIANCE_ITEMS), model, settings)
+        signals = self.signals(dataset, evenly_spaced(dataset.training, VARIANCE_ITEMS), model, settings)
         if not signals:
-            raise TrainingError(f"all training {self.examples} of {pack.title} are smaller than one code; give others")
+            raise TrainingError(
+                f"all training {self.examples} of {dataset.title} are smaller than one code; give others"
+            )
         return float(torch.cat([x.flatten() for x in signals]).double().var())
 
-    def export(self, model: Any, pack: Any, settings: Settings) -> Exported:
+    def export(self, model: Any, dataset: Any, settings: Settings) -> Exported:
         model = model.eval().for_export()
         round_to_stored(model)
-        fill_static_tables(model, self.signals(pack, evenly_spaced(pack.training, self.table_items), model, settings))
-        held = self.signals(pack, pack.validation[: settings.task.validation_items], model, settings)
+        fill_static_tables(
+            model, self.signals(dataset, evenly_spaced(dataset.training, self.table_items), model, settings)
+        )
+        held = self.signals(dataset, dataset.validation[: settings.task.validation_items], model, settings)
         figures = {**self.rates(model, held), **evaluate(model, held)}
         figures.pop("score")
         return Exported(model, {"quality_1": figures})
@@ -94,19 +98,19 @@ class ImageRecipe(PaperRecipe):
     ) -> ImageDataset:
         return open_images(sources, download=download, progress=progress)
 
-    def batches(self, pack: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
-        return training_images(pack, settings, shard)
+    def batches(self, dataset: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
+        return training_images(dataset, settings, shard)
 
-    def signals(self, pack: ImageDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
+    def signals(self, dataset: ImageDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
         assert isinstance(model, ImageVQVAE)
-        return image_batches(pack, items, model.downsampling_factor, settings.task.crop)
+        return image_batches(dataset, items, model.downsampling_factor, settings.task.crop)
 
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
         return {"bpp": table_bits(model, signals) / sum(x[:, 0].numel() for x in signals)}
 
-    def samples(self, pack: ImageDataset, settings: Settings) -> list[Tensor]:
+    def samples(self, dataset: ImageDataset, settings: Settings) -> list[Tensor]:
         factor = math.prod(settings.model.strides)
-        batches = image_batches(pack, pack.validation[:8], factor, settings.task.crop)
+        batches = image_batches(dataset, dataset.validation[:8], factor, settings.task.crop)
         return [x[None] for batch in batches for x in batch]
 
 
@@ -121,19 +125,21 @@ class AudioRecipe(PaperRecipe):
     ) -> AudioDataset:
         return open_audio(sources, settings.model.sample_rate, download=download, progress=progress)
 
-    def batches(self, pack: AudioDataset, settings: Settings, shard: Shard) -> WaveformBatches:
+    def batches(self, dataset: AudioDataset, settings: Settings, shard: Shard) -> WaveformBatches:
         task, hop = settings.task, math.prod(settings.model.strides)
         if task.crop < hop or task.crop % hop:
             raise TrainingError(f"task.crop is {task.crop} samples; it must be a multiple of {hop}, those of a code")
-        return WaveformBatches(pack, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard)
+        return WaveformBatches(
+            dataset, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
+        )
 
-    def signals(self, pack: AudioDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
-        return first_seconds(pack, items, math.prod(settings.model.strides), SECONDS)
+    def signals(self, dataset: AudioDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
+        return first_seconds(dataset, items, math.prod(settings.model.strides), SECONDS)
 
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
         assert isinstance(model, AudioVQVAE)
         seconds = sum(x.numel() for x in signals) / model.sample_rate
         return {"kbps": table_bits(model, signals) / seconds / 1_000}
 
-    def samples(self, pack: AudioDataset, settings: Settings) -> list[Tensor]:
-        return first_seconds(pack, evenly_spaced(pack.validation, 3), math.prod(settings.model.strides), 4.0)
+    def samples(self, dataset: AudioDataset, settings: Settings) -> list[Tensor]:
+        return first_seconds(dataset, evenly_spaced(dataset.validation, 3), math.prod(settings.model.strides), 4.0)

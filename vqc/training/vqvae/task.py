@@ -22,6 +22,7 @@ PaperModel = ImageVQVAE | AudioVQVAE
 
 INITIALISATION_BATCHES = 8  # latents of so many batches place the codebook
 VECTORS_PER_ENTRY = 4  # and of more, where these are fewer
+FREE_SCALE = 0.01  # weight of the pull towards unit scale before there is a codebook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +160,7 @@ class ReconstructionTask(Task):
         scale = latents.float().square().mean()
         logged = {**compared.terms, **self._decibels(batch, compared.terms["mse"]), "scale": scale}
         return Losses(
-            compared.total + 0.01 * (scale - 1).square(), {name: term.detach() for name, term in logged.items()}
+            compared.total + FREE_SCALE * (scale - 1).square(), {name: term.detach() for name, term in logged.items()}
         )
 
     @torch.no_grad()
