@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from vqc.cli.convert import FileOptions, check_options, convert
-from vqc.cli.options import Entropy, model_option, takes
+from vqc.cli.options import Entropy, flag, model_option, option, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES
 from vqc.cli.outputs import Naming
 from vqc.cli.plan import Existing, Wanted, existing_policy
@@ -32,25 +30,12 @@ SUFFIX = ".vqc"
 class CompressOptions(RateOptions, FileOptions):
     """The options of `vqc compress`."""
 
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="OUT", help="File, folder, or - (standard output). [default: INPUT.vqc]"
-        ),
-    ] = None
+    output: str | None = option("File, folder, or - (standard output). [default: INPUT.vqc]", "-o", metavar="OUT")
     model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
-    entropy: Annotated[
-        Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
-    ] = "auto"
-    update: Annotated[
-        bool, typer.Option("--update", help="Compress only what has no file yet, or was changed since; replace those.")
-    ] = False
-    stats: Annotated[
-        bool, typer.Option("--stats", help="Also restore each file; print PSNR and MSE (full scale 1).")
-    ] = False
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Also print where the bits go; draw it for images (OUT.bits.png).")
-    ] = False
+    entropy: Entropy = option("Code packing: auto, prior, static or none.", metavar="MODE", default="auto")
+    update: bool = flag("Compress only what has no file yet, or was changed since; replace those.")
+    stats: bool = flag("Also restore each file; print PSNR and MSE (full scale 1).")
+    explain: bool = flag("Also print where the bits go; draw it for images (OUT.bits.png).")
 
     @property
     def existing(self) -> Existing:

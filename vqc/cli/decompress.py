@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from vqc.cli.console import warn
 from vqc.cli.convert import FileOptions, check_options, convert
-from vqc.cli.options import takes
+from vqc.cli.options import flag, option, takes
 from vqc.cli.output_format import DEFAULT_SUFFIX, MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
 from vqc.cli.outputs import Naming, is_batch, output_file
 from vqc.cli.plan import Wanted
@@ -34,26 +32,15 @@ MARK = ".restored"
 class DecompressOptions(FileOptions):
     """The options of `vqc decompress`."""
 
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="File, folder, or - (standard output). [default: INPUT.restored.png or .wav]",
-        ),
-    ] = None
-    file_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="png, jpg, webp, tiff or bmp; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
-        ),
-    ] = None
-    sharp: Annotated[
-        bool, typer.Option("--sharp", help="With the model's sharp decoder: more texture, less true to the original.")
-    ] = False
+    output: str | None = option(
+        "File, folder, or - (standard output). [default: INPUT.restored.png or .wav]", "-o", metavar="OUT"
+    )
+    file_format: str | None = option(
+        "png, jpg, webp, tiff or bmp; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
+        metavar="FORMAT",
+        called="format",
+    )
+    sharp: bool = flag("With the model's sharp decoder: more texture, less true to the original.")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,17 @@ import typer
 from vqc.cli.commands import App
 from vqc.cli.console import print_json, print_table, warn
 from vqc.cli.eval_phonemes import phonemes
-from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
+from vqc.cli.options import (
+    Entropy,
+    ForceOption,
+    JsonOption,
+    QuietOption,
+    ThreadsOption,
+    flag,
+    model_option,
+    option,
+    takes,
+)
 from vqc.cli.outputs import check_new, check_suffix
 from vqc.cli.progress import ProgressBar
 from vqc.errors import OptionError
@@ -34,49 +44,22 @@ class EvalOptions:
     """The options of `vqc eval`."""
 
     model: Annotated[str | None, model_option("Name or file. [default: by data; without, all bundled]")] = None
-    data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DATA", help="File, folder, kodak, cifar10 or LibriSpeech. [default: samples]"),
-    ] = None
-    quality: Annotated[
-        str | None,
-        typer.Option("--quality", "-q", metavar="1,4,8", help="Such as 1,4,8, or all. [default: the model's]"),
-    ] = None
-    split: Annotated[
-        str | None, typer.Option("--split", metavar="PART", help="Part of the data: test, validation, test-other, …")
-    ] = None
-    listed: Annotated[
-        Path | None, typer.Option("--list", metavar="FILE", help="Only the files that it names, one a line.")
-    ] = None
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many items, evenly spaced.")
-    ] = None
-    files: Annotated[
-        int | None,
-        typer.Option("--files", metavar="N", min=1, help="Write whole files of at most so many. [default: all]"),
-    ] = None
-    download: Annotated[bool, typer.Option("--download", help="Get named data that is not here.")] = False
-    against: Annotated[
-        str, typer.Option("--against", metavar="CODECS", help="jpeg,webp,avif,jxl,png; opus,codec2,flac; or all.")
-    ] = ""
-    effort: Annotated[
-        int | None, typer.Option("--effort", metavar="0..9", min=0, max=9, help="Of compressing, as in vqc compress.")
-    ] = None
-    sharp: Annotated[bool, typer.Option("--sharp", help="Restore with the model's sharp decoder.")] = False
-    metrics: Annotated[
-        str | None, typer.Option("--metrics", metavar="KEYS", help="Such as psnr,ms_ssim, or none. [default: all]")
-    ] = None
-    entropy: Annotated[
-        Entropy, typer.Option("--entropy", metavar="MODE", help="Code packing: auto, prior, static or none.")
-    ] = "auto"
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="HTML", help="Write a page with figures, pictures and sounds.")
-    ] = None
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="CSV", help="Write a line for every file.")] = None
-    explain: Annotated[bool, typer.Option("--explain", help="Say what the numbers mean, and end.")] = False
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", metavar="N", min=1, help="Files at the same time. [default: cores]")
-    ] = None
+    data: str | None = option("File, folder, kodak, cifar10 or LibriSpeech. [default: samples]", metavar="DATA")
+    quality: str | None = option("Such as 1,4,8, or all. [default: the model's]", "-q", metavar="1,4,8")
+    split: str | None = option("Part of the data: test, validation, test-other, …", metavar="PART")
+    listed: Path | None = option("Only the files that it names, one a line.", metavar="FILE", called="list")
+    limit: int | None = option("At most so many items, evenly spaced.", metavar="N", min=1)
+    files: int | None = option("Write whole files of at most so many. [default: all]", metavar="N", min=1)
+    download: bool = flag("Get named data that is not here.")
+    against: str = option("jpeg,webp,avif,jxl,png; opus,codec2,flac; or all.", metavar="CODECS", default="")
+    effort: int | None = option("Of compressing, as in vqc compress.", metavar="0..9", min=0, max=9)
+    sharp: bool = flag("Restore with the model's sharp decoder.")
+    metrics: str | None = option("Such as psnr,ms_ssim, or none. [default: all]", metavar="KEYS")
+    entropy: Entropy = option("Code packing: auto, prior, static or none.", metavar="MODE", default="auto")
+    report: Path | None = option("Write a page with figures, pictures and sounds.", metavar="HTML")
+    csv: Path | None = option("Write a line for every file.", metavar="CSV")
+    explain: bool = flag("Say what the numbers mean, and end.")
+    jobs: int | None = option("Files at the same time. [default: cores]", metavar="N", min=1)
     threads: ThreadsOption = None
     force: ForceOption = False
     json: JsonOption = False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
+from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, option, takes
 from vqc.cli.outputs import check_new, check_suffix
 
 if TYPE_CHECKING:
@@ -15,33 +16,28 @@ if TYPE_CHECKING:
     from vqc.models.files.header import ModelInfo
 
 
-def phonemes(
+@dataclass(frozen=True, kw_only=True)
+class PhonemeOptions:
+    """The options of `vqc eval phonemes`."""
+
     data: Annotated[
         str, typer.Option("--data", metavar="DATA", help="Folder of speech with transcripts, or LibriSpeech.")
-    ],
-    model: Annotated[
-        str,
-        model_option("Name or file, with one codebook."),
-    ] = "phones",
-    split: Annotated[
-        str | None, typer.Option("--split", metavar="PART", help="Folder in the data, such as test-other.")
-    ] = None,
-    alignments: Annotated[
-        Path | None,
-        typer.Option("--alignments", metavar="FOLDER", help="TextGrid or CTM files. [default: align by PocketSphinx]"),
-    ] = None,
-    context: Annotated[
-        Literal["single", "pair"],
-        typer.Option("--context", metavar="CONTEXT", help="What stands for a phone: single (a code) or pair (two)."),
-    ] = "single",
-    picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="PNG", help="Draw which phones are taken for which.")
-    ] = None,
-    threads: ThreadsOption = None,
-    force: ForceOption = False,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
+    ]
+    model: Annotated[str, model_option("Name or file, with one codebook.")] = "phones"
+    split: str | None = option("Folder in the data, such as test-other.", metavar="PART")
+    alignments: Path | None = option("TextGrid or CTM files. [default: align by PocketSphinx]", metavar="FOLDER")
+    context: Literal["single", "pair"] = option(
+        "What stands for a phone: single (a code) or pair (two).", metavar="CONTEXT", default="single"
+    )
+    picture: Path | None = option("Draw which phones are taken for which.", metavar="PNG")
+    threads: ThreadsOption = None
+    force: ForceOption = False
+    json: JsonOption = False
+    quiet: QuietOption = False
+
+
+@takes(PhonemeOptions)
+def phonemes(options: PhonemeOptions) -> None:
     """Measure how well the codes of a speech model tell phones."""
     from vqc.cli.console import print_json
     from vqc.cli.progress import ProgressBar
@@ -51,22 +47,23 @@ def phonemes(
     from vqc.models.files.checkpoint import load_checkpoint
     from vqc.models.files.zoo import find_by_name
 
+    picture, force = options.picture, options.force
     check_suffix("--picture", picture, ".png")
     check_new(picture, force=force)
-    info = find_by_name(model)
-    folder = speech_folder(data, split)
-    with ProgressBar("phones", 1, quiet=quiet) as bar:
+    info = find_by_name(options.model)
+    folder = speech_folder(options.data, options.split)
+    with ProgressBar("phones", 1, quiet=options.quiet) as bar:
         study = study_phonemes(
             load_checkpoint(info.path).model,
             folder,
-            alignments=alignments,
-            context=context,
+            alignments=options.alignments,
+            context=options.context,
             progress=lambda done, total: bar.part(done / total),
         )
     if picture:
         text = caption(study, info, folder)
         draw_confusion(study.score.confusion, CLASSES, ARTICULATORY_ORDER, picture, text).save(overwrite=force)
-    if json:
+    if options.json:
         print_json(as_json(study, info, folder))
     else:
         print_study(study, info)

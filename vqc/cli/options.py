@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, field, fields
 from inspect import Parameter, Signature, get_annotations, signature
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -88,11 +88,26 @@ def hush(quiet: bool) -> bool:
 QuietOption = Annotated[bool, typer.Option("--quiet", callback=hush, help="Print nothing but errors.")]
 
 
+def option(help: str, *short: str, metavar: str | None = None, default: Any = None, **settings: Any) -> Any:  # noqa: A002
+    """Declare a field of a dataclass as an option, for `takes`.
+
+    Args:
+        short: other names, such as "-o".
+        settings: as of `typer.Option`; and `called`, where the long name is not that of the field.
+    """
+    return field(default=default, metadata={"help": help, "short": short, "metavar": metavar, **settings})
+
+
+def flag(help: str, *short: str) -> Any:  # noqa: A002
+    """Declare a field of a dataclass as an option without a value."""
+    return option(help, *short, default=False)
+
+
 def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function whose last argument is a dataclass: its fields are the options.
 
-    Their annotations and defaults are as Typer has them for the parameters of a function. In the help the fields of a
-    class stand before those of its bases.
+    A field is declared by `option` or `flag`, or annotated as Typer has it for the parameters of a function. In the
+    help the fields of a class stand before those of its bases.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -107,12 +122,12 @@ def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None
 
         options = [
             Parameter(
-                field.name,
+                each.name,
                 Parameter.KEYWORD_ONLY,
-                default=Parameter.empty if field.default is MISSING else field.default,
-                annotation=hints[field.name],
+                default=Parameter.empty if each.default is MISSING else each.default,
+                annotation=_annotated(hints[each.name], each.name, **each.metadata),
             )
-            for field in sorted(fields(kind), key=lambda field: depth[field.name])
+            for each in sorted(fields(kind), key=lambda each: depth[each.name])
         ]
         command.__name__, command.__doc__ = function.__name__, function.__doc__
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*before, *options)}
@@ -120,3 +135,9 @@ def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None
         return command
 
     return decorate
+
+
+def _annotated(hint: Any, name: str, *, short: tuple[str, ...] = (), called: str = "", **settings: Any) -> Any:
+    if not settings:  # annotated already
+        return hint
+    return Annotated[hint, typer.Option(f"--{called or name.replace('_', '-')}", *short, **settings)]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from vqc.cli.options import option
 from vqc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -24,27 +23,12 @@ UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2
 class RateOptions:
     """How large or how good a file is to be: at most one but for the effort."""
 
-    quality: Annotated[
-        float | None,
-        typer.Option("--quality", "-q", metavar="1..8", help="1 smallest, 8 best; also 5.5. [default: the model's]"),
-    ] = None
-    lmbda: Annotated[
-        float | None,
-        typer.Option("--lambda", metavar="L", help="Photos: squared error a bit must save; instead of -q."),
-    ] = None
-    target_size: Annotated[
-        str | None, typer.Option("--target-size", metavar="SIZE", help="Files of at most 20kB, 1.5MB or 9000 bytes.")
-    ] = None
-    target_bpp: Annotated[
-        float | None, typer.Option("--target-bpp", metavar="BPP", help="Images of at most so many bits per pixel.")
-    ] = None
-    target_kbps: Annotated[
-        float | None, typer.Option("--target-kbps", metavar="KBPS", help="Audio of at most so many kbit/s.")
-    ] = None
-    effort: Annotated[
-        int | None,
-        typer.Option("--effort", metavar="0..9", min=0, max=9, help="More time, better files. [default: the model's]"),
-    ] = None
+    quality: float | None = option("1 smallest, 8 best; also 5.5. [default: the model's]", "-q", metavar="1..8")
+    lmbda: float | None = option("Photos: squared error a bit must save; instead of -q.", metavar="L", called="lambda")
+    target_size: str | None = option("Files of at most 20kB, 1.5MB or 9000 bytes.", metavar="SIZE")
+    target_bpp: float | None = option("Images of at most so many bits per pixel.", metavar="BPP")
+    target_kbps: float | None = option("Audio of at most so many kbit/s.", metavar="KBPS")
+    effort: int | None = option("More time, better files. [default: the model's]", metavar="0..9", min=0, max=9)
 
 
 def rate_of(options: RateOptions) -> Rate:

@@ -6,6 +6,7 @@ Nothing is called damaged here: a file of another kind is named, so that its own
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -43,137 +44,120 @@ _IMAGES = (
     (b"II+\0", "TIFF"),
     (b"MM\0+", "TIFF"),
 )
-# Files that may begin with nothing but text.
-_TEXTUAL = (
-    (b"#?RADIANCE", Kind("a Radiance image", Group.IMAGE)),
-    (b"SIMPLE  =", Kind("a FITS image", Group.IMAGE)),
-    (b"%PDF", Kind("a PDF document", Group.OTHER)),
-    (b"%!PS", Kind("a PostScript document", Group.OTHER)),
+# Other files: how sentences call them, their suffixes, and how they begin; or at which byte something else stands.
+# They are tried in this order.
+_Signature = bytes | tuple[int, bytes]
+_OTHERS: Mapping[Group, tuple[tuple[str, str, *tuple[_Signature, ...]], ...]] = {
+    Group.IMAGE: (
+        ("a JPEG XL image", "jxl", b"\xff\n", (4, b"JXL \r\n\x87\n")),
+        ("a JPEG 2000 image", "jp2 j2k jpf jpx jpm", (4, b"jP  \r\n\x87\n"), b"\xffO\xffQ"),
+        ("a JPEG XR image", "jxr wdp hdp", b"II\xbc\x01"),
+        ("an icon (ICO)", "ico", b"\0\0\x01\0"),
+        ("a cursor (CUR)", "", b"\0\0\x02\0"),
+        ("a Photoshop file", "psd psb", b"8BPS"),
+        ("a GIMP file", "xcf", b"gimp xcf"),
+        ("a QOI image", "qoi", b"qoif"),
+        ("a DDS texture", "", b"DDS "),
+        ("an OpenEXR image", "exr", b"v/1\x01"),
+        ("a Netpbm image", "pbm pgm ppm pnm pam pfm", b"P4\n", b"P5\n", b"P6\n"),
+        ("a BPG image", "", b"BPG\xfb"),
+        ("a FLIF image", "", b"FLIF"),
+        ("a DICOM image", "dcm", (128, b"DICM")),
+        ("an HEIC image", "heic heif hif heics"),
+        ("an SVG drawing", "svg svgz"),
+        ("a TGA image", "tga"),
+        ("a Radiance image", "hdr"),
+        ("a PCX image", "pcx"),
+        ("an animated cursor", ""),
+        ("a FITS image", ""),
+    ),
+    Group.RAW: (
+        ("a raw photo (RAF)", "", b"FUJIFILMCCD-RAW"),
+        ("a raw photo (ORF)", "", b"IIRO"),
+        ("a raw photo (RW2)", "", b"IIU\0"),
+        ("a raw photo (X3F)", "", b"FOVb"),
+        ("a raw photo (CR3)", ""),
+        ("a raw photo (CR2)", "", (8, b"CR\x02\0")),
+        ("a raw photo", "cr2 cr3 crw nef nrw arw srf sr2 dng orf rw2 raf pef srw x3f 3fr iiq rwl"),
+    ),
+    Group.VIDEO: (
+        ("a Theora video", "ogv", (28, b"\x80theora")),
+        ("a Matroska or WebM video", "", b"\x1aE\xdf\xa3"),
+        ("a Flash video", "flv", b"FLV\x01"),
+        ("RealMedia", "", b".RMF"),
+        ("an MPEG video", "mpg mpeg mts m2ts", b"\0\0\x01\xba", b"\0\0\x01\xb3"),
+        ("a QuickTime video", "mov", (4, b"moov"), (4, b"mdat")),
+        ("an MP4 video", "mp4 m4v"),
+        ("an AVI video", "avi"),
+        ("a Matroska video", "mkv"),
+        ("a WebM video", "webm"),
+        ("a WMV video", "wmv"),
+        ("a 3GP video", "3gp 3g2"),
+    ),
+    Group.AUDIO: (
+        ("Speex audio", "spx", (28, b"Speex   ")),
+        ("AMR audio", "amr awb", b"#!AMR"),
+        ("AC-3 audio", "ac3 eac3", b"\x0bw"),
+        ("DTS audio", "dts", b"\x7f\xfe\x80\x01"),
+        ("Monkey's Audio", "ape", b"MAC "),
+        ("WavPack audio", "wv", b"wvpk"),
+        ("TTA audio", "tta", b"TTA1"),
+        ("Musepack audio", "mpc", b"MPCK", b"MP+"),
+        ("DSD audio", "dsf dff", b"DSD ", b"FRM8"),
+        ("MIDI notes", "mid midi", b"MThd"),
+        ("Windows Media (WMA or WMV)", "", b"0&\xb2u\x8ef\xcf\x11"),
+        ("M4A audio (AAC or Apple Lossless)", "m4a m4b m4r"),
+        ("AAC audio", "aac"),
+        ("WMA audio", "wma"),
+        ("Matroska audio", "mka"),
+        ("RealAudio", "ra"),
+    ),
+    Group.OTHER: (
+        ("a ZIP archive or an office document", "", b"PK\x03\x04"),
+        ("an empty ZIP archive", "", b"PK\x05\x06"),
+        ("a 7z archive", "", b"7z\xbc\xaf'\x1c"),
+        ("a RAR archive", "", b"Rar!\x1a\x07"),
+        ("a gzip archive", "", b"\x1f\x8b"),
+        ("an xz archive", "", b"\xfd7zXZ\0"),
+        ("a Zstandard archive", "", b"(\xb5/\xfd"),
+        ("a tar archive", "", (257, b"ustar")),
+        ("a program", "", b"\x7fELF"),
+        ("a PDF document", "pdf"),
+        ("a PostScript document", ""),
+    ),
+}
+_KINDS = {title: Kind(title, group) for group, rows in _OTHERS.items() for title, *_ in rows}
+_MAGIC = tuple(
+    (*(found if isinstance(found, tuple) else (0, found)), _KINDS[title])
+    for rows in _OTHERS.values()
+    for title, _, *signatures in rows
+    for found in signatures
 )
-# Other files, in the order in which they are tried: bytes, and where in the file they are.
-_MAGIC = (
-    (b"\xff\x0a", 0, Kind("a JPEG XL image", Group.IMAGE)),
-    (b"JXL \r\n\x87\n", 4, Kind("a JPEG XL image", Group.IMAGE)),
-    (b"jP  \r\n\x87\n", 4, Kind("a JPEG 2000 image", Group.IMAGE)),
-    (b"\xff\x4f\xff\x51", 0, Kind("a JPEG 2000 image", Group.IMAGE)),
-    (b"II\xbc\1", 0, Kind("a JPEG XR image", Group.IMAGE)),
-    (b"\0\0\1\0", 0, Kind("an icon (ICO)", Group.IMAGE)),
-    (b"\0\0\2\0", 0, Kind("a cursor (CUR)", Group.IMAGE)),
-    (b"8BPS", 0, Kind("a Photoshop file", Group.IMAGE)),
-    (b"gimp xcf", 0, Kind("a GIMP file", Group.IMAGE)),
-    (b"qoif", 0, Kind("a QOI image", Group.IMAGE)),
-    (b"DDS ", 0, Kind("a DDS texture", Group.IMAGE)),
-    (b"v/1\1", 0, Kind("an OpenEXR image", Group.IMAGE)),
-    (b"P4\n", 0, Kind("a Netpbm image", Group.IMAGE)),
-    (b"P5\n", 0, Kind("a Netpbm image", Group.IMAGE)),
-    (b"P6\n", 0, Kind("a Netpbm image", Group.IMAGE)),
-    (b"BPG\xfb", 0, Kind("a BPG image", Group.IMAGE)),
-    (b"FLIF", 0, Kind("a FLIF image", Group.IMAGE)),
-    (b"DICM", 128, Kind("a DICOM image", Group.IMAGE)),
-    (b"FUJIFILMCCD-RAW", 0, Kind("a raw photo (RAF)", Group.RAW)),
-    (b"IIRO", 0, Kind("a raw photo (ORF)", Group.RAW)),
-    (b"IIU\0", 0, Kind("a raw photo (RW2)", Group.RAW)),
-    (b"FOVb", 0, Kind("a raw photo (X3F)", Group.RAW)),
-    (b"CR\2\0", 8, Kind("a raw photo (CR2)", Group.RAW)),
-    (b"\x80theora", 28, Kind("a Theora video", Group.VIDEO)),
-    (b"Speex   ", 28, Kind("Speex audio", Group.AUDIO)),
-    (b"#!AMR", 0, Kind("AMR audio", Group.AUDIO)),
-    (b"\x0b\x77", 0, Kind("AC-3 audio", Group.AUDIO)),
-    (b"\x7f\xfe\x80\1", 0, Kind("DTS audio", Group.AUDIO)),
-    (b"MAC ", 0, Kind("Monkey's Audio", Group.AUDIO)),
-    (b"wvpk", 0, Kind("WavPack audio", Group.AUDIO)),
-    (b"TTA1", 0, Kind("TTA audio", Group.AUDIO)),
-    (b"MPCK", 0, Kind("Musepack audio", Group.AUDIO)),
-    (b"MP+", 0, Kind("Musepack audio", Group.AUDIO)),
-    (b"DSD ", 0, Kind("DSD audio", Group.AUDIO)),
-    (b"FRM8", 0, Kind("DSD audio", Group.AUDIO)),
-    (b"MThd", 0, Kind("MIDI notes", Group.AUDIO)),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", 0, Kind("Windows Media (WMA or WMV)", Group.AUDIO)),
-    (b"\x1a\x45\xdf\xa3", 0, Kind("a Matroska or WebM video", Group.VIDEO)),
-    (b"FLV\1", 0, Kind("a Flash video", Group.VIDEO)),
-    (b".RMF", 0, Kind("RealMedia", Group.VIDEO)),
-    (b"\0\0\1\xba", 0, Kind("an MPEG video", Group.VIDEO)),
-    (b"\0\0\1\xb3", 0, Kind("an MPEG video", Group.VIDEO)),
-    (b"moov", 4, Kind("a QuickTime video", Group.VIDEO)),
-    (b"mdat", 4, Kind("a QuickTime video", Group.VIDEO)),
-    (b"PK\3\4", 0, Kind("a ZIP archive or an office document", Group.OTHER)),
-    (b"PK\5\6", 0, Kind("an empty ZIP archive", Group.OTHER)),
-    (b"7z\xbc\xaf\x27\x1c", 0, Kind("a 7z archive", Group.OTHER)),
-    (b"Rar!\x1a\7", 0, Kind("a RAR archive", Group.OTHER)),
-    (b"\x1f\x8b", 0, Kind("a gzip archive", Group.OTHER)),
-    (b"\xfd7zXZ\0", 0, Kind("an xz archive", Group.OTHER)),
-    (b"\x28\xb5\x2f\xfd", 0, Kind("a Zstandard archive", Group.OTHER)),
-    (b"ustar", 257, Kind("a tar archive", Group.OTHER)),
-    (b"\x7fELF", 0, Kind("a program", Group.OTHER)),
-)
-# The RIFF files that are neither WAV nor WebP, and the brands of ISO base media files that are not AVIF.
-_RIFF = MappingProxyType(
+KIND_OF_SUFFIX = MappingProxyType(
     {
-        b"AVI ": Kind("an AVI video", Group.VIDEO),
-        b"RMID": Kind("MIDI notes", Group.AUDIO),
-        b"ACON": Kind("an animated cursor", Group.IMAGE),
+        f".{suffix}": _KINDS[title]
+        for rows in _OTHERS.values()
+        for title, suffixes, *_ in rows
+        for suffix in suffixes.split()
     }
 )
-_HEIC = Kind("an HEIC image", Group.IMAGE)
-_MP4 = Kind("an MP4 video", Group.VIDEO)
-_M4A = Kind("M4A audio (AAC or Apple Lossless)", Group.AUDIO)
+# Files that may begin with nothing but text, the RIFF files that are neither WAV nor WebP, and the brands of ISO base
+# media files that are not AVIF.
+_TEXTUAL = (
+    (b"#?RADIANCE", "a Radiance image"),
+    (b"SIMPLE  =", "a FITS image"),
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+)
+_RIFF = MappingProxyType({b"AVI ": "an AVI video", b"RMID": "MIDI notes", b"ACON": "an animated cursor"})
 _BRANDS = (
-    (b"hei", _HEIC),
-    (b"hev", _HEIC),
-    (b"mif1", _HEIC),
-    (b"msf1", _HEIC),
-    (b"M4A", _M4A),
-    (b"M4B", _M4A),
-    (b"crx", Kind("a raw photo (CR3)", Group.RAW)),
-    (b"qt  ", Kind("a QuickTime video", Group.VIDEO)),
-    (b"3g", Kind("a 3GP video", Group.VIDEO)),
-    (b"", _MP4),
+    *((brand, "an HEIC image") for brand in (b"hei", b"hev", b"mif1", b"msf1")),
+    *((brand, "M4A audio (AAC or Apple Lossless)") for brand in (b"M4A", b"M4B")),
+    (b"crx", "a raw photo (CR3)"),
+    (b"qt  ", "a QuickTime video"),
+    (b"3g", "a 3GP video"),
+    (b"", "an MP4 video"),
 )
-_NAMED = (
-    ("heic heif hif heics", _HEIC),
-    ("jxl", Kind("a JPEG XL image", Group.IMAGE)),
-    ("jp2 j2k jpf jpx jpm", Kind("a JPEG 2000 image", Group.IMAGE)),
-    ("jxr wdp hdp", Kind("a JPEG XR image", Group.IMAGE)),
-    ("psd psb", Kind("a Photoshop file", Group.IMAGE)),
-    ("xcf", Kind("a GIMP file", Group.IMAGE)),
-    ("ico", Kind("an icon (ICO)", Group.IMAGE)),
-    ("svg svgz", Kind("an SVG drawing", Group.IMAGE)),
-    ("tga", Kind("a TGA image", Group.IMAGE)),
-    ("exr", Kind("an OpenEXR image", Group.IMAGE)),
-    ("hdr", Kind("a Radiance image", Group.IMAGE)),
-    ("pbm pgm ppm pnm pam pfm", Kind("a Netpbm image", Group.IMAGE)),
-    ("qoi", Kind("a QOI image", Group.IMAGE)),
-    ("pcx", Kind("a PCX image", Group.IMAGE)),
-    ("dcm", Kind("a DICOM image", Group.IMAGE)),
-    ("cr2 cr3 crw nef nrw arw srf sr2 dng orf rw2 raf pef srw x3f 3fr iiq rwl", Kind("a raw photo", Group.RAW)),
-    ("m4a m4b m4r", _M4A),
-    ("aac", Kind("AAC audio", Group.AUDIO)),
-    ("amr awb", Kind("AMR audio", Group.AUDIO)),
-    ("wma", Kind("WMA audio", Group.AUDIO)),
-    ("ac3 eac3", Kind("AC-3 audio", Group.AUDIO)),
-    ("dts", Kind("DTS audio", Group.AUDIO)),
-    ("ape", Kind("Monkey's Audio", Group.AUDIO)),
-    ("wv", Kind("WavPack audio", Group.AUDIO)),
-    ("mpc", Kind("Musepack audio", Group.AUDIO)),
-    ("tta", Kind("TTA audio", Group.AUDIO)),
-    ("dsf dff", Kind("DSD audio", Group.AUDIO)),
-    ("mka", Kind("Matroska audio", Group.AUDIO)),
-    ("ra", Kind("RealAudio", Group.AUDIO)),
-    ("spx", Kind("Speex audio", Group.AUDIO)),
-    ("mid midi", Kind("MIDI notes", Group.AUDIO)),
-    ("mp4 m4v", _MP4),
-    ("mov", Kind("a QuickTime video", Group.VIDEO)),
-    ("avi", Kind("an AVI video", Group.VIDEO)),
-    ("mkv", Kind("a Matroska video", Group.VIDEO)),
-    ("webm", Kind("a WebM video", Group.VIDEO)),
-    ("wmv", Kind("a WMV video", Group.VIDEO)),
-    ("3gp 3g2", Kind("a 3GP video", Group.VIDEO)),
-    ("mpg mpeg mts m2ts", Kind("an MPEG video", Group.VIDEO)),
-    ("flv", Kind("a Flash video", Group.VIDEO)),
-    ("ogv", Kind("a Theora video", Group.VIDEO)),
-    ("pdf", Kind("a PDF document", Group.OTHER)),
-)
-KIND_OF_SUFFIX = MappingProxyType({f".{suffix}": kind for suffixes, kind in _NAMED for suffix in suffixes.split()})
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # their lengths in bytes tell their versions
 _AUDIO = (b"fLaC", b"OggS", b"ID3", b"RF64", b"riff", b".snd", b"caff")
 _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
@@ -212,15 +196,15 @@ def kind_of_bytes(head: bytes) -> Kind | None:
         head: the first `HEAD_BYTES` of the file, or all of it.
     """
     if head[:4] in (b"RIFF", b"RIFX"):
-        return _RIFF.get(head[8:12])
+        return _KINDS.get(_RIFF.get(head[8:12], ""))
     if head[4:8] == b"ftyp" and not is_avif(head):
-        return next(kind for brand, kind in _BRANDS if head[8:12].startswith(brand))
-    for magic, kind in _TEXTUAL:
+        return next(_KINDS[title] for brand, title in _BRANDS if head[8:12].startswith(brand))
+    for magic, title in _TEXTUAL:
         if head.startswith(magic):
-            return kind
+            return _KINDS[title]
     if text := _text(head):
         return text
-    for magic, place, kind in _MAGIC:
+    for place, magic, kind in _MAGIC:
         if head.startswith(magic, place):
             return kind
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:  # sync, and the layer that MPEG left to AAC

@@ -15,7 +15,7 @@ from vqc.errors import OptionError
 Media = Literal["image", "audio"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Metric:
     """One number for one file.
 
@@ -23,7 +23,6 @@ class Metric:
     decimals: with which it is printed.
     needs: modules that only an extra installs.
     extra: of this package, which installs them.
-    definition: for people, one or two sentences.
     """
 
     key: str
@@ -34,7 +33,11 @@ class Metric:
     media: frozenset[Media]
     needs: tuple[str, ...] = ()
     extra: str = "eval"
-    definition: str
+
+    @property
+    def definition(self) -> str:
+        """Return what is measured, for people, in one or two sentences."""
+        return _DEFINITIONS[self.key]
 
 
 _IMAGE: frozenset[Media] = frozenset({"image"})
@@ -44,150 +47,48 @@ _RIPPLE = (
     "bins of 25 Hz, around a running mean over 1 kHz, of the power of each 60 ms. It grows where noise becomes a comb."
 )
 _BANDS = "How far the energy of a third octave is off, the mean of 19 of them from 125 Hz to 8 kHz."
-
-_ALL = (
-    Metric(
-        key="mse",
-        label="MSE",
-        unit="",
-        better="lower",
-        decimals=6,
-        media=_IMAGE | _AUDIO,
-        definition="Mean squared error of all values of a file; "
-        "pixels are taken from 0 to 1 in RGB, samples from -1 to 1.",
-    ),
-    Metric(
-        key="psnr",
-        label="PSNR",
-        unit="dB",
-        better="higher",
-        decimals=2,
-        media=_IMAGE,
-        definition="10 log10(1 / MSE) of each image in RGB, averaged over the images; "
+_DEFINITIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "mse": "Mean squared error of all values of a file; pixels are taken from 0 to 1 in RGB, samples from -1 to 1.",
+        "psnr": "10 log10(1 / MSE) of each image in RGB, averaged over the images; "
         "an image restored without any error has none.",
-    ),
-    Metric(
-        key="ms_ssim",
-        label="MS-SSIM",
-        unit="",
-        better="higher",
-        decimals=4,
-        media=_IMAGE,
-        needs=("pytorch_msssim",),
-        definition="Multi-scale structural similarity (Wang, Simoncelli and Bovik 2003), "
+        "ms_ssim": "Multi-scale structural similarity (Wang, Simoncelli and Bovik 2003), "
         "the mean of the channels R, G and B; images with a side of less than 161 pixels have none.",
-    ),
-    Metric(
-        key="relative_mse",
-        label="MSE / signal",
-        unit="",
-        better="lower",
-        decimals=3,
-        media=_AUDIO,
-        definition="MSE over the mean square of the original: 1 is what silence scores.",
-    ),
-    Metric(
-        key="si_sdr",
-        label="SI-SDR",
-        unit="dB",
-        better="higher",
-        decimals=2,
-        media=_AUDIO,
-        definition="Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019) "
+        "relative_mse": "MSE over the mean square of the original: 1 is what silence scores.",
+        "si_sdr": "Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019) "
         "of the waveforms without their means; "
         "codecs that do not follow the waveform score below 0 and may sound well.",
-    ),
-    Metric(
-        key="mel",
-        label="Mel distance",
-        unit="dB",
-        better="lower",
-        decimals=2,
-        media=_AUDIO,
-        definition="Mean absolute difference of mel spectra in dB above -80 dB of full scale, over windows of "
+        "mel": "Mean absolute difference of mel spectra in dB above -80 dB of full scale, over windows of "
         "2, 4, 8, 16, 32, 64 and 128 ms with 5 to 128 bands.",
-    ),
-    Metric(
-        key="pesq_wb",
-        label="PESQ-WB",
-        unit="",
-        better="higher",
-        decimals=2,
-        media=_AUDIO,
-        needs=("pesq",),
-        definition="Wide-band perceptual evaluation of speech quality at 16 kHz (ITU-T P.862.2), 1.04 to 4.64; "
+        "pesq_wb": "Wide-band perceptual evaluation of speech quality at 16 kHz (ITU-T P.862.2), 1.04 to 4.64; "
         "recordings without speech have none.",
-    ),
-    Metric(
-        key="stoi",
-        label="STOI",
-        unit="",
-        better="higher",
-        decimals=3,
-        media=_AUDIO,
-        needs=("pystoi",),
-        definition="Short-time objective intelligibility (Taal et al. 2011), up to 1; "
+        "stoi": "Short-time objective intelligibility (Taal et al. 2011), up to 1; "
         "recordings with less than half a second of speech have none.",
-    ),
-    Metric(
-        key="estoi",
-        label="ESTOI",
-        unit="",
-        better="higher",
-        decimals=3,
-        media=_AUDIO,
-        needs=("pystoi",),
-        definition="Extended STOI (Jensen and Taal 2016), which also heeds noise that comes and goes.",
-    ),
-    Metric(
-        key="ripple_fricatives",
-        label="Ripple of fricatives",
-        unit="dB",
-        better="lower",
-        decimals=1,
-        media=_AUDIO,
-        definition=f"{_RIPPLE} Frames of the original with more energy above 4 kHz than below and no period; "
+        "estoi": "Extended STOI (Jensen and Taal 2016), which also heeds noise that comes and goes.",
+        "ripple_fricatives": f"{_RIPPLE} Frames of the original with more energy above 4 kHz than below and no period; "
         "recordings without 60 ms of such have none.",
-    ),
-    Metric(
-        key="ripple_vowels",
-        label="Ripple of vowels",
-        unit="dB",
-        better="lower",
-        decimals=1,
-        media=_AUDIO,
-        definition=f"{_RIPPLE} Frames of the original with more energy below 4 kHz and a period.",
-    ),
-    Metric(
-        key="bands_fricatives",
-        label="Bands of fricatives",
-        unit="dB",
-        better="lower",
-        decimals=1,
-        media=_AUDIO,
-        definition=f"{_BANDS} Frames as for the ripple of fricatives, ten or more.",
-    ),
-    Metric(
-        key="bands_vowels",
-        label="Bands of vowels",
-        unit="dB",
-        better="lower",
-        decimals=1,
-        media=_AUDIO,
-        definition=f"{_BANDS} Frames as for the ripple of vowels, ten or more.",
-    ),
-    Metric(
-        key="dnsmos",
-        label="DNSMOS",
-        unit="",
-        better="higher",
-        decimals=2,
-        media=_AUDIO,
-        needs=("speechmos", "librosa", "onnxruntime"),
-        extra="dnsmos",
-        definition="Overall quality of the restored speech from 1 to 5 as a network guesses it without the original "
+        "ripple_vowels": f"{_RIPPLE} Frames of the original with more energy below 4 kHz and a period.",
+        "bands_fricatives": f"{_BANDS} Frames as for the ripple of fricatives, ten or more.",
+        "bands_vowels": f"{_BANDS} Frames as for the ripple of vowels, ten or more.",
+        "dnsmos": "Overall quality of the restored speech from 1 to 5 as a network guesses it without the original "
         "(DNSMOS P.835, Reddy et al. 2022).",
-    ),
+    }
+)
+_ALL = (
+    Metric("mse", "MSE", "", "lower", 6, _IMAGE | _AUDIO),
+    Metric("psnr", "PSNR", "dB", "higher", 2, _IMAGE),
+    Metric("ms_ssim", "MS-SSIM", "", "higher", 4, _IMAGE, needs=("pytorch_msssim",)),
+    Metric("relative_mse", "MSE / signal", "", "lower", 3, _AUDIO),
+    Metric("si_sdr", "SI-SDR", "dB", "higher", 2, _AUDIO),
+    Metric("mel", "Mel distance", "dB", "lower", 2, _AUDIO),
+    Metric("pesq_wb", "PESQ-WB", "", "higher", 2, _AUDIO, needs=("pesq",)),
+    Metric("stoi", "STOI", "", "higher", 3, _AUDIO, needs=("pystoi",)),
+    Metric("estoi", "ESTOI", "", "higher", 3, _AUDIO, needs=("pystoi",)),
+    Metric("ripple_fricatives", "Ripple of fricatives", "dB", "lower", 1, _AUDIO),
+    Metric("ripple_vowels", "Ripple of vowels", "dB", "lower", 1, _AUDIO),
+    Metric("bands_fricatives", "Bands of fricatives", "dB", "lower", 1, _AUDIO),
+    Metric("bands_vowels", "Bands of vowels", "dB", "lower", 1, _AUDIO),
+    Metric("dnsmos", "DNSMOS", "", "higher", 2, _AUDIO, needs=("speechmos", "librosa", "onnxruntime"), extra="dnsmos"),
 )
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.key: metric for metric in _ALL})
 
