@@ -13,7 +13,7 @@ from PIL import Image
 import vqc
 from vqc.data.benchmarks import open_benchmark, thumbnails
 from vqc.errors import OptionError
-from vqc.evaluation.code_statistics import CodeSums, code_bits
+from vqc.evaluation.code_statistics import CodeStatistics, code_bits
 from vqc.evaluation.evaluate import Request, evaluate
 from vqc.evaluation.measure import Plan
 from vqc.evaluation.samples import sample_set
@@ -80,7 +80,7 @@ def test_bits_of_codes_are_the_coder_s() -> None:
 
     assert model.prior is not None
     written = 8 * len(encode_with_prior(model.prior, codes.astype(np.uint16), 1))
-    sums = CodeSums.of(model, [codes], 1)
+    sums = CodeStatistics.of(model, [codes], 1)
     assert sums.bits.sum() == pytest.approx(code_bits(model, codes, 1).sum())
     assert 0 <= written - sums.bits.sum() < 8 * 6
     assert sums.counts.sum() == 64

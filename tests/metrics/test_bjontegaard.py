@@ -6,7 +6,7 @@ import bjontegaard
 import numpy as np
 import pytest
 
-from vqc.metrics.bjontegaard import bd_rate, bd_score
+from vqc.metrics.bjontegaard import bd_rate
 
 # (kbps, dB) of two codecs, and the BD-rate in percent: examples of the spreadsheet of JCTVC-L1100 (HM common test
 # conditions), as Netflix's VMAF tests its own implementation with them.
@@ -41,13 +41,11 @@ def test_agrees_with_another_implementation(seed: int, points: int) -> None:
     curves = [values.tolist() for values in (*anchor, *codec)]
     options = {"method": "pchip", "min_overlap": 0, "require_matching_points": False}
     assert bd_rate(*curves) == pytest.approx(bjontegaard.bd_rate(*anchor, *codec, **options), abs=1e-6)
-    assert bd_score(*curves) == pytest.approx(bjontegaard.bd_psnr(*anchor, *codec, **options), abs=1e-9)
 
 
 def test_half_the_rate_is_minus_fifty_percent() -> None:
     rates, scores = [0.1, 0.2, 0.5, 1.1], [25.0, 28.0, 31.0, 36.0]
     assert bd_rate(rates, scores, [rate / 2 for rate in rates], scores) == pytest.approx(-50)
-    assert bd_score(rates, scores, rates, [score + 1.5 for score in scores]) == pytest.approx(1.5)
 
 
 def test_the_order_of_the_points_and_wasteful_points_do_not_matter() -> None:
@@ -63,10 +61,6 @@ def test_the_order_of_the_points_and_wasteful_points_do_not_matter() -> None:
 )
 def test_curves_without_common_scores_are_not_compared(rates: list[float], scores: list[float]) -> None:
     assert bd_rate([0.1, 0.2, 0.5], [25, 28, 36], rates, scores) is None
-
-
-def test_curves_without_common_rates_have_no_distance_in_score() -> None:
-    assert bd_score([0.1, 0.2], [25, 28], [0.3, 0.4], [26, 27]) is None
 
 
 def test_a_wide_gap_is_no_infinity() -> None:

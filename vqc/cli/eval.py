@@ -152,7 +152,7 @@ def evaluate_one(subject: Subject, options: EvalOptions) -> Evaluation:
 
 def make_request(subject: Subject, options: EvalOptions) -> Request:
     """What to measure of a model."""
-    from vqc.evaluation.baselines import choose_rivals
+    from vqc.evaluation.baselines import choose_baselines
     from vqc.evaluation.evaluate import Request
     from vqc.evaluation.measure import Plan
     from vqc.metrics.catalogue import choose_metrics
@@ -160,7 +160,7 @@ def make_request(subject: Subject, options: EvalOptions) -> Request:
 
     info, data = subject
     qualities = parse_qualities(options.quality, info)
-    against, notes = choose_rivals(options.against, info.media)
+    against, notes = choose_baselines(options.against, info.media)
     metrics, absent = choose_metrics(options.metrics, info.media)
     plan = Plan(
         media=info.media,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,14 +63,12 @@ def show(names: NamesArgument, json: JsonOption = False) -> None:
     """Show what is known of models: training, and figures of each quality."""
     from vqc.models.files.zoo import find_by_name
 
-    found = [find_by_name(name) for name in names]
-    if json:
-        print_json([model_as_dict(info) for info in found])
-        return
-    for index, info in enumerate(found):
-        if index:
-            print()
+    def print_next(info: ModelInfo) -> None:
+        print("\n" * (info is not found[0]), end="")
         print_model(info)
+
+    found = [find_by_name(name) for name in names]
+    print_models(found, print_next, as_json=json)
 
 
 @models.command(epilog="Example: vqc models remove mine", no_args_is_help=True)
@@ -79,11 +77,7 @@ def remove(names: NamesArgument, json: JsonOption = False) -> None:
     from vqc.models.files.zoo import remove_model
 
     removed = [remove_model(name) for name in names]
-    if json:
-        print_json([model_as_dict(info) for info in removed])
-        return
-    for info in removed:
-        print(f"removed {info.name} ({info.path})")
+    print_models(removed, lambda info: print(f"removed {info.name} ({info.path})"), as_json=json)
 
 
 @models.command(epilog="Example: vqc models add my.safetensors", no_args_is_help=True)
@@ -95,32 +89,28 @@ def add(
     """Add model files to those that compress and decompress find."""
     from vqc.models.files.zoo import add_model
 
-    added = [add_model(file, replace=force) for file in files]
-    if json:
-        print_json([model_as_dict(info) for info in added])
-        return
-    for info in added:
+    def print_added(info: ModelInfo) -> None:
         print_fields({"model": info.name, "digest": info.digest[:SHORT_DIGEST], "file": str(info.path)})
+
+    print_models([add_model(file, replace=force) for file in files], print_added, as_json=json)
+
+
+def print_models(found: Sequence[ModelInfo], show: Callable[[ModelInfo], None], *, as_json: bool) -> None:
+    """Print all that is known of models as JSON, or what `show` prints of each."""
+    if as_json:
+        print_json([model_as_dict(info) for info in found])
+        return
+    for info in found:
+        show(info)
 
 
 def model_as_dict(info: ModelInfo) -> dict[str, Any]:
-    """Everything that is known of a model without its weights, for JSON."""
-    return {
-        "name": info.name,
-        "kind": info.kind,
-        "media": info.media,
-        "digest": info.digest,
-        "path": str(info.path),
-        "bytes": info.bytes,
-        "parameters": info.parameters,
-        "qualities": info.qualities,
-        "default_quality": info.default_quality,
-        "config": dict(info.config),
-        "training": dict(info.training),
-        "figures": dict(info.figures),
-        "prior": None if info.prior is None else dict(info.prior),
-        "sharp": None if info.perceptual is None else dict(info.perceptual),
-    }
+    """Return everything that is known of a model without its weights, for JSON."""
+    plain = ("name", "kind", "media", "digest", "bytes", "parameters", "qualities", "default_quality")
+    tables = {key: getattr(info, key) for key in ("config", "training", "figures", "prior")}
+    tables["sharp"] = info.perceptual
+    found = {key: getattr(info, key) for key in plain} | {"path": str(info.path)}
+    return found | {key: None if table is None else dict(table) for key, table in tables.items()}
 
 
 def row_of(info: ModelInfo) -> list[str]:

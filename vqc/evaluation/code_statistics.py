@@ -17,14 +17,14 @@ Int64Array = NDArray[np.int64]
 
 
 @dataclass(kw_only=True, eq=False)
-class CodeSums:
+class CodeStatistics:
     """Codes of files at one quality, added up. G maps, K entries of the largest codebook."""
 
     bits: Float64Array  # [G]: -log2 P of all codes of each map
     counts: Int64Array  # [G, K]: how often each code occurs
 
     @classmethod
-    def of(cls, model: CodecModel, streams: Iterable[NDArray[np.integer]], quality: int) -> CodeSums:
+    def of(cls, model: CodecModel, streams: Iterable[NDArray[np.integer]], quality: int) -> CodeStatistics:
         """Of the codes [B, G, ...] of streams, each of which is coded by itself; zeros for none."""
         sizes = model.codebook_sizes(quality)
         sums = cls(bits=np.zeros(len(sizes)), counts=np.zeros((len(sizes), max(sizes)), np.int64))
@@ -36,7 +36,7 @@ class CodeSums:
         return sums
 
     @classmethod
-    def total(cls, sums: Iterable[CodeSums]) -> CodeSums:
+    def total(cls, sums: Iterable[CodeStatistics]) -> CodeStatistics:
         """Those of several files at the same quality."""
         parts = list(sums)
         bits, counts = sum(part.bits for part in parts), sum(part.counts for part in parts)
@@ -67,7 +67,7 @@ def _table_bits(model: CodecModel, codes: NDArray[np.integer], quality: int) -> 
     return bits
 
 
-def describe_maps(model: CodecModel, quality: int, sums: CodeSums) -> tuple[CodeMaps, ...]:
+def describe_maps(model: CodecModel, quality: int, sums: CodeStatistics) -> tuple[CodeMaps, ...]:
     """The sums by kind of map, as `CodecModel.describe_groups` has them."""
     sizes, maps, first = model.codebook_sizes(quality), list[CodeMaps](), 0
     for label, count in model.describe_groups(quality):

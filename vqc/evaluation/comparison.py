@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vqc.evaluation.baselines import rival_named
+from vqc.evaluation.baselines import baseline_named
 from vqc.evaluation.results import Curve, FileScore
 from vqc.evaluation.score_curves import curve_of
 from vqc.metrics.bjontegaard import bd_rate
@@ -13,12 +13,12 @@ from vqc.metrics.catalogue import METRICS
 BD_METRICS = ("psnr", "ms_ssim", "pesq_wb", "stoi")
 
 
-def rival_curves(scores: Sequence[FileScore], names: Sequence[str], files: int) -> list[Curve]:
+def baseline_curves(scores: Sequence[FileScore], names: Sequence[str], files: int) -> list[Curve]:
     """The codecs that were measured in this run, in the order in which they were asked for."""
     curves = []
     for name in names:
-        rival, own = rival_named(name), [score for score in scores if score.codec == name]
-        curves.append(curve_of(name, rival.label, "measured", rival.version(), own, files))
+        baseline, own = baseline_named(name), [score for score in scores if score.codec == name]
+        curves.append(curve_of(name, baseline.label, "measured", baseline.version(), own, files))
     return curves
 
 

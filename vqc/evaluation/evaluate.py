@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from vqc.data.benchmarks import Benchmark, BenchmarkItem
 from vqc.errors import MediaError, MediaWarning, warnings_to
 from vqc.evaluation.baselines.scoring import unmatched
-from vqc.evaluation.code_statistics import CodeSums, describe_maps
-from vqc.evaluation.comparison import bd_rates, rival_curves
-from vqc.evaluation.measure import Measured, Plan, measure
-from vqc.evaluation.reference_curves import anchors
+from vqc.evaluation.code_statistics import CodeStatistics, describe_maps
+from vqc.evaluation.comparison import baseline_curves, bd_rates
+from vqc.evaluation.measure import FileMeasurement, Plan, measure
+from vqc.evaluation.reference_curves import reference_curves
 from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
 from vqc.evaluation.score_curves import curve_of
 from vqc.models.base import CodecModel
@@ -59,9 +59,9 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     """
     plan, notes = request.plan, list(request.notes)
     model, info = load_model(plan.model)
-    measured: dict[int, Measured] = {}
+    measured: dict[int, FileMeasurement] = {}
     for count, (index, result) in enumerate(map_unordered(_attempt, _work(request), request.jobs), 1):
-        if isinstance(result, Measured):
+        if isinstance(result, FileMeasurement):
             measured[index] = result
         else:
             notes.append(f"left out: {result}")
@@ -108,7 +108,7 @@ def _some(count: int, most: int) -> set[int]:
     return {i * count // min(most, count) for i in range(min(most, count))}
 
 
-def _attempt(work: _Work) -> Measured | str:
+def _attempt(work: _Work) -> FileMeasurement | str:
     """Measure one file; a sentence says why that cannot be read."""
     notes = list[str]()
     try:
@@ -120,7 +120,7 @@ def _attempt(work: _Work) -> Measured | str:
     return measured
 
 
-def _curves(results: Sequence[Measured], plan: Plan, name: str, data: Benchmark) -> tuple[Curve, ...]:
+def _curves(results: Sequence[FileMeasurement], plan: Plan, name: str, data: Benchmark) -> tuple[Curve, ...]:
     """The model's, those of codecs measured beside it, those of tables for this data."""
     written = [score for result in results for score in result.scores if score.bytes]
     ours = [score for score in written if score.codec == "vqc"]
@@ -130,15 +130,15 @@ def _curves(results: Sequence[Measured], plan: Plan, name: str, data: Benchmark)
     own = curve_of("vqc", f"vqc {name}", "vqc", source, ours, files)
     curves = (
         own,
-        *rival_curves(written, plan.against, files),
-        *anchors(plan.media, [item.name for item in data.items], besides=plan.against),
+        *baseline_curves(written, plan.against, files),
+        *reference_curves(plan.media, [item.name for item in data.items], besides=plan.against),
     )
     return tuple(curve for curve in curves if curve.points)
 
 
-def _quality(model: CodecModel, quality: int, results: Sequence[Measured]) -> QualityResult:
+def _quality(model: CodecModel, quality: int, results: Sequence[FileMeasurement]) -> QualityResult:
     """One quality, all files added up."""
-    sums = CodeSums.total(result.codes[quality] for result in results)
+    sums = CodeStatistics.total(result.codes[quality] for result in results)
     dimensions = sum(result.dimensions for result in results)
     whole = [result for result in results if result.bytes.get(quality)]
     ideal = float(sums.bits.sum()) / dimensions
@@ -155,7 +155,7 @@ def _quality(model: CodecModel, quality: int, results: Sequence[Measured]) -> Qu
     )
 
 
-def _examples(results: Sequence[Measured]) -> Iterator[Example]:
+def _examples(results: Sequence[FileMeasurement]) -> Iterator[Example]:
     """One for each example file and quality."""
     for result in results:
         for versions in result.versions.values():

@@ -3,8 +3,8 @@
 ::
 
     file ─ compress ─► bytes ─ decompress ─► restored ─ metrics ─► scores
-                │        └── codes ─► bits by the prior, counts     (CodeSums)
-                └── sizes ─► other codecs at these sizes            (rivals)
+                │        └── codes ─► bits by the prior, counts     (CodeStatistics)
+                └── sizes ─► other codecs at these sizes            (baselines)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vqc.codec.stream_coder import Codes
 from vqc.data.benchmarks import BenchmarkItem
 from vqc.data.image_files import Picture
 from vqc.evaluation.baselines.scoring import measure_item
-from vqc.evaluation.code_statistics import CodeSums
+from vqc.evaluation.code_statistics import CodeStatistics
 from vqc.evaluation.items import Item
 from vqc.evaluation.results import FileScore, Media, Version
 from vqc.format.container import read_container
@@ -53,14 +53,14 @@ class Plan:
 
 
 @dataclass(kw_only=True, eq=False)
-class Measured:
+class FileMeasurement:
     """What came of one file."""
 
     name: str
     dimensions: int
     scores: list[FileScore] = field(default_factory=list)  # of other codecs too; bytes are 0 where none were written
     bytes: dict[int, int] = field(default_factory=dict)  # by quality, of a file that was written
-    codes: dict[int, CodeSums] = field(default_factory=dict)
+    codes: dict[int, CodeStatistics] = field(default_factory=dict)
     residual_bits: dict[int, float] = field(default_factory=dict)  # -log2 p(x | codes)
     seconds: dict[int, float] = field(default_factory=dict)
     original: Item | None = None  # of an example
@@ -76,7 +76,7 @@ def load(item: BenchmarkItem, media: Media) -> Item:
     return Item(item.name, samples, rate, item.bytes)
 
 
-def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequence[int] = ()) -> Measured:
+def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequence[int] = ()) -> FileMeasurement:
     """Everything that is wanted of one file.
 
     Args:
@@ -86,7 +86,7 @@ def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequen
     codec: Codec = open_codec(plan.media, plan.model, "cpu")
     restorer = with_perceptual_decoder(codec) if plan.sharp else codec
     signal = load(item, plan.media)
-    measured = Measured(name=item.name, dimensions=signal.signal.size)
+    measured = FileMeasurement(name=item.name, dimensions=signal.signal.size)
     if show:
         measured.original = signal
     for quality in plan.qualities:
@@ -115,11 +115,11 @@ def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequen
             ours = Version(codec="vqc", label="vqc", setting=f"q{quality}", bytes=size, scores=scores, signal=restored)
             measured.versions[quality] = [ours]
     if whole and plan.against:
-        add_rivals(measured, signal, plan, show)
+        add_baselines(measured, signal, plan, show)
     return measured
 
 
-def add_rivals(measured: Measured, item: Item, plan: Plan, show: Sequence[int]) -> None:
+def add_baselines(measured: FileMeasurement, item: Item, plan: Plan, show: Sequence[int]) -> None:
     """The other codecs on the same file, at the sizes of the model's files."""
     others = measure_item(item, plan.against, measured.bytes, plan.metrics, show=show)
     measured.scores += others.scores
@@ -137,7 +137,7 @@ def compress(codec: Codec, item: Item, quality: int, entropy: str, effort: int |
     return codec.compress([item.signal[:, None]], item.sample_rate, quality=quality, entropy=entropy, rate=rate)
 
 
-def decompress(codec: Codec, data: bytes) -> tuple[NDArray[Any], CodeSums]:
+def decompress(codec: Codec, data: bytes) -> tuple[NDArray[Any], CodeStatistics]:
     """The restored signal, uint8 [H, W, 3] or float32 [T], and its codes."""
     container = read_container(data)
     quality, parts = container.header.quality, list[Codes]()
@@ -149,7 +149,7 @@ def decompress(codec: Codec, data: bytes) -> tuple[NDArray[Any], CodeSums]:
         pieces = read_pieces(streams_of(codec, container), container.header.entropy)
         parts = [piece.codes for piece in pieces if piece.codes.size]
         restored = np.concatenate(list(codec.restore(container)))[:, 0]
-    return restored, CodeSums.of(codec.model, parts, quality)
+    return restored, CodeStatistics.of(codec.model, parts, quality)
 
 
 def residual_bits(codec: Codec, item: Item, restored: NDArray[Any], quality: int) -> float | None:

@@ -170,13 +170,7 @@ def signed_percent(value: float | None) -> str:
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """Everything but the files and examples, in types that JSON has."""
-    return {
-        "model": evaluation.model,
-        "digest": evaluation.digest,
-        "media": evaluation.media,
-        "data": evaluation.data,
-        "dimensions": evaluation.dimensions,
-        "rate_unit": evaluation.rate_unit,
+    return _fields(evaluation, "model digest media data dimensions rate_unit") | {
         "curves": [_curve_as_json(curve) for curve in evaluation.curves],
         "bd_rates": {metric: dict(by_codec) for metric, by_codec in evaluation.bd_rates.items()},
         "qualities": [_quality_as_json(result) for result in evaluation.qualities],
@@ -225,34 +219,17 @@ def _timed(evaluation: Evaluation, result: QualityResult) -> int:
 
 def _curve_as_json(curve: Curve) -> dict[str, Any]:
     points = [
-        {
-            "setting": point.setting,
-            "rate": point.rate,
-            "files": point.files,
-            "scores": {key: {"mean": mean, "half_width": width} for key, (mean, width) in point.scores.items()},
-        }
+        _fields(point, "setting rate files")
+        | {"scores": {key: {"mean": mean, "half_width": width} for key, (mean, width) in point.scores.items()}}
         for point in curve.points
     ]
-    return {
-        "codec": curve.codec,
-        "label": curve.label,
-        "origin": curve.origin,
-        "source": curve.source,
-        "points": points,
-    }
+    return _fields(curve, "codec label origin source") | {"points": points}
 
 
 def _quality_as_json(result: QualityResult) -> dict[str, Any]:
-    maps = [
-        {
-            "label": maps.label,
-            "codes": maps.codes,
-            "codebook_size": maps.codebook_size,
-            "bits_per_code": maps.bits_per_code,
-            "perplexity": maps.perplexity,
-            "fraction_used": maps.fraction_used,
-        }
-        for maps in result.maps
-    ]
-    keys: Sequence[str] = ("quality", "files", "seconds", "rate_bpd", "ideal_bpd", "total_bpd")
-    return {**{key: getattr(result, key) for key in keys}, "maps": maps}
+    maps = [_fields(maps, "label codes codebook_size bits_per_code perplexity fraction_used") for maps in result.maps]
+    return _fields(result, "quality files seconds rate_bpd ideal_bpd total_bpd") | {"maps": maps}
+
+
+def _fields(record: object, names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names.split()}

@@ -1,13 +1,13 @@
-"""Bjøntegaard deltas: how far apart two rate-distortion curves are on average.
+"""Bjøntegaard's rate: how far apart two rate-distortion curves are on average.
 
 G. Bjøntegaard, VCEG-M33 (2001), with piecewise cubic interpolation over the logarithm of the rate as in the common test
 conditions of JCT-VC and JVET (JCTVC-L1100): monotone cubic Hermite pieces, integrated exactly.
 
 ::
 
-    score                         BD-rate: mean horizontal distance, in percent of the anchor's rate
-      │      ·─── codec           BD-score: mean vertical distance
-      │   ·──┼┄┄┄┄·─ anchor       both over the part that the curves have in common
+    score                         BD-rate: mean horizontal distance, in percent of the anchor's rate,
+      │      ·─── codec           over the part that the curves have in common
+      │   ·──┼┄┄┄┄·─ anchor
       └────────────── log rate
 """
 
@@ -32,14 +32,6 @@ def bd_rate(
     anchor, codec = _curve(anchor_rates, anchor_scores), _curve(rates, scores)
     difference = _mean_difference(anchor[1], anchor[0], codec[1], codec[0])
     return None if difference is None else float(10**difference - 1) * 100
-
-
-def bd_score(
-    anchor_rates: Sequence[float], anchor_scores: Sequence[float], rates: Sequence[float], scores: Sequence[float]
-) -> float | None:
-    """How much higher a codec scores than the anchor at the same rates; None when they have no rates in common."""
-    anchor, codec = _curve(anchor_rates, anchor_scores), _curve(rates, scores)
-    return _mean_difference(anchor[0], anchor[1], codec[0], codec[1])
 
 
 def _curve(rates: Sequence[float], scores: Sequence[float]) -> tuple[Float64Array, Float64Array]:

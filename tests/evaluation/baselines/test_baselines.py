@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vqc.errors import MediaError, OptionError
-from vqc.evaluation.baselines import RIVALS, choose_rivals, programs, rival_named
+from vqc.evaluation.baselines import BASELINES, baseline_named, choose_baselines, programs
 from vqc.evaluation.baselines.scoring import measure_item, unmatched
 from vqc.evaluation.items import Item
 
@@ -26,58 +26,58 @@ def sound(rate: int = 16_000) -> Item:
 
 
 def item_for(name: str) -> Item:
-    rival = RIVALS[name]
-    reason = rival.available()
+    baseline = BASELINES[name]
+    reason = baseline.available()
     if reason is not None:
         pytest.skip(reason)
-    return picture() if rival.media == "image" else sound()
+    return picture() if baseline.media == "image" else sound()
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_what_is_restored_has_the_form_of_the_original(name: str) -> None:
-    item, rival = item_for(name), RIVALS[name]
-    settings = rival.settings
-    data = [rival.encode(item, setting) for setting in (settings[0], settings[len(settings) // 2], settings[-1])]
+    item, baseline = item_for(name), BASELINES[name]
+    settings = baseline.settings
+    data = [baseline.encode(item, setting) for setting in (settings[0], settings[len(settings) // 2], settings[-1])]
     assert [len(x) for x in data] == sorted(len(x) for x in data)
-    restored = rival.decode(data[1], item, settings[len(settings) // 2])
+    restored = baseline.decode(data[1], item, settings[len(settings) // 2])
     assert restored.dtype == item.signal.dtype
     assert restored.shape == item.signal.shape
-    assert rival.describe(settings[0])
-    assert rival.version()
+    assert baseline.describe(settings[0])
+    assert baseline.version()
 
 
 @pytest.mark.parametrize("name", ["jpeg", "webp", "avif", "jxl"])
 def test_images_come_back_about_as_they_were(name: str) -> None:
-    item, rival = item_for(name), RIVALS[name]
-    best = rival.settings[-1]
-    error = rival.decode(rival.encode(item, best), item, best).astype(int) - item.signal
+    item, baseline = item_for(name), BASELINES[name]
+    best = baseline.settings[-1]
+    error = baseline.decode(baseline.encode(item, best), item, best).astype(int) - item.signal
     assert 20 * math.log10(255 / np.sqrt(np.square(error).mean())) > 30
 
 
 @pytest.mark.parametrize("name", ["png", "jxl-lossless", "flac"])
 def test_lossless_codecs_lose_nothing(name: str) -> None:
-    item, rival = item_for(name), RIVALS[name]
-    (setting,) = rival.settings
+    item, baseline = item_for(name), BASELINES[name]
+    (setting,) = baseline.settings
     item = (
         item if item.sample_rate is None else item._replace(signal=np.round(item.signal * 32_768) / np.float32(32_768))
     )
-    assert np.array_equal(rival.decode(rival.encode(item, setting), item, setting), item.signal)
+    assert np.array_equal(baseline.decode(baseline.encode(item, setting), item, setting), item.signal)
 
 
 @pytest.mark.parametrize("name", ["opus", "codec2"])
 def test_recordings_of_other_rates_keep_their_rate(name: str) -> None:
     item_for(name)
-    item, rival = sound(44_100), RIVALS[name]
-    setting = rival.settings[-1]
-    restored = rival.decode(rival.encode(item, setting), item, setting)
+    item, baseline = sound(44_100), BASELINES[name]
+    setting = baseline.settings[-1]
+    restored = baseline.decode(baseline.encode(item, setting), item, setting)
     assert abs(len(restored) - len(item.signal)) <= 100
 
 
 def test_opus_gets_the_bitrate_it_is_told() -> None:
     """About: a steady tone needs less."""
-    item, rival = item_for("opus"), RIVALS["opus"]
+    item, baseline = item_for("opus"), BASELINES["opus"]
     longer = item._replace(signal=np.tile(item.signal, 10))
-    assert 12 < 8 * len(rival.encode(longer, 24.0)) / longer.units < 26
+    assert 12 < 8 * len(baseline.encode(longer, 24.0)) / longer.units < 26
 
 
 def test_scores_are_at_the_sizes_of_the_targets() -> None:
@@ -104,7 +104,7 @@ def test_a_codec_that_fails_is_left_out_with_a_note(monkeypatch: pytest.MonkeyPa
     def fail(item: Item, setting: object) -> bytes:
         raise MediaError("cjxl failed: no room")
 
-    monkeypatch.setattr(RIVALS["jxl"], "encode", fail)
+    monkeypatch.setattr(BASELINES["jxl"], "encode", fail)
     found = measure_item(picture(), ("jxl", "jpeg"), {1: 3_000}, ("mse",))
     assert [score.codec for score in found.scores] == ["jpeg"]
     assert found.notes == ["JPEG XL is left out for picture: cjxl failed: no room"]
@@ -112,21 +112,21 @@ def test_a_codec_that_fails_is_left_out_with_a_note(monkeypatch: pytest.MonkeyPa
 
 def test_programs_that_are_not_here_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    names, notes = choose_rivals("opus,flac,codec2", "audio")
+    names, notes = choose_baselines("opus,flac,codec2", "audio")
     assert names == ("flac",)
     assert notes[0] == "Opus is left out: the program opusenc is not installed (package opus-tools)"
     assert len(notes) == 2
 
 
 def test_lists_of_codecs() -> None:
-    assert choose_rivals("", "image") == ((), [])
-    assert choose_rivals("png, jpeg,flac,png", "image") == (("png", "jpeg"), [])
-    names, notes = choose_rivals("all", "image")
+    assert choose_baselines("", "image") == ((), [])
+    assert choose_baselines("png, jpeg,flac,png", "image") == (("png", "jpeg"), [])
+    names, notes = choose_baselines("all", "image")
     assert len(names) + len(notes) == 6
     with pytest.raises(OptionError, match="--against tiff"):
-        choose_rivals("jpeg,tiff", "image")
+        choose_baselines("jpeg,tiff", "image")
     with pytest.raises(OptionError):
-        rival_named("vqc")
+        baseline_named("vqc")
 
 
 def test_errors_of_programs_are_ours() -> None:

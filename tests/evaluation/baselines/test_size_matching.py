@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vqc.evaluation.baselines.baseline import Rival, Setting
+from vqc.evaluation.baselines.baseline import Baseline, Setting
 from vqc.evaluation.baselines.size_matching import TOLERANCE, Encodings, difference
 from vqc.evaluation.items import Item
 
@@ -20,7 +20,7 @@ SIZES = {
 }
 
 
-class Fake(Rival):
+class Fake(Baseline):
     name, label, media = "fake", "Fake", "image"
     settings = range(100)
 
@@ -53,8 +53,8 @@ class Fake(Rival):
 @pytest.mark.parametrize("shape", SIZES)
 def test_the_nearest_setting_is_found(shape: str, draft: float | None) -> None:
     size = SIZES[shape]
-    rival = Fake(size, draft=draft)
-    encodings = Encodings(rival, ITEM)
+    baseline = Fake(size, draft=draft)
+    encodings = Encodings(baseline, ITEM)
     rng = np.random.default_rng(0)
     targets = np.sort(rng.uniform(size(0) * 0.5, size(99) * 1.5, 30)).astype(int)
     for target in targets.tolist():
@@ -70,10 +70,10 @@ def test_the_nearest_setting_is_found(shape: str, draft: float | None) -> None:
 def test_eight_targets_take_few_encodes() -> None:
     targets = [150, 220, 330, 500, 800, 1_300, 2_500, 5_000]
     plain, drafted = Fake(SIZES["geometric"]), Fake(SIZES["geometric"], draft=0.9)
-    for rival, most in ((plain, 24), (drafted, 14)):
-        encodings = Encodings(rival, ITEM)
+    for baseline, most in ((plain, 24), (drafted, 14)):
+        encodings = Encodings(baseline, ITEM)
         assert all(encodings.matching(target) is not None for target in targets)
-        assert rival.encodes <= most
+        assert baseline.encodes <= most
 
 
 def test_sizes_out_of_reach_have_no_match() -> None:
@@ -84,10 +84,10 @@ def test_sizes_out_of_reach_have_no_match() -> None:
 
 
 def test_nothing_is_encoded_twice() -> None:
-    rival = Fake(SIZES["geometric"])
-    encodings = Encodings(rival, ITEM)
+    baseline = Fake(SIZES["geometric"])
+    encodings = Encodings(baseline, ITEM)
     first = encodings.matching(700)
-    count = rival.encodes
+    count = baseline.encodes
     assert encodings.matching(700) == first
     encodings.at(first)  # type: ignore[arg-type]
-    assert rival.encodes == count
+    assert baseline.encodes == count

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from vqc.evaluation.phonemes.phone_classes import CLASSES, SILENCE
-from vqc.evaluation.phonemes.probe import LEAST_HEARD, CodeMap, Heard, halves, heard
+from vqc.evaluation.phonemes.probe import LEAST_HEARD, AlignedCodes, CodeMap, align_codes, split_speakers
 
 A, B, C = 0, 1, 2
 
 
-def utterance(codes: list[int], classes: list[int], speaker: str = "1") -> Heard:
-    return heard(speaker, np.array(codes), 100, np.array(classes))
+def utterance(codes: list[int], classes: list[int], speaker: str = "1") -> AlignedCodes:
+    return align_codes(speaker, np.array(codes), 100, np.array(classes))
 
 
 def test_a_code_stands_for_its_most_frequent_phone() -> None:
@@ -36,7 +36,7 @@ def test_pairs_tell_what_codes_alone_cannot() -> None:
     """The phone is that of the code before: no single code can tell it."""
     codes = np.random.default_rng(0).integers(0, 4, 4_000)
     classes = np.concatenate([[0], codes[:-1]])
-    both = [Heard("1", codes[part], np.concatenate([[-1], codes])[:-1][part], classes[part])
+    both = [AlignedCodes("1", codes[part], np.concatenate([[-1], codes])[:-1][part], classes[part])
             for part in (slice(0, 2_000), slice(2_000, None))]  # fmt: skip
     assert CodeMap(both[:1], 4, "single").score(both[1:]).accuracy < 0.4
     assert CodeMap(both[:1], 4, "pair").score(both[1:]).accuracy > 0.99
@@ -54,17 +54,17 @@ def test_a_pair_that_was_hardly_heard_falls_back_to_its_code() -> None:
 @pytest.mark.parametrize("rate", [50.0, 100.0, 250.0, 12.5])
 def test_each_10_ms_takes_the_code_in_its_middle(rate: float) -> None:
     codes = np.arange(int(rate) + 1)  # of a second and more
-    found = heard("1", codes, rate, np.zeros(100, np.int64)).codes
+    found = align_codes("1", codes, rate, np.zeros(100, np.int64)).codes
     assert found.tolist() == [int((t + 0.5) / 100 * rate) for t in range(100)]
 
 
 def test_phones_beyond_the_last_code_are_left_out() -> None:
-    assert len(heard("1", np.zeros(3, np.int64), 100, np.zeros(9, np.int64)).codes) == 3
+    assert len(align_codes("1", np.zeros(3, np.int64), 100, np.zeros(9, np.int64)).codes) == 3
 
 
 def test_halves_share_no_speaker() -> None:
-    assert halves(["b", "a", "c", "a", "d"]) == (["a", "c"], ["b", "d"])
-    assert halves(["a", "a"]) == (["a"], [])
+    assert split_speakers(["b", "a", "c", "a", "d"]) == (["a", "c"], ["b", "d"])
+    assert split_speakers(["a", "a"]) == (["a"], [])
 
 
 def test_random_codes_score_what_the_majority_does() -> None:

@@ -2,13 +2,13 @@
 
 ::
 
-    registry ─► Rival: encode, decode            images, jpeg_xl, audio
+    registry ─► Baseline: encode, decode            images, jpeg_xl, audio
                   │
     matching ─► the setting for a size           few encodes, kept
                   │
     measuring ─► scores of items at the sizes of the model's files
 """
 
-from vqc.evaluation.baselines.selection import RIVALS, choose_rivals, rival_named
+from vqc.evaluation.baselines.selection import BASELINES, baseline_named, choose_baselines
 
-__all__ = ["RIVALS", "choose_rivals", "rival_named"]
+__all__ = ["BASELINES", "baseline_named", "choose_baselines"]

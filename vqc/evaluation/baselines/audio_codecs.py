@@ -13,28 +13,23 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from vqc.evaluation.baselines.baseline import Rival, Setting
-from vqc.evaluation.baselines.programs import absent, run, version_line
+from vqc.evaluation.baselines.baseline import Baseline, Setting
+from vqc.evaluation.baselines.programs import run, version_line
 from vqc.evaluation.items import Item
 from vqc.evaluation.results import Media
 
 
-class Opus(Rival):
+class Opus(Baseline):
     """Files with their Ogg container, without the room that opusenc keeps for later tags."""
 
     name, label = "opus", "Opus"
     media: ClassVar[Media] = "audio"
     settings: ClassVar[Sequence[Setting]] = tuple(round(4 * 1.01**step, 3) for step in range(280))  # kbps, to 64
     fixed: ClassVar[Sequence[Setting]] = (6.0, 8.0, 12.0)
+    words, programs, package = "{:g} kbps", ("opusenc", "opusdec"), "opus-tools"
 
     def version(self) -> str:
         return f"{version_line('opusenc')}, variable bit rate"
-
-    def available(self) -> str | None:
-        return absent(("opusenc", "opusdec"), "opus-tools")
-
-    def describe(self, setting: Setting) -> str:
-        return f"{setting:g} kbps"
 
     def encode(self, item: Item, setting: Setting) -> bytes:
         # No further options: opusenc writes those that it was given into the file.
@@ -49,25 +44,20 @@ class Opus(Rival):
             return samples
 
 
-class Codec2(Rival):
+class Codec2(Baseline):
     """Narrow-band speech: 8 kHz, raw bits without a container."""
 
     name, label = "codec2", "Codec 2"
     media: ClassVar[Media] = "audio"
     settings: ClassVar[Sequence[Setting]] = ("700C", "1200", "1300", "1600", "2400", "3200")
     fixed = settings
+    words, programs, package = "mode {}", ("c2enc", "c2dec"), "codec2"
 
     _RATE = 8_000  # Hz
     _FRAME = 320  # samples of the longest frame
 
     def version(self) -> str:
         return "Codec 2 (c2enc), 8 kHz, without a container"  # it does not tell its version
-
-    def available(self) -> str | None:
-        return absent(("c2enc", "c2dec"), "codec2")
-
-    def describe(self, setting: Setting) -> str:
-        return f"mode {setting}"
 
     def encode(self, item: Item, setting: Setting) -> bytes:
         assert item.sample_rate is not None, "audio has a rate"
@@ -83,22 +73,20 @@ class Codec2(Rival):
         return samples[: len(item.signal)]
 
 
-class FLAC(Rival):
+class FLAC(Baseline):
     """Lossless at 16 bits."""
 
     name, label = "flac", "FLAC"
     media: ClassVar[Media] = "audio"
     settings: ClassVar[Sequence[Setting]] = ("lossless",)
     fixed = settings
+    words = "{}"
 
     def version(self) -> str:
         return f"libsndfile {soundfile.__libsndfile_version__}, 16 bits"
 
     def available(self) -> str | None:
         return None if "FLAC" in soundfile.available_formats() else "libsndfile has been built without it"
-
-    def describe(self, setting: Setting) -> str:
-        return str(setting)
 
     def encode(self, item: Item, setting: Setting) -> bytes:
         out = io.BytesIO()

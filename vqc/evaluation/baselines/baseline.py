@@ -1,4 +1,4 @@
-"""What every rival is: settings by rising size, signal to bytes, bytes to signal."""
+"""Base of the codecs that a model is compared with: settings by rising size, signal to bytes, bytes to signal."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
+from vqc.evaluation.baselines.programs import absent
 from vqc.evaluation.items import Item
 from vqc.evaluation.results import Media
 
 Setting = float | str
 
 
-class Rival(ABC):
+class Baseline(ABC):
     """A codec of others.
 
     settings: by rising size of the file.
+    words: the format of a setting for people.
+    programs, package: the programs on the path that it needs, and where they are from.
     fixed: settings at which every item is measured, whatever the sizes of the model's files are.
     has_drafts: it is slow, and `draft_size` tells quickly about how large a file will be.
     """
@@ -28,18 +31,21 @@ class Rival(ABC):
     settings: ClassVar[Sequence[Setting]]
     fixed: ClassVar[Sequence[Setting]] = ()
     has_drafts: ClassVar[bool] = False
+    words: ClassVar[str] = "quality {}"
+    programs: ClassVar[Sequence[str]] = ()
+    package: ClassVar[str] = ""
 
     @abstractmethod
     def version(self) -> str:
-        """The program and how it is run, for people; of a rival that is available."""
+        """The program and how it is run, for people; of a baseline that is available."""
 
-    @abstractmethod
     def available(self) -> str | None:
-        """None, or what is missing on this machine, such as "Pillow has been built without it"."""
+        """Return None, or what is missing on this machine, such as "Pillow has been built without it"."""
+        return absent(self.programs, self.package)
 
-    @abstractmethod
     def describe(self, setting: Setting) -> str:
-        """The setting for people."""
+        """Return the setting for people."""
+        return self.words.format(setting)
 
     def draft_size(self, item: Item, setting: Setting) -> int:
         """Bytes, in some proportion to those of `encode` that changes little between settings."""

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from vqc.errors import MediaError
-from vqc.evaluation.baselines.baseline import Rival, Setting
+from vqc.evaluation.baselines.baseline import Baseline, Setting
 from vqc.evaluation.items import Item
 from vqc.evaluation.results import Media
 
 
-class _InPillow(Rival):
+class _InPillow(Baseline):
     media: ClassVar[Media] = "image"
     form: ClassVar[str]  # as Pillow calls it
     feature: ClassVar[str]  # as Pillow calls the library of it
@@ -29,9 +29,6 @@ class _InPillow(Rival):
 
     def available(self) -> str | None:
         return None if features.check(self.feature) else "Pillow has been built without it"
-
-    def describe(self, setting: Setting) -> str:
-        return f"quality {setting}"
 
     def options(self, setting: Setting) -> dict[str, Any]:
         """Of `Image.save`."""
@@ -111,9 +108,7 @@ class PNG(_InPillow):
     feature, library, how = "zlib", "zlib", "lossless, optimized"
     settings: ClassVar[Sequence[Setting]] = ("lossless",)
     fixed = settings
-
-    def describe(self, setting: Setting) -> str:
-        return str(setting)
+    words = "{}"
 
     def options(self, setting: Setting) -> dict[str, Any]:
         return {"optimize": True}

@@ -11,27 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vqc.evaluation.baselines.baseline import Rival, Setting
-from vqc.evaluation.baselines.programs import absent, run, version_line
+from vqc.evaluation.baselines.baseline import Baseline, Setting
+from vqc.evaluation.baselines.programs import run, version_line
 from vqc.evaluation.items import Item
 from vqc.evaluation.results import Media
 
 
-class JPEGXL(Rival):
+class JPEGXL(Baseline):
     """By Butteraugli distance, from the largest that the program takes."""
 
     name, label = "jxl", "JPEG XL"
     media: ClassVar[Media] = "image"
     settings: ClassVar[Sequence[Setting]] = tuple(round(25 * 0.98**step, 3) for step in range(274))  # to 0.1
+    words, programs, package = "distance {}", ("cjxl", "djxl"), "libjxl-tools"
 
     def version(self) -> str:
         return f"{version_line('cjxl').partition('[')[0].strip()}, effort 7"
-
-    def available(self) -> str | None:
-        return absent(("cjxl", "djxl"), "libjxl-tools")
-
-    def describe(self, setting: Setting) -> str:
-        return f"distance {setting}"
 
     def encode(self, item: Item, setting: Setting) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -56,9 +51,7 @@ class LosslessJPEGXL(JPEGXL):
     name, label = "jxl-lossless", "JPEG XL lossless"
     settings: ClassVar[Sequence[Setting]] = (0.0,)
     fixed = settings
+    words = "lossless"
 
     def version(self) -> str:
         return f"{super().version()}, lossless"
-
-    def describe(self, setting: Setting) -> str:
-        return "lossless"

@@ -9,8 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vqc.errors import MediaError
-from vqc.evaluation.baselines.baseline import Rival, Setting
-from vqc.evaluation.baselines.selection import rival_named
+from vqc.evaluation.baselines.baseline import Baseline, Setting
+from vqc.evaluation.baselines.selection import baseline_named
 from vqc.evaluation.baselines.size_matching import TOLERANCE, Encodings
 from vqc.evaluation.items import Item
 from vqc.evaluation.results import FileScore, Version
@@ -20,7 +20,7 @@ Targets = Mapping[int, int]  # quality of the model → bytes of its file
 
 
 @dataclass(kw_only=True)
-class RivalScores:
+class BaselineScores:
     """What other codecs made of items.
 
     scores: of a codec at the size of the model's file at quality 5 with the setting "q5"; of settings that every item
@@ -33,7 +33,7 @@ class RivalScores:
     versions: dict[tuple[str, str, int], Version] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, other: RivalScores) -> None:
+    def add(self, other: BaselineScores) -> None:
         """Those of another item; a note is kept once."""
         self.scores += other.scores
         self.versions |= other.versions
@@ -42,7 +42,7 @@ class RivalScores:
 
 def measure_item(
     item: Item, names: Sequence[str], targets: Targets, wanted: Collection[str], *, show: Collection[int] = ()
-) -> RivalScores:
+) -> BaselineScores:
     """Score an item through other codecs, which are here; one that fails is left out with a note.
 
     Args:
@@ -51,28 +51,30 @@ def measure_item(
         wanted: keys of metrics.
         show: qualities at which the restored signals are kept.
     """
-    found = RivalScores()
+    found = BaselineScores()
     for name in names:
-        rival = rival_named(name)
+        baseline = baseline_named(name)
         try:
-            found.add(_measure(item, rival, targets, wanted, show))
+            found.add(_measure(item, baseline, targets, wanted, show))
         except MediaError as error:
-            found.notes.append(f"{rival.label} is left out for {item.name}: {error}")
+            found.notes.append(f"{baseline.label} is left out for {item.name}: {error}")
     return found
 
 
-def _measure(item: Item, rival: Rival, targets: Targets, wanted: Collection[str], show: Collection[int]) -> RivalScores:
+def _measure(
+    item: Item, baseline: Baseline, targets: Targets, wanted: Collection[str], show: Collection[int]
+) -> BaselineScores:
     """One item through one codec: at its fixed settings, then at the sizes of the model's files."""
-    found, encodings = RivalScores(), Encodings(rival, item)
+    found, encodings = BaselineScores(), Encodings(baseline, item)
     done: dict[Setting, tuple[FileScore, NDArray[Any]]] = {}
 
     def scored(setting: Setting) -> tuple[FileScore, NDArray[Any]]:
         if setting not in done:
-            done[setting] = _scored(item, rival, setting, encodings.at(setting), wanted)
+            done[setting] = _scored(item, baseline, setting, encodings.at(setting), wanted)
         return done[setting]
 
-    found.scores += [scored(setting)[0] for setting in rival.fixed]
-    lossless = len(rival.settings) == 1
+    found.scores += [scored(setting)[0] for setting in baseline.fixed]
+    lossless = len(baseline.settings) == 1
     for quality, size in () if lossless else targets.items():
         setting = encodings.matching(size)
         if setting is None:
@@ -80,10 +82,10 @@ def _measure(item: Item, rival: Rival, targets: Targets, wanted: Collection[str]
         score, restored = scored(setting)
         found.scores.append(replace(score, setting=f"q{quality}"))
         if quality in show:
-            found.versions[item.name, rival.name, quality] = Version(
-                codec=rival.name,
-                label=rival.label,
-                setting=rival.describe(setting),
+            found.versions[item.name, baseline.name, quality] = Version(
+                codec=baseline.name,
+                label=baseline.label,
+                setting=baseline.describe(setting),
                 bytes=score.bytes,
                 scores=score.scores,
                 signal=restored,
@@ -92,10 +94,10 @@ def _measure(item: Item, rival: Rival, targets: Targets, wanted: Collection[str]
 
 
 def _scored(
-    item: Item, rival: Rival, setting: Setting, data: bytes, wanted: Collection[str]
+    item: Item, baseline: Baseline, setting: Setting, data: bytes, wanted: Collection[str]
 ) -> tuple[FileScore, NDArray[Any]]:
     """The scores of one file, and what it restores to."""
-    restored = rival.decode(data, item, setting)
+    restored = baseline.decode(data, item, setting)
     if item.sample_rate is None:
         scores = score_images(item.signal, restored, wanted)
     else:
@@ -103,7 +105,12 @@ def _scored(
     rate = 8 * len(data) / item.units
     return (
         FileScore(
-            item=item.name, codec=rival.name, setting=rival.describe(setting), bytes=len(data), rate=rate, scores=scores
+            item=item.name,
+            codec=baseline.name,
+            setting=baseline.describe(setting),
+            bytes=len(data),
+            rate=rate,
+            scores=scores,
         ),
         restored,
     )
@@ -113,15 +120,15 @@ def unmatched(scores: Sequence[FileScore], names: Sequence[str], targets: Mappin
     """A sentence for each codec which does not have the sizes of the model's files for all items."""
     found = {(score.codec, score.setting, score.item) for score in scores}
     notes = []
-    for rival in map(rival_named, names):
+    for baseline in map(baseline_named, names):
         short: dict[int, int] = {}
-        for item, sizes in targets.items() if len(rival.settings) > 1 else ():
+        for item, sizes in targets.items() if len(baseline.settings) > 1 else ():
             for quality in sizes:
-                if (rival.name, f"q{quality}", item) not in found:
+                if (baseline.name, f"q{quality}", item) not in found:
                     short[quality] = short.get(quality, 0) + 1
         if short:
             which = ", ".join(f"{quality} ({count} of {len(targets)})" for quality, count in sorted(short.items()))
             notes.append(
-                f"{rival.label} has no files within {TOLERANCE:.0%} of the size of ours at the qualities {which}"
+                f"{baseline.label} has no files within {TOLERANCE:.0%} of the size of ours at the qualities {which}"
             )
     return notes

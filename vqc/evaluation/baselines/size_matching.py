@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from vqc.evaluation.baselines.baseline import Rival, Setting
+from vqc.evaluation.baselines.baseline import Baseline, Setting
 from vqc.evaluation.items import Item
 
 TOLERANCE = 0.1  # a file that is smaller or larger by more than this share is no match
@@ -76,24 +76,24 @@ class Search:
 class Encodings:
     """One item through one codec: the files that have been written, kept for the next target."""
 
-    def __init__(self, rival: Rival, item: Item) -> None:
-        self.rival, self.item = rival, item
+    def __init__(self, baseline: Baseline, item: Item) -> None:
+        self.baseline, self.item = baseline, item
         self.files: dict[Setting, bytes] = {}
-        settings = rival.settings
+        settings = baseline.settings
         self.real = Search(len(settings), lambda place: len(self.at(settings[place])))
-        self.drafts = Search(len(settings), lambda place: rival.draft_size(item, settings[place]))
+        self.drafts = Search(len(settings), lambda place: baseline.draft_size(item, settings[place]))
 
     def at(self, setting: Setting) -> bytes:
         """The file of a setting."""
         if setting not in self.files:
-            self.files[setting] = self.rival.encode(self.item, setting)
+            self.files[setting] = self.baseline.encode(self.item, setting)
         return self.files[setting]
 
     def matching(self, size: int) -> Setting | None:
         """The setting whose file is nearest in size; None when that is not within the tolerance."""
-        place = self._by_drafts(size) if self.rival.has_drafts else self.real.nearest(size)
+        place = self._by_drafts(size) if self.baseline.has_drafts else self.real.nearest(size)
         near = difference(self.real.sizes[place], size) <= math.log1p(TOLERANCE)
-        return self.rival.settings[place] if near else None
+        return self.baseline.settings[place] if near else None
 
     def _by_drafts(self, size: int) -> int:
         """As `nearest`, with a file for the place that drafts propose, until that place has one."""

@@ -22,7 +22,7 @@ LEAST_HEARD = 3  # frames: a pair heard once says little of the phone
 Int64Array = NDArray[np.int64]
 
 
-class Heard(NamedTuple):
+class AlignedCodes(NamedTuple):
     """The codes and the phones of an utterance, one of each every 10 ms."""
 
     speaker: str
@@ -42,15 +42,15 @@ class Score(NamedTuple):
     confusion: Int64Array  # [41, 41], frames by their class and by what the map says
 
 
-def heard(speaker: str, codes: Int64Array, codes_per_second: float, classes: Int64Array) -> Heard:
+def align_codes(speaker: str, codes: Int64Array, codes_per_second: float, classes: Int64Array) -> AlignedCodes:
     """Codes [n] and classes [N] of an utterance, put together: of each 10 ms the code in its middle counts."""
     place = ((np.arange(len(classes)) + 0.5) * FRAME_SECONDS * codes_per_second).astype(np.int64)
     there = place < len(codes)
     shifted = np.concatenate([[-1], codes])
-    return Heard(speaker, codes[place[there]], shifted[place[there]], classes[there])
+    return AlignedCodes(speaker, codes[place[there]], shifted[place[there]], classes[there])
 
 
-def halves(speakers: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_speakers(speakers: Sequence[str]) -> tuple[list[str], list[str]]:
     """Every second speaker in the order of their names, and the others."""
     ordered = sorted(set(speakers))
     return ordered[::2], ordered[1::2]
@@ -59,7 +59,7 @@ def halves(speakers: Sequence[str]) -> tuple[list[str], list[str]]:
 class CodeMap:
     """Codes, or pairs of them, to phones."""
 
-    def __init__(self, utterances: Sequence[Heard], codebook_size: int, context: Context) -> None:
+    def __init__(self, utterances: Sequence[AlignedCodes], codebook_size: int, context: Context) -> None:
         self.size, self.context = codebook_size, context
         codes, pairs, classes = self._joined(utterances)
         shares = np.bincount(classes, minlength=len(CLASSES)) / len(classes)
@@ -82,7 +82,7 @@ class CodeMap:
         together: Int64Array = np.where(self.pairs[place] == pairs, self.classes_of_pairs[place], alone)
         return together
 
-    def score(self, utterances: Sequence[Heard]) -> Score:
+    def score(self, utterances: Sequence[AlignedCodes]) -> Score:
         """How often the map is right on these."""
         codes, pairs, classes = self._joined(utterances)
         said = self.phones(codes, pairs)
@@ -99,7 +99,7 @@ class CodeMap:
             confusion=confusion,
         )
 
-    def _joined(self, utterances: Sequence[Heard]) -> tuple[Int64Array, Int64Array, Int64Array]:
+    def _joined(self, utterances: Sequence[AlignedCodes]) -> tuple[Int64Array, Int64Array, Int64Array]:
         codes = np.concatenate([u.codes for u in utterances])
         before = np.concatenate([u.before for u in utterances])
         return codes, (before + 1) * self.size + codes, np.concatenate([u.classes for u in utterances])

@@ -16,7 +16,7 @@ from vqc.data.benchmarks import LIBRISPEECH_SPLIT
 from vqc.errors import OptionError
 from vqc.evaluation.phonemes.alignments import Alignments, Forced, Given
 from vqc.evaluation.phonemes.phone_classes import frame_classes
-from vqc.evaluation.phonemes.probe import CodeMap, Context, Heard, Int64Array, Score, halves, heard
+from vqc.evaluation.phonemes.probe import AlignedCodes, CodeMap, Context, Int64Array, Score, align_codes, split_speakers
 from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances, read_speech
 from vqc.models.base import AudioModel, CodecModel
 from vqc.user_folders import user_cache
@@ -71,15 +71,15 @@ def study_phonemes(
     codec = single_codebook(model, level)
     size = codec.codebook_sizes(level)[0]
     found = find_utterances(folder, transcribed=alignments is None)
-    first, second = halves([utterance.speaker for utterance in found])
+    first, second = split_speakers([utterance.speaker for utterance in found])
     if not second:
         raise OptionError(f"{folder} has one speaker, {first[0]}; half of the speakers are mapped and half scored")
     phones = Given(alignments) if alignments else Forced(cache or user_cache() / "alignments")
-    pieces, left_out = list[Heard](), list[str]()
+    pieces, left_out = list[AlignedCodes](), list[str]()
     for done, utterance in enumerate(found):
         if progress:
             progress(done, len(found))
-        piece = hear(codec, level, utterance, phones)
+        piece = encode_aligned(codec, level, utterance, phones)
         if piece is None:
             left_out.append(utterance.name)
         else:
@@ -114,7 +114,7 @@ def single_codebook(model: CodecModel, quality: int) -> AudioModel:
     return model
 
 
-def hear(model: AudioModel, quality: int, utterance: Utterance, phones: Alignments) -> Heard | None:
+def encode_aligned(model: AudioModel, quality: int, utterance: Utterance, phones: Alignments) -> AlignedCodes | None:
     """Codes and phones of an utterance; None when it has no alignment, or is shorter than a frame."""
     waveform = read_speech(utterance.path)
     segments = phones.of(utterance, waveform)
@@ -122,7 +122,7 @@ def hear(model: AudioModel, quality: int, utterance: Utterance, phones: Alignmen
     if not segments or not len(classes):
         return None
     codes = codes_of(model, quality, waveform)
-    return heard(utterance.speaker, codes, model.sample_rate / model.hop_length, classes)
+    return align_codes(utterance.speaker, codes, model.sample_rate / model.hop_length, classes)
 
 
 @torch.inference_mode()

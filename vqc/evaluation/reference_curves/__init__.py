@@ -47,7 +47,7 @@ _METRICS = {
 _RATES = {"image": "bpp", "audio": "kbps"}
 
 
-def anchors(media: Media, files: Sequence[str], besides: Collection[str] = ()) -> list[Curve]:
+def reference_curves(media: Media, files: Sequence[str], besides: Collection[str] = ()) -> list[Curve]:
     """The curves of the table for these files; none when there is no table for them.
 
     Args:
