@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
+import re
 import tomllib
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vqc.cli.train_plan import toml
 from vqc.errors import OptionError
+from vqc.models.config import Config
+from vqc.models.kinds import load
 from vqc.models.parts import trainables
+from vqc.training.loop.config import LoopConfig
 from vqc.training.options import parse_settings, parse_time
 from vqc.training.recipe import recipe_of
 from vqc.training.settings import PRESETS, preset_names, read_preset, resolve
@@ -51,17 +59,41 @@ def test_printed_settings_are_a_preset(tmp_path: Path) -> None:
     [
         ("model.codebok_size=4", "did you mean 'codebook_size'"),
         ("modle.codebook_size=4", "did you mean 'model'"),
-        ("loop.learning_rate=fast", "type float is expected"),
-        ("task.batch_size=1.5", "type int is expected"),
+        ("loop.learning_rate=fast", "not a number above 0"),
+        ("task.batch_size=1.5", "not a whole number from 1"),
         ("model.strides=[3]", "strides"),
         ("batch_size=3", "section.key=value"),
         ("loop.steps", "section.key=value"),
-        ("loop.minutes=[3]", "a number is expected"),
+        ("loop.minutes=[3]", "not a number above 0 or none"),
     ],
 )
 def test_a_wrong_override_is_one_sentence(override: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         resolve(read_preset("cifar10"), parse_settings([override]))
+
+
+def config_classes() -> list[type[Config]]:
+    tasks = {load(row.recipe).task_config for row in trainables().values()}
+    return [LoopConfig, *sorted(tasks, key=attrgetter("__name__"))]
+
+
+@pytest.mark.parametrize("config_class", config_classes())
+def test_every_number_of_a_config_has_its_least_where_it_is_declared(config_class: type[Config]) -> None:
+    for field in dataclasses.fields(config_class):
+        if not {"int", "float"} & set(re.findall(r"\w+", str(field.type))):
+            continue
+        limits = field.metadata["limits"]
+        least = max(limits.least, limits.above)
+        for beyond in (least - 1, limits.most + 1 if limits.most < math.inf else math.nan, math.nan):
+            value = (beyond,) * max(1, len(field.default)) if isinstance(field.default, tuple) else beyond
+            with pytest.raises(ValueError, match=f"{field.name} is"):
+                config_class(**{field.name: value})
+
+
+@pytest.mark.parametrize("wrong", [{"decay": "exponential"}, {"decay_from": 1.0}, {"minutes": 0.0}])
+def test_limits_may_exclude_themselves_and_words_are_to_choose_from(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LoopConfig(**wrong)
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:

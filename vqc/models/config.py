@@ -1,8 +1,9 @@
 """Model configs: frozen keyword-only dataclasses, written to JSON and read back with every key checked.
 
-A config holds numbers, strings, booleans and (nested) tuples of them, nothing else: two equal configs have the same
-canonical JSON, and so the same digest. Annotations say of what type a field is, and `limited` between which limits its
-numbers are; both are checked whoever makes a config, so that a network is never asked for sizes that make no sense.
+A config holds numbers, strings, booleans, None and (nested) tuples of them, nothing else: two equal configs have the
+same canonical JSON, and so the same digest. A field says where it stands what holds for it alone: its annotation of
+what type it is and which words there are to choose from, `limited` between which limits its numbers lie. Both are
+checked whoever makes a config, be it a model file, a preset or ``--set``: no network is asked for senseless sizes.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, cycle
 from operator import gt
-from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from vqc.errors import CheckpointError
+from vqc.errors import CheckpointError, VQCError, did_you_mean
 
 C = TypeVar("C", bound="Config")
 T = TypeVar("T")
@@ -32,10 +33,40 @@ MOST_ITEMS = 256  # of a list
 WRITTEN_WHEN_SET: Mapping[str, bool] = MappingProxyType({"written_when_set": True})
 
 
-def limited(default: T, least: float, most: float, *, written_when_set: bool = False) -> T:
-    """A field with this default whose numbers, however nested in tuples, are at least `least` and at most `most`."""
-    metadata = {"least": least, "most": most} | (dict(WRITTEN_WHEN_SET) if written_when_set else {})
-    return field(default=default, metadata=metadata)
+class Limits(NamedTuple):
+    """Where the numbers of a field lie: `least` and `most` may be reached, `above` and `below` may not."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+
+    def allow(self, number: float) -> bool:
+        """Whether a number lies between them; NaN and infinity never do."""
+        return self.least <= number <= self.most and self.above < number < self.below
+
+    def __str__(self) -> str:
+        """In words, after the type: " from 1 to 4,096"."""
+        lower = f" from {self.least:,}" if self.least > -math.inf else ""
+        lower = f" above {self.above:,}" if self.above > -math.inf else lower
+        upper = f" to {self.most:,}" if self.most < math.inf else ""
+        return lower + (f" and below {self.below:,}" if self.below < math.inf else upper)
+
+
+NO_LIMITS = Limits()
+
+
+def limited(
+    default: T, least: float = -math.inf, most: float = math.inf, *, written_when_set: bool = False, **strictly: float
+) -> T:
+    """A field with this default whose numbers, however nested in tuples, lie between limits.
+
+    Args:
+        least, most: limits that may be reached.
+        strictly: `above` and `below`, limits that may not.
+    """
+    metadata: dict[str, Any] = {"limits": Limits(least, most, **strictly)}
+    return field(default=default, metadata=metadata | (dict(WRITTEN_WHEN_SET) if written_when_set else {}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +76,9 @@ class Config:
     def __post_init__(self) -> None:
         hints = _hints(type(self))  # type: ignore[arg-type]  # a class, which can be hashed
         for one in dataclasses.fields(self):
-            least, most = one.metadata.get("least", -math.inf), one.metadata.get("most", math.inf)
-            value = getattr(self, one.name)
-            if not _fits(value, hints[one.name], least, most):
-                raise ValueError(f"{one.name} is {_short(value)}, not {_described(hints[one.name], least, most)}")
+            value, limits = getattr(self, one.name), one.metadata.get("limits", NO_LIMITS)
+            if not _fits(value, hints[one.name], limits):
+                raise ValueError(f"{one.name} is {_short(value)}, not {_described(hints[one.name], limits)}")
 
 
 def check_codebooks(shapes: Shapes, entries: Sequence[Sequence[int]], *, dims: int, qualities: int) -> None:
@@ -76,23 +106,32 @@ def config_to_dict(config: Any) -> dict[str, Any]:
     }
 
 
-def config_from_dict(config_class: type[C], values: Mapping[str, Any], *, where: str = "this model") -> C:
-    """The config with these fields; unknown keys, missing ones and values of another type are a CheckpointError."""
+def from_mapping(
+    config_class: type[C],
+    values: Mapping[str, Any],
+    *,
+    where: str = "this config",
+    error: type[VQCError] = CheckpointError,
+) -> C:
+    """The config with these fields, lists becoming tuples.
+
+    Args:
+        where: what they stand in, for messages.
+        error: raised for a key that is unknown (the nearest known one is named) or missing, and for values that are of
+            another type, beyond their limits, or do not fit together.
+    """
     fields = {one.name: one for one in dataclasses.fields(config_class)}
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise CheckpointError(
-            f"{where} has the unknown config key {_short(unknown[0])}; it was made for another version of vqc, "
-            f"known are {', '.join(sorted(fields))}"
-        )
+    for key in values:
+        if key not in fields:
+            known = ", ".join(sorted(fields)) or "none"
+            raise error(f"{where} has no key {_short(key)}{did_you_mean(key, list(fields))}; known are {known}")
     for name, one in fields.items():
-        required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
-        if required and name not in values:
-            raise CheckpointError(f"{where} lacks the config key {name!r}; the model file is incomplete, get it again")
+        if one.default is dataclasses.MISSING and name not in values:
+            raise error(f"{where} lacks the key {name!r}")
     try:
         return config_class(**{name: _frozen(value) for name, value in values.items()})
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"the config of {where} cannot be used: {error}") from None
+    except (ValueError, RecursionError) as reason:
+        raise error(f"{where} cannot be used: {reason}") from None
 
 
 def canonical_json(value: Any) -> str:
@@ -105,17 +144,20 @@ def _hints(config_class: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(config_class)
 
 
-def _fits(value: Any, hint: Any, least: float, most: float) -> bool:
+def _fits(value: Any, hint: Any, limits: Limits) -> bool:
     """Whether a value is of the type of an annotation, and its numbers within the limits."""
-    if typing.get_origin(hint) is Literal:
-        return isinstance(value, str) and value in typing.get_args(hint)
-    if typing.get_origin(hint) is tuple:
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return isinstance(value, str) and value in options
+    if origin is UnionType:
+        return any(_fits(value, one, limits) for one in options)
+    if origin is tuple:
         if not isinstance(value, tuple) or len(value) > MOST_ITEMS:
             return False
         items = _items(hint, len(value))
-        return len(items) == len(value) and all(_fits(*pair, least, most) for pair in zip(value, items, strict=True))
+        return len(items) == len(value) and all(_fits(*pair, limits) for pair in zip(value, items, strict=True))
     if hint in (int, float):
-        return type(value) in (int, hint) and least <= value <= most  # no NaN is
+        return type(value) in (int, hint) and limits.allow(value)
     return type(value) is hint
 
 
@@ -125,17 +167,19 @@ def _items(hint: Any, length: int) -> tuple[Any, ...]:
     return items[:1] * length if items[-1] is Ellipsis else items
 
 
-def _described(hint: Any, least: float, most: float) -> str:
+def _described(hint: Any, limits: Limits) -> str:
     """What `_fits` wants, in words."""
-    if typing.get_origin(hint) is Literal:
-        return " or ".join(map(repr, typing.get_args(hint)))
-    if typing.get_origin(hint) is tuple:
-        first, *rest = typing.get_args(hint)
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return " or ".join(map(repr, options))
+    if origin is UnionType:
+        return " or ".join(_described(one, limits) for one in options)
+    if origin is tuple:
+        first, *rest = options
         count = f"at most {MOST_ITEMS}" if rest[-1:] == [Ellipsis] else str(1 + len(rest))
-        return f"a list of {count}, each {_described(first, least, most)}"
-    kinds = {int: "a whole number", float: "a number", bool: "true or false"}
-    limits = f" from {least:,} to {most:,}" if hint in (int, float) and most < math.inf else ""
-    return kinds.get(hint, "a text") + limits
+        return f"a list of {count}, each {_described(first, limits)}"
+    kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "none"}
+    return kinds[hint] + (str(limits) if hint in (int, float) else "")
 
 
 def _short(value: Any) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from vqc.errors import CheckpointError, ContainerError
-from vqc.models.config import config_from_dict
+from vqc.models.config import from_mapping
 
 if TYPE_CHECKING:
     from vqc.models.base import CodecModel
@@ -209,7 +209,7 @@ def default_model(media: Media) -> str:
 def build_model(kind: str, config: Mapping[str, Any], *, where: str = "this model") -> CodecModel:
     """An untrained model of a kind from its config as a mapping; every key is checked."""
     row = kind_named(kind)
-    return row.model_class(config_from_dict(load(row.config), config, where=where))  # type: ignore[call-arg]
+    return row.model_class(from_mapping(load(row.config), config, where=f"the config of {where}"))  # type: ignore[call-arg]
 
 
 def build_prior(kind: str, config: Mapping[str, Any], codec: CodecModel, *, where: str = "this prior") -> CodePrior:
@@ -218,7 +218,7 @@ def build_prior(kind: str, config: Mapping[str, Any], codec: CodecModel, *, wher
     CheckpointError: there is no such kind, it is not one for this codec, or the config does not fit.
     """
     row = prior_kind_named(kind)
-    fitting = config_from_dict(load(row.config), config, where=where)
+    fitting = from_mapping(load(row.config), config, where=f"the config of {where}")
     try:
         prior: CodePrior = load(row.prior)(fitting, codec)
     except ValueError as error:

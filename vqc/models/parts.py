@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from vqc.errors import CheckpointError
-from vqc.models.config import config_from_dict, config_to_dict
+from vqc.models.config import config_to_dict, from_mapping
 from vqc.models.files import former_names
 from vqc.models.files.tensors import StoredTensor, digest_tensors
 from vqc.models.kinds import KINDS, build_prior, prior_kinds
@@ -98,7 +98,7 @@ class LikelihoodPart(Part):
     def build(self, described: Mapping[str, Any], model: CodecModel, where: str) -> nn.Module:
         from vqc.models.likelihood import Likelihood, LikelihoodConfig
 
-        config = config_from_dict(LikelihoodConfig, described.get("config", {}), where=where)
+        config = from_mapping(LikelihoodConfig, described.get("config", {}), where=f"the config of {where}")
         return Likelihood(config, model.media, model.qualities)
 
     def describe(self, part: Any, tensors: Sequence[StoredTensor]) -> dict[str, Any]:

@@ -10,17 +10,16 @@ A preset is a small TOML file: the kind of model and, in three tables, only the 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from vqc.errors import OptionError, did_you_mean
-from vqc.models.config import config_to_dict
+from vqc.models.config import config_to_dict, from_mapping
 from vqc.models.kinds import load
 from vqc.models.parts import trainables
 from vqc.training.loop.config import LoopConfig
@@ -77,8 +76,11 @@ def resolve(
     kinds = trainables()
     if not isinstance(tables, Mapping) or tables.get("kind") not in kinds:
         raise OptionError(f"{where} must give a kind, one of {', '.join(kinds)}")
-    _refuse_unknown(tables, ("kind", *SECTIONS), where)
     kind = str(tables["kind"])
+    for table in tables:
+        if table not in ("kind", *SECTIONS):
+            near = did_you_mean(table, SECTIONS)
+            raise OptionError(f"{where} has no table {table!r}{near}; they are model, task and loop")
     values = {section: dict(tables.get(section, {})) for section in SECTIONS}
     for name, value in changes.items():
         section, _, key = name.partition(".")
@@ -89,44 +91,8 @@ def resolve(
             )
         values[section][key] = value
     classes = {"model": load(kinds[kind].config), "task": load(kinds[kind].recipe).task_config, "loop": LoopConfig}
-    built = {s: _build(classes[s], values[s], s, where) for s in SECTIONS}
+    built = {
+        section: from_mapping(classes[section], values[section], where=f"[{section}] of {where}", error=OptionError)
+        for section in SECTIONS
+    }
     return Settings(kind=kind, **built)
-
-
-def _build(config_class: type[Any], values: Mapping[str, Any], section: str, where: str) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(config_class)}
-    _refuse_unknown(values, tuple(fields), f"[{section}] of {where}")
-    for name, value in values.items():
-        _check(f"{section}.{name}", value, fields[name])
-    try:
-        return config_class(**{name: _frozen(value) for name, value in values.items()})
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"the settings of [{section}] cannot be used: {error}") from None
-
-
-def _check(name: str, value: Any, field: dataclasses.Field[Any]) -> None:
-    """OptionError unless a value has the type of the field's default."""
-    default = field.default
-    if default is dataclasses.MISSING:
-        return
-    if default is None or value is None:
-        if value is not None and isinstance(value, bool | str | list | dict):
-            raise OptionError(f"{name} is {value!r} where a number is expected")
-        return
-    number = isinstance(default, float) and type(value) is int
-    sequence = isinstance(default, tuple) and isinstance(value, list | tuple)
-    if not (number or sequence or type(value) is type(default)):
-        kind = "list" if isinstance(default, tuple) else type(default).__name__
-        raise OptionError(f"{name} is {value!r} where a value of type {kind} is expected, such as {default!r}")
-
-
-def _refuse_unknown(values: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    for key in values:
-        if key not in known:
-            raise OptionError(
-                f"{where} has no key {key!r}{did_you_mean(key, known)}; known are {', '.join(sorted(known))}"
-            )
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value

@@ -328,25 +328,6 @@ def test_the_learning_rate_warms_up_and_falls_to_its_floor() -> None:
     assert rates == pytest.approx([1, 1, 0.6, 0.2, 0.2])
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"accumulate": 0},
-        {"log_every": 0},
-        {"validate_steps": 0},
-        {"minutes": 0.0},
-        {"steps": -1},
-        {"decay": "exponential"},
-        {"decay_from": 1.0},
-        {"precision": "float16"},
-        {"compile": "yes"},
-    ],
-)
-def test_settings_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        LoopConfig(**wrong)  # type: ignore[arg-type]
-
-
 class ChannelsLast(Task):
     """A convolution whose weights lie channels last in memory, as image models have them."""
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vqc.models.base import ImageModel
 from vqc.models.likelihood import Likelihood, LikelihoodConfig, to_levels
-from vqc.training.parts.likelihood import LikelihoodTask, LikelihoodTaskConfig
+from vqc.training.parts.likelihood import LikelihoodTask
 
 
 def signals(step: int) -> Tensor:
@@ -89,9 +89,3 @@ def test_levels(media: str, ends: tuple[float, float]) -> None:
     assert levels.flatten().tolist()[:4] == [0, 0, most, most]
     assert levels.shape[1] == (3 if media == "image" else 1)
     assert math.isclose(float(levels.max()), most)
-
-
-@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"crop": -1}, {"validation_items": 0}])
-def test_configs_that_make_no_sense(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        LikelihoodTaskConfig(**wrong)

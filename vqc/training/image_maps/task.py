@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Prefetched
+from vqc.models.config import Config, limited
 from vqc.models.image_maps.model import ImageMaps
 from vqc.training.loop.task import Losses, Task
 
@@ -17,14 +18,14 @@ LOSS_UNIT = 10.0  # bits a block: brings gradients to about the norm at which `l
 
 
 @dataclass(frozen=True, kw_only=True)
-class MapsTaskConfig:
+class MapsTaskConfig(Config):
     """How batches are drawn and errors weighed."""
 
-    batch_size: int = 32
-    crop: int = 0  # pixels a side; 0: whole images of one size
-    max_shift: int = 0  # pixels by which whole images are moved at random
-    commitment_weight: float = 0.7
-    validation_items: int = 300
+    batch_size: int = limited(32, 1)
+    crop: int = limited(0, 0)  # pixels a side; 0: whole images of one size
+    max_shift: int = limited(0, 0)  # pixels by which whole images are moved at random
+    commitment_weight: float = limited(0.7, 0)
+    validation_items: int = limited(300, 1)
     leave_out: str = ""  # items with this in their names are not trained on, such as images that have been compressed
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel
+from vqc.models.config import Config
 from vqc.models.files.checkpoint import LoadedModel
 from vqc.models.files.header import codec_digest
 from vqc.models.files.zoo import load_model
@@ -26,7 +27,7 @@ SECONDS = 10.0  # of a validation utterance, at most
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartConfig:
+class PartConfig(Config):
     """The codec of a part, and the data that are kept from it."""
 
     codec: str = ""  # model file

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vqc.models.config import limited
 from vqc.models.likelihood import Likelihood, to_levels
 from vqc.training.loop.task import Losses, Task
 from vqc.training.parts.base import PartConfig
@@ -25,17 +26,11 @@ from vqc.training.parts.frozen_codec import FrozenCodec
 class LikelihoodTaskConfig(PartConfig):
     """The codec, how batches are drawn, and how much is validated."""
 
-    batch_size: int = 32
-    crop: int = 0  # pixels a side, or samples; 0: whole images of one size
-    max_shift: int = 0  # pixels by which whole images are moved at random
-    validation_items: int = 300  # images or recordings, at most
-    pool: int = 0  # so many batches of each quality are restored once and used in turn; 0: always new ones
-
-    def __post_init__(self) -> None:
-        least = {"batch_size": 1, "crop": 0, "max_shift": 0, "validation_items": 1, "pool": 0}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {number}")
+    batch_size: int = limited(32, 1)
+    crop: int = limited(0, 0)  # pixels a side, or samples; 0: whole images of one size
+    max_shift: int = limited(0, 0)  # pixels by which whole images are moved at random
+    validation_items: int = limited(300, 1)  # images or recordings, at most
+    pool: int = limited(0, 0)  # so many batches of each quality are restored once and used in turn; 0: always new ones
 
 
 class LikelihoodTask(Task):

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from vqc.errors import OptionError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.models.config import Config, limited
 from vqc.nn.precision import in_float32
 from vqc.training.adversarial import Adversary, make_critic
 from vqc.training.loop.task import Losses, Task
@@ -34,7 +34,7 @@ PENALTY = 10.0  # on the score, for each time more
 
 
 @dataclass(frozen=True, kw_only=True)
-class PerceptualConfig:
+class PerceptualConfig(Config):
     """A perceptual decoder is shaped like the part that it stands in for: there is nothing to set."""
 
 
@@ -46,22 +46,15 @@ class PerceptualTaskConfig(PartConfig):
     where files carry the waveform. `detail` weighs the texture of images (see `TextureLoss`), and log-mel spectra.
     """
 
-    batch_size: int = 8  # of all processes together
-    crop: int = 128  # pixels a side, or samples
-    validation_items: int = 36  # images or recordings, at most
-    fidelity: float = 1.0
-    detail: float = 1.0
-    adversarial: float = 0.02
-    feature_matching: float = 2.0  # in units of `adversarial`
-    critic_width: int = 16
-    critic_start: int = 0  # step from which the decoder hears the critic
-
-    def __post_init__(self) -> None:
-        for name in vars(self):
-            value = getattr(self, name)
-            least = 1 if name in ("batch_size", "crop", "validation_items", "critic_width") else 0
-            if not isinstance(value, str) and not value >= least:
-                raise OptionError(f"{name} is {value}; it must be {least} or more")
+    batch_size: int = limited(8, 1)  # of all processes together
+    crop: int = limited(128, 1)  # pixels a side, or samples
+    validation_items: int = limited(36, 1)  # images or recordings, at most
+    fidelity: float = limited(1.0, 0)
+    detail: float = limited(1.0, 0)
+    adversarial: float = limited(0.02, 0)
+    feature_matching: float = limited(2.0, 0)  # in units of `adversarial`
+    critic_width: int = limited(16, 1)
+    critic_start: int = limited(0, 0)  # step from which the decoder hears the critic
 
 
 class Comparison(nn.Module, ABC):

@@ -20,6 +20,7 @@ from vqc.data.batches import WHOLE, Shard, random_for
 from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.entropy.tables import TOTAL, ideal_bits
 from vqc.models.base import CodecModel
+from vqc.models.config import limited
 from vqc.models.prior import CodePrior
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
@@ -34,22 +35,16 @@ _VALIDATION_BATCH = 1 << 17  # codes
 class PriorTaskConfig(PartConfig):
     """The codes of a prior, how batches are drawn of them, and how many are validated."""
 
-    batch_size: int = 32
-    crop: int = 16  # positions a side, of code maps
-    frames: int = 256  # length, of code sequences
-    codes_per_step: int = 65_536  # whose bits count, at most: of more, positions are drawn. Bounds memory
-    validation_codes: int = 500_000  # of each quality, at most
-    report_codes: int = 3_000_000  # likewise, for the figures in the model file
-    qualities: tuple[int, ...] = ()  # empty: all
-    views: int = 1  # of each training item that are encoded: as it is, mirrored, shifted by less than a code
-    piece: int = 0  # side in pixels of a random square, maybe shrunk and mirrored, that is encoded of each; 0: all
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "crop", "frames", "codes_per_step", "validation_codes", "report_codes", "views"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.piece < 0:
-            raise ValueError(f"piece is {self.piece}; it must be a side in pixels, or 0 for whole images")
+    batch_size: int = limited(32, 1)
+    crop: int = limited(16, 1)  # positions a side, of code maps
+    frames: int = limited(256, 1)  # length, of code sequences
+    codes_per_step: int = limited(65_536, 1)  # whose bits count, at most: of more, positions are drawn. Bounds memory
+    validation_codes: int = limited(500_000, 1)  # of each quality, at most
+    report_codes: int = limited(3_000_000, 1)  # likewise, for the figures in the model file
+    qualities: tuple[int, ...] = limited((), 1)  # empty: all
+    views: int = limited(1, 1)  # encoded of each training item: as it is, mirrored, shifted by less than a code
+    # Side in pixels of a random square, maybe shrunk and mirrored, that is encoded of each; 0: all.
+    piece: int = limited(0, 0)
 
 
 class PriorBatch(NamedTuple):

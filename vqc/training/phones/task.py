@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.errors import OptionError
+from vqc.models.config import Config, limited
 from vqc.models.phones.model import HOP, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP, VOICING_THRESHOLD, periodicity
 from vqc.nn.precision import in_float32
@@ -18,25 +18,21 @@ from vqc.training.parts.frozen_codec import FrozenCodec
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhonesTaskConfig:
+class PhonesTaskConfig(Config):
     """What the codes are found in, and how the decoder's crops are drawn."""
 
-    source_shares: tuple[float, ...] = ()  # of the utterances from each folder of data; empty: by length
-    start_utterances: int = 360  # that projection and codebook are found in
-    start_seconds: float = 12.0  # of each, at most
-    batch_size: int = 8
-    crop: int = 64_000  # samples
-    validation_utterances: int = 20
-    table_utterances: int = 300  # training utterances from which the table is counted
+    source_shares: tuple[float, ...] = limited((), 0)  # of the utterances from each folder of data; empty: by length
+    start_utterances: int = limited(360, 1)  # that projection and codebook are found in
+    start_seconds: float = limited(12.0, above=0)  # of each, at most
+    batch_size: int = limited(8, 1)
+    crop: int = limited(64_000, 1)  # samples
+    validation_utterances: int = limited(20, 1)
+    table_utterances: int = limited(300, 1)  # training utterances from which the table is counted
 
     def __post_init__(self) -> None:
-        for name in ("start_utterances", "batch_size", "validation_utterances", "table_utterances"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        if self.crop < PITCH_HOP or self.crop % PITCH_HOP:
-            raise OptionError(f"crop is {self.crop} samples; it must be a multiple of {PITCH_HOP}")
-        if not self.start_seconds > 0:
-            raise OptionError(f"start_seconds is {self.start_seconds}; it must be above 0")
+        super().__post_init__()
+        if self.crop % PITCH_HOP:
+            raise ValueError(f"crop is {self.crop} samples; it must be a multiple of {PITCH_HOP}")
 
 
 class PhonesTask(Task):

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
 from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
+from vqc.models.config import Config, limited
 from vqc.models.photo.model import BLOCK, MEAN_CODES, MEANS, PhotoModel
 from vqc.nn import ecvq_fit
 from vqc.training.loop.task import Losses, Task
@@ -85,23 +86,24 @@ def rate_distortion(model: PhotoModel, images: list[Tensor]) -> list[RatePoint]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoTaskConfig:
+class PhotoTaskConfig(Config):
     """How batches are drawn and errors weighed."""
 
-    side: int = 256
-    batch_size: int = 4  # crops, half of them at each of the two qualities of a step
-    commitment_weight: float = 0.7
-    level_balance: float = 0.25  # loss of a level is weighed by λ to this power
+    side: int = limited(256, 1)
+    batch_size: int = limited(4, 2)  # crops, half of them at each of the two qualities of a step
+    commitment_weight: float = limited(0.7, 0)
+    level_balance: float = limited(0.25, 0)  # loss of a level is weighed by λ to this power
     train_synthesis: bool = True  # False: the decoder's network stays as it is, as one trained on refined codes should
-    validation_photos: int = 12
-    validation_side: int = 384
-    start_crops: int = 700  # from which the linear transform and the first dictionaries are made
-    occupying_photos: int = 100  # training photos by which idle entries are given a place
-    table_photos: int = 250  # training photos from which the last dictionaries and the tables are counted
-    report_photos: int = 36  # validation photos of the figures in the model file
+    validation_photos: int = limited(12, 1)
+    validation_side: int = limited(384, 1)
+    start_crops: int = limited(700, 1)  # from which the linear transform and the first dictionaries are made
+    occupying_photos: int = limited(100, 1)  # training photos by which idle entries are given a place
+    table_photos: int = limited(250, 1)  # training photos from which the last dictionaries and the tables are counted
+    report_photos: int = limited(36, 1)  # validation photos of the figures in the model file
 
     def __post_init__(self) -> None:
-        if self.batch_size < 2 or self.batch_size % 2 or self.side % BLOCK:
+        super().__post_init__()
+        if self.batch_size % 2 or self.side % BLOCK:
             raise ValueError(f"batch_size must be even and side a multiple of {BLOCK}")
 
 

@@ -18,6 +18,7 @@ from vqc.data.batches import WHOLE, Prefetched, Shard
 from vqc.data.datasets import AudioDataset
 from vqc.data.derived import make_once
 from vqc.errors import TrainingError
+from vqc.models.config import Config, limited
 from vqc.models.speech.model import CODE_HOP, PITCHES, SAMPLE_RATE, SpeechCodes, SpeechModel
 from vqc.nn import ecvq_fit
 from vqc.nn.distributed import mean_over_ranks
@@ -30,7 +31,7 @@ from vqc.training.stages import tracked
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeechTaskConfig:
+class SpeechTaskConfig(Config):
     """How crops are drawn, and the rates at which each quality is started and held.
 
     source_shares: share of the crops from each folder of data, in the order in which they are given; empty: by length.
@@ -39,24 +40,24 @@ class SpeechTaskConfig:
     envelope_bps, waveform_bps: bits a second at which training holds the codes; 0 where there is no waveform code.
     """
 
-    batch_size: int = 8
-    frames: int = 16  # of 80 ms in a crop
-    source_shares: tuple[float, ...] = ()
-    quality_weights: tuple[float, ...] = (2, 1, 1, 2, 1, 1, 1.5, 1)  # how often each quality is trained
-    envelope_lambda: tuple[float, ...] = (10.5, 6.5, 3.6, 4.0, 3.0, 2.5, 2.0, 1.5)
-    waveform_scale: tuple[float, ...] = (1, 1, 1, 3.2, 4.2, 5.6, 7.0, 12.0)
-    envelope_bps: tuple[float, ...] = (455, 580, 850, 820, 750, 780, 850, 900)
-    waveform_bps: tuple[float, ...] = (0, 0, 0, 520, 1250, 2050, 2750, 5100)
-    mel: float = WEIGHTS["mel"]  # weights of the losses: see `vqc.training.speech.losses`
-    loudness: float = WEIGHTS["loudness"]
-    correlation: float = WEIGHTS["correlation"]
-    fine: float = WEIGHTS["fine"]
-    bands: float = WEIGHTS["bands"]
-    complex: float = WEIGHTS["complex"]
-    commitment_rate: float = 0.05  # log-change of the commitment weight in a step whose rate is twice the target
-    gain_rate: float = 0.02  # likewise of the scale of the MDCT
-    validation_utterances: int = 13
-    table_utterances: int = 320  # training utterances from which the tables are counted
+    batch_size: int = limited(8, 1)
+    frames: int = limited(16, 1)  # of 80 ms in a crop
+    source_shares: tuple[float, ...] = limited((), 0)
+    quality_weights: tuple[float, ...] = limited((2, 1, 1, 2, 1, 1, 1.5, 1), 0)  # how often each quality is trained
+    envelope_lambda: tuple[float, ...] = limited((10.5, 6.5, 3.6, 4.0, 3.0, 2.5, 2.0, 1.5), above=0)
+    waveform_scale: tuple[float, ...] = limited((1, 1, 1, 3.2, 4.2, 5.6, 7.0, 12.0), above=0)
+    envelope_bps: tuple[float, ...] = limited((455, 580, 850, 820, 750, 780, 850, 900), 0)
+    waveform_bps: tuple[float, ...] = limited((0, 0, 0, 520, 1250, 2050, 2750, 5100), 0)
+    mel: float = limited(WEIGHTS["mel"], 0)  # weights of the losses: see `vqc.training.speech.losses`
+    loudness: float = limited(WEIGHTS["loudness"], 0)
+    correlation: float = limited(WEIGHTS["correlation"], 0)
+    fine: float = limited(WEIGHTS["fine"], 0)
+    bands: float = limited(WEIGHTS["bands"], 0)
+    complex: float = limited(WEIGHTS["complex"], 0)
+    commitment_rate: float = limited(0.05, 0)  # log-change of the commitment weight in a step of twice the target rate
+    gain_rate: float = limited(0.02, 0)  # likewise of the scale of the MDCT
+    validation_utterances: int = limited(13, 1)
+    table_utterances: int = limited(320, 1)  # training utterances from which the tables are counted
 
     @property
     def loss_weights(self) -> dict[str, float]:

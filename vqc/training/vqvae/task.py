@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vqc.errors import OptionError, TrainingError
+from vqc.errors import TrainingError
+from vqc.models.config import Config, limited
 from vqc.models.vqvae.audio import AudioVQVAE
 from vqc.models.vqvae.image import ImageVQVAE
 from vqc.models.vqvae.model import Reconstruction
@@ -26,35 +27,31 @@ FREE_SCALE = 0.01  # weight of the pull towards unit scale before there is a cod
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconstructionConfig:
+class ReconstructionConfig(Config):
     """How batches are drawn, and the weights of the losses; one of weight 0 is left out.
 
     The paper's loss is `mse` alone. `adversarial` weighs what the decoder learns from a critic, and
     `feature_matching` the likeness of the critic's hidden layers, in units of `adversarial`.
     """
 
-    batch_size: int = 32  # of all processes together
-    crop: int = 0  # pixels a side, or samples; 0: whole images
-    max_shift: int = 0  # pixels by which whole images are moved at random
-    validation_items: int = 300  # images or recordings, at most
-    free_steps: int = 300  # before the codebook is placed
-    mse: float = 1.0  # in units of the variance of the signals
-    l1: float = 0.0  # in units of its root
-    stft: float = 0.0  # waveforms: spectra at three resolutions
-    mel: float = 0.0  # waveforms: log-mel spectra at seven resolutions
-    adversarial: float = 0.0
-    feature_matching: float = 2.0
-    adversarial_start: int = 5_000  # step
-    critic_width: int = 16
+    batch_size: int = limited(32, 1)  # of all processes together
+    crop: int = limited(0, 0)  # pixels a side, or samples; 0: whole images
+    max_shift: int = limited(0, 0)  # pixels by which whole images are moved at random
+    validation_items: int = limited(300, 1)  # images or recordings, at most
+    free_steps: int = limited(300, 0)  # before the codebook is placed
+    mse: float = limited(1.0, 0)  # in units of the variance of the signals
+    l1: float = limited(0.0, 0)  # in units of its root
+    stft: float = limited(0.0, 0)  # waveforms: spectra at three resolutions
+    mel: float = limited(0.0, 0)  # waveforms: log-mel spectra at seven resolutions
+    adversarial: float = limited(0.0, 0)
+    feature_matching: float = limited(2.0, 0)
+    adversarial_start: int = limited(5_000, 0)  # step
+    critic_width: int = limited(16, 1)
 
     def __post_init__(self) -> None:
-        whole = ("batch_size", "crop", "max_shift", "validation_items", "free_steps", "adversarial_start")
-        for name in (*whole, *self.weights, "adversarial", "feature_matching", "critic_width"):
-            least = 1 if name in ("batch_size", "validation_items", "critic_width") else 0
-            if not getattr(self, name) >= least:
-                raise OptionError(f"{name} is {getattr(self, name)}; it must be {least} or more")
+        super().__post_init__()
         if not any(self.weights.values()):
-            raise OptionError("nothing compares signals: give one of mse, l1, stft and mel a weight above 0")
+            raise ValueError("nothing compares signals: give one of mse, l1, stft and mel a weight above 0")
 
     @property
     def weights(self) -> dict[str, float]:
