@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import soundfile
 import typer.main
 from PIL import Image
 
+import vqc
 from vqc.cli.app import app
 from vqc.models import kinds
 
@@ -84,6 +86,17 @@ def test_python_works(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         exec(block.replace("quality=5", "quality=1").replace('"photo"', '"tiny-image"'), given)
         assert given["image"].array.shape == (30, 45, 3)
         assert Path("restored.png").exists()
+
+
+def test_python_of_training_asks_for_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    for name in ("train", "compress_file"):
+        signature = inspect.signature(getattr(vqc, name))
+        monkeypatch.setattr(vqc, name, lambda *given, _of=signature, **named: asked.append(_of.bind(*given, **named)))
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    exec(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[0], {})
+    assert asked[0].arguments["options"].minutes == 120
+    assert asked[1].arguments["model"] == "mine"
 
 
 def unknown(words: list[str]) -> list[str]:

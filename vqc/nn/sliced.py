@@ -172,7 +172,8 @@ class LatticeHead(IntegerModule, ABC):
     """A network for some code maps: from the context, and in each pass from what the maps hold at the neighbours.
 
     Args:
-        first, count: which of the code maps of an index it is for.
+        first: of the code maps of an index that it is for.
+        count: of these maps.
         embedding_width: of the features of all its codes at a position.
     """
 
