@@ -95,9 +95,6 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
-# Where a room is stricter than the table: the container is bytes alone, and commands start without the heavy rooms.
-STRICTER: dict[str, set[str]] = {"format/container.py": {"errors"}}
-
 # Third-party packages of each room; what is not listed takes nothing but the standard library.
 OUTSIDE: dict[str, set[str]] = {
     "user_folders": {"platformdirs"},
@@ -162,7 +159,7 @@ def named(path: Path) -> str:
 
 def misplaced(path: Path) -> Iterator[str]:
     room = room_of(path)
-    allowed = STRICTER.get(path.relative_to(PACKAGE).as_posix(), ROOMS[room] | {room})
+    allowed = ROOMS[room] | {room}
     for name, line in imports(parse(path), path):
         parts = name.split(".")
         if parts[0] == "vqc" and parts[1] not in allowed:

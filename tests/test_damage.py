@@ -17,7 +17,8 @@ from golden.cases import CASES, FOLDER
 
 import vqc
 from vqc.errors import ContainerError
-from vqc.format.container import AudioShape, ImageShape, read_container
+from vqc.format.container import read_container
+from vqc.format.shapes import AudioShape, ImageShape
 from vqc.models.files import zoo
 
 CHECKSUM = 4  # bytes at the end

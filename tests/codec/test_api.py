@@ -18,11 +18,11 @@ import torch
 
 import vqc
 from vqc.codec import files
-from vqc.codec.inspect.report import audio_mse, image_mse
 from vqc.data.image_files import Picture, encode_image, read_image
 from vqc.data.media_type import media_of_file
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, OptionError, OutputError, VQCError
 from vqc.format.container import read_container, write_container
+from vqc.metrics.mse import audio_mse, image_mse
 
 pytestmark = pytest.mark.usefixtures("small_models")
 

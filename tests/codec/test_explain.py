@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 from tiny_priors import draw_model, draw_prior
 
-from vqc.codec.audio import AudioCodec
+from vqc.codec.audio_io import Recording
+from vqc.codec.codec import Codec
 from vqc.codec.files import compress_file
-from vqc.codec.image import ImageCodec
-from vqc.codec.inspect.explain import AudioBits, ImageBits, bytes_by_mode, explanation_of
+from vqc.codec.inspect.explain import AudioBits, Explanation, ImageBits, bytes_by_mode, explanation_of
+from vqc.codec.open import codec_for
 from vqc.codec.prior_coding import CHECK_BYTES
 from vqc.data.image_files import Picture
 from vqc.drawing.heat_map import draw_heat_map, heat_map_path, is_heat_map
@@ -29,19 +30,19 @@ each_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @pytest.fixture(scope="module")
-def photo() -> ImageCodec:
+def photo() -> Codec:
     model = draw_model("photo")
     model.attach_prior(draw_prior(model))
     assert isinstance(model, ImageModel)
-    return ImageCodec(model, DIGEST)
+    return codec_for(model, DIGEST)
 
 
 @pytest.fixture(scope="module")
-def speech() -> AudioCodec:
+def speech() -> Codec:
     model = draw_model("speech")
     model.attach_prior(draw_prior(model))
     assert isinstance(model, AudioModel)
-    return AudioCodec(model, DIGEST)
+    return codec_for(model, DIGEST)
 
 
 def noise(height: int, width: int) -> Picture:
@@ -53,6 +54,10 @@ def waves(samples: int, channels: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     swell = np.linspace(0.01, 0.3, samples, dtype=np.float32)[:, None]
     return (rng.normal(size=(samples, channels)).astype(np.float32) * swell).clip(-1, 1)
+
+
+def explained(codec: Codec, data: bytes) -> Explanation:
+    return explanation_of(codec, read_container(data), len(data))
 
 
 def check_sums(code_bits: float, mode: Entropy, body: bytes, streams: int, silence: int = 0) -> None:
@@ -69,10 +74,10 @@ def check_sums(code_bits: float, mode: Entropy, body: bytes, streams: int, silen
 @each_mode
 @pytest.mark.parametrize(("size", "tiles"), [((100, 70), 1), ((1040, 20), 2)])
 def test_bits_of_an_image_are_those_of_its_streams(
-    photo: ImageCodec, mode: Entropy, size: tuple[int, int], tiles: int
+    photo: Codec, mode: Entropy, size: tuple[int, int], tiles: int
 ) -> None:
     data = photo.compress(noise(*size), quality=2, entropy=mode)
-    explanation = explanation_of(photo, data)
+    explanation = explained(photo, data)
     check_sums(explanation.code_bits, mode, read_container(data).body, tiles)
     assert explanation.entropy == mode
     assert explanation.bytes == len(data)
@@ -90,11 +95,11 @@ def test_bits_of_an_image_are_those_of_its_streams(
 
 
 @each_mode
-def test_bits_of_audio_are_those_of_its_streams(speech: AudioCodec, mode: Entropy) -> None:
+def test_bits_of_audio_are_those_of_its_streams(speech: Codec, mode: Entropy) -> None:
     waveform = waves(340_000, 3)  # two chunks
     waveform[:, 1] = 0
-    data = speech.compress([waveform], 16_000, quality=2, entropy=mode)
-    explanation = explanation_of(speech, data)
+    data = speech.compress(Recording([waveform], 16_000), quality=2, entropy=mode)
+    explanation = explained(speech, data)
     check_sums(explanation.code_bits, mode, read_container(data).body, 2, silence=1)
     where = explanation.where
     assert isinstance(where, AudioBits)
@@ -107,44 +112,44 @@ def test_bits_of_audio_are_those_of_its_streams(speech: AudioCodec, mode: Entrop
     }
 
 
-def test_a_kind_costs_what_its_tables_say(photo: ImageCodec) -> None:
+def test_a_kind_costs_what_its_tables_say(photo: Codec) -> None:
     data = photo.compress(noise(90, 80), quality=3, entropy="static")
-    codes = photo.read_codes(read_container(data)).astype(np.int64)
+    codes = photo.reader(read_container(data)).read_grid().astype(np.int64)
     symbols, tables = photo.model.to_symbols(codes).reshape(len(codes), -1), photo.model.static_frequencies(3)
     bits = [float(np.sum(16 - np.log2(table[row]))) for row, table in zip(symbols, tables, strict=True)]
     expected = [sum(bits[:3]), sum(bits[3:6]), sum(bits[6:])]
-    assert [kind.bits for kind in explanation_of(photo, data).kinds] == pytest.approx(expected)
+    assert [kind.bits for kind in explained(photo, data).kinds] == pytest.approx(expected)
 
 
 def test_each_place_costs_what_its_codes_do(image_model: ImageModel) -> None:
     """Gray on the left, noise on the right: with tables for small differences the noise is dear."""
-    codec = ImageCodec(image_model, DIGEST)
+    codec = codec_for(image_model, DIGEST)
     picture = Picture(np.full((64, 128, 3), 99, np.uint8))
     picture.pixels[:, 64:] = noise(16, 16).pixels.repeat(4, 0).repeat(4, 1)
-    where = explanation_of(codec, codec.compress(picture, quality=2, entropy="static")).where
+    where = explained(codec, codec.compress(picture, quality=2, entropy="static")).where
     assert isinstance(where, ImageBits)
     assert where.blocks.shape == (16, 32)
     assert where.blocks[:, 17:].min() > where.blocks[:, 1:15].max()
-    plain = explanation_of(codec, codec.compress(picture, quality=2, entropy="none")).where
+    plain = explained(codec, codec.compress(picture, quality=2, entropy="none")).where
     assert isinstance(plain, ImageBits)
     assert (plain.blocks == 18).all()  # three codes of 6 bits, and one group with a single code
 
 
 def test_sound_is_dear_where_it_is(audio_model: AudioModel) -> None:
-    codec = AudioCodec(audio_model, DIGEST)
+    codec = codec_for(audio_model, DIGEST)
     waveform = waves(8_000 * 3 + 5, 1)
     waveform[8_000:16_000] = 0
-    seconds = explanation_of(codec, codec.compress([waveform], 8_000, entropy="static")).where
+    seconds = explained(codec, codec.compress(Recording([waveform], 8_000), entropy="static")).where
     assert isinstance(seconds, AudioBits)
     first, silent, last, rest = seconds.seconds
     assert silent < min(first, last)
     assert 0 < rest < last
 
 
-def test_a_second_that_ends_within_a_frame_is_shared(speech: AudioCodec) -> None:
+def test_a_second_that_ends_within_a_frame_is_shared(speech: Codec) -> None:
     """Frames of 80 ms: the thirteenth lies half in the first second and half in the second."""
-    data = speech.compress([waves(32_000, 1)], 16_000, quality=2, entropy="none")
-    where = explanation_of(speech, data).where
+    data = speech.compress(Recording([waves(32_000, 1)], 16_000), quality=2, entropy="none")
+    where = explained(speech, data).where
     assert isinstance(where, AudioBits)
     assert where.seconds == pytest.approx([where.seconds.sum() / 2] * 2)
 
@@ -162,24 +167,24 @@ def test_bars_fit_whatever_the_length(seconds: int, width: int, bars: int) -> No
 
 
 @each_mode
-def test_bytes_with_each_mode_are_those_of_such_a_file(photo: ImageCodec, speech: AudioCodec, mode: Entropy) -> None:
+def test_bytes_with_each_mode_are_those_of_such_a_file(photo: Codec, speech: Codec, mode: Entropy) -> None:
     picture, waveform = noise(1040, 40), waves(340_000, 2)
     for codec, files in (
         (photo, {m: photo.compress(picture, quality=2, entropy=m) for m in MODES}),
-        (speech, {m: speech.compress([waveform], 16_000, quality=1, entropy=m) for m in MODES}),
+        (speech, {m: speech.compress(Recording([waveform], 16_000), quality=1, entropy=m) for m in MODES}),
     ):
         lengths = bytes_by_mode(codec, read_container(files[mode]))
         assert lengths == {m: len(data) for m, data in files.items()}
 
 
 def test_a_mode_that_the_model_lacks_has_no_bytes(image_model: ImageModel) -> None:
-    codec = ImageCodec(image_model, DIGEST)
+    codec = codec_for(image_model, DIGEST)
     lengths = bytes_by_mode(codec, read_container(codec.compress(noise(20, 20))))
     assert lengths["prior"] is None
     assert lengths["static"] is not None
 
 
-def test_damaged_codes_are_not_explained(photo: ImageCodec) -> None:
+def test_damaged_codes_are_not_explained(photo: Codec) -> None:
     container = read_container(photo.compress(noise(40, 40), entropy="static"))
     broken = type(container)(header=container.header, body=container.body + b"\1")
     with pytest.raises(ContainerError):
@@ -187,9 +192,9 @@ def test_damaged_codes_are_not_explained(photo: ImageCodec) -> None:
 
 
 def test_transparency_is_no_code(image_model: ImageModel) -> None:
-    codec, plain = ImageCodec(image_model, DIGEST), noise(20, 30)
+    codec, plain = codec_for(image_model, DIGEST), noise(20, 30)
     glass = Picture(plain.pixels, plain.pixels[..., 0].copy())
-    without, with_alpha = (explanation_of(codec, codec.compress(p, entropy="static")) for p in (plain, glass))
+    without, with_alpha = (explained(codec, codec.compress(p, entropy="static")) for p in (plain, glass))
     assert with_alpha.alpha_bytes > 500
     assert with_alpha.code_bits == without.code_bits
     assert with_alpha.other_bits == pytest.approx(without.other_bits + 16)  # the length of alpha

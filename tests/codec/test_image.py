@@ -10,20 +10,22 @@ import zlib
 import numpy as np
 import pytest
 
-from vqc.codec.image import ImageCodec
+from vqc.codec.codec import Codec
+from vqc.codec.open import codec_for
 from vqc.data.image_files import Picture
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, OptionError, VQCError
 from vqc.format.alpha import _FILTERS, decode_alpha, encode_alpha
-from vqc.format.container import Container, ImageShape, read_container, split_streams, write_container
+from vqc.format.container import Container, read_container, split_streams, write_container
+from vqc.format.shapes import ImageShape
 from vqc.models.base import ImageModel
 
 DIGEST = bytes(range(32))
 
 
 @pytest.fixture
-def codec(image_model: ImageModel) -> ImageCodec:
-    return ImageCodec(image_model, DIGEST, name="tiny")
+def codec(image_model: ImageModel) -> Codec:
+    return codec_for(image_model, DIGEST, "tiny")
 
 
 def gradient(height: int, width: int) -> np.ndarray:
@@ -35,7 +37,7 @@ def gradient(height: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize("grayscale", [False, True])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_every_size_and_sort_comes_back(
-    codec: ImageCodec, size: tuple[int, int], grayscale: bool, alpha: bool, rng: np.random.Generator
+    codec: Codec, size: tuple[int, int], grayscale: bool, alpha: bool, rng: np.random.Generator
 ) -> None:
     pixels = np.full(size if grayscale else (*size, 3), 100, np.uint8)
     if not grayscale:
@@ -50,7 +52,7 @@ def test_every_size_and_sort_comes_back(
         assert np.array_equal(restored.alpha, plane)
 
 
-def test_quality_and_entropy_decide_the_bytes(codec: ImageCodec) -> None:
+def test_quality_and_entropy_decide_the_bytes(codec: Codec) -> None:
     picture = Picture(gradient(64, 96))
     sizes = {(q, e): len(codec.compress(picture, quality=q, entropy=e)) for q in (1, 2) for e in ("none", "static")}
     assert sizes[1, "none"] < sizes[2, "none"]
@@ -63,7 +65,7 @@ def test_quality_and_entropy_decide_the_bytes(codec: ImageCodec) -> None:
         assert len(codec.compress(picture, quality=q)) == min(sizes[q, "none"], sizes[q, "static"])
 
 
-def test_auto_takes_plain_bits_when_the_tables_do_not_fit(codec: ImageCodec, rng: np.random.Generator) -> None:
+def test_auto_takes_plain_bits_when_the_tables_do_not_fit(codec: Codec, rng: np.random.Generator) -> None:
     def entropy_of(pixels: np.ndarray) -> str:
         return read_container(codec.compress(Picture(pixels), quality=2)).header.entropy
 
@@ -72,22 +74,22 @@ def test_auto_takes_plain_bits_when_the_tables_do_not_fit(codec: ImageCodec, rng
     assert entropy_of(blocks.repeat(4, 0).repeat(4, 1)) == "none"
 
 
-def test_bytes_are_the_information_and_a_small_header(codec: ImageCodec, image_model: ImageModel) -> None:
+def test_bytes_are_the_information_and_a_small_header(codec: Codec, image_model: ImageModel) -> None:
     picture = Picture(gradient(256, 256))
     data = codec.compress(picture, quality=2, entropy="static")
-    codes = codec.read_codes(read_container(data)).astype(np.int64)
+    codes = codec.reader(read_container(data)).read_grid().astype(np.int64)
     symbols = image_model.to_symbols(codes).reshape(len(codes), -1)
     ideal = ideal_bits(symbols, image_model.static_frequencies(2)) / 8
     assert ideal < len(data) <= ideal * 1.001 + 24 + 1
 
 
-def test_pixels_are_rounded_and_clamped(codec: ImageCodec) -> None:
+def test_pixels_are_rounded_and_clamped(codec: Codec) -> None:
     for level in (0, 255):
         picture = Picture(np.full((8, 8), level, np.uint8))
         assert (codec.decompress(codec.compress(picture)).pixels == level).all()
 
 
-def test_progress_ends_at_one(codec: ImageCodec) -> None:
+def test_progress_ends_at_one(codec: Codec) -> None:
     shares: list[float] = []
     data = codec.compress(Picture(gradient(1100, 16)), progress=shares.append)
     assert shares == [pytest.approx(1024 / 1100), 0.99, 1.0]  # without a prior, the tiles by their size
@@ -96,29 +98,29 @@ def test_progress_ends_at_one(codec: ImageCodec) -> None:
 
 
 @pytest.mark.parametrize("quality", [0, 3, -1, True, 2.5])
-def test_a_quality_the_model_lacks(codec: ImageCodec, quality: int) -> None:
+def test_a_quality_the_model_lacks(codec: Codec, quality: int) -> None:
     with pytest.raises(OptionError, match="tiny are 1 to 2"):
         codec.compress(Picture(gradient(8, 8)), quality=quality)
 
 
 @pytest.mark.parametrize(("entropy", "words"), [("prior", "tiny has no learned prior"), ("zip", "no such mode")])
-def test_an_entropy_mode_there_is_not(codec: ImageCodec, entropy: str, words: str) -> None:
+def test_an_entropy_mode_there_is_not(codec: Codec, entropy: str, words: str) -> None:
     with pytest.raises(OptionError, match=words):
         codec.compress(Picture(gradient(8, 8)), entropy=entropy)
 
 
-def test_an_image_without_pixels(codec: ImageCodec) -> None:
+def test_an_image_without_pixels(codec: Codec) -> None:
     with pytest.raises(MediaError, match="0 x 5 pixels"):
         codec.compress(Picture(np.zeros((5, 0, 3), np.uint8)))
 
 
-def test_a_file_of_another_model_names_both(codec: ImageCodec, image_model: ImageModel) -> None:
-    data = ImageCodec(image_model, bytes(32)).compress(Picture(gradient(8, 8)))
+def test_a_file_of_another_model_names_both(codec: Codec, image_model: ImageModel) -> None:
+    data = codec_for(image_model, bytes(32)).compress(Picture(gradient(8, 8)))
     with pytest.raises(ModelNotFoundError, match=r"000000000000.*tiny.*000102030405"):
         codec.decompress(data)
 
 
-def test_every_cut_and_every_flipped_bit_is_noticed(codec: ImageCodec) -> None:
+def test_every_cut_and_every_flipped_bit_is_noticed(codec: Codec) -> None:
     data = codec.compress(Picture(gradient(20, 20), gradient(20, 20)[..., 0].copy()))
     broken = [data[:length] for length in range(len(data))] + [data + b"\0"]
     broken += [data[:i] + bytes([data[i] ^ 1 << bit]) + data[i + 1 :] for i in range(len(data)) for bit in range(8)]
@@ -127,7 +129,7 @@ def test_every_cut_and_every_flipped_bit_is_noticed(codec: ImageCodec) -> None:
             codec.decompress(rubbish)
 
 
-def test_a_correct_checksum_does_not_make_rubbish_good(codec: ImageCodec, rng: np.random.Generator) -> None:
+def test_a_correct_checksum_does_not_make_rubbish_good(codec: Codec, rng: np.random.Generator) -> None:
     """Whatever stands in the file: the right size, or one of our errors."""
     picture = Picture(gradient(20, 20), gradient(20, 20)[..., 0].copy())
     for entropy in ("static", "none"):
@@ -146,7 +148,7 @@ def test_a_correct_checksum_does_not_make_rubbish_good(codec: ImageCodec, rng: n
             assert restored.pixels.shape[:2] == (shape.height, shape.width)
 
 
-def test_an_implausible_size_is_refused_and_the_limit_can_be_moved(codec: ImageCodec) -> None:
+def test_an_implausible_size_is_refused_and_the_limit_can_be_moved(codec: Codec) -> None:
     data = codec.compress(Picture(gradient(20, 30)))
     with pytest.raises(ContainerError, match="over the limit of 599"):
         codec.decompress(data, limit=599)
@@ -161,7 +163,7 @@ def test_an_implausible_size_is_refused_and_the_limit_can_be_moved(codec: ImageC
         codec.decompress(huge, limit=2**40)
 
 
-def test_one_tile_is_one_stream_and_the_whole_body(codec: ImageCodec) -> None:
+def test_one_tile_is_one_stream_and_the_whole_body(codec: Codec) -> None:
     container = read_container(codec.compress(Picture(gradient(1024, 8)), entropy="none"))
     assert len(container.body) == 256 * 2 * 3 // 2
     container = read_container(codec.compress(Picture(gradient(1025, 8)), entropy="none"))

@@ -13,9 +13,12 @@ from golden.cases import FOLDER
 import vqc
 from vqc.codec import limits
 from vqc.codec.api import compress_file, decompress_file, verify
+from vqc.codec.framing import Framing
 from vqc.codec.limits import check_work, restoring_seconds
+from vqc.codec.open import codec_for
 from vqc.errors import ContainerError, MediaError
-from vqc.format.container import AudioShape, Container, Entropy, Header, ImageShape, join_streams, write_container
+from vqc.format.container import Container, Entropy, Header, join_streams, write_container
+from vqc.format.shapes import AudioShape, ImageShape
 from vqc.models.files import zoo
 from vqc.models.kinds import KINDS
 
@@ -29,6 +32,11 @@ def header_of(name: str, shape: ImageShape | AudioShape, entropy: Entropy = "sta
     info = zoo.find_by_name(name)
     digest = bytes.fromhex(info.digest)[:6]
     return Header(codec=KINDS[info.kind].wire_id, entropy=entropy, quality=info.qualities, digest=digest, shape=shape)
+
+
+def framing_of(name: str) -> Framing:
+    model = zoo.load_model(name).model
+    return codec_for(model, bytes(6)).framing
 
 
 def test_a_bomb_of_a_few_hundred_bytes_is_refused_at_once(tmp_path: Path) -> None:
@@ -47,11 +55,11 @@ def test_a_bomb_of_a_few_hundred_bytes_is_refused_at_once(tmp_path: Path) -> Non
 
 def test_long_silence_is_refused_in_a_small_file_only() -> None:
     day = AudioShape(samples=48_000 * 86_400, sample_rate=48_000, channels=1)
-    header, model = header_of("golden-speech", day), zoo.load_model("golden-speech").model
+    header, framing = header_of("golden-speech", day), framing_of("golden-speech")
     with pytest.raises(ContainerError, match="1,440 minutes of 1 channel"):
-        check_work(model, header, 2000, None)
-    check_work(model, header, 2000, 10**12)
-    check_work(model, header, 1_000_000, None)
+        check_work(framing, header, 2000, None)
+    check_work(framing, header, 2000, 10**12)
+    check_work(framing, header, 1_000_000, None)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +70,13 @@ def test_long_silence_is_refused_in_a_small_file_only() -> None:
     ],
 )
 def test_usual_sizes_are_believed(name: str, shape: ImageShape | AudioShape) -> None:
-    check_work(zoo.load_model(name).model, header_of(name, shape), 1000, None)
+    check_work(framing_of(name), header_of(name, shape), 1000, None)
 
 
 def test_a_prior_counts() -> None:
-    model = zoo.load_model("golden-image-prior").model
+    framing = framing_of("golden-image-prior")
     shape = ImageShape(width=1000, height=1000)
-    assert restoring_seconds(model, shape, 1, prior=True) > 2 * restoring_seconds(model, shape, 1, prior=False)
+    assert restoring_seconds(framing, shape, 1, prior=True) > 2 * restoring_seconds(framing, shape, 1, prior=False)
 
 
 def test_more_audio_than_belongs_in_memory_is_refused() -> None:

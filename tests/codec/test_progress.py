@@ -10,8 +10,8 @@ import pytest
 from tiny_priors import draw_model, draw_prior
 
 from vqc.codec import stream_coder
-from vqc.codec.audio import AudioCodec
-from vqc.codec.image import ImageCodec
+from vqc.codec.audio_io import Recording
+from vqc.codec.open import codec_for
 from vqc.codec.progress import Meter, within
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture
@@ -23,7 +23,7 @@ def codec_of(kind: str) -> Any:
     """A codec whose model has a prior."""
     model = draw_model(kind)
     model.attach_prior(draw_prior(model))
-    return (ImageCodec if kind == "photo" else AudioCodec)(model, bytes(32))
+    return codec_for(model, bytes(32))
 
 
 def compress(kind: str, codec: Any, **options: Any) -> bytes:
@@ -32,7 +32,7 @@ def compress(kind: str, codec: Any, **options: Any) -> bytes:
     if kind == "photo":
         return codec.compress(Picture(rng.integers(0, 256, (64, 1200, 3), np.uint8)), **options)
     samples = rng.normal(0, 0.1, (160_000, 1)).astype(np.float32)
-    return codec.compress([samples], 16_000, samples=len(samples), **options)
+    return codec.compress(Recording([samples], 16_000, samples=len(samples)), **options)
 
 
 @pytest.mark.parametrize("kind", ["photo", "speech"])

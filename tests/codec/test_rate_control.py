@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ import torch
 from tiny_priors import draw_model, draw_prior
 
 import vqc
-from vqc.codec.audio import AudioCodec
-from vqc.codec.image import ImageCodec
+from vqc.codec.audio_io import Recording
+from vqc.codec.open import codec_for
 from vqc.codec.rate import Rate
-from vqc.codec.rate_control import Writer, hit_size
+from vqc.codec.rate_control import hit_size
 from vqc.codec.stream_coder import StreamCoder
 from vqc.data.image_files import Picture
 from vqc.errors import OptionError
@@ -37,7 +38,7 @@ def model_with_prior(kind: str) -> CodecModel:
 
 
 MODELS = {kind: model_with_prior(kind) for kind in ("photo", "speech")}
-PHOTO, SPEECH = ImageCodec(MODELS["photo"], DIGEST), AudioCodec(MODELS["speech"], DIGEST)
+PHOTO, SPEECH = codec_for(MODELS["photo"], DIGEST), codec_for(MODELS["speech"], DIGEST)
 
 
 def picture(height: int, width: int, *, alpha: bool = False) -> Picture:
@@ -70,7 +71,7 @@ def test_sound_of_any_effort_comes_back(monkeypatch: pytest.MonkeyPatch, entropy
     monkeypatch.setattr(chunking, "chunk_core", lambda hop: 8)
     spoken = voice(14_000, channels)
     spoken[: 10 * SPEECH.model.hop_length, channels // 2] = 0  # silent for a whole chunk
-    data = SPEECH.compress([spoken], 16_000, quality=2, entropy=entropy, rate=Rate(effort=2))
+    data = SPEECH.compress(Recording([spoken], 16_000), quality=2, entropy=entropy, rate=Rate(effort=2))
     assert np.concatenate(list(SPEECH.decompress(data))).shape == spoken.shape
 
 
@@ -100,7 +101,7 @@ def test_effort_brings_the_restored_picture_nearer() -> None:
 def test_a_picture_meets_its_size(entropy: str) -> None:
     shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:160, :192]
     for rate in (Rate(target_bytes=700), Rate(target_bytes=1_300, effort=2), Rate(target_bpp=0.31)):
-        target = rate.bytes_of_image(160 * 192)
+        target = rate.target_size(160 * 192)
         data = vqc.compress(shown, entropy=entropy, rate=rate)
         assert 0.98 * target <= len(data) <= target
         assert vqc.decompress(data).array.shape == shown.shape
@@ -147,9 +148,9 @@ def test_a_quality_by_what_a_bit_is_worth() -> None:
 @pytest.mark.parametrize("wish", [{"quality": 1.5}, {"rate": EFFORT}, {"rate": Rate(target_bytes=900)}])
 def test_models_without_a_choice_say_so(image_model: ImageModel, audio_model: AudioModel, wish: dict) -> None:
     with pytest.raises(OptionError, match="tiny has one code for everything"):
-        ImageCodec(image_model, DIGEST, name="tiny").compress(picture(8, 8), **wish)
+        codec_for(image_model, DIGEST, "tiny").compress(picture(8, 8), **wish)
     with pytest.raises(OptionError, match="tiny has one code for everything"):
-        AudioCodec(audio_model, DIGEST, name="tiny").compress([voice(900)], 8_000, rate=wish.get("rate", EFFORT))
+        codec_for(audio_model, DIGEST, "tiny").compress(Recording([voice(900)], 8_000), rate=wish.get("rate", EFFORT))
 
 
 @pytest.mark.parametrize(
@@ -172,10 +173,12 @@ def test_targets_are_of_one_medium() -> None:
     with pytest.raises(OptionError, match="kbps is for audio"):
         PHOTO.compress(picture(16, 16), rate=Rate(target_kbps=3))
     with pytest.raises(OptionError, match="bpp is for images"):
-        SPEECH.compress([voice(2_000)], 16_000, rate=Rate(target_bpp=3))
+        SPEECH.compress(Recording([voice(2_000)], 16_000), rate=Rate(target_bpp=3))
 
 
-def writer(base: float, slope: float, jump: float = 1.0) -> tuple[Writer, list[OperatingPoint]]:
+def writer(
+    base: float, slope: float, jump: float = 1.0
+) -> tuple[Callable[[OperatingPoint], bytes], list[OperatingPoint]]:
     """Files whose size follows a power law of λ, with a jump at 1.2."""
     asked = list[OperatingPoint]()
 

@@ -12,9 +12,8 @@ import torch
 from tiny_priors import draw_model, draw_perceptual, draw_prior
 
 import vqc
-from vqc.codec.audio import AudioCodec
-from vqc.codec.image import ImageCodec
-from vqc.codec.open import with_perceptual_decoder
+from vqc.codec.audio_io import Recording
+from vqc.codec.open import codec_for, with_perceptual_decoder
 from vqc.data.image_files import Picture
 from vqc.errors import OptionError
 from vqc.format import chunking, tiling
@@ -99,9 +98,9 @@ def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiling, "tile_core", lambda factor: 5)
     model = complete("photo")
     assert isinstance(model, ImageModel)
-    codec = ImageCodec(model, DIGEST)
+    codec = codec_for(model, DIGEST)
     data = codec.compress(Picture(pixels(200, 176), None), quality=2, entropy="static")
-    codes = torch.from_numpy(codec.read_codes(read_container(data)).astype(np.int64))[None]
+    codes = torch.from_numpy(codec.reader(read_container(data)).read_grid().astype(np.int64))[None]
     own, sharp = (
         m.decode(codes, 2)[0, :, :200].mul(255).round().clamp(0, 255) for m in (model, model.with_perceptual_decoder())
     )
@@ -115,9 +114,9 @@ def test_every_chunk_and_channel_is_restored_with_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(chunking, "chunk_core", lambda hop: 8)
     model = complete("speech")
     assert isinstance(model, AudioModel)
-    codec = AudioCodec(model, DIGEST)
+    codec = codec_for(model, DIGEST)
     stereo = np.stack([voice(40_000), voice(40_000)[::-1]], 1)
-    data = codec.compress([stereo], 16_000, quality=2)
+    data = codec.compress(Recording([stereo], 16_000), quality=2)
     own, sharp = (np.concatenate(list(one.decompress(data))) for one in (codec, with_perceptual_decoder(codec)))  # type: ignore[arg-type]
     assert own.shape == sharp.shape == stereo.shape
     apart = np.abs(own - sharp).reshape(-1, 4_000, 2).max(1)

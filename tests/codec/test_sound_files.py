@@ -12,9 +12,11 @@ import pytest
 import soundfile
 
 from vqc.codec import files
-from vqc.codec.audio import AudioCodec
+from vqc.codec.audio_io import Recording
+from vqc.codec.codec import Codec
 from vqc.codec.files import compress_file, decompress_file
 from vqc.codec.media import to_waveform
+from vqc.codec.open import codec_for
 from vqc.errors import MediaWarning
 from vqc.models.base import AudioModel
 
@@ -22,9 +24,9 @@ HERTZ = [300, 500, 700, 60, 1100, 1300]
 
 
 @pytest.fixture(autouse=True)
-def codec(audio_model: AudioModel, monkeypatch: pytest.MonkeyPatch) -> AudioCodec:
+def codec(audio_model: AudioModel, monkeypatch: pytest.MonkeyPatch) -> Codec:
     """The codec of all files here; it keeps tones."""
-    codec = AudioCodec(audio_model, bytes(32), name="tiny")
+    codec = codec_for(audio_model, bytes(32), "tiny")
     monkeypatch.setattr(files, "open_codec", lambda *_: codec)
     monkeypatch.setattr(files, "codec_of", lambda *_, **__: codec)
     return codec
@@ -84,8 +86,8 @@ def test_surround_sound_keeps_its_channels_from_any_container_to_any_other(
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3"])
-def test_sound_is_written_into_a_pipe(format: str, codec: AudioCodec, tmp_path: Path) -> None:  # noqa: A002
-    packed = codec.compress([surround()[:, :2].astype(np.float32)], 8_000)
+def test_sound_is_written_into_a_pipe(format: str, codec: Codec, tmp_path: Path) -> None:  # noqa: A002
+    packed = codec.compress(Recording([surround()[:, :2].astype(np.float32)], 8_000))
     decompress_file(packed, tmp_path / f"plain.{format}")
     pipe, got = tmp_path / f"pipe.{format}", list[bytes]()
     os.mkfifo(pipe)

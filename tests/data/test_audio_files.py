@@ -22,7 +22,7 @@ from vqc.data import audio_files
 from vqc.data.audio_files import AudioReader, Resampler, Samples, resample, resampled_length
 from vqc.data.audio_writer import AudioWriter, audio_format
 from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
-from vqc.format import container
+from vqc.format import shapes
 
 FORMATS = ["wav", "flac", "ogg", "opus", "mp3"]
 
@@ -326,5 +326,5 @@ def test_upsampling_a_large_block_comes_in_small_ones() -> None:
 
 
 def test_readers_and_the_container_agree_on_what_makes_sense() -> None:
-    assert audio_files.SAMPLE_RATES == container.SAMPLE_RATES
-    assert audio_files.MAX_CHANNELS == container.MAX_CHANNELS
+    assert audio_files.SAMPLE_RATES == shapes.SAMPLE_RATES
+    assert audio_files.MAX_CHANNELS == shapes.MAX_CHANNELS

@@ -17,16 +17,15 @@ from hypothesis import strategies as st
 from vqc.errors import ContainerError
 from vqc.format import container as module
 from vqc.format.container import (
-    AudioShape,
     Container,
     Header,
-    ImageShape,
     join_streams,
     read_container,
     read_header,
     split_streams,
     write_container,
 )
+from vqc.format.shapes import AudioShape, ImageShape
 
 PHOTO = Container(
     header=Header(

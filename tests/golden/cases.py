@@ -16,19 +16,18 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from vqc.codec.audio import AudioCodec
-from vqc.codec.image import ImageCodec
+from vqc.codec.audio_io import Recording
+from vqc.codec.codec import Codec
+from vqc.codec.open import codec_for
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture
 from vqc.format.chunking import Chunking
 from vqc.format.container import read_container
 from vqc.format.tiling import Tiling
-from vqc.models.base import AudioModel
 from vqc.models.files.checkpoint import load_checkpoint
 from vqc.models.search import EncoderSearch
 
 FOLDER = Path(__file__).parent
-Codec = ImageCodec | AudioCodec
 Array = np.ndarray
 
 
@@ -84,7 +83,7 @@ def codec_of(name: str) -> Codec:
     """The codec of a golden model."""
     model, info = load_checkpoint(FOLDER / f"{name}.safetensors")
     digest = bytes.fromhex(info.digest)
-    return AudioCodec(model, digest) if isinstance(model, AudioModel) else ImageCodec(model, digest)
+    return codec_for(model, digest)
 
 
 def compress(codec: Codec, case: Case, source: Array, codes: Array, entropy: str) -> bytes:
@@ -94,19 +93,17 @@ def compress(codec: Codec, case: Case, source: Array, codes: Array, entropy: str
     def search(signal: torch.Tensor, quality: int, inner: tuple[slice, ...] = ()) -> EncoderSearch:
         return EncoderSearch(windows.pop(0), inner)
 
+    image = codec.model.media == "image"
+    signal = to_picture(source, case) if image else Recording([source], case.sample_rate)
     with patch.object(codec.model, "encoder_search", search):
-        if isinstance(codec, ImageCodec):
-            picture = to_picture(source, case)
-            data = codec.compress(picture, quality=case.quality, entropy=entropy, rate=Rate(effort=0))
-        else:
-            data = codec.compress([source], case.sample_rate, quality=case.quality, entropy=entropy)
+        data = codec.compress(signal, quality=case.quality, entropy=entropy, rate=Rate(effort=0))
     assert not windows, "one window for each tile or chunk"
     return data
 
 
 def windows_of(codec: Codec, case: Case, codes: Array) -> Iterator[Array]:
     """The codes of each tile or chunk with its context, [1, G, h, w] or [channels that sound, G, T]."""
-    if isinstance(codec, ImageCodec):
+    if codec.model.media == "image":
         for rows, columns in tiling_of(codec, case):
             rectangle = slice(rows.outer_start, rows.outer_stop), slice(columns.outer_start, columns.outer_stop)
             yield codes[None, :, *rectangle]
@@ -117,35 +114,30 @@ def windows_of(codec: Codec, case: Case, codes: Array) -> Iterator[Array]:
             yield codes[sounding, :, span.outer_start : span.outer_stop]
 
 
-def tiling_of(codec: ImageCodec, case: Case) -> Tiling:
+def tiling_of(codec: Codec, case: Case) -> Tiling:
     return Tiling(case.height, case.width, factor=codec.model.downsampling_factor, halo=codec.model.halo)
 
 
-def chunking_of(codec: AudioCodec, case: Case) -> Chunking:
+def chunking_of(codec: Codec, case: Case) -> Chunking:
     rates = {"sample_rate": case.sample_rate, "model_rate": codec.model.sample_rate}
     return Chunking(case.samples, **rates, hop=codec.model.hop_length, halo=codec.model.halo)
 
 
 def read_codes(codec: Codec, data: bytes) -> Array:
     """The codes in a file, [G, h, w] or [C, G, T]; silent channels have zeros."""
-    container = read_container(data)
-    if isinstance(codec, ImageCodec):
-        return codec.read_codes(container)
-    reader, groups = codec.chunks(container), len(codec.model.codebook_sizes(container.header.quality))
-    codes = np.zeros((reader.channels, groups, reader.chunking.frames), np.uint16)
-    for index in range(len(reader.chunking)):
-        for context in reader.contexts(index):
-            first = context.first_frame
-            codes[context.channels, :, first : first + context.codes.shape[2]] = context.codes
-    return codes
+    reader = codec.reader(read_container(data))
+    codes = np.zeros((reader.header.shape.items, len(reader.coder.sizes), *reader.segments.grid), np.uint16)
+    for segment in reader:
+        codes[segment.items, :, *segment.region] = segment.codes
+    return codes[0] if codec.model.media == "image" else codes
 
 
 def decompress(codec: Codec, data: bytes) -> Array:
     """What a file restores to: levels [H, W, ...], alpha the last channel, or samples [T, C]."""
-    if isinstance(codec, AudioCodec):
-        return np.concatenate(list(codec.decompress(data)))
-    picture = codec.decompress(data)
-    return picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    restored = codec.decompress(data)
+    if not isinstance(restored, Picture):
+        return np.concatenate(list(restored))
+    return restored.pixels if restored.alpha is None else np.dstack([restored.pixels, restored.alpha])
 
 
 def to_picture(source: Array, case: Case) -> Picture:

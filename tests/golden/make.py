@@ -25,7 +25,6 @@ from golden.cases import (
     tiling_of,
 )
 
-from vqc.codec.image import ImageCodec
 from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import save_checkpoint
@@ -157,7 +156,7 @@ def make_case(name: str, case: Case) -> None:
 
 def draw_codes(codec: Codec, case: Case, rng: np.random.Generator) -> Array:
     """[G, h, w] or [C, G, T], low codes more often than high ones; zeros for a silent channel."""
-    image = isinstance(codec, ImageCodec)
+    image = codec.model.media == "image"
     grid = tiling_of(codec, case).grid if image else (case.channels, chunking_of(codec, case).frames)
     codes = [(rng.random(grid) ** 2 * size).astype(np.uint16) for size in codec.model.codebook_sizes(case.quality)]
     if image:

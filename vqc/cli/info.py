@@ -175,7 +175,7 @@ def costs_in_words(lengths: Mapping[Entropy, int | None] | None, used: Entropy) 
 
 def in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
     """The fields that people read."""
-    from vqc.format.container import ImageShape
+    from vqc.format.shapes import ImageShape
 
     shape = container.header.shape
     if isinstance(shape, ImageShape):

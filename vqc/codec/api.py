@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from vqc.codec.audio_io import Recording
 from vqc.codec.files import compress_file, decompress_file
-from vqc.codec.image import ImageCodec
 from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import VerifyResult, read_vqc, verify
 from vqc.codec.limits import SMALL_FILE, check_work
@@ -22,7 +22,8 @@ from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_wavefo
 from vqc.codec.open import Model, codec_of, open_codec
 from vqc.codec.rate import Rate
 from vqc.errors import ContainerError, OptionError
-from vqc.format.container import AudioShape, read_container
+from vqc.format.container import read_container
+from vqc.format.shapes import ImageShape
 
 __all__ = [
     "Audio",
@@ -70,14 +71,11 @@ def compress(
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
     if not is_audio(media, sample_rate):
-        picture = to_picture(media)
-        return open_codec("image", model, device).compress(
-            picture, quality=quality, entropy=entropy, rate=rate or Rate()
-        )
+        codec = open_codec("image", model, device)
+        return codec.compress(to_picture(media), quality=quality, entropy=entropy, rate=rate or Rate())
     assert sample_rate is not None, "is_audio has looked"
-    waveform = to_waveform(media)
-    audio_codec = open_codec("audio", model, device)
-    return audio_codec.compress([waveform], sample_rate, quality=quality, entropy=entropy, rate=rate or Rate())
+    recording = Recording([to_waveform(media)], sample_rate)
+    return open_codec("audio", model, device).compress(recording, quality=quality, entropy=entropy, rate=rate or Rate())
 
 
 def decompress(
@@ -104,10 +102,9 @@ def decompress(
     container = read_container(data, limit=limit)
     shape = container.header.shape
     codec = codec_of(container.header, device, sharp=sharp)
-    check_work(codec.model, container.header, len(data), limit)
-    if isinstance(codec, ImageCodec):
+    check_work(codec.framing, container.header, len(data), limit)
+    if isinstance(shape, ImageShape):
         return Image.of(codec.restore(container))
-    assert isinstance(shape, AudioShape), "codec_of has compared the medium"
     most = MAX_VALUES_IN_MEMORY if len(data) >= SMALL_FILE else MAX_VALUES_OF_A_SMALL_FILE
     if limit is None and shape.samples * shape.channels > most:
         raise ContainerError(

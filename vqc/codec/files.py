@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from types import MappingProxyType
+from typing import Any, BinaryIO
 
 from vqc.atomic import atomic_file, check_target, write_atomically
-from vqc.codec.audio import AudioCodec
-from vqc.codec.hidden_colours import seen_pixels
-from vqc.codec.image import ImageCodec
-from vqc.codec.inspect.explain import Explanation, ImageBits, explanation_of
-from vqc.codec.inspect.report import Report, audio_mse, image_mse
+from vqc.codec.audio_io import AudioFiles
+from vqc.codec.codec import Codec
+from vqc.codec.image_io import ImageFiles
+from vqc.codec.inspect.explain import draw_explanation, explanation_of
+from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
+from vqc.codec.media_files import MediaFiles, Source, Target
 from vqc.codec.open import Model, codec_of, open_codec
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
-from vqc.data.audio_files import AudioReader
-from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
-from vqc.data.image_files import encode_image, image_format, read_image
 from vqc.data.media_type import held, media_of_file
-from vqc.drawing.heat_map import draw_heat_map, heat_map_path
-from vqc.format.chunking import Float32Array
-from vqc.format.container import AudioShape, ImageShape, read_container, read_header
+from vqc.drawing.heat_map import heat_map_path
+from vqc.format.container import Header, read_container
+from vqc.format.shapes import Media
+
+FILES: Mapping[Media, MediaFiles[Any, Any]] = MappingProxyType({"image": ImageFiles(), "audio": AudioFiles()})
 
 _RESTORING, _EXPLAINING = 0.3, 0.2  # of the time that compressing takes with them
 
-Source = str | os.PathLike[str] | bytes  # a path, or the bytes of a file
 Input = Source | BinaryIO  # or a file that is open for reading
-Target = str | os.PathLike[str]
 
 
 def compress_file(
@@ -86,17 +78,22 @@ def compress_file(
     source = held(source)
     media = media_of_file(source)
     heat_map = _free_heat_map(target, overwrite) if explain and media == "image" else None
-    compress = _compress_image if media == "image" else _compress_audio
+    codec, files, length = open_codec(media, model, device), FILES[media], _size(source)
     compressed = 1 - _RESTORING * stats - _EXPLAINING * explain  # shares of the time
-    wish = _Wish(quality, entropy, rate or Rate())
-    done = compress(source, model, device, wish, limit, within(progress, 0, compressed))
-    seconds = time.perf_counter() - begin
-    mse = done.measure(within(progress, compressed, compressed + _RESTORING)) if stats else None
-    explanation = explanation_of(done.codec, done.data) if explain else None
-    _write(target, done, heat_map, explanation, overwrite)
+    with files.open(source, limit) as (signal, shape):
+        check_source(codec.framing, shape, length, limit, _name(source))
+        told = within(progress, 0, compressed)
+        made = codec.make_file(signal, quality=quality, entropy=entropy, rate=rate or Rate(), progress=told)
+    seconds, mse = time.perf_counter() - begin, None
+    if stats:
+        told = within(progress, compressed, compressed + _RESTORING)
+        mse = files.mse(source, signal, codec.restore(made.container, progress=told))
+    explanation = explanation_of(codec, made.container, len(made)) if explain else None
+    drawn = None if heat_map is None or explanation is None else draw_explanation(explanation, signal.pixels)
+    _write(target, made.data, heat_map, drawn, overwrite)
     report_progress(progress, 1.0)
-    made = _report(done, _size(source), seconds)
-    return dataclasses.replace(made, mse=mse, explanation=explanation, heat_map=heat_map)
+    extras = {"mse": mse, "explanation": explanation, "heat_map": heat_map}
+    return _report(codec, made.container.header, length, len(made), len(made), seconds, **extras)
 
 
 def decompress_file(
@@ -134,98 +131,31 @@ def decompress_file(
     check_target(target, overwrite=overwrite)
     data = read_vqc(source)
     container = read_container(data, limit=limit)
-    shape = container.header.shape
-    if isinstance(shape, AudioShape):
-        format = format or audio_format(target)  # noqa: A001
-        check_writable(format, shape.sample_rate, shape.channels, name=os.fspath(target))
-    else:
-        format = format or image_format(target)  # noqa: A001
+    shape, files = container.header.shape, FILES[container.header.media]
+    format = files.format_for(target, format, shape)  # noqa: A001
     codec = codec_of(container.header, device, sharp=sharp)
-    check_work(codec.model, container.header, len(data), limit)
-    if isinstance(codec, ImageCodec):
-        image = encode_image(codec.restore(container, progress=progress), format)
-        write_atomically(target, image, overwrite=overwrite)
-        bytes_out = len(image)
-    else:
-        assert isinstance(shape, AudioShape), "codec_of has compared the medium"
-        bytes_out = _write_audio(codec.restore(container, progress=progress), shape, target, format, overwrite)
+    check_work(codec.framing, container.header, len(data), limit)
+    restored = codec.restore(container, progress=progress)
+    bytes_out = files.write(restored, shape, target, format, overwrite=overwrite)
+    seconds = time.perf_counter() - begin
+    return _report(codec, container.header, len(data), bytes_out, len(data), seconds)
+
+
+def _report(
+    codec: Codec[Any, Any], header: Header, bytes_in: int, bytes_out: int, vqc_bytes: int, seconds: float, **extras: Any
+) -> Report:
+    """What is known of every file; the extras are what only compressing tells."""
     return Report(
         model=codec.name,
-        quality=container.header.quality,
-        entropy=container.header.entropy,
-        shape=shape,
-        bytes_in=len(data),
-        bytes_out=bytes_out,
-        vqc_bytes=len(data),
-        seconds=time.perf_counter() - begin,
-    )
-
-
-class _Compressed(NamedTuple):
-    data: bytes
-    codec: ImageCodec | AudioCodec
-    measure: Callable[[Progress | None], float]  # restores the file and returns the mean squared error
-    pixels: NDArray[np.uint8] | None = None  # of an image
-
-
-def _report(done: _Compressed, bytes_in: int, seconds: float) -> Report:
-    """What is known of every file that was compressed."""
-    header, length = read_header(done.data), len(done.data)
-    return Report(
-        model=done.codec.name,
         quality=header.quality,
         entropy=header.entropy,
         shape=header.shape,
         bytes_in=bytes_in,
-        bytes_out=length,
-        vqc_bytes=length,
+        bytes_out=bytes_out,
+        vqc_bytes=vqc_bytes,
         seconds=seconds,
+        **extras,
     )
-
-
-class _Wish(NamedTuple):
-    """How to compress."""
-
-    quality: float | None
-    entropy: str
-    rate: Rate
-
-
-def _compress_image(
-    source: Source, model: Model, device: str, wish: _Wish, limit: int | None, progress: Progress | None
-) -> _Compressed:
-    codec, picture = open_codec("image", model, device), read_image(source, limit=limit)
-    shape = ImageShape(width=picture.width, height=picture.height)
-    check_source(codec.model, shape, _size(source), limit, _name(source))
-    data = codec.compress(picture, **wish._asdict(), progress=progress)
-
-    def measure(told: Progress | None) -> float:
-        return image_mse(picture.pixels, codec.decompress(data, progress=told).pixels, seen_pixels(picture))
-
-    return _Compressed(data, codec, measure, picture.pixels)
-
-
-def _compress_audio(
-    source: Source, model: Model, device: str, wish: _Wish, limit: int | None, progress: Progress | None
-) -> _Compressed:
-    codec = open_codec("audio", model, device)
-    with AudioReader(source) as reader:
-        shape = AudioShape(samples=reader.frames, sample_rate=reader.sample_rate, channels=reader.channels)
-        check_source(codec.model, shape, _size(source), limit, _name(source))
-        data = codec.compress(
-            reader.blocks(),
-            reader.sample_rate,
-            **wish._asdict(),
-            samples=reader.frames,
-            channel_mask=reader.channel_mask,
-            progress=progress,
-        )
-
-    def measure(told: Progress | None) -> float:
-        with AudioReader(source) as reader:
-            return audio_mse(reader.blocks(), codec.decompress(data, progress=told))
-
-    return _Compressed(data, codec, measure)
 
 
 def _free_heat_map(target: Target, overwrite: bool) -> Path | None:
@@ -236,56 +166,15 @@ def _free_heat_map(target: Target, overwrite: bool) -> Path | None:
     return path
 
 
-def _write(
-    target: Target, done: _Compressed, heat_map: Path | None, explanation: Explanation | None, overwrite: bool
-) -> None:
+def _write(target: Target, data: bytes, heat_map: Path | None, drawn: bytes | None, overwrite: bool) -> None:
     """The `.vqc` file, and beside it what explains it: both or none, but for what fails in the last moment."""
-    if heat_map is None or explanation is None:
-        write_atomically(target, done.data, overwrite=overwrite)
+    if heat_map is None or drawn is None:
+        write_atomically(target, data, overwrite=overwrite)
         return
-    bits = explanation.where
-    assert isinstance(bits, ImageBits), "only images have a map"
-    title = f"Where the {len(done.data):,} bytes go"
-    drawn = draw_heat_map(bits.per_pixel, bits.block, bits.height, bits.width, title=title, pixels=done.pixels)
     with atomic_file(target, overwrite=overwrite) as file:
-        file.write(done.data)
+        file.write(data)
         file.flush()  # a full disk shows now
         write_atomically(heat_map, drawn, overwrite=overwrite)
-
-
-def _write_audio(
-    blocks: Iterator[Float32Array],
-    shape: AudioShape,
-    target: Target,
-    format: str,  # noqa: A002
-    overwrite: bool,
-) -> int:
-    """Writes the file as its samples come; returns its length in bytes."""
-    with atomic_file(target, overwrite=overwrite) as file, _seekable(file) as held:
-        with AudioWriter(
-            held,
-            shape.sample_rate,
-            shape.channels,
-            format=format,
-            channel_mask=shape.channel_mask,
-            samples=shape.samples,
-            name=os.fspath(target),
-        ) as writer:
-            for block in blocks:
-                writer.write(block)
-        return held.seek(0, os.SEEK_END)
-
-
-@contextmanager
-def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
-    """The file itself, or for one that cannot seek (a pipe) another one, whose content it gets in the end."""
-    if file.seekable():
-        yield file
-        return
-    with tempfile.TemporaryFile() as held:
-        yield held
-        held.seek(0)
-        shutil.copyfileobj(held, file)
 
 
 def _name(source: Source) -> str:

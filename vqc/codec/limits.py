@@ -9,14 +9,13 @@ within the limits of the format, and a limit that is given stands in place of al
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
+from vqc.codec.framing import Framing
 from vqc.errors import ContainerError, MediaError
-from vqc.format.container import AudioShape, Header, ImageShape
+from vqc.format.container import Header
+from vqc.format.shapes import Shape
 from vqc.models.kinds import kind_named, prior_kind_named
-
-if TYPE_CHECKING:
-    from vqc.models.base import AudioModel, ImageModel
 
 SMALL_FILE = 1_000_000  # bytes
 MOST_SECONDS = 60.0  # of one core
@@ -26,19 +25,17 @@ _COMPRESSING = 1.7  # times as long as restoring
 _WRITING = 0.03  # seconds of one core: a million samples that come out, resampled
 
 
-def check_work(model: ImageModel | AudioModel, header: Header, size: int, limit: int | None) -> None:
+def check_work(framing: Framing[Any, Any], header: Header, size: int, limit: int | None) -> None:
     """ContainerError when a `.vqc` file of `size` bytes asks for more work than one so small may; not with a limit."""
     shape, prior = header.shape, header.entropy == "prior"
-    seconds = restoring_seconds(model, shape, header.quality, prior=prior)
+    seconds = restoring_seconds(framing, shape, header.quality, prior=prior)
     if limit is None and size < SMALL_FILE and seconds > MOST_SECONDS:
         raise ContainerError(f"the .vqc file {_refusal(shape, size, seconds)}")
 
 
-def check_source(
-    model: ImageModel | AudioModel, shape: ImageShape | AudioShape, size: int, limit: int | None, name: str
-) -> None:
+def check_source(framing: Framing[Any, Any], shape: Shape, size: int, limit: int | None, name: str) -> None:
     """MediaError when a source asks for more work than a file of `size` bytes may; or is over the limit, if given."""
-    seconds = _COMPRESSING * restoring_seconds(model, shape, model.default_quality, prior=True)
+    seconds = _COMPRESSING * restoring_seconds(framing, shape, framing.model.default_quality, prior=True)
     if limit is None and size < SMALL_FILE and seconds > MOST_SECONDS:
         raise MediaError(f"{name} {_refusal(shape, size, seconds)}")
     if limit is not None and shape.size > limit:
@@ -47,29 +44,17 @@ def check_source(
         )
 
 
-def restoring_seconds(
-    model: ImageModel | AudioModel, shape: ImageShape | AudioShape, quality: int, *, prior: bool
-) -> float:
+def restoring_seconds(framing: Framing[Any, Any], shape: Shape, quality: int, *, prior: bool) -> float:
     """About how long a core takes to restore a file of this shape, coded with the model's prior or without."""
-    from vqc.models.base import ImageModel
-
-    if isinstance(shape, ImageShape):
-        assert isinstance(model, ImageModel), "check_header has compared the kinds"
-        values, written = float(shape.width * shape.height), 0.0
-        positions = values / model.downsampling_factor**2
-    else:
-        assert not isinstance(model, ImageModel), "check_header has compared the kinds"
-        written = float(shape.samples * shape.channels)
-        values = written * model.sample_rate / shape.sample_rate
-        positions = values / model.hop_length
-    seconds = kind_named(model.kind).seconds * values + _WRITING * written
+    model, work = framing.model, framing.workload(shape)
+    seconds = kind_named(model.kind).seconds * work.values + _WRITING * work.resampled  # of a million such files
     if prior and model.prior is not None:
         position, code = prior_kind_named(model.prior.kind).seconds
-        seconds += positions * (position + code * len(model.codebook_sizes(quality)))
-    return seconds / 1e6
+        seconds += work.positions * (position + code * len(model.codebook_sizes(quality)))
+    return float(seconds) / 1e6
 
 
-def _refusal(shape: ImageShape | AudioShape, size: int, seconds: float) -> str:
+def _refusal(shape: Shape, size: int, seconds: float) -> str:
     return (
         f"has {size:,} bytes and claims {shape.length_in_words}: {math.ceil(seconds / 60)} minutes of work or more; "
         f"if you trust it, give --limit {shape.size}"

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, overload
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, overload
 
-from vqc.codec.audio import AudioCodec
-from vqc.codec.image import ImageCodec
+from vqc.codec.audio_io import AudioFraming, Blocks, Recording
+from vqc.codec.codec import Codec
+from vqc.codec.framing import Framing
+from vqc.codec.image_io import ImageFraming
 from vqc.codec.validation import check_header
+from vqc.data.image_files import Picture
 from vqc.devices import find_device
 from vqc.errors import OptionError
 from vqc.format.container import Header
+from vqc.format.shapes import Media
 from vqc.models import kinds
-from vqc.models.base import AudioModel, ImageModel
+from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import LoadedModel
 from vqc.models.files.zoo import load_model, load_model_by_digest
 
+FRAMINGS: Mapping[Media, type[Framing[Any, Any]]] = MappingProxyType({"image": ImageFraming, "audio": AudioFraming})
 Model = str | os.PathLike[str] | LoadedModel | None  # None: the default for the medium
 
 
 @overload
-def open_codec(media: Literal["image"], model: Model, device: str) -> ImageCodec: ...
+def open_codec(media: Literal["image"], model: Model, device: str) -> Codec[Picture, Picture]: ...
 @overload
-def open_codec(media: Literal["audio"], model: Model, device: str) -> AudioCodec: ...
-def open_codec(media: Literal["image", "audio"], model: Model, device: str) -> ImageCodec | AudioCodec:
+def open_codec(media: Literal["audio"], model: Model, device: str) -> Codec[Recording, Blocks]: ...
+def open_codec(media: Media, model: Model, device: str) -> Codec[Any, Any]:
     """The codec to compress with.
 
     Raises:
@@ -43,7 +50,7 @@ def open_codec(media: Literal["image", "audio"], model: Model, device: str) -> I
     return codec
 
 
-def codec_of(header: Header, device: str, *, sharp: bool = False) -> ImageCodec | AudioCodec:
+def codec_of(header: Header, device: str, *, sharp: bool = False) -> Codec[Any, Any]:
     """The codec to decompress with, if asked for with the model's sharp decoder.
 
     Raises:
@@ -57,7 +64,7 @@ def codec_of(header: Header, device: str, *, sharp: bool = False) -> ImageCodec 
     return with_perceptual_decoder(codec) if sharp else codec
 
 
-def with_perceptual_decoder(codec: ImageCodec | AudioCodec) -> ImageCodec | AudioCodec:
+def with_perceptual_decoder(codec: Codec[Any, Any]) -> Codec[Any, Any]:
     """The codec that restores the same files with the model's sharp decoder; OptionError when it has none.
 
     It is not for compressing: an encoder that looks at what is restored would choose other codes.
@@ -66,14 +73,13 @@ def with_perceptual_decoder(codec: ImageCodec | AudioCodec) -> ImageCodec | Audi
         raise OptionError(
             f"the model {codec.name} has no sharp decoder; restore without it, or train one with vqc train sharp"
         )
-    if isinstance(codec, ImageCodec):
-        return ImageCodec(codec.model.with_perceptual_decoder(), codec.digest, name=codec.name)
-    return AudioCodec(codec.model.with_perceptual_decoder(), codec.digest, name=codec.name)
+    return codec_for(codec.model.with_perceptual_decoder(), codec.digest, codec.name)
 
 
-def _codec(loaded: LoadedModel) -> ImageCodec | AudioCodec:
-    model, digest, name = loaded.model, bytes.fromhex(loaded.info.digest), loaded.info.name
-    if isinstance(model, ImageModel):
-        return ImageCodec(model, digest, name=name)
-    assert isinstance(model, AudioModel), "models are for images or for audio"
-    return AudioCodec(model, digest, name=name)
+def codec_for(model: CodecModel, digest: bytes, name: str = "given") -> Codec[Any, Any]:
+    """The codec of a model on the device to work on; see `Codec` for the arguments."""
+    return Codec(FRAMINGS[model.media](model), digest, name=name)
+
+
+def _codec(loaded: LoadedModel) -> Codec[Any, Any]:
+    return codec_for(loaded.model, bytes.fromhex(loaded.info.digest), loaded.info.name)

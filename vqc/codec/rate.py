@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from vqc.errors import OptionError
+from vqc.format.shapes import Media
 
 EFFORTS = range(10)
 
@@ -49,14 +50,18 @@ class Rate:
         """Whether a size is asked for."""
         return any(target is not None for target in (self.target_bytes, self.target_bpp, self.target_kbps))
 
-    def bytes_of_image(self, pixels: int) -> int | None:
-        """The size asked for; None when there is none. OptionError when it was meant for audio."""
-        if self.target_kbps is not None:
+    def check_media(self, media: Media) -> None:
+        """Raise OptionError when the size asked for is one of the other medium."""
+        if media == "image" and self.target_kbps is not None:
             raise OptionError("a target in kbps is for audio, but this is an image; give one in bpp, or a size")
-        return self.target_bytes if self.target_bpp is None else int(self.target_bpp * pixels / 8)
-
-    def bytes_of_audio(self, seconds: float) -> int | None:
-        """As `bytes_of_image`."""
-        if self.target_bpp is not None:
+        if media == "audio" and self.target_bpp is not None:
             raise OptionError("a target in bpp is for images, but this is audio; give one in kbps, or a size")
-        return self.target_bytes if self.target_kbps is None else int(self.target_kbps * 1_000 * seconds / 8)
+
+    def target_size(self, extent: float) -> int:
+        """The size asked for in bytes, of an image of so many pixels or audio of so many seconds."""
+        if self.target_bpp is not None:
+            return int(self.target_bpp * extent / 8)
+        if self.target_kbps is not None:
+            return int(self.target_kbps * 1_000 * extent / 8)
+        assert self.target_bytes is not None, "a size is asked for"
+        return self.target_bytes

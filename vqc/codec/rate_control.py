@@ -10,13 +10,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sized
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vqc.codec.progress import REFINING, Meter
+from vqc.codec.framing import Framing, Window
+from vqc.codec.progress import ENCODING, REFINING, Meter
 from vqc.codec.rate import Rate
 from vqc.codec.stream_coder import Codes
 from vqc.errors import OptionError
@@ -29,8 +31,7 @@ _LAMBDA_SCALES = (1 / 8, 8.0)  # beyond these a quality is not worth its bits
 _SIZE_STEP = 1.45  # between qualities, until two are known
 _SLOPE = 0.5  # of the size by the scale, both as logarithms, until two are known
 
-Searches = Iterable[list[EncoderSearch]]  # of each tile or chunk, for some of its items at a time
-Writer = Callable[[OperatingPoint], bytes]
+File = TypeVar("File", bound=Sized)  # bytes, or what has their length
 
 
 def is_rate_choice(model: CodecModel, quality: float, rate: Rate, name: str) -> bool:
@@ -54,67 +55,50 @@ class RateController:
     Args:
         rate_choice: whether to weigh errors against bits; else codes are those of `encode`.
         effort: see `Rate`.
-        searches: gives those of a quality, a list for each segment.
-        write: gives the file of a quality and codes [A, G, ...] of each segment.
-        meter: is told of what is done, but for what `searches` and `write` do.
+        meter: is told of windows that are encoded and refined.
     """
 
-    def __init__(
-        self,
-        model: CodecModel,
-        searches: Callable[[int], Searches],
-        write: Callable[[int, list[Codes]], bytes],
-        meter: Meter,
-        *,
-        rate_choice: bool,
-        effort: int,
-    ) -> None:
-        self.model, self.rate_choice, self.effort = model, rate_choice, effort
-        self.searches, self.write, self.meter = searches, write, meter
-        self.kept: tuple[int, list[list[EncoderSearch]]] = (0, [])  # of the last quality
-        self._bits: dict[int, Tensor] = {}
+    def __init__(self, framing: Framing[Any, Any], meter: Meter, *, rate_choice: bool, effort: int) -> None:
+        self.framing, self.meter, self.rate_choice, self.effort = framing, meter, rate_choice, effort
+        self.model: CodecModel = framing.model
+        self._bits: dict[int, Tensor] = {}  # of the last quality
+        self._kept: dict[int, list[list[EncoderSearch]]] = {}  # of the last quality tried
 
-    @torch.inference_mode()
-    def compress(self, quality: float, size: int | None) -> bytes:
-        """The file of a quality, or of at most a size in bytes."""
-        if size is not None:
-            return hit_size(size, self.model.qualities, self.model.default_quality, self.trial)
-        point = self.model.operating_point(quality)
-        codes = [self.codes(self.refined(search, point), point) for search in self.searches(point.quality)]
-        return self.write(point.quality, codes)
-
-    def trial(self, point: OperatingPoint) -> bytes:
-        """The file of an operating point; the refined searches of a quality are kept for the next one."""
-        if self.kept[0] != point.quality:
-            self.kept = (0, [])
-            self.kept = point.quality, [self.refined(search, point) for search in self.searches(point.quality)]
-        return self.write(point.quality, [self.codes(searches, point) for searches in self.kept[1]])
-
-    def refined(self, searches: list[EncoderSearch], point: OperatingPoint) -> list[EncoderSearch]:
-        """The searches of a segment after the passes that only aim."""
+    def searches(self, window: Window, point: OperatingPoint) -> list[EncoderSearch]:
+        """Return the searches for the codes of a window's batches, after the passes that only aim."""
+        batches = self.framing.batches(window)
+        searches = [self.model.encoder_search(batch, point.quality, window.inner) for batch in batches]
+        self.meter.add(ENCODING * window.positions)
         for search in searches:
             for _ in range(self.effort if search.refines else 0):
-                codes = search.search(self.bits(point.quality), point.lambda_scale)  # [B, G, ...]
+                codes = search.search(self._bits_of(point.quality), point.lambda_scale)  # [B, G, ...]
                 search.refine(codes)
                 self.meter.add(REFINING * math.prod(codes.shape[2:]))
         return searches
 
     def codes(self, searches: list[EncoderSearch], point: OperatingPoint) -> Codes:
-        """The codes of a segment, [A, G, ...]."""
-        if not searches:
+        """Choose the codes of a segment, [A, G, ...]."""
+        if not searches:  # nothing sounds
             return np.zeros((0, len(self.model.codebook_sizes(point.quality))), np.uint16)
-        bits = self.bits(point.quality)
+        bits = self._bits_of(point.quality)
         found = [s.search(bits, point.lambda_scale) if self.rate_choice else s.codes for s in searches]
         return torch.cat(found).cpu().numpy().astype(np.uint16)
 
-    def bits(self, quality: int) -> Tensor:
+    def trial(self, windows: list[Window], point: OperatingPoint) -> list[Codes]:
+        """Choose the codes of every window; the refined searches of a quality are kept for its next trial."""
+        if point.quality not in self._kept:
+            self._kept.clear()  # before others are made: they are large
+            self._kept[point.quality] = [self.searches(window, point) for window in windows]
+        return [self.codes(searches, point) for searches in self._kept[point.quality]]
+
+    def _bits_of(self, quality: int) -> Tensor:
         """What each entry costs, [G, K]."""
         if quality not in self._bits:
             self._bits = {quality: self.model.static_bits(quality)}
         return self._bits[quality]
 
 
-def hit_size(target: int, qualities: int, start: int, write: Writer) -> bytes:
+def hit_size(target: int, qualities: int, start: int, write: Callable[[OperatingPoint], File]) -> File:
     """The file whose size is at most `target` and, if there is one, within 1 % of it.
 
     Args:
@@ -147,9 +131,11 @@ def hit_size(target: int, qualities: int, start: int, write: Writer) -> bytes:
     return max(fitting, key=len)
 
 
-def _nearest_quality(target: int, qualities: int, start: int, write: Writer) -> tuple[int, bytes]:
+def _nearest_quality(
+    target: int, qualities: int, start: int, write: Callable[[OperatingPoint], File]
+) -> tuple[int, File]:
     """The quality whose file at λ scale 1 is nearest in size, and that file."""
-    files: dict[int, bytes] = {}
+    files: dict[int, File] = {}
     quality = start
     while quality not in files:
         files[quality] = write(OperatingPoint(quality, 1.0))

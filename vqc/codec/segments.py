@@ -1,4 +1,4 @@
-"""The codes of a file, stream by stream, with the bits that each takes and the place where it belongs."""
+"""The segments of a file, tiles or chunks, as they are read: one stream each."""
 
 from __future__ import annotations
 
@@ -7,43 +7,89 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vqc.codec.audio import AudioCodec
-from vqc.codec.chunk_reader import ChunkReader
-from vqc.codec.image import ImageCodec, TileStreams
 from vqc.codec.prior_coding import Costs
+from vqc.codec.progress import Done, Meter, Progress
 from vqc.codec.stream_coder import Codes, StreamCoder
-from vqc.format.container import Container, Entropy
+from vqc.format.chunking import Chunking, split_silence
+from vqc.format.container import Container, split_streams
+from vqc.format.tiling import Tiling
 
 
-class Piece(NamedTuple):
+class Segment(NamedTuple):
     """One stream of a file, read."""
 
-    silence: bytes  # what stands before the codes in files of several channels
+    prefix: bytes  # what stands before the codes where the stream tells which channels are silent
+    items: list[int]  # with codes: the only one, or channels that sound
     stream: bytes  # the codes as they are in the file
     codes: Codes  # [A, G, ...]
-    costs: Costs  # of that shape: bits of each
-    place: tuple[slice, ...]  # where these codes are among those of the whole file
+    region: tuple[slice, ...]  # where these codes are among those of the whole file
 
 
-def streams_of(codec: ImageCodec | AudioCodec, container: Container) -> TileStreams | ChunkReader:
-    """The streams of a file of the codec's model, not read yet; raises what its `decompress` does."""
-    return codec.tiles(container) if isinstance(codec, ImageCodec) else codec.chunks(container)
+class SegmentReader:
+    """The streams of a container, one for each segment, read when asked for.
+
+    Args:
+        segments: of the container's shape.
+        keep: hold what was read, so that each stream is read once.
+
+    Raises:
+        ContainerError: the container does not hold so many streams.
+    """
+
+    def __init__(
+        self, container: Container, coder: StreamCoder, segments: Tiling | Chunking, *, keep: bool = False
+    ) -> None:
+        self.coder, self.segments, self.keep = coder, segments, keep
+        self.header, self.alpha = container.header, container.alpha  # not the body: what was read of it may go
+        self.streams = split_streams(container.body, len(segments))
+        self._kept: dict[int, Segment] = {}
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return (self.read(index) for index in range(len(self)))
+
+    def read(self, index: int, *, done: Done | None = None) -> Segment:
+        """The segment of this index; `done` hears how many codes more are read.
+
+        Raises:
+            ContainerError: the stream is not as it should be.
+        """
+        if index in self._kept:
+            return self._kept[index]
+        segment = self._read(index, None, done)
+        if self.keep:
+            self._kept[index] = segment
+        return segment
+
+    def read_with_costs(self, index: int) -> tuple[Segment, Costs]:
+        """As `read`, with the bits that each code takes, [A, G, ...]."""
+        region, (_, items, _) = self.segments.region(index), self._parts(index)
+        costs = np.zeros((len(items), len(self.coder.sizes), *extent(region)), np.float32)
+        return self._read(index, costs, None), costs
+
+    def read_grid(self, progress: Progress | None = None) -> Codes:
+        """All codes [G, ...] of a file of one item."""
+        assert self.header.shape.items == 1, "one grid holds the codes of one item"
+        grid = np.empty((len(self.coder.sizes), *self.segments.grid), np.uint16)
+        meter = Meter(progress, grid.size)
+        for index in range(len(self)):
+            segment = self.read(index, done=meter.add)
+            grid[(slice(None), *segment.region)] = segment.codes[0]
+        return grid
+
+    def _parts(self, index: int) -> tuple[bytes, list[int], bytes]:
+        """What stands before the codes, the items that have codes, and the codes."""
+        shape, stream = self.header.shape, self.streams[index]
+        return split_silence(stream, shape.items) if shape.tells_silence else (b"", [0], stream)
+
+    def _read(self, index: int, costs: Costs | None, done: Done | None) -> Segment:
+        region, (prefix, items, stream) = self.segments.region(index), self._parts(index)
+        codes = self.coder.read(stream, self.header.entropy, len(items), extent(region), costs, done=done)
+        return Segment(prefix, items, stream, codes, region)
 
 
-def read_pieces(reader: TileStreams | ChunkReader, entropy: Entropy) -> Iterator[Piece]:
-    """Every stream, read, in the order of the file."""
-    if isinstance(reader, TileStreams):
-        for tile, stream in zip(reader.tiling, reader.streams, strict=True):
-            yield _read(reader.coder, b"", stream, entropy, 1, (tile.rows.core, tile.columns.core))
-        return
-    for index in range(len(reader.chunking)):
-        silence, channels, stream = reader.stream(index)
-        yield _read(reader.coder, silence, stream, entropy, len(channels), (reader.chunking.span(index).core,))
-
-
-def _read(
-    coder: StreamCoder, silence: bytes, stream: bytes, entropy: Entropy, items: int, place: tuple[slice, ...]
-) -> Piece:
-    grid = tuple(part.stop - part.start for part in place)
-    costs = np.zeros((items, len(coder.sizes), *grid), np.float32)
-    return Piece(silence, stream, coder.read(stream, entropy, items, grid, costs), costs, place)
+def extent(region: tuple[slice, ...]) -> tuple[int, ...]:
+    """The lengths of the sides of a region."""
+    return tuple(side.stop - side.start for side in region)

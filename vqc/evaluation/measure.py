@@ -18,12 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqc.codec.audio import AudioCodec
-from vqc.codec.image import ImageCodec
+from vqc.codec.audio_io import Recording
+from vqc.codec.codec import Codec
 from vqc.codec.open import open_codec, with_perceptual_decoder
 from vqc.codec.rate import Rate
-from vqc.codec.segments import read_pieces, streams_of
-from vqc.codec.stream_coder import Codes
 from vqc.data.benchmarks import BenchmarkItem
 from vqc.data.image_files import Picture
 from vqc.evaluation.baselines.scoring import measure_item
@@ -32,8 +30,6 @@ from vqc.evaluation.items import Item
 from vqc.evaluation.results import FileScore, Media, Version
 from vqc.format.container import read_container
 from vqc.metrics.scores import score_audio, score_images
-
-Codec = ImageCodec | AudioCodec
 
 SIXTEEN_BITS = 2.0**15
 
@@ -83,7 +79,7 @@ def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequen
         whole: write the file as `vqc compress` does; else with the quick static tables, and its bytes do not count.
         show: qualities at which what was restored is kept.
     """
-    codec: Codec = open_codec(plan.media, plan.model, "cpu")
+    codec: Codec[Any, Any] = open_codec(plan.media, plan.model, "cpu")
     restorer = with_perceptual_decoder(codec) if plan.sharp else codec
     signal = load(item, plan.media)
     measured = FileMeasurement(name=item.name, dimensions=signal.signal.size)
@@ -128,31 +124,26 @@ def add_baselines(measured: FileMeasurement, item: Item, plan: Plan, show: Seque
         measured.versions[quality].append(version)
 
 
-def compress(codec: Codec, item: Item, quality: int, entropy: str, effort: int | None = None) -> bytes:
+def compress(codec: Codec[Any, Any], item: Item, quality: int, entropy: str, effort: int | None = None) -> bytes:
     """A complete file."""
-    rate = Rate(effort=effort)
-    if isinstance(codec, ImageCodec):
-        return codec.compress(Picture(item.signal, None), quality=quality, entropy=entropy, rate=rate)
-    assert item.sample_rate is not None, "audio has a rate"
-    return codec.compress([item.signal[:, None]], item.sample_rate, quality=quality, entropy=entropy, rate=rate)
+    if item.sample_rate is None:
+        signal: Picture | Recording = Picture(item.signal, None)
+    else:
+        signal = Recording([item.signal[:, None]], item.sample_rate)
+    return codec.compress(signal, quality=quality, entropy=entropy, rate=Rate(effort=effort))
 
 
-def decompress(codec: Codec, data: bytes) -> tuple[NDArray[Any], CodeStatistics]:
+def decompress(codec: Codec[Any, Any], data: bytes) -> tuple[NDArray[Any], CodeStatistics]:
     """The restored signal, uint8 [H, W, 3] or float32 [T], and its codes."""
     container = read_container(data)
-    quality, parts = container.header.quality, list[Codes]()
-    if isinstance(codec, ImageCodec):
-        grid, tiling = codec.read_codes(container), codec.tiles(container).tiling
-        parts = [np.ascontiguousarray(grid[None, :, tile.rows.core, tile.columns.core]) for tile in tiling]
-        restored: NDArray[Any] = codec.render(grid, container).pixels
-    else:
-        pieces = read_pieces(streams_of(codec, container), container.header.entropy)
-        parts = [piece.codes for piece in pieces if piece.codes.size]
-        restored = np.concatenate(list(codec.restore(container)))[:, 0]
-    return restored, CodeStatistics.of(codec.model, parts, quality)
+    reader = codec.reader(container, keep=True)
+    joined = codec.framing.join(reader)
+    restored = joined.pixels if isinstance(joined, Picture) else np.concatenate(list(joined))[:, 0]
+    codes = [np.ascontiguousarray(segment.codes) for segment in reader if segment.codes.size]
+    return restored, CodeStatistics.of(codec.model, codes, container.header.quality)
 
 
-def residual_bits(codec: Codec, item: Item, restored: NDArray[Any], quality: int) -> float | None:
+def residual_bits(codec: Codec[Any, Any], item: Item, restored: NDArray[Any], quality: int) -> float | None:
     """-log2 p(x | codes) of the whole file; None where it is not defined.
 
     That is: the model has no likelihood, restores with its sharp decoder, or the file has another sample rate.
@@ -160,9 +151,9 @@ def residual_bits(codec: Codec, item: Item, restored: NDArray[Any], quality: int
     likelihood = codec.model.likelihood
     if likelihood is None:
         return None
-    if isinstance(codec, ImageCodec):
+    if item.sample_rate is None:
         both = [torch.from_numpy(np.array(x)).permute(2, 0, 1)[None].float() for x in (item.signal, restored)]
-    elif item.sample_rate == codec.model.sample_rate:
+    elif item.sample_rate == codec.framing.model.sample_rate:
         levels = [np.clip(np.rint(x * SIXTEEN_BITS), -SIXTEEN_BITS, SIXTEEN_BITS - 1) for x in (item.signal, restored)]
         both = [torch.from_numpy(x.astype(np.float32) + SIXTEEN_BITS)[None, None] for x in levels]
     else:

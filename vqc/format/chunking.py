@@ -5,6 +5,10 @@ many more as make 65,536 samples (the last may be shorter). Each is encoded toge
 around it, and only the codes of the core are kept. Decoding mirrors this, with a halo of codes; where two cores meet,
 the reconstructions of both are cross-faded over 20 ms, half of it on each side. Each chunk is one stream of the body.
 
+In a file of several channels, and in one of a channel that is silent at times, every stream begins with a bit for each
+channel (the first in the low bit, whole bytes): a clear bit is a channel that is exactly silent in this chunk and has
+no codes.
+
     core 0      core 1
     ────────\\ /────────
              X            20 ms
@@ -19,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vqc.errors import ContainerError
 from vqc.format.spans import Span, chunk_core, span_at, span_count
 
 FADE_SECONDS = 0.02
@@ -43,9 +48,18 @@ class Chunking:
     def __len__(self) -> int:
         return span_count(self.frames, self.core)
 
+    @property
+    def grid(self) -> tuple[int]:
+        """Size of the code maps."""
+        return (self.frames,)
+
     def span(self, index: int) -> Span:
         """The chunk with this index, in frames."""
         return span_at(index, self.frames, self.core, self.halo)
+
+    def region(self, index: int) -> tuple[slice, ...]:
+        """The frames of a chunk's core."""
+        return (self.span(index).core,)
 
     def reach(self, index: int) -> tuple[int, int]:
         """How many samples the reconstruction of a chunk reaches before and after its core: half a cross-fade."""
@@ -114,3 +128,21 @@ class CrossFade:
 def _ramp(half: int) -> Float32Array:
     """Weights rising from 0 to 1; with their mirror image they sum to 1."""
     return ((np.arange(2 * half) + 0.5) / max(1, 2 * half)).astype(np.float32)
+
+
+def silence_bits(sounding: list[bool]) -> bytes:
+    """What a stream begins with where it tells which channels are silent."""
+    return np.packbits(sounding, bitorder="little").tobytes()
+
+
+def split_silence(stream: bytes, channels: int) -> tuple[bytes, list[int], bytes]:
+    """Split a stream into what `silence_bits` made, the channels that sound, and their codes.
+
+    Raises:
+        ContainerError: it does not say of so many channels which are silent.
+    """
+    length = -(-channels // 8)
+    bits = np.unpackbits(np.frombuffer(stream[:length], np.uint8), bitorder="little")
+    if len(stream) < length or bits[channels:].any():
+        raise ContainerError("the .vqc file is damaged: its silent channels cannot be right; get it again")
+    return stream[:length], np.flatnonzero(bits).tolist(), stream[length:]

@@ -35,155 +35,39 @@ before anything is allocated.
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Literal
 
 from vqc.errors import ContainerError
+from vqc.format.shapes import (
+    ALPHA,
+    CHANNEL_MASK,
+    CODE_OF_RATE,
+    GRAYSCALE,
+    MAX_CHANNELS,
+    MID_SIDE,
+    RATE_OF_CODE,
+    SAMPLE_RATES,
+    SILENCE,
+    AudioShape,
+    ImageShape,
+    Media,
+    Shape,
+)
 
 MAGIC = b"VQC"
 VERSION = 1
-Media = Literal["image", "audio"]
 Entropy = Literal["none", "static", "prior"]
 ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})
 DIGEST_BYTES = 6
 
-MAX_PIXELS = 2**28
-MAX_SAMPLES = 2**36  # per channel: nine days at 88.2 kHz
-MAX_CHANNELS = 255
-SAMPLE_RATES = range(1_000, 1_000_001)  # in Hz; what is outside is a mistake or an attack
-
-_RATE_OF_CODE = MappingProxyType(
-    {
-        1: 8_000, 2: 11_025, 3: 12_000, 4: 16_000, 5: 22_050, 6: 24_000, 7: 32_000,
-        8: 44_100, 9: 48_000, 10: 88_200, 11: 96_000, 12: 176_400, 13: 192_000,
-    }
-)  # fmt: skip
-_CODE_OF_RATE = {rate: code for code, rate in _RATE_OF_CODE.items()}
-_GRAYSCALE, _ALPHA = 1, 2
-_MID_SIDE, _SILENCE, _CHANNEL_MASK = 1, 2, 4
 _LARGEST_MASK = 2**32 - 1
 _CHECKSUM_BYTES = 4
 _FIXED_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + _CHECKSUM_BYTES
 _VARINT_BYTES = 9  # 63 bits
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageShape:
-    """Size in pixels, whether to come back as grayscale, and whether an alpha section is there."""
-
-    media: ClassVar[Media] = "image"
-    items: ClassVar[int] = 1  # with codes of their own in each stream
-    tells_silence: ClassVar[bool] = False
-    largest: ClassVar[int] = MAX_PIXELS
-
-    width: int
-    height: int
-    grayscale: bool = False
-    alpha: bool = False
-
-    @property
-    def pixels(self) -> int:
-        return self.width * self.height
-
-    @property
-    def size(self) -> int:
-        """Pixels: what a limit is compared with."""
-        return self.pixels
-
-    @property
-    def size_in_words(self) -> str:
-        return f"{self.width:,} x {self.height:,} pixels"
-
-    @property
-    def length_in_words(self) -> str:
-        return self.size_in_words
-
-    def rate(self, size: int) -> float:
-        """Bits per pixel of a file of `size` bytes."""
-        return 8 * size / self.pixels
-
-    def numbers(self) -> tuple[int, ...]:
-        """The shape as it stands in a file."""
-        assert min(self.width, self.height) >= 1, "an image has pixels"
-        return self.width, self.height
-
-    def flags(self) -> int:
-        """The flags as they stand in a file."""
-        return self.grayscale * _GRAYSCALE | self.alpha * _ALPHA
-
-
-@dataclass(frozen=True, kw_only=True)
-class AudioShape:
-    """Samples per channel at the rate of the source, and how channels are coded.
-
-    mid_side: the two coded channels are mid and side.
-    silence: the streams of the one channel begin with what those of several always begin with: which are silent.
-    channel_mask: where the channels stand, as in WAV (0: not known); None: as so many usually do.
-    """
-
-    media: ClassVar[Media] = "audio"
-    alpha: ClassVar[bool] = False
-    largest: ClassVar[int] = MAX_SAMPLES
-
-    samples: int
-    sample_rate: int
-    channels: int
-    mid_side: bool = False
-    silence: bool = False
-    channel_mask: int | None = None
-
-    @property
-    def tells_silence(self) -> bool:
-        """Whether each stream begins with a bit for each channel: clear where it is silent and has no codes."""
-        return self.channels > 1 or self.silence
-
-    @property
-    def items(self) -> int:
-        """Channels: those that sound have codes of their own in each stream."""
-        return self.channels
-
-    @property
-    def seconds(self) -> float:
-        return self.samples / self.sample_rate
-
-    @property
-    def size(self) -> int:
-        """Samples per channel: what a limit is compared with."""
-        return self.samples
-
-    @property
-    def size_in_words(self) -> str:
-        return f"{self.samples:,} samples"
-
-    @property
-    def length_in_words(self) -> str:
-        minutes = math.ceil(self.seconds / 60)
-        return f"{minutes:,} minutes of {self.channels:,} channel{'s' * (self.channels > 1)}"
-
-    def rate(self, size: int) -> float:
-        """Kilobits per second of a file of `size` bytes."""
-        return 8 * size / self.seconds / 1000
-
-    def numbers(self) -> tuple[int, ...]:
-        """The shape as it stands in a file."""
-        assert 1 <= self.samples <= MAX_SAMPLES, "audio has samples"
-        assert 1 <= self.channels <= MAX_CHANNELS, "a plausible number of channels"
-        assert self.sample_rate in SAMPLE_RATES, "a plausible sample rate"
-        numbers = self.samples, _CODE_OF_RATE.get(self.sample_rate, self.sample_rate), self.channels
-        return numbers if self.channel_mask is None else (*numbers, self.channel_mask)
-
-    def flags(self) -> int:
-        """The flags as they stand in a file."""
-        assert not self.mid_side or self.channels == 2, "mid and side are made of two channels"
-        assert not self.silence or self.channels == 1, "streams of several channels always tell what is silent"
-        return self.mid_side * _MID_SIDE | self.silence * _SILENCE | (self.channel_mask is not None) * _CHANNEL_MASK
-
-
-Shape = ImageShape | AudioShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,13 +222,13 @@ def _checked_content(data: bytes) -> bytes:
 
 
 def _read_image_shape(reader: _Reader, flags: int) -> ImageShape:
-    if flags & ~(_GRAYSCALE | _ALPHA):
+    if flags & ~(GRAYSCALE | ALPHA):
         raise _damaged("flags")
     return ImageShape(
         width=reader.varint("width"),
         height=reader.varint("height"),
-        grayscale=bool(flags & _GRAYSCALE),
-        alpha=bool(flags & _ALPHA),
+        grayscale=bool(flags & GRAYSCALE),
+        alpha=bool(flags & ALPHA),
     )
 
 
@@ -352,12 +236,12 @@ def _read_audio_shape(reader: _Reader, flags: int) -> AudioShape:
     samples = reader.varint("number of samples")
     rate = reader.varint("sample rate")
     channels = reader.varint("number of channels")
-    sample_rate = _RATE_OF_CODE.get(rate, rate)
-    if sample_rate not in SAMPLE_RATES or rate in _CODE_OF_RATE:
+    sample_rate = RATE_OF_CODE.get(rate, rate)
+    if sample_rate not in SAMPLE_RATES or rate in CODE_OF_RATE:
         raise _damaged("sample rate")
     if not 1 <= channels <= MAX_CHANNELS:
         raise _damaged("number of channels")
-    mid_side, silence, masked = (bool(flags & flag) for flag in (_MID_SIDE, _SILENCE, _CHANNEL_MASK))
+    mid_side, silence, masked = (bool(flags & flag) for flag in (MID_SIDE, SILENCE, CHANNEL_MASK))
     if flags > 7 or (mid_side and channels != 2) or (silence and channels != 1):
         raise _damaged("flags")
     mask = reader.varint("channel mask") if masked else None

@@ -10,7 +10,6 @@ The sizes of the cores are part of the file format; training cuts alike, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 TILE = 1024  # pixels of a core's side; the largest multiple of the downsampling factor in it, to be exact
@@ -56,8 +55,3 @@ def span_at(index: int, length: int, core: int, halo: int) -> Span:
     """The span with this index in a line of `length`."""
     start, stop = index * core, min((index + 1) * core, length)
     return Span(start, stop, max(0, start - halo), min(length, stop + halo))
-
-
-def all_spans(length: int, core: int, halo: int) -> Iterator[Span]:
-    """The spans of a line, in order."""
-    return (span_at(index, length, core, halo) for index in range(span_count(length, core)))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.format.spans import Span, all_spans, span_count, tile_core
+from vqc.format.spans import Span, span_at, span_count, tile_core
 
 Pixels = NDArray[np.uint8]  # [H, W] or [H, W, 3]
 
@@ -27,8 +27,18 @@ class Tile(NamedTuple):
     columns: Span
 
     @property
+    def core(self) -> tuple[slice, slice]:
+        """The core's codes in the grid of the image."""
+        return self.rows.core, self.columns.core
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """The core's codes in those of the tile with its context."""
+        return self.rows.inner, self.columns.inner
+
+    @property
     def positions(self) -> int:
-        """Of codes, in the core."""
+        """Number of codes of the core in each map."""
         return (self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start)
 
 
@@ -40,25 +50,29 @@ class Tiling:
         self.grid = -(-height // factor), -(-width // factor)  # codes [h, w] of the whole image
         self.shape = span_count(self.grid[0], self.core), span_count(self.grid[1], self.core)  # tiles
 
-    @property
-    def positions(self) -> int:
-        """Of codes, in the whole image."""
-        return self.grid[0] * self.grid[1]
-
     def __len__(self) -> int:
         return self.shape[0] * self.shape[1]
 
     def __iter__(self) -> Iterator[Tile]:
+        return (self.tile(index) for index in range(len(self)))
+
+    def tile(self, index: int) -> Tile:
+        """The tile with this index, row after row."""
+        row, column = divmod(index, self.shape[1])
         height, width = self.grid
-        for rows in all_spans(height, self.core, self.halo):
-            for columns in all_spans(width, self.core, self.halo):
-                yield Tile(rows, columns)
+        return Tile(
+            span_at(row, height, self.core, self.halo),
+            span_at(column, width, self.core, self.halo),
+        )
+
+    def region(self, index: int) -> tuple[slice, ...]:
+        """The codes of a tile's core in the grid of the image."""
+        return self.tile(index).core
 
 
 def padded_window(pixels: Pixels, tile: Tile, factor: int) -> Pixels:
     """A copy of the pixels of a tile and its context, the image's edge repeated where the padding is."""
-    rows = slice(tile.rows.outer_start * factor, tile.rows.outer_stop * factor)
-    columns = slice(tile.columns.outer_start * factor, tile.columns.outer_stop * factor)
+    rows, columns = (slice(span.outer_start * factor, span.outer_stop * factor) for span in tile)
     window = pixels[rows, columns]
     missing = (rows.stop - rows.start - window.shape[0], columns.stop - columns.start - window.shape[1])
     if not any(missing):

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqc.codec.audio import AudioCodec
+from vqc.codec.audio_io import Recording
+from vqc.codec.open import codec_for
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.phones.model import AROUND, HOP, PhonesConfig, PhonesModel, fitted, minus_mean, warped
 from vqc.nn.excitation import pulse_train
@@ -118,10 +119,10 @@ def test_a_file_of_it_gives_the_same_codes(model: PhonesModel, tmp_path: Path) -
 
 
 def test_long_and_short_recordings_go_through_files(model: PhonesModel) -> None:
-    codec = AudioCodec(model, b"123456")
+    codec = codec_for(model, b"123456")
     for samples in (1, 1_000, 150_000):
         block = voice(1_000)[0, :samples].numpy()[:, None]
-        restored = np.concatenate(list(codec.decompress(codec.compress([block], 16_000))))
+        restored = np.concatenate(list(codec.decompress(codec.compress(Recording([block], 16_000)))))
         assert restored.shape == block.shape
         assert np.isfinite(restored).all()
 

@@ -11,22 +11,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.codec.audio import AudioCodec
-from vqc.codec.image import ImageCodec, TileStreams
-from vqc.codec.segments import read_pieces, streams_of
-from vqc.format.container import (
-    AudioShape,
-    Container,
-    Entropy,
-    ImageShape,
-    join_streams,
-    read_container,
-    write_container,
-)
+from vqc.codec.codec import Codec
+from vqc.drawing.heat_map import draw_heat_map
+from vqc.format.container import Container, Entropy, join_streams, write_container
+from vqc.format.shapes import AudioShape, ImageShape, Shape
 
 Bits = NDArray[np.float64]
 
@@ -96,18 +89,20 @@ class Explanation:
         return 8 * (self.bytes - self.alpha_bytes) - self.code_bits
 
 
-def explanation_of(codec: ImageCodec | AudioCodec, data: bytes) -> Explanation:
-    """Where the bits of a file go that was made with the codec's model; raises what its `decompress` does."""
-    container = read_container(data)
-    header = container.header
-    reader = streams_of(codec, container)
+def explanation_of(codec: Codec[Any, Any], container: Container, size: int) -> Explanation:
+    """Where the bits of a file of `size` bytes go that was made with the codec's model.
+
+    Raises:
+        ContainerError: its codes are damaged.
+    """
+    header, reader = container.header, codec.reader(container)
     groups = len(reader.coder.sizes)
-    grid = reader.tiling.grid if isinstance(reader, TileStreams) else (reader.chunking.frames,)
-    places, bits, codes = np.zeros(grid), np.zeros(groups), 0
-    for piece in read_pieces(reader, header.entropy):
-        bits += piece.costs.sum(axis=(0, *range(2, piece.costs.ndim)), dtype=np.float64)
-        places[piece.place] = piece.costs.sum(axis=(0, 1), dtype=np.float64)
-        codes += piece.codes.size // groups
+    places, bits, codes = np.zeros(reader.segments.grid), np.zeros(groups), 0
+    for index in range(len(reader)):
+        segment, costs = reader.read_with_costs(index)  # [A, G, ...]
+        bits += costs.sum(axis=(0, *range(2, costs.ndim)), dtype=np.float64)
+        places[segment.region] = costs.sum(axis=(0, 1), dtype=np.float64)
+        codes += segment.codes.size // groups
     kinds, first = [], 0
     for label, count in codec.model.describe_groups(header.quality):
         kinds.append(KindBits(label=label, codes=count * codes, bits=float(bits[first : first + count].sum())))
@@ -117,22 +112,23 @@ def explanation_of(codec: ImageCodec | AudioCodec, data: bytes) -> Explanation:
         entropy=header.entropy,
         kinds=tuple(kinds),
         where=_where(codec, places, header.shape),
-        bytes=len(data),
+        bytes=size,
         alpha_bytes=0 if container.alpha is None else len(container.alpha),
     )
 
 
-def bytes_by_mode(codec: ImageCodec | AudioCodec, container: Container) -> dict[Entropy, int | None]:
+def bytes_by_mode(codec: Codec[Any, Any], container: Container) -> dict[Entropy, int | None]:
     """The length of the file with each entropy mode, the one it has among them; None for a mode that its model lacks.
 
-    Raises what the codec's `decompress` does.
+    Raises:
+        ContainerError: its codes are damaged.
     """
-    reader, used = streams_of(codec, container), container.header.entropy
+    reader, used = codec.reader(container), container.header.entropy
     bodies: dict[Entropy, list[bytes]] = {mode: [] for mode in reader.coder.modes}
-    for piece in read_pieces(reader, used):
+    for segment in reader:
         for mode, body in bodies.items():
-            codes = piece.stream if mode == used else reader.coder.write(piece.codes, mode)
-            body.append(piece.silence + codes)
+            codes = segment.stream if mode == used else reader.coder.write(segment.codes, mode)
+            body.append(segment.prefix + codes)
     lengths: dict[Entropy, int | None] = dict.fromkeys(("prior", "static", "none"))
     for mode, body in bodies.items():
         header = dataclasses.replace(container.header, entropy=mode)
@@ -140,12 +136,19 @@ def bytes_by_mode(codec: ImageCodec | AudioCodec, container: Container) -> dict[
     return lengths
 
 
-def _where(codec: ImageCodec | AudioCodec, places: Bits, shape: ImageShape | AudioShape) -> ImageBits | AudioBits:
-    if isinstance(codec, ImageCodec):
-        assert isinstance(shape, ImageShape), "the reader has compared the medium"
-        return ImageBits(blocks=places, block=codec.model.downsampling_factor, height=shape.height, width=shape.width)
-    assert isinstance(shape, AudioShape), "the reader has compared the medium"
-    return AudioBits(seconds=_by_second(places, codec.model.hop_length / codec.model.sample_rate, shape))
+def draw_explanation(explanation: Explanation, pixels: NDArray[np.uint8]) -> bytes:
+    """The PNG of where the bits of an image go, with its pixels [H, W, 3] or [H, W] below."""
+    bits = explanation.where
+    assert isinstance(bits, ImageBits), "only images have a map"
+    title = f"Where the {explanation.bytes:,} bytes go"
+    return draw_heat_map(bits.per_pixel, bits.block, bits.height, bits.width, title=title, pixels=pixels)
+
+
+def _where(codec: Codec[Any, Any], places: Bits, shape: Shape) -> ImageBits | AudioBits:
+    model = codec.framing.model
+    if isinstance(shape, ImageShape):
+        return ImageBits(blocks=places, block=model.downsampling_factor, height=shape.height, width=shape.width)
+    return AudioBits(seconds=_by_second(places, model.hop_length / model.sample_rate, shape))
 
 
 def _by_second(frames: Bits, frame_seconds: float, shape: AudioShape) -> Bits:

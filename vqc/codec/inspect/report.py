@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vqc.codec.inspect.explain import Explanation
-from vqc.format.container import Entropy, Media, Shape
-
-_ROWS = 256  # of an image compared at a time
+from vqc.format.container import Entropy
+from vqc.format.shapes import Media, Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,29 +73,3 @@ class Report:
         if self.mse is None:
             return None
         return -10 * math.log10(self.mse) if self.mse > 0 else math.inf
-
-
-def image_mse(before: NDArray[np.uint8], after: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None) -> float:
-    """Mean squared error of two images of one shape, levels 0..255 being 0..1; of the pixels [H, W] seen, if given."""
-    total, count = 0, 0
-    for row in range(0, len(before), _ROWS):
-        rows = slice(row, row + _ROWS)
-        difference = before[rows].astype(np.int32) - after[rows]
-        difference = difference if seen is None else difference[seen[rows]]
-        total, count = total + int(np.sum(difference * difference, dtype=np.int64)), count + difference.size
-    return total / max(1, count) / 255**2
-
-
-def audio_mse(before: Iterable[NDArray[np.float32]], after: Iterable[NDArray[np.float32]]) -> float:
-    """Mean squared error of two waveforms of one length, which come in blocks [n, C] of any lengths."""
-    total, count = 0.0, 0
-    right, rest = iter(after), np.zeros((0, 0), np.float32)
-    for left in before:
-        while len(left):
-            if not len(rest):
-                rest = next(right)
-            length = min(len(left), len(rest))
-            difference = left[:length].astype(np.float64) - rest[:length]
-            total, count = total + float(np.sum(difference * difference)), count + difference.size
-            left, rest = left[length:], rest[length:]
-    return total / max(1, count)

@@ -68,18 +68,15 @@ def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 
 
 def _read_codes(container: Container, size: int, limit: int | None) -> None:
-    from vqc.codec.image import ImageCodec
     from vqc.codec.limits import check_work
     from vqc.codec.open import codec_of
     from vqc.format.alpha import decode_alpha
-    from vqc.format.container import ImageShape
+    from vqc.format.shapes import ImageShape
 
     codec, shape = codec_of(container.header, "cpu"), container.header.shape
-    check_work(codec.model, container.header, size, limit)
-    if isinstance(codec, ImageCodec):
-        assert isinstance(shape, ImageShape), "codec_of has compared the medium"
-        codec.read_codes(container)
-        if container.alpha is not None:
-            decode_alpha(container.alpha, shape.height, shape.width)
-    else:
-        codec.chunks(container).check()
+    check_work(codec.framing, container.header, size, limit)
+    for _ in codec.reader(container):  # one segment at a time is held
+        pass
+    if container.alpha is not None:
+        assert isinstance(shape, ImageShape), "only images have alpha"
+        decode_alpha(container.alpha, shape.height, shape.width)

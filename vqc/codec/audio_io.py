@@ -1,0 +1,259 @@
+"""Waveforms to windows of the network and back, chunk after chunk, in constant memory; audio files in and out.
+
+    blocks ─ resample ─ chunk ─ (mid/side) ─► windows of the channels that sound ─► codes of the chunk
+    blocks ◄ resample ◄ (left/right) ◄ cross-fade ◄ network ◄ codes of the chunk and its halo
+
+Only one chunk at a time is held as samples.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vqc.atomic import atomic_file
+from vqc.codec.contexts import ContextReader, channel_batch
+from vqc.codec.framing import Cut, Framing, Window, Workload
+from vqc.codec.media_files import MediaFiles, Source, Target
+from vqc.codec.progress import Progress, report_progress
+from vqc.codec.segments import SegmentReader
+from vqc.data.audio_files import AudioReader, resample
+from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
+from vqc.errors import MediaError
+from vqc.format.chunking import Chunking, CrossFade, Float32Array, cut, model_samples, silence_bits
+from vqc.format.shapes import MAX_CHANNELS, MAX_SAMPLES, SAMPLE_RATES, AudioShape, Shape
+from vqc.metrics.mse import audio_mse
+from vqc.models.base import AudioModel
+
+# Two channels become mid and side when the side has at most this share of the energy: nearly mono. Otherwise a model
+# that does not keep phases would smear what is on the left over the right.
+_MID_SIDE_SHARE = 0.01
+
+Blocks = Iterator[Float32Array]  # [n, C] in [-1, 1], in sequence and of any length
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A waveform that is read as it is compressed.
+
+    blocks: float32 [n, C] in [-1, 1], in sequence and of any length; values beyond are clipped.
+    sample_rate: samples per second of the blocks; 1,000 to 1,000,000.
+    samples: how many will come, if known; for progress only.
+    channel_mask: where the channels stand, as in WAV; None if they stand as so many usually do.
+    """
+
+    blocks: Iterable[Float32Array]
+    sample_rate: int
+    samples: int | None = None
+    channel_mask: int | None = None
+
+
+class AudioFraming(Framing[Recording, Blocks]):
+    """Chunks of recordings."""
+
+    model: AudioModel
+
+    def check(self, signal: Recording) -> None:
+        if signal.sample_rate not in SAMPLE_RATES:
+            span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
+            raise MediaError(f"the audio has {signal.sample_rate:,} samples per second; {span} can be compressed")
+
+    def positions(self, signal: Recording) -> float:
+        samples = model_samples(signal.samples or 0, signal.sample_rate, self.model.sample_rate)
+        return samples / self.model.hop_length
+
+    def cut(self, signal: Recording) -> Generator[Window, None, Cut]:
+        source, hop = _Source(signal, self.model.sample_rate), self.model.hop_length
+        sounding, mid_side = list[list[bool]](), False  # of each chunk: which channels are to be coded
+        for span, waveforms in cut(source.resampled(), hop=hop, halo=self.model.halo):  # [C, T]
+            if span.start == 0:
+                mid_side = _nearly_mono(waveforms)
+            if mid_side:
+                _to_mid_side(waveforms)
+            core = waveforms[:, span.inner.start * hop : span.inner.stop * hop]
+            sounding.append([bool(channel.any()) for channel in core])
+            yield Window(waveforms[np.array(sounding[-1])], (span.inner,), span.stop - span.start)
+        shape = AudioShape(
+            samples=source.samples,
+            sample_rate=signal.sample_rate,
+            channels=source.channels,
+            mid_side=mid_side,
+            silence=source.channels == 1 and not all(map(all, sounding)),
+            channel_mask=signal.channel_mask,
+        )
+        return Cut(shape, [silence_bits(channels) if shape.tells_silence else b"" for channels in sounding])
+
+    def batches(self, window: Window) -> Iterable[Tensor]:
+        if not len(window.values):
+            return ()
+        waveforms = torch.from_numpy(window.values).to(self.device).clamp_(-1, 1)  # [A, T]
+        return torch.split(waveforms, channel_batch(waveforms.shape[1]))
+
+    def segments(self, shape: AudioShape) -> Chunking:
+        model = self.model
+        return Chunking(
+            shape.samples, shape.sample_rate, model_rate=model.sample_rate, hop=model.hop_length, halo=model.halo
+        )
+
+    def join(self, reader: SegmentReader, progress: Progress | None = None) -> Blocks:
+        shape = reader.header.shape
+        assert isinstance(shape, AudioShape), "numbers of kinds of audio models come with sizes of audio"
+        return self._restored(reader, shape, progress)
+
+    def workload(self, shape: AudioShape) -> Workload:
+        written = float(shape.samples * shape.channels)
+        values = written * self.model.sample_rate / shape.sample_rate
+        return Workload(values, values / self.model.hop_length, written)
+
+    def _restored(self, reader: SegmentReader, shape: AudioShape, progress: Progress | None) -> Blocks:
+        missing = shape.samples
+        blocks = self._joined(reader, self.segments(shape), mid_side=shape.mid_side, progress=progress)
+        for resampled in resample(blocks, self.model.sample_rate, shape.sample_rate, shape.channels):
+            block = resampled[:missing].clip(-1, 1)
+            missing -= len(block)
+            if len(block):
+                yield block
+        if missing:  # at lower rates the resampler rounds down what had been rounded up
+            yield np.zeros((missing, shape.channels), np.float32)
+
+    def _joined(
+        self, reader: SegmentReader, chunking: Chunking, *, mid_side: bool, progress: Progress | None
+    ) -> Blocks:
+        """The waveforms [T, C] at the model's rate, cross-faded, in one block for each chunk."""
+        fade, contexts = CrossFade(), ContextReader(reader, chunking)
+        for index in range(len(chunking)):
+            waveforms = fade.add(self._decode_chunk(contexts, chunking, index), *chunking.reach(index))  # [C, T]
+            if mid_side:
+                _from_mid_side(waveforms)
+            yield np.ascontiguousarray(waveforms.T)
+            report_progress(progress, (index + 1) / len(chunking))
+
+    @torch.inference_mode()
+    def _decode_chunk(self, contexts: ContextReader, chunking: Chunking, index: int) -> Float32Array:
+        """Waveforms [C, T] of the core and its reach on both sides; zeros where a channel is silent."""
+        hop, span, (before, after) = self.model.hop_length, chunking.span(index), chunking.reach(index)
+        start, stop = span.start * hop - before, span.stop * hop + after
+        result = np.zeros((contexts.channels, stop - start), np.float32)
+        for context in contexts.of(index):
+            codes = torch.from_numpy(context.codes.astype(np.int64)).to(self.device)  # [A, G, n]
+            waveforms = self.model.decode(codes, contexts.quality, first_frame=context.first_frame)  # [A, n · hop]
+            left = context.first_frame * hop
+            part = slice(max(start, left), min(stop, left + waveforms.shape[1]))
+            shown = waveforms[:, part.start - left : part.stop - left]
+            result[context.channels, part.start - start : part.stop - start] = shown.cpu().numpy()
+        return result
+
+
+class AudioFiles(MediaFiles[Recording, Blocks]):
+    """Files of recordings."""
+
+    @contextmanager
+    def open(self, source: Source, limit: int | None) -> Iterator[tuple[Recording, Shape]]:
+        with AudioReader(source) as reader:
+            shape = AudioShape(samples=reader.frames, sample_rate=reader.sample_rate, channels=reader.channels)
+            yield Recording(reader.blocks(), reader.sample_rate, reader.frames, reader.channel_mask), shape
+
+    def mse(self, source: Source, signal: Recording, restored: Blocks) -> float:
+        with AudioReader(source) as reader:  # the blocks of the signal have been read
+            return audio_mse(reader.blocks(), restored)
+
+    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
+        assert isinstance(shape, AudioShape), "files of audio have shapes of audio"
+        format = format or audio_format(target)  # noqa: A001
+        check_writable(format, shape.sample_rate, shape.channels, name=os.fspath(target))
+        return format
+
+    def write(self, restored: Blocks, shape: Shape, target: Target, format: str, *, overwrite: bool) -> int:  # noqa: A002
+        assert isinstance(shape, AudioShape), "files of audio have shapes of audio"
+        with atomic_file(target, overwrite=overwrite) as file, _seekable(file) as held:
+            with AudioWriter(
+                held,
+                shape.sample_rate,
+                shape.channels,
+                format=format,
+                channel_mask=shape.channel_mask,
+                samples=shape.samples,
+                name=os.fspath(target),
+            ) as writer:
+                for block in restored:
+                    writer.write(block)
+            return held.seek(0, os.SEEK_END)
+
+
+class _Source:
+    """The waveform to compress: checked, counted and resampled on its way."""
+
+    def __init__(self, recording: Recording, model_rate: int) -> None:
+        self.blocks, self.sample_rate, self.model_rate = recording.blocks, recording.sample_rate, model_rate
+        self.samples = self.channels = 0
+
+    def resampled(self) -> Blocks:
+        """Blocks at the model's rate: in all, as many samples as `model_samples` says."""
+        blocks, length = self._checked(), 0
+        for first in blocks:  # tells the number of channels
+            for block in resample(chain([first], blocks), self.sample_rate, self.model_rate, self.channels):
+                length += len(block)
+                yield block
+        if not self.samples:
+            raise MediaError("the audio has no samples; there is nothing to compress")
+        missing = model_samples(self.samples, self.sample_rate, self.model_rate) - length
+        assert missing >= 0, "the resampler gives at most the exact length, rounded up"
+        yield np.zeros((missing, self.channels), np.float32)
+
+    def _checked(self) -> Blocks:
+        for block in self.blocks:
+            self._check(block)
+            self.samples += len(block)
+            if len(block):
+                yield block
+
+    def _check(self, block: Float32Array) -> None:
+        assert block.ndim == 2, "blocks are [n, C]"
+        self.channels = self.channels or block.shape[1]
+        assert block.shape[1] == self.channels, "all blocks have the same channels"
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            raise MediaError(f"the audio has {self.channels} channels; 1 to {MAX_CHANNELS} can be compressed")
+        if self.samples + len(block) > MAX_SAMPLES:
+            raise MediaError(f"the audio has more than {MAX_SAMPLES:,} samples per channel; cut it into parts")
+        if not np.isfinite(block).all():
+            raise MediaError("the audio has samples that are no numbers (NaN or infinity); repair it first")
+
+
+def _nearly_mono(waveforms: Float32Array) -> bool:
+    if len(waveforms) != 2:
+        return False
+    left, right = waveforms.astype(np.float64)
+    side, total = np.sum((left - right) ** 2) / 2, np.sum(left**2) + np.sum(right**2)
+    return bool(total > 0 and side <= _MID_SIDE_SHARE * total)
+
+
+def _to_mid_side(waveforms: Float32Array) -> None:
+    left, right = waveforms
+    waveforms[0], waveforms[1] = (left + right) / 2, (left - right) / 2
+
+
+def _from_mid_side(waveforms: Float32Array) -> None:
+    mid, side = waveforms
+    waveforms[0], waveforms[1] = mid + side, mid - side
+
+
+@contextmanager
+def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
+    """The file itself, or for one that cannot seek (a pipe) another one, whose content it gets in the end."""
+    if file.seekable():
+        yield file
+        return
+    with tempfile.TemporaryFile() as held:
+        yield held
+        held.seek(0)
+        shutil.copyfileobj(held, file)

@@ -1,0 +1,140 @@
+"""One codec for every medium: a signal is cut, its codes are searched, coded and put into a container; and back.
+
+    signal ─ framing.cut ─► windows ─ model.encoder_search ─► codes ─ entropy coder ─► streams ─► container
+    signal ◄─ framing.join ◄─ codes of a segment and its context ◄─ entropy decoder ◄─ streams ◄─ container
+
+Only one window at a time is held, unless a size is asked for; of a whole file only the codes are, in 16 bits each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic
+
+import torch
+
+from vqc.codec.framing import Cut, Framing, Restored, Signal, drain
+from vqc.codec.progress import Meter, Progress, compressing, report_progress
+from vqc.codec.rate import Rate
+from vqc.codec.rate_control import RateController, effort_of, hit_size, is_rate_choice
+from vqc.codec.segments import SegmentReader
+from vqc.codec.stream_coder import Codes, EntropyOption, StreamCoder, write_streams
+from vqc.codec.validation import check_header, check_mode, check_quality
+from vqc.format.container import DIGEST_BYTES, Container, Header, join_streams, read_container, write_container
+from vqc.models.base import CodecModel
+from vqc.models.kinds import KINDS
+from vqc.models.search import OperatingPoint
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A file that was made; its length is that in bytes."""
+
+    container: Container
+    data: bytes
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+class Codec(Generic[Signal, Restored]):
+    """Compresses with, and decompresses for, one model.
+
+    Args:
+        framing: of a model on the device to work on, which is put into evaluation mode.
+        digest: SHA-256 of the model, as bytes; only the first six go into a file.
+        name: how errors call the model.
+    """
+
+    def __init__(self, framing: Framing[Signal, Restored], digest: bytes, *, name: str = "given") -> None:
+        self.framing, self.digest, self.name = framing, digest[:DIGEST_BYTES], name
+        self.model: CodecModel = framing.model.eval()
+
+    def compress(
+        self,
+        signal: Signal,
+        *,
+        quality: float | None = None,
+        entropy: str = "auto",
+        rate: Rate = Rate(),  # noqa: B008, it is frozen
+        progress: Progress | None = None,
+    ) -> bytes:
+        """The bytes of a complete file.
+
+        Args:
+            quality: of the model, or between two of its qualities.
+            rate: what else is asked for; a size stands in place of a quality.
+
+        Raises:
+            OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
+            MediaError: the signal is empty, larger than a file may hold, or holds values that are not numbers.
+        """
+        return self.make_file(signal, quality=quality, entropy=entropy, rate=rate, progress=progress).data
+
+    @torch.inference_mode()
+    def make_file(
+        self, signal: Signal, *, quality: float | None, entropy: str, rate: Rate, progress: Progress | None = None
+    ) -> Compressed:
+        """As `compress`, with the container that the bytes are of."""
+        mode = check_mode(self.model, entropy, self.name)
+        wanted = check_quality(self.model, quality, self.name, rate)
+        rate.check_media(self.model.media)
+        rate_choice, effort = is_rate_choice(self.model, wanted, rate, self.name), effort_of(self.model, rate)
+        self.framing.check(signal)
+        work = compressing(self.framing.positions(signal), effort, self.model, mode, search=rate.is_target)
+        meter = Meter(progress, work)
+        control = RateController(self.framing, meter, rate_choice=rate_choice, effort=effort)
+        cutting = self.framing.cut(signal)
+        if rate.is_target:
+            windows, cut = drain(cutting, lambda window: window)  # each is looked at again and again
+
+            def trial(point: OperatingPoint) -> Compressed:
+                return self._file(control.trial(windows, point), point, cut, mode, meter)
+
+            size = rate.target_size(cut.shape.extent)
+            made = hit_size(size, self.model.qualities, self.model.default_quality, trial)
+        else:
+            point = self.model.operating_point(wanted)
+            codes, cut = drain(cutting, lambda window: control.codes(control.searches(window, point), point))
+            made = self._file(codes, point, cut, mode, meter)
+        report_progress(progress, 1.0)
+        return made
+
+    def _file(
+        self, codes: list[Codes], point: OperatingPoint, cut: Cut, mode: EntropyOption, meter: Meter
+    ) -> Compressed:
+        """The file of the codes [A, G, ...] of each segment."""
+        entropy, streams = write_streams(StreamCoder(self.model, point.quality), codes, mode, meter)
+        kind, quality = KINDS[self.model.kind].wire_id, point.quality
+        header = Header(codec=kind, entropy=entropy, quality=quality, digest=self.digest, shape=cut.shape)
+        body = join_streams([prefix + stream for prefix, stream in zip(cut.prefixes, streams, strict=True)])
+        container = Container(header=header, alpha=cut.alpha, body=body)
+        return Compressed(container, write_container(container))
+
+    def decompress(self, data: bytes, *, limit: int | None = None, progress: Progress | None = None) -> Restored:
+        """The signal of a file that was made with the same model.
+
+        Args:
+            limit: largest number of pixels or samples per channel to accept; 2^28 or 2^36 when left out.
+
+        Raises (at once, or when the damaged part is reached):
+            ContainerError: the file is damaged or over the limit.
+            ModelNotFoundError: it was made with another model.
+        """
+        container = read_container(data, limit=limit)
+        check_header(container.header, self.model.kind, self.model.qualities, self.digest, self.name)
+        return self.restore(container, progress=progress)
+
+    def restore(self, container: Container, *, progress: Progress | None = None) -> Restored:
+        """As `decompress`, of a container already read whose header is known to name this model."""
+        return self.framing.join(self.reader(container), progress)
+
+    def reader(self, container: Container, *, keep: bool = False) -> SegmentReader:
+        """The streams of such a container, not read yet; with `keep` each is read once and held.
+
+        Raises:
+            ContainerError: the container does not hold as many streams as its shape says.
+        """
+        header = container.header
+        segments = self.framing.segments(header.shape)
+        return SegmentReader(container, StreamCoder(self.model, header.quality), segments, keep=keep)

@@ -1,0 +1,111 @@
+"""What differs between media: how a signal is cut into windows of the network, and made of them again.
+
+signal ─ cut ─► windows ─ batches ─► network ─► codes of each segment
+signal ◄─ join ◄─ network ◄─ codes of each segment and its context
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqc.codec.progress import Progress
+from vqc.codec.segments import SegmentReader
+from vqc.format.chunking import Chunking
+from vqc.format.shapes import Shape
+from vqc.format.tiling import Tiling
+
+Signal = TypeVar("Signal")
+Restored = TypeVar("Restored")
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+Returned = TypeVar("Returned")
+
+
+class Window(NamedTuple):
+    """A segment to encode, with its context."""
+
+    values: NDArray[Any]  # uint8 [H, W] or [H, W, 3], or float32 [A, T] of the A channels that sound
+    inner: tuple[slice, ...]  # the window's codes that are the segment's own
+    positions: int  # of those codes
+
+
+class Cut(NamedTuple):
+    """What is known of a signal once all of it has been cut."""
+
+    shape: Shape
+    prefixes: list[bytes]  # what stands before the codes in each stream
+    alpha: bytes | None = None  # the section of a container
+
+
+class Workload(NamedTuple):
+    """How much there is to compute for a file."""
+
+    values: float  # pixels, or samples at the model's rate, that the network restores
+    positions: float  # of codes
+    resampled: float  # samples that come out of a resampler
+
+
+class Framing(ABC, Generic[Signal, Restored]):
+    """How the signals of one medium become windows of a model, and are made of them again."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        device: torch.device = self.model.static_table.device
+        return device
+
+    @abstractmethod
+    def check(self, signal: Signal) -> None:
+        """Raise MediaError when the format has no place for such a signal, as far as is known before it is cut."""
+
+    @abstractmethod
+    def positions(self, signal: Signal) -> float:
+        """How many positions of codes a signal will have, for progress only; 0 where that is not known."""
+
+    @abstractmethod
+    def cut(self, signal: Signal) -> Generator[Window, None, Cut]:
+        """Yield the windows of a signal in the order of their streams; return what is then known of all of it.
+
+        Raises:
+            MediaError: there is nothing to compress, or the format has no place for it.
+        """
+
+    @abstractmethod
+    def batches(self, window: Window) -> Iterable[Tensor]:
+        """What the network is given at once of a window: [B, 3, H, W] in [0, 1], or [B, T] in [-1, 1]."""
+
+    @abstractmethod
+    def segments(self, shape: Any) -> Tiling | Chunking:
+        """The segments of a file of this shape."""
+
+    @abstractmethod
+    def join(self, reader: SegmentReader, progress: Progress | None = None) -> Restored:
+        """Decode the codes of a file and put the signal together.
+
+        Raises (at once, or when the damaged part is reached):
+            ContainerError: the file is damaged.
+        """
+
+    @abstractmethod
+    def workload(self, shape: Any) -> Workload:
+        """What it takes to restore a file of this shape."""
+
+
+def drain(generator: Generator[Given, None, Returned], use: Callable[[Given], Result]) -> tuple[list[Result], Returned]:
+    """Use everything that a generator yields, one after the other; return the results, and what it returned."""
+    results = list[Result]()
+    while True:
+        try:
+            given = next(generator)
+        except StopIteration as stop:
+            return results, stop.value
+        results.append(use(given))

@@ -1,0 +1,127 @@
+"""Pictures to windows of the network and back, tile after tile; image files in and out.
+
+pixels ─ tile ─ pad ─► window ─► codes of the tile
+alpha ─────────────────────────► alpha section of the container
+pixels ◄ round ◄ crop ◄ network ◄ codes of the tile and its halo
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqc.atomic import write_atomically
+from vqc.codec.framing import Cut, Framing, Window, Workload
+from vqc.codec.hidden_colours import seen_pixels, without_hidden
+from vqc.codec.media_files import MediaFiles, Source, Target
+from vqc.codec.progress import Progress, report_progress, within
+from vqc.codec.segments import SegmentReader
+from vqc.data.image_files import Picture, encode_image, image_format, read_image
+from vqc.errors import MediaError
+from vqc.format.alpha import decode_alpha, encode_alpha
+from vqc.format.shapes import MAX_PIXELS, ImageShape, Shape
+from vqc.format.tiling import Tile, Tiling, padded_window
+from vqc.metrics.mse import image_mse
+from vqc.models.base import ImageModel
+
+Pixels = NDArray[np.uint8]  # [H, W] or [H, W, 3]
+
+_READING = 2 / 3  # of the time that restoring takes
+
+
+class ImageFraming(Framing[Picture, Picture]):
+    """Tiles of pictures."""
+
+    model: ImageModel
+
+    def check(self, signal: Picture) -> None:
+        height, width = signal.height, signal.width
+        if not 1 <= height * width <= MAX_PIXELS:
+            raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")
+
+    def positions(self, signal: Picture) -> float:
+        height, width = self._tiling(signal.height, signal.width).grid
+        return height * width
+
+    def cut(self, signal: Picture) -> Generator[Window, None, Cut]:
+        alpha = None if signal.alpha is None else encode_alpha(signal.alpha)
+        pixels, tiling = without_hidden(signal).pixels, self._tiling(signal.height, signal.width)
+        for tile in tiling:
+            yield Window(padded_window(pixels, tile, self.model.downsampling_factor), tile.inner, tile.positions)
+        shape = ImageShape(
+            width=signal.width, height=signal.height, grayscale=signal.grayscale, alpha=alpha is not None
+        )
+        return Cut(shape, [b""] * len(tiling), alpha)
+
+    def batches(self, window: Window) -> Iterator[Tensor]:
+        image = torch.from_numpy(window.values).to(self.device)
+        image = image.expand(3, *image.shape) if image.dim() == 2 else image.permute(2, 0, 1)  # [3, H, W]
+        yield image[None].contiguous().to(torch.float32).div_(255)
+
+    def segments(self, shape: ImageShape) -> Tiling:
+        return self._tiling(shape.height, shape.width)
+
+    def join(self, reader: SegmentReader, progress: Progress | None = None) -> Picture:
+        codes = reader.read_grid(within(progress, 0, _READING))  # [G, h, w]
+        return self._render(codes, reader, within(progress, _READING, 1))
+
+    def workload(self, shape: ImageShape) -> Workload:
+        return Workload(shape.pixels, shape.pixels / self.model.downsampling_factor**2, 0.0)
+
+    @torch.inference_mode()
+    def _render(self, codes: NDArray[np.uint16], reader: SegmentReader, progress: Progress | None) -> Picture:
+        """The picture of codes [G, h, w]."""
+        shape = reader.header.shape
+        assert isinstance(shape, ImageShape), "numbers of kinds of image models come with sizes of images"
+        alpha = None if reader.alpha is None else decode_alpha(reader.alpha, shape.height, shape.width)
+        pixels = np.empty((shape.height, shape.width) if shape.grayscale else (shape.height, shape.width, 3), np.uint8)
+        tiling = self.segments(shape)
+        for index, tile in enumerate(tiling):
+            self._decode_tile(codes, tile, reader.header.quality, pixels)
+            report_progress(progress, (index + 1) / len(tiling))
+        return Picture(pixels, alpha)
+
+    def _decode_tile(self, codes: NDArray[np.uint16], tile: Tile, quality: int, pixels: Pixels) -> None:
+        """Write the pixels of the tile's core, of codes [G, h, w] of the whole image."""
+        factor, (rows, columns) = self.model.downsampling_factor, tile
+        window = codes[None, :, rows.outer_start : rows.outer_stop, columns.outer_start : columns.outer_stop]
+        image = self.model.decode(torch.from_numpy(window.astype(np.int64)).to(self.device), quality)[0]
+        image = image[:, _scaled(rows.inner, factor), _scaled(columns.inner, factor)]  # [3, H, W]
+        core = pixels[_scaled(rows.core, factor), _scaled(columns.core, factor)]  # cut where the padding begins
+        image = image[:, : core.shape[0], : core.shape[1]]
+        image = image.mean(0, keepdim=True) if core.ndim == 2 else image
+        values = image.mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()  # [1 or 3, H, W]
+        planes = [core] if core.ndim == 2 else [core[..., channel] for channel in range(3)]
+        for plane, of_plane in zip(planes, values, strict=True):  # four times as fast as permuting the axes
+            plane[:] = of_plane
+
+    def _tiling(self, height: int, width: int) -> Tiling:
+        return Tiling(height, width, factor=self.model.downsampling_factor, halo=self.model.halo)
+
+
+class ImageFiles(MediaFiles[Picture, Picture]):
+    """Files of pictures."""
+
+    def open(self, source: Source, limit: int | None) -> AbstractContextManager[tuple[Picture, Shape]]:
+        picture = read_image(source, limit=limit)
+        return nullcontext((picture, ImageShape(width=picture.width, height=picture.height)))
+
+    def mse(self, source: Source, signal: Picture, restored: Picture) -> float:
+        return image_mse(signal.pixels, restored.pixels, seen_pixels(signal))
+
+    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
+        return format or image_format(target)
+
+    def write(self, restored: Picture, shape: Shape, target: Target, format: str, *, overwrite: bool) -> int:  # noqa: A002
+        data = encode_image(restored, format)
+        write_atomically(target, data, overwrite=overwrite)
+        return len(data)
+
+
+def _scaled(part: slice, factor: int) -> slice:
+    return slice(part.start * factor, part.stop * factor)

@@ -1,0 +1,43 @@
+"""What differs between media where files are read and written: see `vqc.codec.image_io` and `vqc.codec.audio_io`."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from typing import Generic
+
+from vqc.codec.framing import Restored, Signal
+from vqc.format.shapes import Shape
+
+Source = str | os.PathLike[str] | bytes  # a path, or the bytes of a file
+Target = str | os.PathLike[str]
+
+
+class MediaFiles(ABC, Generic[Signal, Restored]):
+    """Files of one medium."""
+
+    @abstractmethod
+    def open(self, source: Source, limit: int | None) -> AbstractContextManager[tuple[Signal, Shape]]:
+        """Read a file, or begin to, of at most `limit` pixels: its signal and size.
+
+        Raises:
+            MediaError: it cannot be read, is damaged or not supported.
+        """
+
+    @abstractmethod
+    def mse(self, source: Source, signal: Signal, restored: Restored) -> float:
+        """Return the mean squared error of the signal of a source and what was restored, full scale being 1."""
+
+    @abstractmethod
+    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
+        """The format given, or the one that the suffix of the target asks for.
+
+        Raises:
+            OptionError: the suffix asks for none.
+            OutputError: the format cannot hold a signal of this shape.
+        """
+
+    @abstractmethod
+    def write(self, restored: Restored, shape: Shape, target: Target, format: str, *, overwrite: bool) -> int:  # noqa: A002
+        """Write a file, whole or not at all; return its length in bytes."""
