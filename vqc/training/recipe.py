@@ -1,4 +1,4 @@
-"""What differs between kinds of models when they are trained; the rest of `vqc train` is the same for all of them."""
+"""The base of all recipes: the steps of a training that differ between kinds of models."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor
 
-from vqc.data.batches import ImageBatches, Shard
-from vqc.data.datasets import ImageDataset
+from vqc.data.batches import ImageBatches, Shard, WaveformBatches
+from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
@@ -34,47 +34,58 @@ class Exported(NamedTuple):
 
 
 class Recipe(ABC):
-    """How models of one kind come to their weights. `dataset` is what `open_data` returned."""
+    """The way of one kind of model from data to weights. `dataset` is what `open_data` returned."""
 
     task_config: ClassVar[type[Any]]
-    examples: ClassVar[str]  # what training examples are called, such as "images"
-    initialise_loops: ClassVar[int] = 1  # tracked loops in `start` and in `finish`: see `vqc.training.stages`
+    examples: ClassVar[str]  # a word for training examples, such as "images"
+    initialise_loops: ClassVar[int] = 1  # tracked loops in `initialise` and in `export`: see `vqc.training.stages`
     export_loops: ClassVar[int] = 1
 
     def build(self, settings: Settings) -> Any:
-        """The model, untrained."""
+        """Build the model, untrained."""
         model_class: Any = KINDS[settings.kind].model_class
         return model_class(settings.model)
 
-    @abstractmethod
+    def sample_rate(self, settings: Settings) -> int | None:
+        """Samples a second of the recordings to train on; None for images."""
+        return None
+
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> Any:
-        """The training data, decoded once and kept on disk."""
+        """Open the training data; decode them, the first time, and keep that on disk."""
+        rate = self.sample_rate(settings)
+        dataset: ImageDataset | AudioDataset
+        if rate is None:
+            dataset = open_images(sources, download=download, progress=progress)
+        else:
+            dataset = open_audio(sources, rate, download=download, progress=progress)
+        dataset.exclude(getattr(settings.task, "leave_out", ""))
+        return dataset
 
     @abstractmethod
     def initialise(self, model: Any, dataset: Any, settings: Settings) -> None:
-        """Starting values from the data, before the first step of a run from scratch."""
+        """Set starting values from the data, before the first step of a run from scratch."""
 
     @abstractmethod
     def warm_start(self, model: Any, path: str, dataset: Any, settings: Settings) -> None:
         """Take over weights and dictionaries of a model file; TrainingError when it is of another shape."""
 
     def describe(self, path: str) -> str:
-        """What a model file says of another that it began with: never where that lay."""
+        """Describe the model that a run began with, for a model file: by name and digest, never by its path."""
         info = read_info(path)
         return f"{info.name} {info.digest[:12]}"
 
     @abstractmethod
     def make_task(self, model: Any, dataset: Any, settings: Settings, shard: Shard) -> Task:
-        """The task for the loop."""
+        """Make the task for the loop."""
 
     @abstractmethod
     def export(self, model: Any, dataset: Any, settings: Settings) -> Exported:
-        """The shippable model: last dictionaries, integer tables from training data, figures from validation data."""
+        """Finish a model for its file: last codebooks, integer tables of training data, figures of validation data."""
 
     def samples(self, dataset: Any, settings: Settings) -> list[Tensor]:
-        """A few validation signals for pictures of reconstructions: [1, 3, H, W] or [1, T]."""
+        """Choose a few validation signals for pictures of reconstructions: [1, 3, H, W] or [1, T]."""
         return []
 
     def save(self, path: Path, exported: Exported, name: str, training: Mapping[str, Any]) -> str:
@@ -91,9 +102,8 @@ class Recipe(ABC):
 
 
 def trained_codec(path: str, kind: type[M]) -> M:
-    """The model in a file whose weights a run begins with, without its parts: codes will come to mean something else.
+    """Load the model whose weights a run begins with, without its parts: its codes will come to mean something else.
 
-    These are its prior, its likelihood and its sharp decoder.
     TrainingError: it is of another kind.
     """
     model = load_checkpoint(path).model
@@ -104,8 +114,21 @@ def trained_codec(path: str, kind: type[M]) -> M:
     return model
 
 
+def check_same_settings(path: str | Path, found: Any, own: Any, what: str = "model") -> None:
+    """TrainingError unless the weights in a file are for a model of the same settings."""
+    if found != own:
+        raise TrainingError(f"a run goes on only from a {what} of the same [model] settings; {path} has others")
+
+
+def load_trained(model: CodecModel, path: str) -> None:
+    """Load all weights of a model file; TrainingError when it has another kind or other settings."""
+    trained = trained_codec(path, type(model))
+    check_same_settings(path, trained.config, model.for_export().config)
+    model.load_state_dict(trained.state_dict(), strict=False)
+
+
 def training_images(dataset: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
-    """The training batches that the settings of an image task ask for."""
+    """Make the batches [B, 3, H, W] that the settings of an image task ask for."""
     task = settings.task
     return ImageBatches(
         dataset,
@@ -117,8 +140,14 @@ def training_images(dataset: ImageDataset, settings: Settings, shard: Shard) -> 
     )
 
 
+def training_waveforms(dataset: AudioDataset, settings: Settings, shard: Shard) -> WaveformBatches:
+    """Make the batches [B, T] that the settings of an audio task ask for."""
+    task = settings.task
+    return WaveformBatches(dataset, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard)
+
+
 def recipe_of(kind: str) -> Recipe:
-    """The recipe of what settings call a kind."""
+    """Make the recipe of a kind by its name in settings."""
     return cast(Recipe, load(trainables()[kind].recipe)())
 
 

@@ -1,4 +1,4 @@
-"""Which items of a data set starting values, tables and validation are made of, and how these are cut."""
+"""Choice of the items of a dataset that starting values, tables and validation are made of, and their cut."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.data.batches import as_batch
+from vqc.data.data_source import WORDS
 from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import TrainingError
 
@@ -52,6 +53,16 @@ def draw_probabilities(dataset: AudioDataset, source_shares: Sequence[float]) ->
             lengths[sources == source] *= share / lengths[sources == source].sum()
     probabilities: NDArray[np.float64] = lengths / lengths.sum()
     return probabilities
+
+
+def check_not_empty(
+    signals: list[Tensor], dataset: ImageDataset | AudioDataset, part: str = "validation"
+) -> list[Tensor]:
+    """Signals of a part of a dataset; TrainingError when there are none."""
+    if not signals:
+        words = WORDS[dataset.media]
+        raise TrainingError(f"all {part} {words} of {dataset.title} are smaller than one code; give others")
+    return signals
 
 
 def image_batches(dataset: ImageDataset, items: Sequence[int], factor: int, crop: int) -> list[Tensor]:

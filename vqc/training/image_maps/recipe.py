@@ -1,4 +1,4 @@
-"""How `image-maps` models are trained: KLT and k-means first, then the networks, by squared error and commitment."""
+"""The recipe of `image-maps` models: KLT and k-means first, then the networks, by squared error and commitment."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.data.batches import Prefetched, Shard
-from vqc.data.datasets import ImageDataset, open_images
-from vqc.errors import TrainingError
+from vqc.data.datasets import ImageDataset
 from vqc.models.image_maps.model import ImageMaps
 from vqc.nn import ecvq_fit
 from vqc.training.image_maps.task import MapsTask, MapsTaskConfig
-from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec, training_images
-from vqc.training.sampling import draw_items, evenly_spaced, image_batches
+from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored, training_images
+from vqc.training.sampling import check_not_empty, draw_items, evenly_spaced, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
@@ -30,32 +29,21 @@ class MapsRecipe(Recipe):
     task_config = MapsTaskConfig
     examples = "images"
 
-    def open_data(
-        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImageDataset:
-        dataset = open_images(sources, download=download, progress=progress)
-        dataset.exclude(settings.task.leave_out)
-        return dataset
-
     def initialise(self, model: ImageMaps, dataset: ImageDataset, settings: Settings) -> None:
         images = self.signals(dataset, evenly_spaced(dataset.training, FIT_IMAGES), settings)
         fit_linear(model.eval(), images, seed=settings.loop.seed)
         self.reseed_dead(model, dataset, settings)
 
     def warm_start(self, model: ImageMaps, path: str, dataset: ImageDataset, settings: Settings) -> None:
-        trained = trained_codec(path, ImageMaps)
-        if trained.config != model.config:
-            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
-        model.load_state_dict(trained.state_dict(), strict=False)
+        load_trained(model, path)
         model.quantizer.reset_ema()
         self.reseed_dead(model.eval(), dataset, settings)
 
     def make_task(self, model: ImageMaps, dataset: ImageDataset, settings: Settings, shard: Shard) -> MapsTask:
         task = settings.task
         batches = training_images(dataset, settings, shard)
-        held_out = self.signals(dataset, dataset.validation[: task.validation_items], settings)
-        if not held_out:
-            raise TrainingError(f"all validation images of {dataset.title} are smaller than one code; give others")
+        items = dataset.validation[: task.validation_items]
+        held_out = check_not_empty(self.signals(dataset, items, settings), dataset)
         return MapsTask(model.to(memory_format=torch.channels_last), Prefetched(batches), held_out, task)  # type: ignore[call-overload]
 
     def export(self, model: ImageMaps, dataset: ImageDataset, settings: Settings) -> Exported:
@@ -72,7 +60,7 @@ class MapsRecipe(Recipe):
         return image_batches(dataset, items, settings.model.block, settings.task.crop)
 
     def reseed_dead(self, model: ImageMaps, dataset: ImageDataset, settings: Settings) -> None:
-        """Give idle entries a place at the edge of what images drawn as in training can make."""
+        """Give dead entries a place at the edge of the latents of images that are drawn as in training."""
         drawn = draw_items(dataset, FIT_IMAGES, dataset.probabilities, seed=settings.loop.seed)
         rows = latent_rows(model, self.signals(dataset, drawn, settings), seed=settings.loop.seed)
         ecvq_fit.reseed_dead(model.quantizer, rows, 0, seed=settings.loop.seed)

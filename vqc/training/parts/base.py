@@ -6,21 +6,19 @@ stays as it is, bit by bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel
 from vqc.models.config import Config
 from vqc.models.files.checkpoint import LoadedModel
 from vqc.models.files.header import codec_digest
 from vqc.models.files.zoo import load_model
-from vqc.training.recipe import Progress, Recipe
-from vqc.training.sampling import evenly_spaced, first_seconds, image_batches
+from vqc.training.recipe import Recipe
+from vqc.training.sampling import check_not_empty, evenly_spaced, first_seconds, image_batches
 from vqc.training.settings import Settings
 
 SECONDS = 10.0  # of a validation utterance, at most
@@ -48,17 +46,9 @@ class PartRecipe(Recipe):
             raise TrainingError(f"{loaded.info.path} is no longer the codec {expected[:12]} that this run is for")
         return loaded
 
-    def open_data(
-        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImageDataset | AudioDataset:
+    def sample_rate(self, settings: Settings) -> int | None:
         model = self.codec(settings).model
-        data: ImageDataset | AudioDataset
-        if isinstance(model, AudioModel):
-            data = open_audio(sources, model.sample_rate, download=download, progress=progress)
-        else:
-            data = open_images(sources, download=download, progress=progress)
-        data.exclude(settings.task.leave_out)
-        return data
+        return model.sample_rate if isinstance(model, AudioModel) else None
 
     def initialise(self, model: Any, dataset: Any, settings: Settings) -> None:
         """A part begins as it was built."""
@@ -73,9 +63,7 @@ class PartRecipe(Recipe):
             signals = first_seconds(dataset, items, codec.hop_length, SECONDS)
         else:
             signals = image_batches(dataset, items, codec.downsampling_factor, crop)
-        if not signals:
-            raise TrainingError(f"all validation data of {dataset.title} are smaller than one code; give others")
-        return signals
+        return check_not_empty(signals, dataset)
 
 
 def check_crop(crop: int, codec: Any, *, least: int) -> None:

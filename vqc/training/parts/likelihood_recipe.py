@@ -17,7 +17,7 @@ from vqc.models.likelihood import Likelihood
 from vqc.models.parts import LIKELIHOOD
 from vqc.training.parts.base import PartRecipe, check_crop, no_batches
 from vqc.training.parts.likelihood import LikelihoodTask, LikelihoodTaskConfig
-from vqc.training.recipe import Exported, training_images
+from vqc.training.recipe import Exported, training_images, training_waveforms
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
 
@@ -39,11 +39,11 @@ class LikelihoodRecipe(PartRecipe):
 
     def make_task(self, model: Likelihood, dataset: Any, settings: Settings, shard: Shard) -> LikelihoodTask:
         codec: Any = load_checkpoint(settings.task.codec).model
-        task, seed = settings.task, settings.loop.seed
+        task = settings.task
         check_crop(task.crop, codec, least=1 if isinstance(codec, AudioModel) else 0)
         batches: ImageBatches | WaveformBatches
         if isinstance(codec, AudioModel):
-            batches = WaveformBatches(dataset, length=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
+            batches = training_waveforms(dataset, settings, shard)
         else:
             batches = training_images(dataset, settings, shard)
         held_out = self.held_out(dataset, codec, settings, task.crop)

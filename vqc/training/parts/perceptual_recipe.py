@@ -13,14 +13,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from vqc.data.batches import CropBatches, Prefetched, Shard, WaveformBatches
-from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights
 from vqc.models.parts import PERCEPTUAL
 from vqc.training.parts.base import PartRecipe, check_crop, no_batches
 from vqc.training.parts.perceptual import PerceptualTask, PerceptualTaskConfig
-from vqc.training.recipe import Exported, Progress
+from vqc.training.recipe import Exported, Progress, training_waveforms
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
 
@@ -38,7 +37,7 @@ class PerceptualRecipe(PartRecipe):
 
     def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImageDataset | AudioDataset:
+    ) -> Any:
         model, info = self.codec(settings)
         if not model.perceptual_child:
             raise OptionError(f"{info.name} is of the kind {info.kind}, which can have no sharp decoder")
@@ -53,13 +52,15 @@ class PerceptualRecipe(PartRecipe):
 
     def make_task(self, model: nn.Module, dataset: Any, settings: Settings, shard: Shard) -> PerceptualTask:
         codec: Any = load_checkpoint(settings.task.codec).model
-        task, seed = settings.task, settings.loop.seed
+        task = settings.task
         check_crop(task.crop, codec, least=1)
         batches: CropBatches | WaveformBatches
         if isinstance(codec, AudioModel):
-            batches = WaveformBatches(dataset, length=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
+            batches = training_waveforms(dataset, settings, shard)
         else:
-            batches = CropBatches(dataset, side=task.crop, batch_size=task.batch_size, seed=seed, shard=shard)
+            batches = CropBatches(
+                dataset, side=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
+            )
         return self._task(model, codec, dataset, settings, Prefetched(batches))
 
     def export(self, model: nn.Module, dataset: Any, settings: Settings) -> Exported:

@@ -1,6 +1,6 @@
-"""How priors are trained: on the codes that a trained codec makes of the data, encoded once and kept on disk.
+"""The recipe of priors: they learn from the codes that a trained codec makes of the data, encoded once, kept on disk.
 
-What comes of it is the codec's file with the prior inside: the same weights and codes, and smaller files.
+The result is the codec's file with the prior inside: the same weights and codes, and smaller files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vqc.nn.integer import dequantized
 from vqc.training.parts.base import PartRecipe
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_weights
-from vqc.training.recipe import Exported, Progress
+from vqc.training.recipe import Exported, Progress, check_same_settings
 from vqc.training.run import read_run
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
@@ -64,7 +64,7 @@ class PriorRecipe(PartRecipe):
         prior.register_load_state_dict_post_hook(lambda loaded, _: _prepare(loaded, codec))  # type: ignore[no-untyped-call]
         return prior
 
-    def open_data(  # type: ignore[override]
+    def open_data(
         self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
     ) -> CodeDataset:
         loaded = self.codec(settings)
@@ -81,7 +81,7 @@ class PriorRecipe(PartRecipe):
         model.initialise(dataset.codec)
 
     def warm_start(self, model: CodePrior, path: str, dataset: CodeDataset, settings: Settings) -> None:
-        """The prior in a model file, or the best weights in a run folder."""
+        """Load the prior of a model file, or the best weights of a run folder."""
         try:
             model.load_state_dict(_trained_prior(Path(path), model, self.codec(settings).model))
         except (AttributeError, KeyError, RuntimeError):
@@ -117,7 +117,7 @@ class PriorRecipe(PartRecipe):
         return Exported(loaded, {f"quality_{q}": described(floats[q], integers[q]) for q in task.codes})
 
     def save(self, path: Path, exported: Exported, name: str, training: Mapping[str, Any]) -> str:
-        """The codec's file with the prior inside; what it says of codec, likelihood and sharp decoder stays."""
+        """Write the codec's file with the prior inside; its description of the other parts stays."""
         loaded: LoadedModel = exported.model
         return save_again(
             path, loaded, name=name, parts={PRIOR.name: {"training": training, "figures": exported.figures}}
@@ -138,29 +138,24 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
         best, settings = path / "best.safetensors", read_run(path).settings
         if settings.kind != prior_kind_named(like.kind).presets[0] or not best.exists():
             raise TrainingError(f"{path} is not the folder of a run that has trained a prior of the kind {like.kind}")
-        _refuse_others(path, settings.model, like.config)
-        return _in_order_of(like, load_file(best))
+        check_same_settings(path, _architecture_key(settings.model), _architecture_key(like.config), "prior")
+        return _fill_missing(like, load_file(best))
     model = load_checkpoint(path).model
     found = model.prior
     if found is None or found.kind != like.kind:
         raise TrainingError(f"{path} holds no prior of the kind {like.kind}; leave out --start-from")
-    _refuse_others(path, found.config, like.config)
+    check_same_settings(path, _architecture_key(found.config), _architecture_key(like.config), "prior")
     found.remap_codebooks(model, codec, like)
-    return _in_order_of(like, dequantized(found, like))
+    return _fill_missing(like, dequantized(found, like))
 
 
-def _refuse_others(path: Path, config: Any, own: Any) -> None:
-    if _what_matters(config) != _what_matters(own):
-        raise TrainingError(f"a run goes on only from a prior of the same [model] settings; {path} has others")
-
-
-def _in_order_of(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights for a new prior, maybe with more passes and steps: what looks at more is as it was made, mostly zero."""
+def _fill_missing(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Complete weights for a new prior, maybe with more passes and steps: new layers stay as made, mostly zero."""
     return {name: state.get(name, tensor) for name, tensor in like.state_dict().items()}
 
 
-def _what_matters(config: Any) -> Any:
-    """What weights depend on: not the dropout, and not of which shapes the slices are, or in what order they come."""
+def _architecture_key(config: Any) -> Any:
+    """The settings that weights depend on: neither the dropout, nor the shapes of the slices, nor their order."""
     if hasattr(config, "slices"):
         config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
     neutral: dict[str, Any] = {"dropout": 0.0, "spatial_passes": (), "channel_steps": (), "extra_coarse_levels": ()}

@@ -1,4 +1,4 @@
-"""How the `phones` model is trained: projection and codebook first, which need no training; then the decoder."""
+"""The recipe of `phones` models: projection and codebook first, which need no training; then the decoder."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vqc.data.batches import Prefetched, Shard, WaveformBatches
-from vqc.data.datasets import AudioDataset, open_audio
-from vqc.errors import TrainingError
+from vqc.data.batches import Prefetched, Shard
+from vqc.data.datasets import AudioDataset
 from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, minus_mean
 from vqc.nn.pitch import PITCH_HOP
 from vqc.training.phones.clusters import place
 from vqc.training.phones.task import PhonesTask, PhonesTaskConfig
-from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored, training_waveforms
 from vqc.training.sampling import draw_items, draw_probabilities, evenly_spaced
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -27,10 +26,8 @@ class PhonesRecipe(Recipe):
     task_config = PhonesTaskConfig
     examples = "utterances"
 
-    def open_data(
-        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> AudioDataset:
-        return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
+    def sample_rate(self, settings: Settings) -> int:
+        return SAMPLE_RATE
 
     def initialise(self, model: PhonesModel, dataset: AudioDataset, settings: Settings) -> None:
         task = settings.task
@@ -40,16 +37,11 @@ class PhonesRecipe(Recipe):
         round_to_stored(model)  # the decoder learns from the codes that the model file will give
 
     def warm_start(self, model: PhonesModel, path: str, dataset: AudioDataset, settings: Settings) -> None:
-        trained = trained_codec(path, PhonesModel)
-        if trained.config != model.config:
-            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
-        model.load_state_dict(trained.state_dict(), strict=False)
+        load_trained(model, path)
 
     def make_task(self, model: PhonesModel, dataset: AudioDataset, settings: Settings, shard: Shard) -> PhonesTask:
         task = settings.task
-        batches = WaveformBatches(
-            dataset, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
-        )
+        batches = training_waveforms(dataset, settings, shard)
         held = [whole(dataset, i) for i in evenly_spaced(dataset.validation, task.validation_utterances)]
         return PhonesTask(model, Prefetched(batches), held)
 
@@ -74,7 +66,7 @@ def whole(dataset: AudioDataset, i: int, seconds: float = 20.0) -> Tensor:
 
 @torch.inference_mode()
 def figures(model: PhonesModel, waveforms: Sequence[Tensor]) -> dict[str, float]:
-    """Rate without container, perplexity of the codes, and what the decoder's log-mel frames are off by, in dB."""
+    """Rate without container in kbps, perplexity of the codes, and mean error of the decoder's log-mel frames in dB."""
     codes = torch.cat([model.encode(x, 1).flatten() for x in waveforms]).numpy()
     table = model.static_frequencies(1)[0] / 2**16
     shares = np.bincount(codes, minlength=len(table)) / len(codes)

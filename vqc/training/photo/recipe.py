@@ -1,20 +1,18 @@
-"""How the `photo` model is trained: linear transform and dictionaries first, then the networks around them."""
+"""The recipe of `photo` models: linear transform and codebooks first, then the networks around them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.datasets import ImageDataset, open_images
-from vqc.errors import TrainingError
+from vqc.data.datasets import ImageDataset
 from vqc.models.photo.model import PhotoModel
 from vqc.training.photo.export import refit, reseed_dead, sample_images, without_idle_entries
 from vqc.training.photo.task import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
-from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
@@ -26,19 +24,13 @@ class PhotoRecipe(Recipe):
     examples = "photos"
     initialise_loops, export_loops = 3, 4
 
-    def open_data(
-        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImageDataset:
-        return open_images(sources, download=download, progress=progress)
-
     def initialise(self, model: PhotoModel, dataset: ImageDataset, settings: Settings) -> None:
         initialise(model.eval(), dataset, seed=settings.loop.seed, crops=settings.task.start_crops)
         reseed_dead(model, sample_images(dataset, settings.task.occupying_photos))
 
     def warm_start(self, model: PhotoModel, path: str, dataset: ImageDataset, settings: Settings) -> None:
         trained = trained_codec(path, PhotoModel)
-        if _trained_part(trained) != _trained_part(model):
-            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        check_same_settings(path, _architecture_key(trained), _architecture_key(model))
         weights = {k: v for k, v in trained.state_dict().items() if not k.startswith(("static_table", "quantizer."))}
         model.load_state_dict(weights, strict=False)
         model.quantizer.load_codebooks_from(trained.quantizer)
@@ -67,8 +59,8 @@ class PhotoRecipe(Recipe):
         return list(centres(dataset, dataset.validation[:6], 256))
 
 
-def _trained_part(model: PhotoModel) -> tuple[dict[str, Any], list[int]]:
-    """What the weights depend on: not which entries are idle, in what shapes groups come, or how often is restored."""
+def _architecture_key(model: PhotoModel) -> tuple[dict[str, Any], list[int]]:
+    """The settings that weights depend on: neither idle entries nor the shapes of groups nor the self-ensemble."""
     free = {"groups", "entries", "shapes", "default_quality", "both_ways"}
     config = {name: value for name, value in vars(model.config).items() if name not in free}
     return config, model.quantizer.group_dims()

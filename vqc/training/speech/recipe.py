@@ -1,18 +1,16 @@
-"""How the `speech` model is trained: linear transform and dictionaries first, networks next, rates set at the end."""
+"""The recipe of `speech` models: linear transform and codebooks first, networks next, rates set at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vqc.data.batches import Shard
-from vqc.data.datasets import AudioDataset, open_audio
-from vqc.errors import TrainingError
+from vqc.data.datasets import AudioDataset
 from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
-from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec
+from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
 from vqc.training.sampling import evenly_spaced
 from vqc.training.settings import Settings
 from vqc.training.speech.export import calibrate, draw_utterances, without_idle_entries
@@ -27,10 +25,8 @@ class SpeechRecipe(Recipe):
     examples = "utterances"
     export_loops = 3
 
-    def open_data(
-        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> AudioDataset:
-        return open_audio(sources, SAMPLE_RATE, download=download, progress=progress)
+    def sample_rate(self, settings: Settings) -> int:
+        return SAMPLE_RATE
 
     def initialise(self, model: SpeechModel, dataset: AudioDataset, settings: Settings) -> None:
         data = SpeechData(dataset, settings.task.source_shares)
@@ -38,8 +34,7 @@ class SpeechRecipe(Recipe):
 
     def warm_start(self, model: SpeechModel, path: str, dataset: AudioDataset, settings: Settings) -> None:
         trained = trained_codec(path, SpeechModel)
-        if _trained_part(trained) != _trained_part(model):
-            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
+        check_same_settings(path, _architecture_key(trained), _architecture_key(model))
         quantized = ("static_table", "envelope_vq.", "waveform_vq.")
         model.load_state_dict({k: v for k, v in trained.state_dict().items() if not k.startswith(quantized)}, False)
         model.envelope_vq.load_codebooks_from(trained.envelope_vq)
@@ -71,12 +66,12 @@ class SpeechRecipe(Recipe):
 
 
 def _utterances(settings: Settings) -> int:
-    """How many training utterances dictionaries are made of."""
+    """Number of training utterances that codebooks are fitted to."""
     return max(1, int(settings.task.table_utterances) // 4)
 
 
-def _trained_part(model: SpeechModel) -> dict[str, Any]:
-    """What the weights depend on, but for how groups are cut and which entries are idle."""
+def _architecture_key(model: SpeechModel) -> dict[str, Any]:
+    """The settings that weights depend on: neither the cut of groups nor idle entries."""
     free = {"envelope_groups", "waveform_groups", "envelope_entries", "waveform_entries", "default_quality"}
     return {name: value for name, value in vars(model.config).items() if name not in free}
 

@@ -1,4 +1,4 @@
-"""How the models of the paper are trained: reconstruct crops through one codebook, which k-means places first."""
+"""The recipes of the models of the paper: reconstruct crops through one codebook, which k-means places first."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches
-from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
+from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.vqvae.audio import AudioVQVAE
 from vqc.models.vqvae.image import ImageVQVAE
-from vqc.training.recipe import Exported, Progress, Recipe, round_to_stored, trained_codec, training_images
-from vqc.training.sampling import evenly_spaced, first_seconds, image_batches
+from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored, training_images, training_waveforms
+from vqc.training.sampling import check_not_empty, evenly_spaced, first_seconds, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables, table_bits
 from vqc.training.vqvae.task import ReconstructionConfig, ReconstructionTask, evaluate
 
 SECONDS = 10.0  # of a validation utterance, at most
-VARIANCE_ITEMS = 500  # training signals that tell the variance, at most
+VARIANCE_ITEMS = 500  # training signals whose variance is taken, at most
 
 
 class PaperRecipe(Recipe):
-    """What the recipes of images and of audio share; see `vqc.training.recipe.Recipe`."""
+    """Base of the recipes of images and of audio; see `vqc.training.recipe.Recipe`."""
 
     task_config: ClassVar[type[Any]] = ReconstructionConfig
     table_items: ClassVar[int]  # training signals from which the tables are counted, at most
@@ -48,31 +48,22 @@ class PaperRecipe(Recipe):
         assert not model.quantizer.ema_steps, "an untrained codebook"
 
     def warm_start(self, model: Any, path: str, dataset: Any, settings: Settings) -> None:
-        """Weights and codebook of a model of the same shape; k-means then starts no codebook anew."""
-        trained = trained_codec(path, type(model))
-        if trained.config != model.for_export().config:
-            raise TrainingError(f"a run goes on only from a model of the same [model] settings; {path} has others")
-        model.load_state_dict(trained.state_dict(), strict=False)
+        """Load weights and codebook of a model of the same settings; k-means then does not place the codebook again."""
+        load_trained(model, path)
         model.quantizer.reset_ema()
 
     def make_task(self, model: Any, dataset: Any, settings: Settings, shard: Shard) -> ReconstructionTask:
-        validation = self.signals(dataset, dataset.validation[: settings.task.validation_items], model, settings)
-        if not validation:
-            raise TrainingError(
-                f"all validation {self.examples} of {dataset.title} are smaller than one code; give others"
-            )
+        items = dataset.validation[: settings.task.validation_items]
+        validation = check_not_empty(self.signals(dataset, items, model, settings), dataset)
         variance = self.variance(dataset, model, settings)
         batches = Prefetched(self.batches(dataset, settings, shard))
         model = model.to(memory_format=torch.channels_last)
         return ReconstructionTask(model, batches, validation, settings.task, variance=variance)
 
     def variance(self, dataset: Any, model: Any, settings: Settings) -> float:
-        """Of the training signals: the unit of the squared error."""
-        signals = self.signals(dataset, evenly_spaced(dataset.training, VARIANCE_ITEMS), model, settings)
-        if not signals:
-            raise TrainingError(
-                f"all training {self.examples} of {dataset.title} are smaller than one code; give others"
-            )
+        """Variance of the training signals: the unit of the squared error."""
+        items = evenly_spaced(dataset.training, VARIANCE_ITEMS)
+        signals = check_not_empty(self.signals(dataset, items, model, settings), dataset, "training")
         return float(torch.cat([x.flatten() for x in signals]).double().var())
 
     def export(self, model: Any, dataset: Any, settings: Settings) -> Exported:
@@ -92,11 +83,6 @@ class ImageRecipe(PaperRecipe):
 
     examples = "images"
     table_items = 2_000
-
-    def open_data(
-        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> ImageDataset:
-        return open_images(sources, download=download, progress=progress)
 
     def batches(self, dataset: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
         return training_images(dataset, settings, shard)
@@ -120,18 +106,15 @@ class AudioRecipe(PaperRecipe):
     examples = "utterances"
     table_items = 150
 
-    def open_data(
-        self, sources: Sequence[str], settings: Settings, *, download: bool, progress: Progress | None
-    ) -> AudioDataset:
-        return open_audio(sources, settings.model.sample_rate, download=download, progress=progress)
+    def sample_rate(self, settings: Settings) -> int:
+        rate: int = settings.model.sample_rate
+        return rate
 
     def batches(self, dataset: AudioDataset, settings: Settings, shard: Shard) -> WaveformBatches:
         task, hop = settings.task, math.prod(settings.model.strides)
         if task.crop < hop or task.crop % hop:
             raise TrainingError(f"task.crop is {task.crop} samples; it must be a multiple of {hop}, those of a code")
-        return WaveformBatches(
-            dataset, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
-        )
+        return training_waveforms(dataset, settings, shard)
 
     def signals(self, dataset: AudioDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
         return first_seconds(dataset, items, math.prod(settings.model.strides), SECONDS)
