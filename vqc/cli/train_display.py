@@ -1,4 +1,4 @@
-"""What the user of `vqc train` watches: on a terminal a live summary of the run, elsewhere one line a row.
+"""The display of `vqc train`: on a terminal a live summary of the run, elsewhere one line a row.
 
 ::
 
@@ -66,7 +66,7 @@ LEFT_OUT = {"step", "minutes", "gradient_norm", "codebook_size", "mse", "score"}
 
 
 def watcher() -> Callback:
-    """Who watches a run for the user: the live display in a terminal that can redraw, plain lines elsewhere."""
+    """Make the display of a run: live in a terminal that can redraw, plain lines elsewhere."""
     from rich.console import Console
 
     if sys.stderr is not None and sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal:
@@ -218,7 +218,7 @@ def describe(row: Mapping[str, float], prefix: str = "", others: int = OTHER_FIG
 
 
 def grid(figures: Sequence[tuple[str, str]], columns: int) -> Table:
-    """Names with their values, so many beside each other."""
+    """Arrange names with their values in a number of columns."""
     from rich.table import Table
     from rich.text import Text
 

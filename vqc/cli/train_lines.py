@@ -1,4 +1,4 @@
-"""What the user of `vqc train` reads where nothing can be redrawn: a line for every row of figures.
+"""The display of `vqc train` where nothing can be redrawn: a line for every row of figures.
 
 step 1,050 of 2,000 after 7.4 s, 6.7 s left: loss 0.1003, PSNR 24.31 dB, perplexity 299
 step 1,050 of 2,000 after 7.4 s: validation score 0.003554, PSNR 24.50 dB, the best so far

@@ -1,4 +1,4 @@
-"""A critic beside a decoder: which one, and what each of the two minimises."""
+"""Adversarial training of a decoder: the critic (discriminator), and the losses of the two."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATCHES = {3: 70, 2: 34, 1: 16}  # strided layers → pixels a side that a score
 
 
 def make_critic(media: Literal["image", "audio"], side: int, width: int) -> nn.Module:
-    """A critic of images with sides of `side` pixels or more, or of waveforms; OptionError when these are too small."""
+    """Make a critic of images with sides of `side` pixels or more, or of waveforms; OptionError for smaller images."""
     if media == "audio":
         return MultiResolutionDiscriminator(width=width)
     fitting = [layers for layers, seen in PATCHES.items() if seen <= side]
@@ -33,28 +33,28 @@ def make_critic(media: Literal["image", "audio"], side: int, width: int) -> nn.M
 
 
 class Adversary:
-    """What critic and decoder want of a reconstruction; the critic begins a little before step `start`.
+    """The adversarial losses of critic and decoder; the critic begins `HEAD_START` steps before step `start`.
 
-    The critic sees the reconstruction that the decoder was judged by, so that it is made once.
+    The critic sees the reconstruction of the decoder's loss, so that it is made once.
     """
 
     def __init__(self, critic: nn.Module, weight: float, feature_matching: float, start: int) -> None:
         self.critic, self.weight, self.feature_matching, self.start = critic, weight, feature_matching, start
         self._made: Tensor | None = None
 
-    def urge(self, made: Tensor, original: Tensor, step: int) -> Losses:
-        """What the decoder minimises besides; nothing before `start`."""
+    def decoder_loss(self, made: Tensor, original: Tensor, step: int) -> Losses:
+        """Loss of the decoder on reconstructions and originals [B, ...]; zero before `start`."""
         self._made = made.detach()
         if step < self.start:
             nothing = made.new_zeros(())
             return Losses(nothing, {"adversarial": nothing, "features": nothing})
-        judged, wanted = self.critic(made), self.critic(original)
-        hinge, features = decoder_hinge(judged), feature_distance(wanted, judged)
+        of_made, of_original = self.critic(made), self.critic(original)
+        hinge, features = decoder_hinge(of_made), feature_distance(of_original, of_made)
         total = self.weight * (hinge + self.feature_matching * features)
         return Losses(total, {"adversarial": hinge.detach(), "features": features.detach()})
 
     def critic_loss(self, original: Tensor, step: int) -> Losses:
-        """What the critic minimises; without a gradient before it begins, or when no reconstruction was judged yet."""
+        """Loss of the critic; without a gradient before it begins, or when there is no reconstruction yet."""
         if self._made is None or step < self.start - HEAD_START:
             return Losses(original.new_zeros(()), {})
         return Losses(critic_hinge(self.critic(original), self.critic(self._made)), {})

@@ -1,4 +1,4 @@
-"""What a run folder remembers of its training: `metrics.jsonl` line by line, and what `run.json` says of the data.
+"""The history of a training in its run folder: the lines of `metrics.jsonl`, and the data by `run.json`.
 
 A model file keeps a thinned copy of it, which reads as a history as well.
 
@@ -54,13 +54,13 @@ class History:
         return max((row["minutes"] for row in last if "minutes" in row), default=None)
 
     def epochs(self, steps: float) -> float | None:
-        """How often so many steps have seen the training data, if its size is known."""
+        """Number of passes over the training data in a number of steps, if the size of the data is known."""
         if not self.examples_per_step or not self.examples_per_epoch:
             return None
         return steps * self.examples_per_step / self.examples_per_epoch
 
     def curve(self, key: str) -> Curve:
-        """The figure `key` over the run: of validation if it begins with "val_", of training otherwise."""
+        """Return the figure `key` over the run: of validation if it begins with "val_", of training otherwise."""
         rows = self.validation if key.startswith("val_") else self.training
         points = [(row["step"], row[key]) for row in rows if math.isfinite(row.get(key, math.nan))]
         return Curve([step for step, _ in points], [value for _, value in points])
@@ -112,7 +112,7 @@ def history_of_model(info: ModelInfo) -> History:
 
 
 def thinned(history: History, points: int = 150) -> dict[str, list[list[float]]]:
-    """What a model file keeps of its training: [[step, value], …] by figure, five digits each.
+    """Thin a history for a model file: [[step, value], …] by figure, five digits each.
 
     Figures of training, which are noisy, become the means of as many equal parts of the run as there are `points` at
     most; of validation figures some are left out if there are more, never the last.
@@ -164,7 +164,7 @@ def _read_row(line: str) -> Row | None:
 
 
 def _append(rows: list[Row], row: Row) -> None:
-    """A run that goes on from a checkpoint logs the steps after it again: what came first is forgotten."""
+    """Append a row; a resumed run logs the steps after its checkpoint again, and the later rows count."""
     while rows and (
         rows[-1]["step"] > row["step"]
         or (rows[-1]["step"] == row["step"] and is_validation(rows[-1]) == is_validation(row))
@@ -174,7 +174,7 @@ def _append(rows: list[Row], row: Row) -> None:
 
 
 def _read_run(path: Path) -> dict[str, Any]:
-    """What run.json says; it is only there to explain the figures, so one that is missing or odd says nothing."""
+    """Read run.json; it only explains the figures, so one that is missing or damaged is taken as empty."""
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What a reconstruction is compared by: squared and absolute errors, spectra at several resolutions, log-mel."""
+"""Losses of a reconstruction against its original: squared and absolute error, spectra at several resolutions, mel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vqc.nn.precision import in_float32
 from vqc.nn.spectral import STFT, mel_matrix
 
 _SPEECH_SHAPES = ((256, 32), (512, 56), (1024, 80), (2048, 96))
-# Those of descript-audio-codec (Kumar et al. 2023, arXiv 2306.06546).
+# Of descript-audio-codec (Kumar et al. 2023, arXiv 2306.06546).
 CODEC_SHAPES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
 WAVEFORM_LOSSES = ("stft", "mel")
 

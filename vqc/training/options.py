@@ -19,7 +19,7 @@ MEDIA = ("image", "audio")
 
 @dataclass(frozen=True, kw_only=True)
 class CommandLine:
-    """How an option is given on the command line."""
+    """The way an option is given on the command line."""
 
     flags: tuple[str, ...]
     help: str
@@ -71,7 +71,7 @@ def parse_time(text: str) -> float:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What to train, on what, for how long, and where the result goes.
+    """Options of a training run: what to train, on what, for how long, and where the result goes.
 
     Args:
         what: a codec for a medium ("image", "audio"), or a part of a trained codec ("prior", "likelihood", and "sharp"

@@ -1,7 +1,7 @@
-"""How far the work is that a run does besides training: starting values before it, tables and figures after it.
+"""Progress of the work of a run beside its steps: starting values before them, tables and figures after them.
 
-That takes minutes, in loops over qualities or examples which lie deep inside. A loop says `for x in tracked(xs)`, and
-whoever watches a stage hears of it; nobody else is bothered.
+That takes minutes, in loops over qualities or examples which lie deep inside. A loop says `for x in tracked(xs)`, and a
+callback around it, if there is one, is told of each item.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import TypeVar
 Progress = Callable[[int, int], None]  # done, total
 Item = TypeVar("Item")
 
-PARTS = 1000  # of a stage, that progress is told in
+PARTS = 1000  # of a stage, the unit of its progress
 
 
 class _Stage:
-    """So many tracked loops, one after the other; a loop within one of them does not count."""
+    """A number of tracked loops in sequence; a loop within one of them does not count."""
 
     def __init__(self, loops: int, progress: Progress) -> None:
         self.loops, self.progress = loops, progress
         self.finished, self.busy = 0, False
 
-    def tell(self, share: float) -> None:
-        """Share of the present loop."""
+    def report(self, share: float) -> None:
+        """Report the share of the present loop that is done."""
         self.progress(min(PARTS, int(PARTS * (self.finished + share) / self.loops)), PARTS)
 
 
@@ -34,7 +34,7 @@ _watched: ContextVar[_Stage | None] = ContextVar("_watched", default=None)
 
 @contextmanager
 def stage(loops: int, progress: Progress) -> Iterator[None]:
-    """Tell `progress` of the tracked loops that are run within, of which there are about so many."""
+    """Report the tracked loops that run within to `progress`; `loops` is their expected number."""
     token = _watched.set(_Stage(loops, progress))
     try:
         yield
@@ -43,7 +43,7 @@ def stage(loops: int, progress: Progress) -> Iterator[None]:
 
 
 def tracked(items: Iterable[Item]) -> Iterator[Item]:
-    """The items, one after the other; with the stage around it, if there is one, hearing how many are done."""
+    """Yield the items, and report how many are done to the stage around, if there is one."""
     watched = _watched.get()
     if watched is None or watched.busy or not isinstance(items, Sized):
         yield from items
@@ -51,9 +51,9 @@ def tracked(items: Iterable[Item]) -> Iterator[Item]:
     watched.busy = True
     try:
         for number, item in enumerate(items):
-            watched.tell(number / len(items))
+            watched.report(number / len(items))
             yield item
     finally:
         watched.busy = False
         watched.finished += 1
-        watched.tell(0.0)
+        watched.report(0.0)

@@ -66,7 +66,7 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
         trained = vqc.train(vqc.TrainOptions("image", data=("photos",), minutes=120, name="mine", add=True))
         vqc.compress_file("photo.jpg", "photo.vqc", model="mine")
 
-    Ctrl-C ends a run after its step; with `resume=True` it goes on from there, or after any other interruption from its
+    Ctrl-C ends a run after its step. `resume=True` continues it from there, or after any other interruption from its
     last checkpoint. Under torchrun each process calls this, and together they train one model.
 
     Args:
@@ -167,7 +167,7 @@ def restored_samples(run: Run, data: Any, model_file: Path) -> tuple[list[Tensor
 
 
 def is_validated(run: Run) -> bool:
-    """Whether there are best weights, or only those of a checkpoint."""
+    """Whether a run has best weights, or only those of a checkpoint."""
     return (run.folder / BEST).exists()
 
 

@@ -19,7 +19,7 @@ LOSS_UNIT = 10.0  # bits a block: brings gradients to about the norm at which `l
 
 @dataclass(frozen=True, kw_only=True)
 class MapsTaskConfig(Config):
-    """How batches are drawn and errors weighed."""
+    """Settings of batches and of the loss."""
 
     batch_size: int = limited(32, 1)
     crop: int = limited(0, 0)  # pixels a side; 0: whole images of one size

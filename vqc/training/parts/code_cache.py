@@ -7,7 +7,7 @@
 (…-q<quality>-v<views> where there are several views of each training item, …-p<side> where images are cut to pieces.)
 
 A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
-encoded with its surroundings (see `vqc.format`) and as much effort as when nobody asks for more. Codes are as
+encoded with its surroundings (see `vqc.format`) at the default effort. Codes are as
 they come, which is what priors predict; symbols for the static tables are made of whole streams. Small data sets are
 worth more views than one: an image that is mirrored, or shifted by less than a code, has other codes. Large photos are
 worth less than that: a piece of each, shrunk or not, tells as much in a fraction of the time.
@@ -35,7 +35,7 @@ from vqc.user_folders import user_cache
 
 FOLDER = "codes-3"  # in the cache; the first layout held symbols, the second codes as `model.encode` gives them
 PARTS = ("training", "validation")
-_BATCH_VALUES = 1 << 20  # samples or pixel values that the model is given at once, unless one stream has more
+_BATCH_VALUES = 1 << 20  # samples or pixel values of a batch of the encoder, unless one stream has more
 
 Float32Array = NDArray[np.float32]
 Codes = NDArray[np.uint16]
@@ -107,11 +107,11 @@ def open_codes(
     piece: int = 0,
     progress: Progress | None = None,
 ) -> CachedCodes:
-    """The codes of all items, encoded now unless that was done before.
+    """Open the codes of all items; encode them, the first time.
 
     Args:
         model: images are encoded by an image model, recordings by an audio model; is frozen.
-        digest: of the model (hex), without its prior: that makes no difference to its codes.
+        digest: of the model (hex), without its prior, which codes do not depend on.
         views: of each training item.
         piece: side in pixels of a random square that is encoded of each view of an image; 0: all of it.
         progress: called with how many items are encoded and how many there are.
@@ -246,5 +246,5 @@ def _chunks(waveform: Float32Array, hop: int, halo: int) -> Iterator[_Cut]:
 
 
 def _length(span: Span, factor: int, limit: int) -> int:
-    """How much of the core is signal and not padding."""
+    """Length of the part of a core that is signal and not padding."""
     return min(span.stop * factor, limit) - span.start * factor

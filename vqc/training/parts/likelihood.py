@@ -1,4 +1,4 @@
-"""Training of likelihoods: how many bits the original takes, given what the codec restored.
+"""The task of likelihoods: to predict the original, given what the codec restored.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Training of perceptual decoders: the same codes restored with more texture, as a critic wants to see or hear it.
+"""The task of perceptual decoders: the same codes restored with more texture, as a critic asks for it.
 
 ::
 
@@ -176,8 +176,8 @@ class PerceptualTask(Task):
         total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         logged = {name: term.detach() for name, term in terms.items()}
         if self.adversary is not None:
-            urged = self.adversary.urge(restored, batch, step)
-            total, logged = total + urged.total, {**logged, **urged.logged}
+            adversarial = self.adversary.decoder_loss(restored, batch, step)
+            total, logged = total + adversarial.total, {**logged, **adversarial.logged}
         return Losses(total, logged)
 
     def critic_loss(self, batch: Tensor, step: int) -> Losses:

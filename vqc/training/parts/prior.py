@@ -1,4 +1,4 @@
-"""Training of priors: how many bits the next code costs, given the codes before it.
+"""The task of priors: to predict the next code, given the codes before it.
 
 ::
 
@@ -64,7 +64,7 @@ class PriorFigures(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of the bits under the static tables."""
+        """Share of the bits under the static tables that is left."""
         return self.bits_per_code / self.bits_per_code_static if self.bits_per_code_static else 1.0
 
 
@@ -117,11 +117,11 @@ class PriorTask(Task):
         config = self.config
         quality = list(self.codes)[step % len(self.codes)]
         draws, generator = self._draws[quality], random_for(self.seed, step)
-        chosen, starts, shape = draws(config.batch_size, generator)
+        drawn, starts, shape = draws(config.batch_size, generator)
         area = int(shape.prod())
         counted = max(1, min(area, config.codes_per_step // (config.batch_size * draws.streams.groups)))
-        places = generator.random((config.batch_size, area)).argsort(1)[self.rows, :counted]
-        own = zip(chosen[self.rows].tolist(), starts[self.rows], strict=True)
+        places = generator.random((config.batch_size, area)).argsort(1)[self.rows, :counted]  # [B, counted]
+        own = zip(drawn[self.rows].tolist(), starts[self.rows], strict=True)
         crops = np.stack([_crop(draws.streams[i], start, shape) for i, start in own])
         mask = np.zeros((len(crops), area), dtype=bool)
         np.put_along_axis(mask, places, True, 1)
@@ -151,9 +151,9 @@ class PriorTask(Task):
 
     @torch.inference_mode()
     def measure(self, quality: int, at_most: int | None = None) -> PriorFigures:
-        """Figures of one quality on validation streams, as a file would hold them; of so many codes at most."""
+        """Measure one quality on validation streams, as a file would hold them; on `at_most` codes."""
         streams = self.codes[quality].validation
-        device = next(iter(self.model.state_dict().values())).device  # once fixed it has no parameters
+        device = next(iter(self.model.state_dict().values())).device  # a prior in integers has no parameters
         bits = static = 0.0
         count = values = 0
         for batch in _same_size(streams, _validation_streams(streams, at_most or self.config.validation_codes)):
@@ -193,7 +193,7 @@ class _Crops:
 
 
 def relative_weights(dataset: ImageDataset | AudioDataset) -> dict[int, float] | None:
-    """What `PriorTask` takes as weights: those of the dataset, which favour long recordings, of items of one size."""
+    """Weights of items for `PriorTask`: the probabilities of the dataset without their part for the length."""
     if dataset.probabilities is None:
         return None
     sizes = dataset.lengths[dataset.training] if isinstance(dataset, AudioDataset) else 1
@@ -201,7 +201,7 @@ def relative_weights(dataset: ImageDataset | AudioDataset) -> dict[int, float] |
 
 
 def _units(tables: Mapping[int, NDArray[np.int64]]) -> dict[int, float]:
-    """What bits a position are divided by: the geometric mean of a quality's entropy and of that of all qualities.
+    """Units of the loss: the geometric mean of a quality's entropy a position and of that of all qualities.
 
     As they are, high qualities would drown low ones; as shares of their entropy, low ones would have as much to say as
     those with ten times as many bits.

@@ -1,4 +1,4 @@
-"""How alike two images are in texture: how much there is of it at each place, not where each grain of it lies."""
+"""Difference of two images in texture: in its amount at each place, not in the position of each grain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SCALES = 3  # full size, half and a quarter
-WINDOW = 8  # pixels of a scale, per side of what energies are measured in; they overlap by half
+WINDOW = 8  # side of the windows of energies, in pixels of a scale; they overlap by half
 FAINT = 1e-4  # energy that is added: detail below 1 % of full scale hardly counts
 
 
@@ -32,17 +32,17 @@ class TextureLoss(nn.Module):
         return torch.stack([(found - wanted).abs().mean() for found, wanted in pairs]).mean()
 
     def energies(self, image: Tensor) -> Iterator[Tensor]:
-        """Of each band, [B, 3, h, w]; images too small for a scale have none there."""
-        level = F.conv2d(image, self.colours)
+        """Yield the local energies of each band, [B, 3, h, w]; images too small for a scale have none there."""
+        scaled = F.conv2d(image, self.colours)  # [B, 3, H, W]: brightness, two colour differences
         for _ in range(SCALES):
-            height, width = (n // 2 * 2 for n in level.shape[-2:])
+            height, width = (n // 2 * 2 for n in scaled.shape[-2:])
             if not height or not width:
                 return
-            level = level[..., :height, :width]
-            coarse = F.avg_pool2d(level, 2)
+            scaled = scaled[..., :height, :width]
+            coarse = F.avg_pool2d(scaled, 2)  # [B, 3, H/2, W/2]
             blurred = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-            for band in (level - blurred, level.diff(dim=-1), level.diff(dim=-2)):
+            for band in (scaled - blurred, scaled.diff(dim=-1), scaled.diff(dim=-2)):
                 window = [min(WINDOW, n) for n in band.shape[-2:]]
                 stride = [-(-n // 2) for n in window]
                 yield (F.avg_pool2d(band.square(), window, stride) + FAINT).sqrt()
-            level = coarse
+            scaled = coarse

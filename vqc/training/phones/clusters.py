@@ -1,9 +1,9 @@
-"""What a phones model knows of speech, found without labels and without a network.
+"""The projection and the codebook of a phones model, found without labels and without a network.
 
 Frames are clustered, first by their cepstra; then, again and again, projected to the few dimensions in which the
 clusters lie far apart for their width (linear discriminant analysis with clusters in place of phones: Heck, Sakti and
 Nakamura 2016, "Unsupervised linear discriminant analysis for supporting DPGMM clustering in the zero resource
-scenario"), each utterance moved towards the clusters (`vqc.models.phones.model.fitted`), and clustered anew.
+scenario"), each utterance moved towards the clusters (`vqc.models.phones.model.fitted`), and clustered again.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ def cepstra(frames: Tensor) -> Tensor:
 
 
 def slope(values: Tensor) -> Tensor:
-    """That of the line through five values in time, at each of [N, C]."""
+    """Slope of the line through five values in time, at each of [N, C]."""
     padded = F.pad(values.T[None], (2, 2), mode="replicate")[0].T
     return (2 * (padded[4:] - padded[:-4]) + padded[3:-1] - padded[1:-3]) / 10
 
 
 def clusters(vectors: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """The cluster of each of vectors [N, D], and the centres [count, D]."""
+    """Cluster vectors [N, D]; returns the cluster of each [N], and the centres [count, D]."""
     centres, _ = kmeans(vectors[::_EVERY].contiguous(), count, iterations=_ITERATIONS, seed=seed)
     return torch.addmm(centres.square().sum(1), vectors, centres.T, alpha=-2).argmin(1), centres
 

@@ -1,4 +1,4 @@
-"""Training of the `phones` model: its codes are there from the start, the decoder learns to speak from them."""
+"""The task of `phones` models: their codes are there from the start, the decoder learns to speak from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vqc.training.parts.frozen_codec import FrozenCodec
 
 @dataclass(frozen=True, kw_only=True)
 class PhonesTaskConfig(Config):
-    """What the codes are found in, and how the decoder's crops are drawn."""
+    """Settings of the data that the codes are found in, and of the decoder's crops."""
 
     source_shares: tuple[float, ...] = limited((), 0)  # of the utterances from each folder of data; empty: by length
     start_utterances: int = limited(360, 1)  # that projection and codebook are found in
@@ -59,15 +59,15 @@ class PhonesTask(Task):
 
     def _errors(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """Mean absolute error of normalised log-mel frames, cross-entropy of the voicing in nats."""
-        entries, wanted, voiced = self._wanted(waveform)
+        entries, wanted, voiced = self._targets(waveform)
         spoken = self.model.decoder(entries)
         mel = (spoken.log_mel - wanted).abs().mean()
         return mel, F.binary_cross_entropy_with_logits(spoken.voicing, voiced.to(mel))
 
     @torch.no_grad()
     @in_float32
-    def _wanted(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of [B, T]: the entries that a file gives the decoder, and the frames and the voicing that it is to find."""
+    def _targets(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Entries [B, frames, D] that a file gives the decoder of [B, T], and the frames and the voicing to predict."""
         entries = F.embedding(self.frozen.encode(waveform, 1)[:, 0], self.model.quantizer.codebook)
         voiced = (periodicity(waveform).amax(-1) > VOICING_THRESHOLD).repeat_interleave(PITCH_HOP // HOP, 1)
         return entries, minus_mean(self.model.log_mel(waveform)), voiced

@@ -1,4 +1,4 @@
-"""From a trained photo model to one that can be shipped: last dictionaries and tables, nothing idle; and back."""
+"""Export of trained photo models: last codebooks, dead entries pruned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IDLE = 0.9998  # a code map in which one code is more frequent than this carries
 
 @torch.no_grad()
 def refit(model: PhotoModel, images: list[Tensor]) -> list[list[Tensor]]:
-    """Make one step of k-means on the dictionaries; returns the counts [G, K] of each dictionary and shape."""
+    """Make one step of k-means on the codebooks; returns the counts [G, K] of each quality and shape."""
     everything = []
     for index in tracked(range(model.qualities)):
         rows = torch.cat([model.mean_codes_and_rest(image, index + 1)[1] for image in images])
@@ -62,7 +62,7 @@ def reseed_dead(model: PhotoModel, images: list[Tensor], latents: int = 60_000) 
 
 
 def sample_images(dataset: ImageDataset, photos: int, side: int = 384, seed: int = 1) -> list[Tensor]:
-    """The centres of training photos, chosen at random."""
+    """Draw training photos and return their centres, [1, 3, H, W] each."""
     generator = np.random.default_rng(seed)
     chosen = generator.permutation(dataset.training)[:photos]
     return list(centres(dataset, [int(i) for i in chosen], side))

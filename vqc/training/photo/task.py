@@ -1,4 +1,4 @@
-"""Training of the `photo` model: the start from a linear transform and k-means, task and validation."""
+"""The task of `photo` models, their starting values (a linear transform and k-means), and their validation."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def initialise(model: PhotoModel, dataset: ImageDataset, *, seed: int = 0, crops
     coefficients = torch.cat([model.transform.analyse(x) for x in centred])
     scaled = coefficients / model.transform.scale[None, :, None, None]
     model.prediction.fit_linear(list(scaled[:, :MEANS]), list(scaled[:, MEANS:]))
-    for level in tracked(range(model.qualities)):
-        rows = torch.cat([model.mean_codes_and_rest(x, level + 1)[1] for x in images])
-        chosen = torch.from_numpy(np.random.default_rng((seed, level)).permutation(len(rows))[:50_000])
-        ecvq_fit.fit(model.quantizer, rows[chosen], level, iterations=8, seed=seed)
+    for index in tracked(range(model.qualities)):
+        rows = torch.cat([model.mean_codes_and_rest(x, index + 1)[1] for x in images])
+        chosen = torch.from_numpy(np.random.default_rng((seed, index)).permutation(len(rows))[:50_000])
+        ecvq_fit.fit(model.quantizer, rows[chosen], index, iterations=8, seed=seed)
 
 
 class RatePoint(NamedTuple):
@@ -63,13 +63,13 @@ class RatePoint(NamedTuple):
 def rate_distortion(model: PhotoModel, images: list[Tensor]) -> list[RatePoint]:
     """Order-0 information content and PSNR at each quality; the mean colours at the entropy of their residuals."""
     points, device = [], model.steps.device
-    for level in tracked(range(model.qualities)):
-        levels = torch.tensor([level], device=device)
+    for index in tracked(range(model.qualities)):
+        indices = torch.tensor([index], device=device)
         psnr, bits, squares, blocks = [], 0.0, 0.0, 0
         counts = np.zeros((MEANS, MEAN_CODES), dtype=np.int64)
         for image in images:
             image = image.to(device)
-            result = model(image, levels)
+            result = model(image, indices)
             symbols = model.to_symbols(result.means[0].cpu().numpy())
             for g in range(MEANS):
                 counts[g] += np.bincount(symbols[g].ravel(), minlength=MEAN_CODES)
@@ -80,19 +80,19 @@ def rate_distortion(model: PhotoModel, images: list[Tensor]) -> list[RatePoint]:
             bits += float(result.bits[0]) * count
             blocks += count
         bits += float(sum(-(c[c > 0] * np.log2(c[c > 0] / c.sum())).sum() for c in counts))
-        cost = squares / blocks / model.config.lambdas[level] + bits / blocks
+        cost = squares / blocks / model.config.lambdas[index] + bits / blocks
         points.append(RatePoint(bits / blocks / BLOCK**2, float(np.mean(psnr)), cost))
     return points
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoTaskConfig(Config):
-    """How batches are drawn and errors weighed."""
+    """Settings of batches, of the loss, and of the numbers of photos for starting values, tables and figures."""
 
     side: int = limited(256, 1)
     batch_size: int = limited(4, 2)  # crops, half of them at each of the two qualities of a step
     commitment_weight: float = limited(0.7, 0)
-    level_balance: float = limited(0.25, 0)  # loss of a level is weighed by λ to this power
+    level_balance: float = limited(0.25, 0)  # the loss of a quality is weighed by its λ to this power
     train_synthesis: bool = True  # False: the decoder's network stays as it is, as one trained on refined codes should
     validation_photos: int = limited(12, 1)
     validation_side: int = limited(384, 1)
@@ -135,20 +135,20 @@ class PhotoTask(Task):
             )
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Crops [B, 3, side, side] and their levels [B], the two levels taking turns."""
+        """Crops [B, 3, side, side] and the indices [B] of their qualities, two in turn."""
         pairs = -(-self.model.qualities // 2)
         order = np.random.default_rng((self.seed, 1, step // pairs)).permutation(self.model.qualities)
         first = 2 * (step % pairs)
         two = [*order[first : first + 2], order[0]][:2]  # an odd number of qualities: the first once more
-        levels = torch.tensor(two).repeat(self.config.batch_size // 2)[self.rows]
-        return self.crops(step), levels
+        indices = torch.tensor(two).repeat(self.config.batch_size // 2)[self.rows]
+        return self.crops(step), indices
 
     def loss(self, batch: tuple[Tensor, Tensor], step: int) -> Losses:
-        """Per colour sample: squared error / λ + commitment, weighed by level."""
-        image, levels = batch
-        result = self.model(image, levels)
-        inverse, weight = self.inverse.to(image)[levels], self.weight.to(image)[levels]
-        distortion = (result.image - image).square().mean((1, 2, 3)) * inverse * 3 * BLOCK**2
+        """Squared error / λ + commitment in bits a block, weighed by quality."""
+        image, indices = batch  # [B, 3, H, W], [B]
+        result = self.model(image, indices)
+        inverse, weight = self.inverse.to(image)[indices], self.weight.to(image)[indices]  # [B]
+        distortion = (result.image - image).square().mean((1, 2, 3)) * inverse * 3 * BLOCK**2  # [B], bits a block
         cost = distortion + self.config.commitment_weight * result.commitment
         total = (cost * weight).mean() / LOSS_UNIT
         logged = {

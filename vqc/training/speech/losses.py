@@ -1,4 +1,4 @@
-"""What makes two spoken waveforms sound alike, as differentiable losses on [B, T] at 16 kHz.
+"""Losses between spoken waveforms [B, T] at 16 kHz that follow how they sound.
 
 `LogMelLoss` (of `vqc.training.losses`) compares spectra at several resolutions. `LoudnessLoss` follows the perceptual
 model of PESQ (ITU-T P.862: Bark bands, Zwicker loudness, masking, added sounds weigh more), as Martín-Doñas et al. 2018

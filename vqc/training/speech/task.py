@@ -1,4 +1,4 @@
-"""Training of the `speech` model: start of its dictionaries, the task for the loop, and its validation."""
+"""The task of `speech` models, their starting values (KLT and k-means), and their validation."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from vqc.training.stages import tracked
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechTaskConfig(Config):
-    """How crops are drawn, and the rates at which each quality is started and held.
+    """Settings of crops and losses, and the rates at which each quality is started and held.
 
     source_shares: share of the crops from each folder of data, in the order in which they are given; empty: by length.
-    envelope_lambda: squared log-mel error a bit is worth when the first dictionaries are made.
-    waveform_scale: scale of the MDCT before its first dictionary.
+    envelope_lambda: squared log-mel error that a bit is worth when the first codebooks are fitted.
+    waveform_scale: scale of the MDCT before its first codebook.
     envelope_bps, waveform_bps: bits a second at which training holds the codes; 0 where there is no waveform code.
     """
 
@@ -137,25 +137,25 @@ def initialise(model: SpeechModel, data: SpeechData, config: SpeechTaskConfig, *
     model.klt.copy_(vectors.flip(1)[:, : model.klt.shape[1]])
     latents = (blocks - model.klt_mean) @ model.klt
     bark = (1 + 25 * (torch.arange(model.waveform_vq.dims) + 0.5) / 600).rsqrt()
-    for level in tracked(range(model.qualities)):
-        model.envelope_gain[level] = config.envelope_lambda[level] ** -0.5
-        ecvq_fit.fit(model.envelope_vq, latents * model.envelope_gain[level], level)
-        if not model.codes_waveform(level + 1):
+    for index in tracked(range(model.qualities)):
+        model.envelope_gain[index] = config.envelope_lambda[index] ** -0.5
+        ecvq_fit.fit(model.envelope_vq, latents * model.envelope_gain[index], index)
+        if not model.codes_waveform(index + 1):
             continue
-        model.waveform_gain[level] = config.waveform_scale[level] * bark
+        model.waveform_gain[index] = config.waveform_scale[index] * bark
         parts = []
         for waveform in crops[:3]:
             y = model.linear_latents(model.log_mel(waveform))
-            gain = model.envelope_gain[level]
-            envelope = (model.envelope_vq((y * gain).flatten(0, 1), level).quantized.view_as(y)) / gain
-            parts.append(model.mdct_latents(waveform, envelope, level + 1).flatten(0, 1))
-        ecvq_fit.fit(model.waveform_vq, torch.cat(parts), level)
+            gain = model.envelope_gain[index]
+            envelope = (model.envelope_vq((y * gain).flatten(0, 1), index).quantized.view_as(y)) / gain
+            parts.append(model.mdct_latents(waveform, envelope, index + 1).flatten(0, 1))
+        ecvq_fit.fit(model.waveform_vq, torch.cat(parts), index)
 
 
 class SpeechTask(Task):
     """Random crops, one quality a step, spectral and perceptual losses, and a hold on the rates.
 
-    The straight-through gradient knows nothing of bits. The commitment loss does (‖z − e‖² falls with the spread of z),
+    The straight-through gradient does not see bits. The commitment loss does (‖z − e‖² falls with the spread of z),
     so its weight is raised where the envelope takes more bits than its target and lowered where it takes fewer; the
     waveform codes have no network before them and are held by the scale of the MDCT.
 
@@ -176,7 +176,7 @@ class SpeechTask(Task):
     ) -> None:
         self.model, self.data, self.config, self.seed, self.shard = model, data, config, seed, shard
         self.compare = SpeechLoss(config.loss_weights)
-        speech_metrics()  # said now rather than at the first validation
+        speech_metrics()  # missing packages are reported now rather than at the first validation
         weights = np.array(config.quality_weights[: model.qualities])
         self.quality_probabilities = weights / weights.sum()
         self.batches = Prefetched(self._batch)

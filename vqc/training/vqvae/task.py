@@ -21,14 +21,14 @@ from vqc.training.losses import CODEC_SHAPES, LogMelLoss, ReconstructionLoss
 
 PaperModel = ImageVQVAE | AudioVQVAE
 
-INITIALISATION_BATCHES = 8  # latents of so many batches place the codebook
-VECTORS_PER_ENTRY = 4  # and of more, where these are fewer
+INITIALISATION_BATCHES = 8  # whose latents place the codebook
+VECTORS_PER_ENTRY = 4  # of a codebook, at least: otherwise more batches are taken
 FREE_SCALE = 0.01  # weight of the pull towards unit scale before there is a codebook
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReconstructionConfig(Config):
-    """How batches are drawn, and the weights of the losses; one of weight 0 is left out.
+    """Settings of batches, and the weights of the losses; one of weight 0 is left out.
 
     The paper's loss is `mse` alone. `adversarial` weighs what the decoder learns from a critic, and
     `feature_matching` the likeness of the critic's hidden layers, in units of `adversarial`.
@@ -66,7 +66,7 @@ class ReconstructionTask(Task):
     """The weighted losses of a reconstruction plus the quantizer's loss.
 
     For the first `free_steps` steps latents pass unquantized (with a pull towards unit scale); then k-means on the
-    latents places the codebook and training goes on with it. A codebook that a run begins with is trained on at once.
+    latents places the codebook, and training continues with it. The codebook of a warm start is used at once.
     """
 
     model: PaperModel
@@ -124,12 +124,12 @@ class ReconstructionTask(Task):
             "codebook_size": float(self.model.quantizer.codebook_size),
         }
         if self.adversary is not None:
-            urged = self.adversary.urge(out.signal, batch, step)
-            total, logged = total + urged.total, {**logged, **urged.logged}
+            adversarial = self.adversary.decoder_loss(out.signal, batch, step)
+            total, logged = total + adversarial.total, {**logged, **adversarial.logged}
         return Losses(total, logged)
 
     def critic_loss(self, batch: Tensor, step: int) -> Losses:
-        """Of the reconstruction that `loss` has made last."""
+        """Loss of the critic on the last reconstruction of `loss`."""
         assert self.adversary is not None, "the loop asks for this when there is a critic"
         return self.adversary.critic_loss(batch, step)
 
@@ -172,7 +172,7 @@ class ReconstructionTask(Task):
         vectors: list[Tensor] = []
         while len(vectors) < INITIALISATION_BATCHES or _rows(vectors) < VECTORS_PER_ENTRY * quantizer.codebook_size:
             latents = self.model.latents(self.batches(step + len(vectors)).to(self._device))
-            rows = latents.float().movedim(1, -1).flatten(0, -2)
+            rows = latents.float().movedim(1, -1).flatten(0, -2)  # [N, D]
             vectors.append(rows_of_all_ranks(rows))  # so that all processes place it alike
         quantizer.initialise(torch.cat(vectors), seed=step)
 
