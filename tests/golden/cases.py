@@ -74,6 +74,8 @@ CASES = {
     "photo-prior-high": Case("photo-prior", quality=2, height=200, width=300),
     "audio-prior": Case("audio-prior", samples=3000, sample_rate=8000, channels=2),
     "speech-prior-low": Case("speech-prior", quality=1, samples=30_000, sample_rate=16_000, channels=1),
+    "photo-stepped-prior": Case("photo-stepped-prior", quality=2, height=200, width=300),
+    "speech-stepped-prior": Case("speech-stepped-prior", quality=2, samples=20_000, sample_rate=16_000, channels=1),
     "speech-prior-high": Case("speech-prior", quality=2, samples=20_000, sample_rate=16_000, channels=1),
 }
 

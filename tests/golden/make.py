@@ -9,6 +9,8 @@ beside these.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,6 +76,10 @@ PRIORS = {
     "pixelcnn": {"width": 6, "layers": 2, "head_width": 6, "code_dim": 4},
     "wavenet": {"width": 6, "skip_width": 6, "dilations": [1, 2], "head_width": 6, "code_dim": 4, "block": 64},
 }
+ORDERS = {  # more passes and steps, so that every layer there can be is there
+    "photo-stepped-prior": {"spatial_passes": [4, 2, 1], "channel_steps": [1, 2, 2]},
+    "speech-stepped-prior": {"extra_coarse_levels": [1, 3, 2], "channel_steps": [2, 1, 1, 1, 3]},
+}
 # Random numbers of this size take the place of what is zero or regular in an untrained model.
 DISTURBANCE = {"codebook": 1.0, "basis": 0.002, "klt": 0.1, "klt_mean": 0.5}
 
@@ -87,12 +93,13 @@ def main() -> None:
         "speech": SpeechModel(SPEECH),
     }
     models |= {f"{name}-prior": copy.deepcopy(model) for name, model in models.items()}
+    models |= {f"{name}-stepped-prior": copy.deepcopy(models[name]) for name in ("photo", "speech")}
     models |= {"maps": ImageMaps(MAPS), "phones": PhonesModel(PHONES)}
     for name, model in models.items():
         disturb(model)
         model.set_static_table(draw_table(model))
         if name.endswith("-prior"):
-            model.attach_prior(draw_prior(model))
+            model.attach_prior(draw_prior(model, ORDERS.get(name, {})))
         if FOLDER.joinpath(f"{name}.safetensors").exists():
             continue
         described = {"name": f"golden-{name}", "training": {}, "figures": {}}
@@ -118,10 +125,10 @@ def disturb(model: CodecModel) -> None:
 
 
 @torch.no_grad()
-def draw_prior(model: CodecModel) -> CodePrior:
+def draw_prior(model: CodecModel, order: Mapping[str, Any]) -> CodePrior:
     """A small prior with random weights, which are not so large that all codes but one would be all but impossible."""
     kind = KINDS[model.kind].prior.name
-    prior = build_prior(kind, PRIORS[kind], model)
+    prior = build_prior(kind, PRIORS[kind] | order, model)
     prior.initialise(model)
     for name, parameter in prior.named_parameters():
         if "table" not in name:
