@@ -13,7 +13,7 @@ from vqc.cli.options import flag, option, takes
 from vqc.cli.output_format import DEFAULT_SUFFIX, MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
 from vqc.cli.outputs import Naming, is_batch, output_file
 from vqc.cli.plan import Wanted
-from vqc.cli.vqc_file import read_file
+from vqc.cli.vqc_file import peek
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
@@ -73,7 +73,7 @@ def decompress(options: DecompressOptions) -> None:
     elsewise: Counter[Media] = Counter()
 
     def suffix_of(source: Source) -> str:
-        header = read_file(source.path, options.limit).header
+        header = peek(source.path, options.limit)
         suffix = suffix_for(header.media, asked, source.name, several=several)
         elsewise[header.media] += asked not in (None, suffix)
         if not options.quiet:

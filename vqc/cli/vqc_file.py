@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqc.errors import ContainerError
+
 if TYPE_CHECKING:
-    from vqc.format.container import Container
+    from vqc.format.container import Container, Header
 
 
 def read_file(path: Path, limit: int | None) -> Container:
@@ -15,3 +17,14 @@ def read_file(path: Path, limit: int | None) -> Container:
     from vqc.format.container import read_container
 
     return read_container(read_vqc(path), limit=limit)
+
+
+def peek(path: Path, limit: int | None) -> Header:
+    """The header of a file, to plan by: of a whole file only its front is read. Raises what `read_file` does."""
+    from vqc.format.container import FRONT_BYTES, peek_header
+
+    try:
+        with path.open("rb") as file:
+            return peek_header(file.read(FRONT_BYTES), limit=limit)
+    except (OSError, ContainerError):
+        return read_file(path, limit).header  # says what is wrong with all of it

@@ -68,6 +68,7 @@ _LARGEST_MASK = 2**32 - 1
 _CHECKSUM_BYTES = 4
 _FIXED_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + _CHECKSUM_BYTES
 _VARINT_BYTES = 9  # 63 bits
+FRONT_BYTES = 64  # in which every header lies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +121,26 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
     Raises:
         ContainerError: not a `.vqc` file, of another version, damaged, or larger than the limit.
     """
-    reader = _Reader(_checked_content(data))
+    _check_front(data)
+    if zlib.crc32(data[:-_CHECKSUM_BYTES]) != int.from_bytes(data[-_CHECKSUM_BYTES:], "little"):
+        raise ContainerError("the .vqc file is damaged or cut short: its checksum does not match; get it again")
+    reader = _Reader(data[len(MAGIC) + 1 : -_CHECKSUM_BYTES])
+    header = _read_header(reader, limit)
+    alpha = reader.take(reader.varint("length of alpha"), "alpha") if header.shape.alpha else None
+    return Container(header=header, alpha=alpha, body=reader.rest())
+
+
+def peek_header(front: bytes, *, limit: int | None = None) -> Header:
+    """The header of a file by its first `FRONT_BYTES` alone, to plan by: the checksum is not looked at.
+
+    Raises:
+        ContainerError: not a `.vqc` file, of another version, larger than the limit, or certainly damaged.
+    """
+    _check_front(front)
+    return _read_header(_Reader(front[len(MAGIC) + 1 :]), limit)
+
+
+def _read_header(reader: _Reader, limit: int | None) -> Header:
     codec = reader.byte("codec")
     mode = reader.byte("mode")
     if mode & 15 not in ENTROPIES:
@@ -133,14 +153,7 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
     digest = reader.take(DIGEST_BYTES, "digest")
     shape = _read_image_shape(reader, mode >> 4) if codec % 2 else _read_audio_shape(reader, mode >> 4)
     _check_size(shape, limit)
-    header = Header(codec=codec, entropy=ENTROPIES[mode & 15], quality=quality, digest=digest, shape=shape)
-    alpha = reader.take(reader.varint("length of alpha"), "alpha") if shape.alpha else None
-    return Container(header=header, alpha=alpha, body=reader.rest())
-
-
-def read_header(data: bytes, *, limit: int | None = None) -> Header:
-    """The header of a complete file, after the same checks as `read_container`."""
-    return read_container(data, limit=limit).header
+    return Header(codec=codec, entropy=ENTROPIES[mode & 15], quality=quality, digest=digest, shape=shape)
 
 
 def join_streams(streams: Sequence[bytes]) -> bytes:
@@ -204,8 +217,8 @@ def _damaged(what: str) -> ContainerError:
     return ContainerError(f"the .vqc file is damaged: its {what} cannot be right; get it again")
 
 
-def _checked_content(data: bytes) -> bytes:
-    """What stands between version and checksum."""
+def _check_front(data: bytes) -> None:
+    """Raise ContainerError unless this is the front of a file of a version that can be read."""
     if not data:
         raise ContainerError("the .vqc file is empty; get it again")
     if data[: len(MAGIC)] != MAGIC:
@@ -216,9 +229,6 @@ def _checked_content(data: bytes) -> bytes:
         raise ContainerError(
             f"the .vqc file has format {data[len(MAGIC)]}, and this version reads {VERSION}; update vqc"
         )
-    if zlib.crc32(data[:-_CHECKSUM_BYTES]) != int.from_bytes(data[-_CHECKSUM_BYTES:], "little"):
-        raise ContainerError("the .vqc file is damaged or cut short: its checksum does not match; get it again")
-    return data[len(MAGIC) + 1 : -_CHECKSUM_BYTES]
 
 
 def _read_image_shape(reader: _Reader, flags: int) -> ImageShape:
