@@ -38,7 +38,7 @@ def test_photo_codes_are_those_of_a_search_group_by_group(quality: int, lambda_s
     assert isinstance(search, PhotoSearch)
     codes = search.search(model.static_bits(quality), lambda_scale)
     costs = lambda_scale * model.static_bits(quality)[3:]
-    rows = to_rows(search.rest[:, :, *inner])
+    rows = to_rows(search.ac[:, :, *inner])
     assert torch.equal(to_rows(codes[:, 3:]), group_by_group(model.quantizer, rows, quality - 1, costs))
     assert torch.equal(codes[:, :3], search.codes[:, :3])  # DC codes are the nearest
 

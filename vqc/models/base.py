@@ -90,12 +90,12 @@ class CodecModel(nn.Module, ABC):
 
     @property
     def qualities(self) -> int:
-        """Number of quality levels."""
+        """Number of qualities Q."""
         return 1
 
     @property
     def default_quality(self) -> int:
-        """The level used when none is asked for."""
+        """The quality used when none is asked for, from 1."""
         return 1
 
     def for_export(self) -> Self:

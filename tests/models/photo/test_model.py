@@ -13,7 +13,7 @@ from torch import Tensor
 from vqc.data.image_files import read_image
 from vqc.models.files.zoo import load_model
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
-from vqc.models.photo.model import BLOCK, MEANS, PhotoConfig, PhotoModel
+from vqc.models.photo.model import BLOCK, DC_COUNT, PhotoConfig, PhotoModel
 from vqc.nn import ecvq_fit
 
 SAMPLE = Path(__file__).parents[3] / "examples" / "photo.jpg"
@@ -52,8 +52,8 @@ def model(images: Tensor) -> PhotoModel:
         for level in range(2):
             levels = torch.tensor([level])
             latents = model.latents(images, levels)
-            means = model.mean_values(model.mean_codes(latents))
-            rest = latents[:, MEANS:] - model.predicted(means, levels)
+            means = model.dc_values(model.dc_codes(latents))
+            rest = latents[:, DC_COUNT:] - model.predict_ac(means, levels)
             ecvq_fit.fit(model.quantizer, rest.permute(0, 2, 3, 1).flatten(0, 2), level, iterations=3)
     return model
 
@@ -64,21 +64,21 @@ def test_decode_is_the_training_pass(model: PhotoModel, images: Tensor) -> None:
         expected = model(images[:2], torch.tensor([1, 1]))
         codes = model.encode(images[:2], 2)
         torch.testing.assert_close(model.decode(codes, 2), expected.image, rtol=0, atol=2e-5)
-    assert torch.equal(codes[:, :MEANS], expected.means)
+    assert torch.equal(codes[:, :DC_COUNT], expected.dc_codes)
 
 
 def test_the_first_three_coefficients_are_all_there_is_of_flat_blocks(model: PhotoModel) -> None:
     """Any colour: three numbers, whatever the transform was fitted on, and nothing in the others."""
     colours = torch.rand(20, 3, 1, 1, generator=torch.Generator().manual_seed(1)) - 0.5
     coefficients = model.transform.analyse(colours.expand(-1, -1, BLOCK, BLOCK).contiguous())
-    assert coefficients[:, MEANS:].abs().max() < 1e-5
+    assert coefficients[:, DC_COUNT:].abs().max() < 1e-5
     torch.testing.assert_close(model.transform.synthesise(coefficients)[:, :, :1, :1], colours, rtol=0, atol=1e-5)
 
 
 def test_rows_are_orthonormal_and_in_order_of_variance(model: PhotoModel) -> None:
     basis, scale = model.transform.basis, model.transform.scale
     torch.testing.assert_close(basis @ basis.T, torch.eye(len(basis)), rtol=0, atol=1e-4)
-    for part in (scale[:MEANS], scale[MEANS:]):
+    for part in (scale[:DC_COUNT], scale[DC_COUNT:]):
         assert (part.diff() <= 0).all()
 
 
@@ -96,9 +96,9 @@ def test_both_ways_is_the_mean_of_an_image_and_the_turned_one(model: PhotoModel,
     levels = torch.tensor([1])
     with torch.no_grad():
         codes = model.encode(images[:2], 2)
-        latents = model.decoded_latents(codes, 2)
+        latents = model.dequantize(codes, 2)
         signs = model.transform.signs_when_turned()[None, :, None, None]
-        turned = model.restore(signs * latents.flip(2, 3), levels).flip(2, 3)
+        turned = model.synthesize(signs * latents.flip(2, 3), levels).flip(2, 3)
         once = model.decode(codes, 2)
         assert (turned - once).abs().max() > 1e-3, "the networks do not see the same upside down"
         torch.testing.assert_close(both.decode(codes, 2), (once + turned) / 2, rtol=0, atol=2e-5)
@@ -167,7 +167,7 @@ def test_symbols_are_cheaper_than_codes_on_smooth_images(model: PhotoModel, imag
     """What the residuals are for; and the other code maps stay as they are."""
     codes = model.encode(images[:1], 2)[0].numpy()
     symbols = model.to_symbols(codes)
-    assert np.array_equal(symbols[MEANS:], codes[MEANS:])
+    assert np.array_equal(symbols[DC_COUNT:], codes[DC_COUNT:])
     assert np.array_equal(model.from_symbols(symbols), codes)
 
 

@@ -14,7 +14,7 @@ from vqc.data.batches import Shard
 from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import save_checkpoint
-from vqc.models.photo.model import MEANS, PhotoConfig, PhotoModel
+from vqc.models.photo.model import DC_COUNT, PhotoConfig, PhotoModel
 from vqc.training.photo import recipe as photo_recipe
 from vqc.training.photo.export import refit, sample_images, without_idle_entries
 from vqc.training.photo.recipe import PhotoRecipe
@@ -134,16 +134,16 @@ def test_what_is_idle_is_dropped_without_a_change(data: ImageDataset, trained: P
     assert torch.equal(trimmed.quantizer.codebook_1[:, -4:, 0], idle)
     for level, level_hits in enumerate(hits):
         sizes = trimmed.codebook_sizes(level + 1)
-        assert len(sizes) == MEANS + 9 + 6
+        assert len(sizes) == DC_COUNT + 9 + 6
         taken = [int((h > 0).sum(-1).max()) for h in (level_hits[0], level_hits[1][:6])]
-        assert sizes[MEANS:] == (taken[0],) * 9 + (taken[1],) * 6
+        assert sizes[DC_COUNT:] == (taken[0],) * 9 + (taken[1],) * 6
         codes = trained.encode(images[0], level + 1)  # its entries are sorted, too
         sent = codes[:, : len(sizes)]
         assert torch.equal(trimmed.encode(images[0], level + 1), sent)
         full = torch.cat([sent, torch.zeros_like(codes[:, len(sizes) :])], 1)
         with torch.no_grad():
             torch.testing.assert_close(trimmed.decode(sent, level + 1), trained.decode(full, level + 1))
-    assert max(trimmed.codebook_sizes(1)[MEANS:]) < 32
+    assert max(trimmed.codebook_sizes(1)[DC_COUNT:]) < 32
 
 
 def test_a_trimmed_model_trains_on(

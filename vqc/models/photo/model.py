@@ -2,14 +2,14 @@
 
 ::
 
-    x ─► KLT of 16×16 blocks ─(+)─► z ─► first 3 (the mean colours): uniform steps ───────────► codes 0..2
-      └► network f ───────────┘     └──► the rest, minus what those 3 predict: product ECVQ ──► codes 3..
+    x ─► KLT of 16×16 blocks ─(+)─► z ─► DC, the mean colours: uniform steps ───────────► codes 0..2
+      └► network f ───────────┘     └──► AC, less what DC codes predict: product ECVQ ──► codes 3..
     x̂ ◄─(+)◄─ inverse KLT ◄─ ẑ = entries + prediction
           └── network g ◄──┘
 
 Latents z are scaled by λ^(−1/2) of the quality, so that one bit is worth one unit of squared error everywhere (ECVQ:
 Chou, Lookabaugh and Gray 1989). Each quality has its own codebooks; the networks are shared and conditioned on it.
-The first three code maps are sent as residuals of the median edge detector (see `median_prediction`).
+The DC codes are sent as residuals of the median edge detector (see `median_prediction`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vqc.models.base import ImageModel, Int64Array
 from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks, limited
@@ -32,8 +33,8 @@ from vqc.nn.ecvq import GroupedECVQ, to_maps, to_rows
 from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
 
 BLOCK = 16  # pixels per side of a block
-MEANS = 3  # leading coefficients: the mean of a block in three colour directions
-MEAN_CODES = 256
+DC_COUNT = 3  # leading coefficients: the mean of a block in three colour directions
+DC_SIZE = 256  # codes of each
 CORRECTION = 16 / 255  # unit of the synthesis network's output
 
 
@@ -44,11 +45,11 @@ class PhotoConfig(Config):
     lambdas: tuple[float, ...] = limited(  # 8-bit squares a bit
         (11000.0, 6200.0, 3500.0, 1975.0, 1115.0, 630.0, 355.0, 200.0), 1e-3, 1_000_000_000
     )
-    mean_step: float = limited(2.5, 1e-3, 1000)  # of the first three latents
+    mean_step: float = limited(2.5, 1e-3, 1000)  # of the DC coefficients
     shapes: Shapes = limited(
         ((13, 1, 128), (12, 2, 256), (14, 2, 192), (14, 2, 128), (16, 4, 256), (24, 4, 192), (12, 8, 128)), 1, 65_536
     )
-    groups: tuple[int, ...] = limited((), MEANS, 4096)
+    groups: tuple[int, ...] = limited((), DC_COUNT, 4096)
     # ^ code maps of each quality, the first three included; () for all at each
     entries: tuple[tuple[int, ...], ...] = limited((), 1, 65_536, written_when_set=True)
     # ^ how many entries of the codebooks of each shape each quality uses, the first; () for all
@@ -57,11 +58,11 @@ class PhotoConfig(Config):
     synthesis_blocks: tuple[tuple[int, ...], ...] = limited(((64,), (128,), (192, 192)), 1, 4096)
     prediction_width: int = limited(64, 1, 4096)
     default_quality: int = limited(6, 1, 255)
-    both_ways: bool = field(default=False, metadata=WRITTEN_WHEN_SET)  # see `PhotoModel.restore_both_ways`
+    both_ways: bool = field(default=False, metadata=WRITTEN_WHEN_SET)  # see `PhotoModel.self_ensemble`
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_codebooks(self.shapes, self.entries, dims=3 * BLOCK**2 - MEANS, qualities=len(self.lambdas))
+        check_codebooks(self.shapes, self.entries, dims=3 * BLOCK**2 - DC_COUNT, qualities=len(self.lambdas))
         if not self.lambdas or any(coarse <= fine for coarse, fine in pairwise(self.lambdas)):
             raise ValueError(f"lambdas {self.lambdas} do not fall")
         if self.groups and len(self.groups) != len(self.lambdas):
@@ -77,8 +78,8 @@ class PhotoPass(NamedTuple):
 
     image: Tensor  # [B, 3, H, W], about [0, 1]
     commitment: Tensor  # [B]: ‖z − sg(ẑ)‖² a block
-    bits: Tensor  # [B]: order-0 bits a block of the codes after the first three
-    means: Tensor  # int64 [B, 3, h, w], codes of the first three
+    bits: Tensor  # [B]: order-0 bits a block of the AC codes
+    dc_codes: Tensor  # int64 [B, 3, h, w]
 
 
 class PhotoModel(ImageModel):
@@ -96,13 +97,13 @@ class PhotoModel(ImageModel):
     def __init__(self, config: PhotoConfig) -> None:
         super().__init__()
         self.config = config
-        levels = len(config.lambdas)
+        qualities = len(config.lambdas)
         detail = sum(count * dims for count, dims, _ in config.shapes)
-        self.transform = BlockTransform(BLOCK, MEANS + detail)
-        self.quantizer = GroupedECVQ(config.shapes, levels, active_sizes=config.entries, decay=0.997)
-        self.prediction = NeighbourPrediction(MEANS, detail, config.prediction_width, levels)
-        self.analysis = AnalysisPyramid(MEANS + detail, config.widths, config.analysis_blocks, levels)
-        self.synthesis = SynthesisPyramid(MEANS + detail, config.widths, config.synthesis_blocks, levels)
+        self.transform = BlockTransform(BLOCK, DC_COUNT + detail)
+        self.quantizer = GroupedECVQ(config.shapes, qualities, active_sizes=config.entries, decay=0.997)
+        self.prediction = NeighbourPrediction(DC_COUNT, detail, config.prediction_width, qualities)
+        self.analysis = AnalysisPyramid(DC_COUNT + detail, config.widths, config.analysis_blocks, qualities)
+        self.synthesis = SynthesisPyramid(DC_COUNT + detail, config.widths, config.synthesis_blocks, qualities)
         self.register_buffer("steps", torch.tensor(config.lambdas).sqrt(), persistent=False)
         self.register_static_table()
 
@@ -123,12 +124,12 @@ class PhotoModel(ImageModel):
         return 4 * BLOCK
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        sizes = (MEAN_CODES,) * MEANS + self.quantizer.sizes(quality - 1)
+        sizes = (DC_SIZE,) * DC_COUNT + self.quantizer.sizes(quality - 1)
         return sizes[: self.config.groups[quality - 1]] if self.config.groups else sizes
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
-        groups, first = [("mean colours", MEANS)], 1
-        coded = len(self.codebook_sizes(quality)) - MEANS
+        groups, first = [("mean colours", DC_COUNT)], 1
+        coded = len(self.codebook_sizes(quality)) - DC_COUNT
         for count, dims, _ in self.config.shapes:
             last = min(first + count - 1, coded)
             if last >= first:
@@ -138,123 +139,125 @@ class PhotoModel(ImageModel):
         return tuple(groups)
 
     def to_symbols(self, codes: Int64Array) -> Int64Array:
-        """The mean colours [.., h, w] become residuals of their prediction from neighbours; the rest stays."""
-        return np.concatenate([to_residuals(codes[:MEANS], MEAN_CODES), codes[MEANS:]])
+        """Turn DC codes into residuals of their prediction from neighbours; AC codes stay: [G, h, w] to the same."""
+        return np.concatenate([to_residuals(codes[:DC_COUNT], DC_SIZE), codes[DC_COUNT:]])
 
     def from_symbols(self, symbols: Int64Array) -> Int64Array:
-        return np.concatenate([from_residuals(symbols[:MEANS], MEAN_CODES), symbols[MEANS:]])
+        return np.concatenate([from_residuals(symbols[:DC_COUNT], DC_SIZE), symbols[DC_COUNT:]])
 
     def encode(self, image: Tensor, quality: int) -> Tensor:
-        means, rows = self.mean_codes_and_rest(image, quality)
-        codes = self.quantizer.encode(rows, quality - 1, len(self.codebook_sizes(quality)) - MEANS)
-        return torch.cat([means, to_maps(codes, means)], 1)
-
-    def decode(self, codes: Tensor, quality: int) -> Tensor:
-        levels = torch.tensor([quality - 1], device=codes.device)
-        return self.restored(self.decoded_latents(codes, quality), levels)
-
-    def decoded_latents(self, codes: Tensor, quality: int) -> Tensor:
-        """What codes int64 [B, G, h, w] stand for, [B, D, h, w]."""
-        levels = torch.tensor([quality - 1], device=codes.device)
-        means, rows = self.mean_values(codes[:, :MEANS]), to_rows(codes[:, MEANS:])
-        missing = self.quantizer.count - rows.shape[1]
-        rows = torch.cat([rows, rows.new_zeros(len(rows), missing)], 1)
-        rest = to_maps(self.quantizer.decode(rows, quality - 1), codes)
-        return torch.cat([means, rest + self.predicted(means, levels)], 1)
+        return self.encoder_search(image, quality).codes
 
     def encoder_search(self, signal: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> EncoderSearch:
         return PhotoSearch(self, signal, quality, inner)
+
+    def decode(self, codes: Tensor, quality: int) -> Tensor:
+        return self.restore(self.dequantize(codes, quality), self.index(quality))
+
+    def dequantize(self, codes: Tensor, quality: int) -> Tensor:
+        """Codes int64 [B, G, h, w] to quantized latents [B, D, h, w]; groups that the quality does not have are 0."""
+        dc, rows = self.dc_values(codes[:, :DC_COUNT]), to_rows(codes[:, DC_COUNT:])  # [B, 3, h, w], [B·h·w, G - 3]
+        rows = F.pad(rows, (0, self.quantizer.count - rows.shape[1]))
+        ac = to_maps(self.quantizer.decode(rows, quality - 1), codes)  # [B, D - 3, h, w]
+        return torch.cat([dc, ac + self.predict_ac(dc, self.index(quality))], 1)
 
     @property
     def lambdas(self) -> tuple[float, ...]:
         return self.config.lambdas
 
     def operating_point(self, quality: float) -> OperatingPoint:
-        """λ between those of the qualities: its nearest quality, and λ relative to that of this quality."""
-        wanted = float(np.interp(quality, range(1, self.qualities + 1), np.log(self.config.lambdas)))
+        """Find λ between those of the qualities: its nearest quality, and λ relative to that of this quality."""
+        log_lambda = float(np.interp(quality, range(1, self.qualities + 1), np.log(self.config.lambdas)))
         nearest = round(quality)
-        return OperatingPoint(nearest, float(np.exp(wanted) / self.config.lambdas[nearest - 1]))
+        return OperatingPoint(nearest, float(np.exp(log_lambda) / self.config.lambdas[nearest - 1]))
 
-    def latents(self, image: Tensor, levels: Tensor) -> Tensor:
+    # The methods below take an index: int64 [1] or [B], the quality of all images or of each, counted from 0.
+
+    def index(self, quality: int) -> Tensor:
+        """The index int64 [1] of a quality, on the model's device."""
+        return torch.tensor([quality - 1], device=self.steps.device)
+
+    def latents(self, image: Tensor, index: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] to latents [B, D, H/16, W/16], one bit being worth one unit of squared error."""
         centred = image.contiguous(memory_format=torch.channels_last) - 0.5
-        coefficients = 255 * self.transform.analyse(centred)
+        coefficients = 255 * self.transform.analyse(centred)  # [B, D, h, w] in 8-bit values
         features = coefficients / self._scale()
-        latents: Tensor = coefficients / self._steps(levels) + self.analysis(4 * centred, features, levels)
+        latents: Tensor = coefficients / self._steps(index) + self.analysis(4 * centred, features, index)
         return latents
 
-    def mean_codes_and_rest(self, image: Tensor, quality: int) -> tuple[Tensor, Tensor]:
-        """Image [B, 3, H, W] to mean codes int64 [B, 3, h, w] and the rest for the quantizer, rows [B·h·w, D - 3]."""
-        levels = torch.tensor([quality - 1], device=image.device)
-        latents = self.latents(image, levels)
-        means = self.mean_codes(latents)
-        return means, to_rows(self.rest(latents, means, levels))
+    def dc_codes(self, latents: Tensor) -> Tensor:
+        """Quantize the DC coefficients of latents to codes int64 [B, 3, h, w]."""
+        codes = torch.round(latents[:, :DC_COUNT] / self.config.mean_step) + DC_SIZE // 2
+        return codes.clamp(0, DC_SIZE - 1).long()
 
-    def rest(self, latents: Tensor, means: Tensor, levels: Tensor) -> Tensor:
-        """What the codes of the first three latents do not predict of the others, [B, D - 3, h, w]."""
-        return latents[:, MEANS:] - self.predicted(self.mean_values(means), levels)
+    def dc_values(self, codes: Tensor) -> Tensor:
+        """The inverse of `dc_codes`."""
+        return (codes - DC_SIZE // 2).to(self.steps.dtype) * self.config.mean_step
 
-    def mean_codes(self, latents: Tensor) -> Tensor:
-        """Codes int64 [B, 3, h, w] of the first three latents."""
-        codes = torch.round(latents[:, :MEANS] / self.config.mean_step) + MEAN_CODES // 2
-        return codes.clamp(0, MEAN_CODES - 1).long()
+    def predict_ac(self, dc: Tensor, index: Tensor) -> Tensor:
+        """Quantized DC coefficients [B, 3, h, w] to a prediction of all others [B, D - 3, h, w]."""
+        scale, steps = self._scale(), self._steps(index)  # networks see values of about unit size
+        normalised: Tensor = self.prediction(dc * steps / scale[:, :DC_COUNT], index)
+        return normalised * scale[:, DC_COUNT:] / steps
 
-    def mean_values(self, codes: Tensor) -> Tensor:
-        """The inverse of `mean_codes`."""
-        return (codes - MEAN_CODES // 2).to(self.steps.dtype) * self.config.mean_step
+    def ac_residual(self, latents: Tensor, dc_codes: Tensor, index: Tensor) -> Tensor:
+        """The AC coefficients [B, D - 3, h, w] less their prediction from the DC codes."""
+        return latents[:, DC_COUNT:] - self.predict_ac(self.dc_values(dc_codes), index)
 
-    def predicted(self, means: Tensor, levels: Tensor) -> Tensor:
-        """Quantized first three latents to a prediction of all others [B, D - 3, h, w]."""
-        scale, steps = self._scale(), self._steps(levels)
-        normalised: Tensor = self.prediction(means * steps / scale[:, :MEANS], levels)
-        return normalised * scale[:, MEANS:] / steps
+    def ac_rows(self, image: Tensor, quality: int) -> Tensor:
+        """Image [B, 3, H, W] to what its quantizer is given, rows [B·h·w, D - 3]."""
+        latents = self.latents(image, self.index(quality))
+        return to_rows(self.ac_residual(latents, self.dc_codes(latents), self.index(quality)))
 
-    def restore(self, latents: Tensor, levels: Tensor) -> Tensor:
-        """Quantized latents to the image [B, 3, H, W], about [0, 1]."""
-        coefficients = latents.contiguous(memory_format=torch.channels_last) * self._steps(levels)
+    def restore(self, latents: Tensor, index: Tensor) -> Tensor:
+        """Quantized latents [B, D, h, w] to the image as `decode` gives it."""
+        twice = self.config.both_ways and not self.is_perceptual
+        return self.self_ensemble(latents, index) if twice else self.synthesize(latents, index)
+
+    def synthesize(self, latents: Tensor, index: Tensor) -> Tensor:
+        """Quantized latents [B, D, h, w] to an image [B, 3, H, W], about [0, 1]."""
+        coefficients = latents.contiguous(memory_format=torch.channels_last) * self._steps(index)
         linear = self.transform.synthesise(coefficients / 255)
-        correction: Tensor = self.synthesis(coefficients / self._scale(), 4 * linear, levels)
+        correction: Tensor = self.synthesis(coefficients / self._scale(), 4 * linear, index)
         return linear + 0.5 + CORRECTION * correction
 
-    def restored(self, latents: Tensor, levels: Tensor) -> Tensor:
-        """Quantized latents to the image as `decode` gives it."""
-        both = self.config.both_ways and not self.is_perceptual
-        return self.restore_both_ways(latents, levels) if both else self.restore(latents, levels)
+    def self_ensemble(self, latents: Tensor, index: Tensor) -> Tensor:
+        """The mean of the images that are synthesized as they are and rotated.
 
-    def restore_both_ways(self, latents: Tensor, levels: Tensor) -> Tensor:
-        """The mean of `restore` and of what it makes of the image turned upside down, turned back.
-
-        The errors of the two differ in part ("self-ensemble": Timofte, Rothe and Van Gool 2016). A coefficient of a
-        turned block is the block's own, or its negative: the components of `BlockTransform.fit_klt` are even or odd.
+        The errors of the two differ in part (self-ensemble: Timofte, Rothe and Van Gool 2016).
         """
-        return (self.restore(latents, levels) + self.restore_turned(latents, levels)) / 2
+        return (self.synthesize(latents, index) + self.synthesize_rotated(latents, index)) / 2
 
-    def restore_turned(self, latents: Tensor, levels: Tensor) -> Tensor:
-        """The image that `restore` makes of the latents of the turned one, turned back."""
+    def synthesize_rotated(self, latents: Tensor, index: Tensor) -> Tensor:
+        """Synthesize the image rotated by 180°, and rotate it back.
+
+        A coefficient of a rotated block is the block's own, or its negative: the components of
+        `BlockTransform.fit_klt` are even or odd.
+        """
         signs = self.transform.signs_when_turned()[None, :, None, None]
-        return self.restore((latents * signs).flip(2, 3), levels).flip(2, 3)
+        return self.synthesize((latents * signs).flip(2, 3), index).flip(2, 3)
 
-    def forward(self, image: Tensor, levels: Tensor) -> PhotoPass:
-        """Training pass of images [B, 3, H, W] at levels int64 [B] (0-based); codebooks follow when training."""
-        latents = self.latents(image, levels)
-        codes = self.mean_codes(latents.detach())
-        means = self.mean_values(codes)
-        predicted = self.predicted(means, levels)
-        rest = latents[:, MEANS:] - predicted
-        entries, bits = torch.empty_like(rest), rest.new_zeros(len(image))
-        for level in sorted(set(levels.tolist())):
-            chosen = levels == level
-            result = self.quantizer(to_rows(rest[chosen].detach()), level)
-            entries[chosen] = to_maps(result.quantized, rest[chosen])
-            bits[chosen] = result.bits
-        target = torch.cat([means, entries + predicted.detach()], 1)
-        commitment = (latents[:, :MEANS] - means).square().sum(1) + (rest - entries).square().sum(1)
-        through = latents + (target - latents).detach()
-        restored = self.restore(through, levels) if self.training else self.restored(through, levels)
-        return PhotoPass(restored, commitment.mean((1, 2)), bits, codes)
+    def forward(self, image: Tensor, index: Tensor) -> PhotoPass:
+        """Training pass of images [B, 3, H, W] at qualities int64 [B]; codebooks follow when training."""
+        latents = self.latents(image, index)
+        dc_codes = self.dc_codes(latents.detach())
+        dc = self.dc_values(dc_codes)
+        predicted = self.predict_ac(dc, index)
+        ac = latents[:, DC_COUNT:] - predicted  # [B, D - 3, h, w]
+        entries, bits = torch.empty_like(ac), ac.new_zeros(len(image))
+        for one in sorted(set(index.tolist())):
+            rows = index == one
+            result = self.quantizer(to_rows(ac[rows].detach()), one)
+            entries[rows] = to_maps(result.quantized, ac[rows])
+            bits[rows] = result.bits
+        target = torch.cat([dc, entries + predicted.detach()], 1)
+        commitment = (latents[:, :DC_COUNT] - dc).square().sum(1) + (ac - entries).square().sum(1)  # [B, h, w]
+        through = latents + (target - latents).detach()  # straight-through: the gradient of the identity
+        restored = self.synthesize(through, index) if self.training else self.restore(through, index)
+        return PhotoPass(restored, commitment.mean((1, 2)), bits, dc_codes)
 
-    def _steps(self, levels: Tensor) -> Tensor:
-        return self.steps[levels, None, None, None]
+    def _steps(self, index: Tensor) -> Tensor:
+        return self.steps[index, None, None, None]
 
     def _scale(self) -> Tensor:
         return self.transform.scale[None, :, None, None]

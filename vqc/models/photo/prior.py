@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from vqc.models.config import Config, limited
-from vqc.models.photo.model import MEAN_CODES, MEANS, PhotoModel
+from vqc.models.photo.model import DC_COUNT, DC_SIZE, PhotoModel
 from vqc.models.prior import Codebooks, EntryPrior, codebooks_of
 from vqc.nn.integer import CodingStep
 from vqc.nn.scalar_map import ScalarMaps
@@ -67,8 +67,8 @@ class PhotoPrior(EntryPrior):
             neighbour_width=config.neighbour_width,
             qualities=codec.qualities,
         )
-        self.dc = ScalarMaps(MEANS, MEAN_CODES, config.dc_width, config.width, codec.qualities)
-        self.slices = make_slices(codec.quantizer, config.slices, orders, MEANS, sizes)
+        self.dc = ScalarMaps(DC_COUNT, DC_SIZE, config.dc_width, config.width, codec.qualities)
+        self.slices = make_slices(codec.quantizer, config.slices, orders, DC_COUNT, sizes)
 
     def coding_steps(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
         """See `CodePrior.coding_steps`; codes are int64 [B, G, h, w]."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.datasets import ImageDataset
-from vqc.models.photo.model import MEANS, PhotoModel
+from vqc.models.photo.model import DC_COUNT, PhotoModel
 from vqc.nn import ecvq_fit
 from vqc.training.photo.task import centres
 from vqc.training.stages import tracked
@@ -22,7 +22,7 @@ def refit(model: PhotoModel, images: list[Tensor]) -> list[list[Tensor]]:
     """Make one step of k-means on the codebooks; returns the counts [G, K] of each quality and shape."""
     everything = []
     for index in tracked(range(model.qualities)):
-        rows = torch.cat([model.mean_codes_and_rest(image, index + 1)[1] for image in images])
+        rows = torch.cat([model.ac_rows(image, index + 1) for image in images])
         everything.append(ecvq_fit.refit(model.quantizer, rows, index))
     return everything
 
@@ -39,7 +39,7 @@ def without_idle_entries(model: PhotoModel, counts: list[list[Tensor]]) -> Photo
         shares = torch.cat([(h.max(-1).values / h.sum(-1)) for h in of_shapes])
         busy = (shares < IDLE).nonzero().flatten()
         count = int(busy[-1]) + 1 if len(busy) else 0
-        groups.append(MEANS + count)
+        groups.append(DC_COUNT + count)
         entries.append(model.quantizer.sort_by_usage(of_shapes, index, count))
     sizes = [max(of_shape) for of_shape in zip(*entries, strict=True)]
     shapes = tuple((n, dims, size) for (n, dims, _), size in zip(model.config.shapes, sizes, strict=True))
@@ -56,7 +56,7 @@ def reseed_dead(model: PhotoModel, images: list[Tensor], latents: int = 60_000) 
     """Give dead entries of every quality a place, by some of the latents of these images [1, 3, H, W]."""
     generator = torch.Generator().manual_seed(0)
     for index in tracked(range(model.qualities)):
-        rows = torch.cat([model.mean_codes_and_rest(image, index + 1)[1] for image in images])
+        rows = torch.cat([model.ac_rows(image, index + 1) for image in images])
         drawn = torch.randperm(len(rows), generator=generator)[:latents]
         ecvq_fit.reseed_dead(model.quantizer, rows[drawn], index)
 

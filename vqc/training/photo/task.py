@@ -16,7 +16,7 @@ from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
 from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.config import Config, limited
-from vqc.models.photo.model import BLOCK, MEAN_CODES, MEANS, PhotoModel
+from vqc.models.photo.model import BLOCK, DC_COUNT, DC_SIZE, PhotoModel
 from vqc.nn import ecvq_fit
 from vqc.training.loop.task import Losses, Task
 from vqc.training.stages import tracked
@@ -44,9 +44,9 @@ def initialise(model: PhotoModel, dataset: ImageDataset, *, seed: int = 0, crops
     model.transform.fit_klt(blocks, means_first=True)
     coefficients = torch.cat([model.transform.analyse(x) for x in centred])
     scaled = coefficients / model.transform.scale[None, :, None, None]
-    model.prediction.fit_linear(list(scaled[:, :MEANS]), list(scaled[:, MEANS:]))
+    model.prediction.fit_linear(list(scaled[:, :DC_COUNT]), list(scaled[:, DC_COUNT:]))
     for index in tracked(range(model.qualities)):
-        rows = torch.cat([model.mean_codes_and_rest(x, index + 1)[1] for x in images])
+        rows = torch.cat([model.ac_rows(x, index + 1) for x in images])
         chosen = torch.from_numpy(np.random.default_rng((seed, index)).permutation(len(rows))[:50_000])
         ecvq_fit.fit(model.quantizer, rows[chosen], index, iterations=8, seed=seed)
 
@@ -66,13 +66,13 @@ def rate_distortion(model: PhotoModel, images: list[Tensor]) -> list[RatePoint]:
     for index in tracked(range(model.qualities)):
         indices = torch.tensor([index], device=device)
         psnr, bits, squares, blocks = [], 0.0, 0.0, 0
-        counts = np.zeros((MEANS, MEAN_CODES), dtype=np.int64)
+        counts = np.zeros((DC_COUNT, DC_SIZE), dtype=np.int64)
         for image in images:
             image = image.to(device)
             result = model(image, indices)
-            symbols = model.to_symbols(result.means[0].cpu().numpy())
-            for g in range(MEANS):
-                counts[g] += np.bincount(symbols[g].ravel(), minlength=MEAN_CODES)
+            symbols = model.to_symbols(result.dc_codes[0].cpu().numpy())
+            for g in range(DC_COUNT):
+                counts[g] += np.bincount(symbols[g].ravel(), minlength=DC_SIZE)
             count = symbols[0].size
             error = 255**2 * float((result.image.clamp(0, 1) - image).square().mean())
             psnr.append(10 * math.log10(255**2 / max(error, 1e-9)))
