@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vqc.data.data_source import Media
 from vqc.data.discovery import find_media
 from vqc.errors import TrainingError
+from vqc.format.shapes import Media
 
 
 def made(folder: Path, *names: str) -> Path:

@@ -22,7 +22,8 @@ from vqc.errors import OutputError
 from vqc.evaluation.report import verdict
 from vqc.evaluation.report.examples import flac
 from vqc.evaluation.report.page import render, write_report
-from vqc.evaluation.results import Curve, Estimate, Evaluation, Media
+from vqc.evaluation.results import Curve, Estimate, Evaluation
+from vqc.format.shapes import Media
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VOID = {"meta", "img", "input"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vqc.cli.plan import Job
     from vqc.codec.api import Report
     from vqc.codec.rate import Rate
-    from vqc.data.data_source import Media
+    from vqc.format.shapes import Media
 
 SUFFIX = ".vqc"
 
@@ -55,16 +55,10 @@ class CompressFile:
         return compress_file(
             job.source.path,
             target,
-            model=self.options.model,
-            quality=self.options.quality,
-            entropy=self.options.entropy,
             rate=self.rate,
-            device=self.options.device,
-            stats=self.options.stats,
-            explain=self.options.explain,
-            limit=self.options.limit,
             overwrite=job.replace,
             progress=progress,
+            **self.options.only("model", "quality", "entropy", "device", "stats", "explain", "limit"),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vqc.cli.batch import run_plan
 from vqc.cli.file_reports import finish
@@ -42,6 +42,10 @@ class FileOptions:
     limit: LimitOption = None
     json: JsonOption = False
     quiet: QuietOption = False
+
+    def only(self, *names: str) -> dict[str, Any]:
+        """Return these options, as keyword arguments."""
+        return {name: getattr(self, name) for name in names}
 
     @property
     def existing(self) -> Existing:

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 from vqc.cli.console import warn
 from vqc.cli.convert import FileOptions, check_options, convert
 from vqc.cli.options import flag, option, takes
-from vqc.cli.output_format import DEFAULT_SUFFIX, MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
+from vqc.cli.output_format import MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
 from vqc.cli.outputs import Naming, is_batch, output_file
 from vqc.cli.plan import Wanted
 from vqc.cli.vqc_file import peek
+from vqc.data.formats import MEDIA
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Progress
     from vqc.cli.inputs import Source
     from vqc.cli.plan import Job
     from vqc.codec.api import Report
-    from vqc.data.data_source import Media
     from vqc.format.container import Header
+    from vqc.format.shapes import Media
 
 
 SUFFIXES = frozenset({".vqc"})
@@ -56,11 +57,9 @@ class DecompressFile:
             job.source.path,
             target,
             format=format_of(job.suffix),
-            sharp=self.options.sharp,
-            device=self.options.device,
-            limit=self.options.limit,
             overwrite=job.replace,
             progress=progress,
+            **self.options.only("sharp", "device", "limit"),
         )
 
 
@@ -93,7 +92,7 @@ def of_other_medium(media: Media, count: int, asked: str) -> str:
     """Says what became of files that the format asked for is not for."""
     from vqc.data.data_source import counted
 
-    return f"{counted(count, media)} restored as {DEFAULT_SUFFIX[media][1:]}: {asked[1:]} is for the others"
+    return f"{counted(count, media)} restored as {MEDIA[media].restored[1:]}: {asked[1:]} is for the others"
 
 
 def warn_of_lost_alpha(name: str, header: Header, suffix: str) -> None:

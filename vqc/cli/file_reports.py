@@ -13,6 +13,7 @@ from vqc.cli.batch import Outcome
 from vqc.cli.bit_report import explanation_as_dict, print_explanation
 from vqc.cli.console import duration, number, print_json, print_table, size, warn
 from vqc.cli.inputs import STREAM
+from vqc.data.formats import MEDIA
 
 if TYPE_CHECKING:
     from vqc.codec.api import Report
@@ -70,7 +71,7 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
         "bytes_in": report.bytes_in,
         "bytes_out": report.bytes_out,
         "ratio": round(ratio(report), 4),
-        "bits_per_pixel" if report.media == "image" else "kbps": report.rate,
+        MEDIA[report.media].key: report.rate,
         "seconds": round(report.seconds, 4),
     }
     if report.mse is not None:
@@ -103,12 +104,11 @@ def ratio(*reports: Report) -> float:
 
 def figures(report: Report) -> list[str]:
     """The cells that a line and a table share."""
-    unit = "bpp" if report.media == "image" else "kbps"
     cells = [
         size(report.bytes_in),
         size(report.bytes_out),
         f"{number(ratio(report))}x",
-        f"{number(report.rate)} {unit}",
+        f"{number(report.rate)} {MEDIA[report.media].unit}",
         duration(report.seconds),
     ]
     if report.psnr is not None and report.mse is not None:

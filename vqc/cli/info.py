@@ -12,6 +12,7 @@ from vqc.cli.console import duration, number, print_fields, print_json, problem_
 from vqc.cli.models import model_as_dict, print_model
 from vqc.cli.options import JsonOption, LimitOption, ThreadsOption
 from vqc.cli.vqc_file import read_file
+from vqc.data.formats import MEDIA
 from vqc.errors import MediaError, ModelNotFoundError, VQCError, did_you_mean
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
         "code_bytes": len(container.body),
         "alpha_bytes": alpha,
         "other_bytes": file_bytes - len(container.body) - alpha,
-        "bits_per_pixel" if header.media == "image" else "kbps": header.shape.rate(file_bytes),
+        MEDIA[header.media].key: header.shape.rate(file_bytes),
     }
 
 

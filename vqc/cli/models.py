@@ -11,6 +11,7 @@ import typer
 from vqc.cli.commands import App
 from vqc.cli.console import duration, number, print_fields, print_json, print_table, size
 from vqc.cli.options import ForceOption, JsonOption, model_names
+from vqc.data.formats import MEDIA
 
 if TYPE_CHECKING:
     from vqc.models.files.header import ModelInfo
@@ -137,7 +138,7 @@ def use_of(info: ModelInfo) -> str:
 
 def span_of(info: ModelInfo) -> str:
     """From the lowest rate to the highest: 0.0472 to 0.533 bpp."""
-    unit = "bpp" if info.media == "image" else "kbps"
+    unit = MEDIA[info.media].unit
     rows, _ = by_quality(info)
     rates = [number(row[unit]) for _, row in sorted(rows.items()) if isinstance(row.get(unit), float)]
     return f"{' to '.join(dict.fromkeys([rates[0], rates[-1]]))} {unit}" if rates else ""

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqc.cli.plan import listed
-from vqc.data.formats import FORMAT_OF_SUFFIX, usual_suffixes, written_as
+from vqc.data.formats import FORMAT_OF_SUFFIX, MEDIA, usual_suffixes, written_as
 from vqc.errors import OptionError
 
 if TYPE_CHECKING:
-    from vqc.data.data_source import Media
+    from vqc.format.shapes import Media
 
 MEDIA_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)  # of the files that are looked for in folders
 WRITTEN = written_as("image") | written_as("audio")
-DEFAULT_SUFFIX = {"image": ".png", "audio": ".wav"}
 
 
 def wanted_suffix(file_format: str | None, file: str | None) -> str | None:
@@ -40,11 +39,10 @@ def suffix_for(media: Media, wanted: str | None, name: str, *, several: bool) ->
     """
     if wanted is not None and wanted not in written_as(media):
         if several:
-            return DEFAULT_SUFFIX[media]
-        what = "an image" if media == "image" else "audio"
+            return MEDIA[media].restored
         fitting = listed(usual_suffixes(media))
-        raise OptionError(f"{name}: this is {what}, which cannot be written as {wanted[1:]}; use {fitting}")
-    return wanted or DEFAULT_SUFFIX[media]
+        raise OptionError(f"{name}: this is {MEDIA[media].one}, which cannot be written as {wanted[1:]}; use {fitting}")
+    return wanted or MEDIA[media].restored
 
 
 def format_of(suffix: str) -> str:

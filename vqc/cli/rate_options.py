@@ -12,7 +12,7 @@ from vqc.errors import OptionError
 
 if TYPE_CHECKING:
     from vqc.codec.rate import Rate
-    from vqc.data.data_source import Media
+    from vqc.format.shapes import Media
     from vqc.models.files.header import ModelInfo
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?", re.IGNORECASE)

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from vqc.data.audio_files import AudioReader
 from vqc.data.cifar10 import is_cifar10, read_cifar10
-from vqc.data.data_source import WORDS, Media, counted
+from vqc.data.data_source import counted
 from vqc.data.download import dataset_class, download_dataset, missing, open_dataset
-from vqc.data.formats import SUFFIXES
+from vqc.data.formats import MEDIA, SUFFIXES
 from vqc.data.image_files import read_image
 from vqc.data.media_folders import rgb
 from vqc.data.walk import files_below
 from vqc.errors import MediaError, OptionError, OutputError
+from vqc.format.shapes import Media
 from vqc.user_folders import user_cache
 
 NAMED: Mapping[str, Media] = MappingProxyType({"kodak": "image", "cifar10": "image", "librispeech": "audio"})
@@ -110,7 +111,9 @@ def open_benchmark(
         if plain not in NAMED:
             raise OptionError(f"there is no {name}; give a file, a folder, or one of {', '.join(NAMED)}")
         if NAMED[plain] != media:
-            raise OptionError(f"{name} is {WORDS[NAMED[plain]]}, but the model is for {WORDS[media]}; choose another")
+            raise OptionError(
+                f"{name} is {MEDIA[NAMED[plain]].plural}, but the model is for {MEDIA[media].plural}; choose another"
+            )
         root = root or user_cache() / "datasets"
         if plain == "cifar10":
             return _official_cifar10(root, split or "test", download=download)
@@ -133,7 +136,7 @@ def _found(folder: Path, media: Media) -> list[BenchmarkItem]:
     suffixes = SUFFIXES[media]
     files = sorted(path for path in files_below(folder) if path.suffix.lower() in suffixes)
     if not files:
-        raise OptionError(f"{folder} holds no {WORDS[media]}; they end in {', '.join(suffixes)}")
+        raise OptionError(f"{folder} holds no {MEDIA[media].plural}; they end in {', '.join(suffixes)}")
     return [BenchmarkItem(path.relative_to(folder).as_posix(), path) for path in files]
 
 

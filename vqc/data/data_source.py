@@ -11,10 +11,10 @@ from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
-Media = Literal["image", "audio"]
-Split = Literal["training", "validation"]
+from vqc.data.formats import MEDIA
+from vqc.format.shapes import Media
 
-WORDS: dict[Media, str] = {"image": "images", "audio": "audio files"}
+Split = Literal["training", "validation"]
 
 
 class DataItem(NamedTuple):
@@ -61,4 +61,4 @@ class DataSource:
 
 def counted(count: int, media: Media) -> str:
     """Such as "1 image" and "2,000 audio files"."""
-    return f"{count:,} {WORDS[media][: -1 if count == 1 else None]}"
+    return f"{count:,} {MEDIA[media].plural[: -1 if count == 1 else None]}"

@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.data_source import WORDS, DataSource, Media, counted
+from vqc.data.data_source import DataSource, counted
 from vqc.data.decode_cache import DecodedSet, open_decoded
 from vqc.data.derived import Progress
+from vqc.data.formats import MEDIA
 from vqc.data.public_datasets import audio_source, image_source
 from vqc.data.validation_split import split
 from vqc.errors import TrainingError
+from vqc.format.shapes import Media
 from vqc.user_folders import user_cache
 
 UInt8Array = NDArray[np.uint8]
@@ -76,7 +78,7 @@ class MemmapDataset:
             return
         stays = np.array([text not in self.names[i] for i in self.training])
         if not stays.any():
-            raise TrainingError(f"all training {WORDS[self.media]} of {self.title} have {text!r} in their names")
+            raise TrainingError(f"all training {MEDIA[self.media].plural} of {self.title} have {text!r} in their names")
         self.training = [i for i, stay in zip(self.training, stays.tolist(), strict=True) if stay]
         self.digest = hashlib.sha256(f"{self.digest} without {text}".encode()).hexdigest()
         self.probabilities = self._probabilities()

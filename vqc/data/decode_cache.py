@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.data_source import WORDS, Contents, DataItem, DataSource, Media, counted
+from vqc.data.data_source import Contents, DataItem, DataSource, counted
 from vqc.data.derived import Progress, make_once
+from vqc.data.formats import MEDIA
 from vqc.errors import MediaError, TrainingError
+from vqc.format.shapes import Media
 from vqc.processors import threads
 from vqc.user_folders import user_cache
 
@@ -123,5 +125,5 @@ def _decoded(contents: Contents) -> Iterator[tuple[DataItem, NDArray[Any] | Medi
 
 def _nothing(source: DataSource, media: Media, skipped: list[tuple[str, str]]) -> str:
     if not skipped:
-        return f"{source.title} holds no {WORDS[media]} to train on; check the data"
+        return f"{source.title} holds no {MEDIA[media].plural} to train on; check the data"
     return f"{source.title}: of {counted(len(skipped), media)} none can be read; the first: {skipped[0][1]}"

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vqc.data.data_source import WORDS, DataItem, Media, Split, counted
-from vqc.data.formats import FORMAT_OF_SUFFIX, SUFFIXES
+from vqc.data.data_source import DataItem, Split, counted
+from vqc.data.formats import FORMAT_OF_SUFFIX, MEDIA, SUFFIXES
 from vqc.data.validation_split import split_key
 from vqc.data.walk import walk
 from vqc.errors import TrainingError
+from vqc.format.shapes import Media
 
 FEW = 0.02  # of the files may be of the other kind: covers beside music
 
@@ -102,15 +103,16 @@ def _check_kinds(folder: Path, media: Media, found: dict[Media, list[str]], othe
     wanted, unwanted = len(found[media]), len(found[other])
     if not wanted and unwanted:
         raise TrainingError(
-            f"{folder} holds {counted(unwanted, other)} and no {WORDS[media]}; train on it with vqc train {other}"
+            f"{folder} holds {counted(unwanted, other)} and no {MEDIA[media].plural};"
+            f" train on it with vqc train {other}"
         )
     if not wanted:
         what = f"none of its {others:,} files is for this" if others else "it is empty"
         raise TrainingError(
-            f"{folder} holds no {WORDS[media]} to train on, {what}; they end in {', '.join(SUFFIXES[media])}"
+            f"{folder} holds no {MEDIA[media].plural} to train on, {what}; they end in {', '.join(SUFFIXES[media])}"
         )
     if unwanted >= FEW * (wanted + unwanted):
         raise TrainingError(
             f"{folder} mixes {counted(len(found['image']), 'image')} and {counted(len(found['audio']), 'audio')};"
-            f" give a folder of {WORDS[media]} alone"
+            f" give a folder of {MEDIA[media].plural} alone"
         )

@@ -1,4 +1,4 @@
-"""The media formats that vqc reads and writes, and the suffixes of their files: the one table of them."""
+"""The media, the formats of their files that vqc reads and writes, and the suffixes: the one table of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from vqc.data.data_source import Media
+    from vqc.format.shapes import Media
+
+
+class Medium(NamedTuple):
+    """How sentences call files of a medium, and their rate.
+
+    plural, one: several files, and what one file is.
+    unit, key: the unit of the rate of a file for people, and in JSON.
+    restored: the suffix of a restored file where none is asked for.
+    """
+
+    plural: str
+    one: str
+    unit: str
+    key: str
+    restored: str
 
 
 class Format(NamedTuple):
@@ -25,6 +40,12 @@ class Format(NamedTuple):
     written: bool = True
 
 
+MEDIA: MappingProxyType[Media, Medium] = MappingProxyType(
+    {
+        "image": Medium("images", "an image", "bpp", "bits_per_pixel", ".png"),
+        "audio": Medium("audio files", "audio", "kbps", "kbps", ".wav"),
+    }
+)
 FORMATS = (
     Format("png", "a PNG image", "image", (".png",)),
     Format("jpeg", "a JPEG image", "image", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif")),
@@ -48,10 +69,7 @@ FORMATS = (
 
 FORMAT_OF_SUFFIX = MappingProxyType({suffix: entry for entry in FORMATS for suffix in entry.suffixes})
 SUFFIXES: MappingProxyType[Media, tuple[str, ...]] = MappingProxyType(
-    {
-        "image": tuple(suffix for suffix, entry in FORMAT_OF_SUFFIX.items() if entry.media == "image"),
-        "audio": tuple(suffix for suffix, entry in FORMAT_OF_SUFFIX.items() if entry.media == "audio"),
-    }
+    {media: tuple(s for s, entry in FORMAT_OF_SUFFIX.items() if entry.media == media) for media in MEDIA}
 )
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqc.data.cifar10 import cifar10_source, is_cifar10
-from vqc.data.data_source import Contents, DataItem, DataSource, Media, Split
+from vqc.data.data_source import Contents, DataItem, DataSource, Split
 from vqc.data.derived import exclusive
 from vqc.data.download import dataset_class, download_dataset, missing, open_dataset
 from vqc.data.image_files import from_pillow
 from vqc.data.media_folders import audio_folder, image_folder, rgb
 from vqc.errors import MediaError, TrainingError
+from vqc.format.shapes import Media
 from vqc.user_folders import user_cache
 
 

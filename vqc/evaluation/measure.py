@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +27,10 @@ from vqc.data.image_files import Picture
 from vqc.evaluation.baselines.scoring import measure_item
 from vqc.evaluation.code_statistics import CodeStatistics
 from vqc.evaluation.items import Item
-from vqc.evaluation.results import FileScore, Media, Version
+from vqc.evaluation.results import FileScore, Version
 from vqc.format.container import read_container
-from vqc.metrics.scores import score_audio, score_images
+from vqc.format.shapes import Media
+from vqc.metrics.scores import score
 
 SIXTEEN_BITS = 2.0**15
 
@@ -93,7 +94,7 @@ def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequen
         bits = residual_bits(restorer, signal, restored, quality)
         if bits is not None:
             measured.residual_bits[quality] = bits
-        scores = score(signal, restored, plan.metrics)
+        scores = score(signal.signal, restored, signal.sample_rate, plan.metrics)
         size = len(data) if whole else 0
         measured.scores.append(
             FileScore(
@@ -159,10 +160,3 @@ def residual_bits(codec: Codec[Any, Any], item: Item, restored: NDArray[Any], qu
     else:
         return None
     return float(likelihood.bits(both[0], both[1], quality).sum())
-
-
-def score(item: Item, restored: NDArray[Any], metrics: Sequence[str]) -> Mapping[str, float]:
-    """The metrics that are defined for this signal."""
-    if item.sample_rate is None:
-        return score_images(item.signal, restored, metrics)
-    return score_audio(item.signal, restored, item.sample_rate, metrics)

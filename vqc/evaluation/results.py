@@ -18,7 +18,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Media = Literal["image", "audio"]
+from vqc.data.formats import MEDIA
+from vqc.format.shapes import Media
+
 Origin = Literal["vqc", "measured", "published"]
 
 
@@ -131,5 +133,5 @@ class Evaluation:
 
     @property
     def rate_unit(self) -> str:
-        """Of `Point.rate`."""
-        return "bpp" if self.media == "image" else "kbps"
+        """The unit of `Point.rate`."""
+        return MEDIA[self.media].unit

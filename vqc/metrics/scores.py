@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import soxr
@@ -14,6 +15,15 @@ from vqc.metrics.catalogue import Media, metrics_of
 from vqc.metrics.fricatives import Spectra, band_energy_error, ripple_error
 from vqc.metrics.mel import mel_distance
 from vqc.metrics.time_alignment import align
+
+
+def score(
+    original: NDArray[Any], restored: NDArray[Any], sample_rate: int | None, wanted: Collection[str]
+) -> dict[str, float]:
+    """Score an image [H, W, 3] (without a rate) or a recording [T], by the keys of the catalogue."""
+    if sample_rate is None:
+        return score_images(original, restored, wanted)
+    return score_audio(original, restored, sample_rate, wanted)
 
 
 def score_images(original: NDArray[np.uint8], restored: NDArray[np.uint8], wanted: Collection[str]) -> dict[str, float]:

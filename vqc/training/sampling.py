@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.data.batches import as_batch
-from vqc.data.data_source import WORDS
 from vqc.data.datasets import AudioDataset, ImageDataset
+from vqc.data.formats import MEDIA
 from vqc.errors import TrainingError
 
 Item = TypeVar("Item")
@@ -60,7 +60,7 @@ def check_not_empty(
 ) -> list[Tensor]:
     """Signals of a part of a dataset; TrainingError when there are none."""
     if not signals:
-        words = WORDS[dataset.media]
+        words = MEDIA[dataset.media].plural
         raise TrainingError(f"all {part} {words} of {dataset.title} are smaller than one code; give others")
     return signals
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vqc.evaluation.baselines.baseline import Baseline, Setting
 from vqc.evaluation.baselines.programs import run, version_line
 from vqc.evaluation.items import Item
-from vqc.evaluation.results import Media
+from vqc.format.shapes import Media
 
 
 class Opus(Baseline):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vqc.evaluation.baselines.programs import absent
 from vqc.evaluation.items import Item
-from vqc.evaluation.results import Media
+from vqc.format.shapes import Media
 
 Setting = float | str
 

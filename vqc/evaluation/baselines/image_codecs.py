@@ -14,7 +14,7 @@ from PIL import Image, features
 from vqc.errors import MediaError
 from vqc.evaluation.baselines.baseline import Baseline, Setting
 from vqc.evaluation.items import Item
-from vqc.evaluation.results import Media
+from vqc.format.shapes import Media
 
 
 class _InPillow(Baseline):

@@ -14,7 +14,7 @@ from PIL import Image
 from vqc.evaluation.baselines.baseline import Baseline, Setting
 from vqc.evaluation.baselines.programs import run, version_line
 from vqc.evaluation.items import Item
-from vqc.evaluation.results import Media
+from vqc.format.shapes import Media
 
 
 class JPEGXL(Baseline):

@@ -14,7 +14,7 @@ from vqc.evaluation.baselines.selection import baseline_named
 from vqc.evaluation.baselines.size_matching import TOLERANCE, Encodings
 from vqc.evaluation.items import Item
 from vqc.evaluation.results import FileScore, Version
-from vqc.metrics.scores import score_audio, score_images
+from vqc.metrics.scores import score
 
 Targets = Mapping[int, int]  # quality of the model → bytes of its file
 
@@ -98,10 +98,7 @@ def _scored(
 ) -> tuple[FileScore, NDArray[Any]]:
     """The scores of one file, and what it restores to."""
     restored = baseline.decode(data, item, setting)
-    if item.sample_rate is None:
-        scores = score_images(item.signal, restored, wanted)
-    else:
-        scores = score_audio(item.signal, restored, item.sample_rate, wanted)
+    scores = score(item.signal, restored, item.sample_rate, wanted)
     rate = 8 * len(data) / item.units
     return (
         FileScore(

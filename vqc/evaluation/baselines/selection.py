@@ -10,7 +10,7 @@ from vqc.evaluation.baselines.audio_codecs import FLAC, Codec2, Opus
 from vqc.evaluation.baselines.baseline import Baseline
 from vqc.evaluation.baselines.image_codecs import AVIF, JPEG, PNG, WebP
 from vqc.evaluation.baselines.jpeg_xl import JPEGXL, LosslessJPEGXL
-from vqc.evaluation.results import Media
+from vqc.format.shapes import Media
 
 _ALL: tuple[Baseline, ...] = (JPEG(), WebP(), AVIF(), JPEGXL(), PNG(), LosslessJPEGXL(), Opus(), Codec2(), FLAC())
 BASELINES: Mapping[str, Baseline] = MappingProxyType({baseline.name: baseline for baseline in _ALL})

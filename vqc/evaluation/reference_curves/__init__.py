@@ -13,7 +13,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from vqc.evaluation.results import Curve, Estimate, Media, Point
+from vqc.data.formats import MEDIA
+from vqc.evaluation.results import Curve, Estimate, Point
+from vqc.format.shapes import Media
 
 _FOLDER = Path(__file__).parent
 _KODAK = frozenset(f"kodim{number:02}" for number in range(1, 25))
@@ -44,7 +46,6 @@ _METRICS = {
     "estoi": "estoi",
     "dnsmos": "dnsmos",
 }
-_RATES = {"image": "bpp", "audio": "kbps"}
 
 
 def reference_curves(media: Media, files: Sequence[str], besides: Collection[str] = ()) -> list[Curve]:
@@ -79,7 +80,7 @@ def _rows(media: Media, stems: set[str]) -> Iterator[dict[str, str]]:
 
 
 def _curve(media: Media, codec: str, rows: Sequence[Mapping[str, str]]) -> Curve:
-    points = [_point(row, float(row[_RATES[media]])) for row in rows]
+    points = [_point(row, float(row[MEDIA[media].unit])) for row in rows]
     return Curve(
         codec=codec,
         label=_LABELS[codec],
