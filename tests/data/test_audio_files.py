@@ -18,11 +18,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqc.data import audio_files
 from vqc.data.audio_files import AudioReader, Resampler, Samples, resample, resampled_length
 from vqc.data.audio_writer import AudioWriter, audio_format
 from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
-from vqc.format import shapes
 
 FORMATS = ["wav", "flac", "ogg", "opus", "mp3"]
 
@@ -323,8 +321,3 @@ def test_upsampling_a_large_block_comes_in_small_ones() -> None:
     blocks = list(resample([np.zeros((4_000, 1), np.float32)], 1_000, 768_000, 1))
     assert sum(map(len, blocks)) == 4_000 * 768
     assert max(map(len, blocks)) < 1_000 * 768
-
-
-def test_readers_and_the_container_agree_on_what_makes_sense() -> None:
-    assert audio_files.SAMPLE_RATES == shapes.SAMPLE_RATES
-    assert audio_files.MAX_CHANNELS == shapes.MAX_CHANNELS

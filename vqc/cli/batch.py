@@ -17,8 +17,8 @@ from vqc.errors import MediaWarning, VQCError, warnings_to
 
 if TYPE_CHECKING:
     from vqc.codec.api import Report
+    from vqc.codec.progress import Progress
 
-    Progress = Callable[[float], None]
     Work = Callable[[Job, Path, Progress | None], Report]
 
 

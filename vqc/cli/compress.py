@@ -16,10 +16,10 @@ from vqc.cli.rate_options import RateOptions, check_quality, default_model, rate
 from vqc.errors import MediaError
 
 if TYPE_CHECKING:
-    from vqc.cli.batch import Progress
     from vqc.cli.inputs import Source
     from vqc.cli.plan import Job
     from vqc.codec.api import Report
+    from vqc.codec.progress import Progress
     from vqc.codec.rate import Rate
     from vqc.format.shapes import Media
 

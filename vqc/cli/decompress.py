@@ -17,10 +17,10 @@ from vqc.cli.vqc_file import peek
 from vqc.data.formats import MEDIA
 
 if TYPE_CHECKING:
-    from vqc.cli.batch import Progress
     from vqc.cli.inputs import Source
     from vqc.cli.plan import Job
     from vqc.codec.api import Report
+    from vqc.codec.progress import Progress
     from vqc.format.container import Header
     from vqc.format.shapes import Media
 

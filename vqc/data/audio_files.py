@@ -27,13 +27,12 @@ from vqc.data import flac, mp3, mpg123, ogg, sound_headers
 from vqc.data.recording import Recording
 from vqc.data.splice import ByteRange, file_size, splice
 from vqc.errors import MediaError, MediaWarning
+from vqc.format.shapes import MAX_CHANNELS, SAMPLE_RATES
 
 Samples = NDArray[np.float32]
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 BLOCK = 65_536  # samples per channel in a block, unless asked otherwise
-MAX_CHANNELS = 255
-SAMPLE_RATES = range(1_000, 1_000_001)  # in Hz; what is outside is a mistake
 FULL_SCALE = 1.001  # and no more: the largest 16-bit numbers are made 1 in more ways than one
 
 _READABLE = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC", "OGG", "MP3"})

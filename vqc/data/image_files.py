@@ -30,8 +30,8 @@ from vqc.data.formats import usual_suffixes, written_as
 from vqc.data.image_errors import why_unreadable
 from vqc.data.stills import load_still
 from vqc.errors import MediaError, OptionError, OutputError
+from vqc.format.shapes import MAX_PIXELS
 
-MAX_PIXELS = 2**28  # of a file to read; the largest phone photos have 2 * 10^8
 _SMALL_FILE_PIXELS = 40_000_000  # of a file of any length: a page scanned at 600 dpi has 35 million
 _PIXELS_PER_BYTE = 40  # of longer files
 _STRIP_PIXELS = 2**20

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vqc.data.benchmarks import Benchmark, BenchmarkItem
+from vqc.data.derived import Progress
 from vqc.errors import MediaError, MediaWarning, warnings_to
 from vqc.evaluation.baselines.scoring import unmatched
 from vqc.evaluation.code_statistics import CodeStatistics, describe_maps
@@ -17,8 +18,6 @@ from vqc.evaluation.score_curves import curve_of
 from vqc.models.base import CodecModel
 from vqc.models.files.zoo import load_model
 from vqc.workers import map_unordered
-
-Progress = Callable[[int, int], None]  # files done, all files
 
 
 @dataclass(frozen=True, kw_only=True)

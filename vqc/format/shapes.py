@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 Media = Literal["image", "audio"]
 
-MAX_PIXELS = 2**28
+MAX_PIXELS = 2**28  # the largest phone photos have 2 * 10^8
 MAX_SAMPLES = 2**36  # per channel: nine days at 88.2 kHz
 MAX_CHANNELS = 255
 SAMPLE_RATES = range(1_000, 1_000_001)  # in Hz; what is outside is a mistake or an attack

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vqc.metrics.audio_metrics import Samples
 from vqc.nn.pitch import PITCH_HOP, periodicity
 from vqc.nn.spectral import STFT
 
-Samples = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Power = NDArray[np.float64]
 

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from vqc.metrics.audio_metrics import Samples
 from vqc.metrics.mel import mel_decibels, mel_distance
-
-Samples = NDArray[np.float32]
 
 REACH_SECONDS = 0.1
 _HOP_SECONDS, _BANDS = 0.002, 32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vqc.data.batches import ImageBatches, Shard, WaveformBatches
 from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
+from vqc.data.derived import Progress
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
@@ -21,7 +22,6 @@ from vqc.models.parts import PARTS, trainables
 from vqc.training.loop.task import Task
 from vqc.training.settings import Settings
 
-Progress = Callable[[int, int], None]  # done, total
 M = TypeVar("M", bound=CodecModel)
 
 

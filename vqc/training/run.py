@@ -20,6 +20,7 @@ import torch
 
 from vqc._version import __version__
 from vqc.atomic import write_atomically
+from vqc.data.derived import Progress
 from vqc.errors import OptionError, OutputError, TrainingError
 from vqc.models.files.header import ModelInfo, codec_digest
 from vqc.models.files.zoo import find_by_name, refuse_taken
@@ -28,7 +29,7 @@ from vqc.models.parts import trainables
 from vqc.nn.distributed import own_rank
 from vqc.training.loop.distributed import broadcast_bytes
 from vqc.training.options import TrainOptions
-from vqc.training.recipe import Progress, Recipe, recipe_of
+from vqc.training.recipe import Recipe, recipe_of
 from vqc.training.settings import SECTIONS, Settings, read_preset, resolve
 
 RECORD = "run.json"

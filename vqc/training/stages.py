@@ -6,12 +6,13 @@ callback around it, if there is one, is told of each item.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-Progress = Callable[[int, int], None]  # done, total
+from vqc.data.derived import Progress
+
 Item = TypeVar("Item")
 
 PARTS = 1000  # of a stage, the unit of its progress

@@ -23,6 +23,7 @@ from torch import Tensor
 from vqc._version import __version__
 from vqc.atomic import write_atomically
 from vqc.data.batches import Shard
+from vqc.data.derived import Progress
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import load_checkpoint
 from vqc.models.files.zoo import add_model
@@ -33,7 +34,6 @@ from vqc.training.loop.run_folder import RunFolder, with_prefix
 from vqc.training.loop.trainer import Trainer
 from vqc.training.options import TrainOptions
 from vqc.training.parts.frozen_codec import FrozenCodec
-from vqc.training.recipe import Progress
 from vqc.training.run import MODEL_FILE, RECORD, Run, open_run, write_run
 from vqc.training.stages import stage
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from vqc.data.audio_files import resample
 from vqc.data.benchmarks import LIBRISPEECH_SPLIT
+from vqc.data.derived import Progress
 from vqc.errors import OptionError
 from vqc.evaluation.phonemes.alignments import Alignments, Forced, Given
 from vqc.evaluation.phonemes.phone_classes import frame_classes
@@ -20,8 +20,6 @@ from vqc.evaluation.phonemes.probe import AlignedCodes, CodeMap, Context, Int64A
 from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances, read_speech
 from vqc.models.base import AudioModel, CodecModel
 from vqc.user_folders import user_cache
-
-Progress = Callable[[int, int], None]  # done, total
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

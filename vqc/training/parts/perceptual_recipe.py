@@ -13,13 +13,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from vqc.data.batches import CropBatches, Prefetched, Shard, WaveformBatches
+from vqc.data.derived import Progress
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import AudioModel, CodecModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights
 from vqc.models.parts import PERCEPTUAL
 from vqc.training.parts.base import PartRecipe, check_crop, no_batches
 from vqc.training.parts.perceptual import PerceptualTask, PerceptualTaskConfig
-from vqc.training.recipe import Exported, Progress, training_waveforms
+from vqc.training.recipe import Exported, training_waveforms
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
 

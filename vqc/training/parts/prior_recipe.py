@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vqc.data.batches import Shard
 from vqc.data.datasets import AudioDataset, ImageDataset
+from vqc.data.derived import Progress
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
@@ -29,7 +30,7 @@ from vqc.nn.integer import dequantized
 from vqc.training.parts.base import PartRecipe
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_weights
-from vqc.training.recipe import Exported, Progress, check_same_settings
+from vqc.training.recipe import Exported, check_same_settings
 from vqc.training.run import read_run
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
