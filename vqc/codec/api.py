@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 MAX_VALUES_IN_MEMORY = 2**30  # samples times channels of `decompress`: 4 GiB
-MAX_VALUES_OF_A_SMALL_FILE = 2**27
+MAX_VALUES_OF_A_SMALL_FILE = 2**27  # 0.5 GiB: a file of some bytes may claim any length
 
 
 def compress(
@@ -81,7 +81,7 @@ def compress(
 def decompress(
     data: bytes | BinaryIO, *, sharp: bool = False, device: str = "auto", limit: int | None = None
 ) -> Image | Audio:
-    """What is in a `.vqc` file: an `Image` (`.array` uint8) or `Audio` (`.samples` float32 [T, C], `.sample_rate`).
+    """Restore a `.vqc` file: an `Image` (`.array` uint8) or `Audio` (`.samples` float32 [T, C], `.sample_rate`).
 
     Args:
         data: the bytes of the file, or the file, open for reading.
@@ -111,7 +111,7 @@ def decompress(
             f"the .vqc file claims {shape.samples:,} samples of {shape.channels} channels, more than should be held "
             "in memory; use decompress_file, or raise the limit"
         )
-    samples, start = np.empty((shape.samples, shape.channels), np.float32), 0
+    samples, start = np.empty((shape.samples, shape.channels), np.float32), 0  # [T, C]
     for block in codec.restore(container):
         samples[start : start + len(block)] = block
         start += len(block)

@@ -75,7 +75,7 @@ class Codec(Generic[Signal, Restored]):
     def make_file(
         self, signal: Signal, *, quality: float | None, entropy: str, rate: Rate, progress: Progress | None = None
     ) -> Compressed:
-        """As `compress`, with the container that the bytes are of."""
+        """Compress as `compress` does; return the container beside the bytes."""
         mode = check_mode(self.model, entropy, self.name)
         wanted = check_quality(self.model, quality, self.name, rate)
         rate.check_media(self.model.media)
@@ -84,17 +84,18 @@ class Codec(Generic[Signal, Restored]):
         work = compressing(self.framing.positions(signal), effort, self.model, mode, search=rate.is_target)
         meter = Meter(progress, work)
         control = RateController(self.framing, meter, rate_choice=rate_choice, effort=effort)
-        cutting = self.framing.cut(signal)
+        cutting = self.framing.cut(signal)  # nothing is read before it is drained
         if rate.is_target:
             windows, cut = drain(cutting, lambda window: window)  # each is looked at again and again
 
             def trial(point: OperatingPoint) -> Compressed:
                 return self._file(control.trial(windows, point), point, cut, mode, meter)
 
-            size = rate.target_size(cut.shape.extent)
+            size = rate.target_size(cut.shape.extent)  # in bytes
             made = hit_size(size, self.model.qualities, self.model.default_quality, trial)
         else:
             point = self.model.operating_point(wanted)
+            # Only codes [A, G, ...] are left of a window when the next is cut.
             codes, cut = drain(cutting, lambda window: control.codes(control.searches(window, point), point))
             made = self._file(codes, point, cut, mode, meter)
         report_progress(progress, 1.0)
@@ -122,11 +123,12 @@ class Codec(Generic[Signal, Restored]):
             ModelNotFoundError: it was made with another model.
         """
         container = read_container(data, limit=limit)
+        # of another model's file the codes would be noise
         check_header(container.header, self.model.kind, self.model.qualities, self.digest, self.name)
         return self.restore(container, progress=progress)
 
     def restore(self, container: Container, *, progress: Progress | None = None) -> Restored:
-        """As `decompress`, of a container already read whose header is known to name this model."""
+        """Restore the signal of a container already read, whose header is known to name this model."""
         return self.framing.join(self.reader(container), progress)
 
     def reader(self, container: Container, *, keep: bool = False) -> SegmentReader:

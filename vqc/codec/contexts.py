@@ -35,7 +35,7 @@ class ContextReader:
 
         Context ends where a neighbouring chunk of the channel is silent, as it does at the ends of the file.
         """
-        ranges = dict[tuple[int, int], list[int]]()
+        ranges = dict[tuple[int, int], list[int]]()  # (first frame, end) → channels with codes there
         for channel in self._chunk(index).items:
             ranges.setdefault(self._range(index, channel), []).append(channel)
         for (start, stop), channels in ranges.items():
@@ -71,5 +71,5 @@ class ContextReader:
 
 
 def channel_batch(samples: int) -> int:
-    """How many channels of so many samples are given to the network at once."""
+    """Return the number of channels of so many samples that the network is given at once."""
     return max(1, _BATCH_SAMPLES // samples)

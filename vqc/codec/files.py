@@ -144,7 +144,7 @@ def decompress_file(
 def _report(
     codec: Codec[Any, Any], header: Header, bytes_in: int, bytes_out: int, vqc_bytes: int, seconds: float, **extras: Any
 ) -> Report:
-    """What is known of every file; the extras are what only compressing tells."""
+    """Make the report of a file; the extras are known of compressed ones only."""
     return Report(
         model=codec.name,
         quality=header.quality,
@@ -159,7 +159,7 @@ def _report(
 
 
 def _free_heat_map(target: Target, overwrite: bool) -> Path | None:
-    """Where to draw the map that belongs to a target; OutputError when it may not be written."""
+    """Return the path of the heat map that belongs to a target; OutputError when it may not be written."""
     path = heat_map_path(target)
     if path is not None:
         check_target(path, overwrite=overwrite)
@@ -178,7 +178,7 @@ def _write(target: Target, data: bytes, heat_map: Path | None, drawn: bytes | No
 
 
 def _name(source: Source) -> str:
-    """What errors call a source."""
+    """Return the name of a source in errors."""
     return "the file" if isinstance(source, bytes) else os.fspath(source)
 
 

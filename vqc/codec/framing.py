@@ -1,4 +1,4 @@
-"""What differs between media: how a signal is cut into windows of the network, and made of them again.
+"""Framing, which is all that differs between media: a signal is cut into windows of the network, and joined again.
 
 signal ─ cut ─► windows ─ batches ─► network ─► codes of each segment
 signal ◄─ join ◄─ network ◄─ codes of each segment and its context
@@ -36,7 +36,7 @@ class Window(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """What is known of a signal once all of it has been cut."""
+    """The part of a file that is known once all of a signal has been cut."""
 
     shape: Shape
     prefixes: list[bytes]  # what stands before the codes in each stream
@@ -44,7 +44,7 @@ class Cut(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """How much there is to compute for a file."""
+    """The amount of computation that a file takes."""
 
     values: float  # pixels, or samples at the model's rate, that the network restores
     positions: float  # of codes
@@ -52,14 +52,14 @@ class Workload(NamedTuple):
 
 
 class Framing(ABC, Generic[Signal, Restored]):
-    """How the signals of one medium become windows of a model, and are made of them again."""
+    """The cut of the signals of one medium into windows of a model, and back."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """The device that the model is on."""
         device: torch.device = self.model.static_table.device
         return device
 
@@ -69,7 +69,7 @@ class Framing(ABC, Generic[Signal, Restored]):
 
     @abstractmethod
     def positions(self, signal: Signal) -> float:
-        """How many positions of codes a signal will have, for progress only; 0 where that is not known."""
+        """Estimate the number of positions of codes that a signal will have, for progress only; 0 if unknown."""
 
     @abstractmethod
     def cut(self, signal: Signal) -> Generator[Window, None, Cut]:
@@ -81,7 +81,7 @@ class Framing(ABC, Generic[Signal, Restored]):
 
     @abstractmethod
     def batches(self, window: Window) -> Iterable[Tensor]:
-        """What the network is given at once of a window: [B, 3, H, W] in [0, 1], or [B, T] in [-1, 1]."""
+        """Give a window to the network in batches [B, 3, H, W] in [0, 1], or [B, T] in [-1, 1]."""
 
     @abstractmethod
     def segments(self, shape: Any) -> Tiling | Chunking:
@@ -97,7 +97,7 @@ class Framing(ABC, Generic[Signal, Restored]):
 
     @abstractmethod
     def workload(self, shape: Any) -> Workload:
-        """What it takes to restore a file of this shape."""
+        """Return the work of restoring a file of this shape."""
 
 
 def drain(generator: Generator[Given, None, Returned], use: Callable[[Given], Result]) -> tuple[list[Result], Returned]:

@@ -38,7 +38,7 @@ class Image:
 
     @classmethod
     def of(cls, picture: Picture) -> Image:
-        """The same in one array."""
+        """Put pixels and alpha into one array."""
         return cls(picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha]))
 
     def to_pil(self) -> PIL.Image.Image:
@@ -57,7 +57,7 @@ class Image:
         write_atomically(target, data, overwrite=overwrite)
 
     def _repr_png_(self) -> bytes:
-        """What a notebook shows."""
+        """Return the PNG that a notebook shows."""
         return encode_image(_picture(self.array), "png")
 
     def __repr__(self) -> str:
@@ -96,7 +96,7 @@ class Audio:
 
 
 def is_audio(media: object, sample_rate: int | None) -> bool:
-    """Whether this is a waveform: exactly when a sample rate is given. Raises OptionError for what is neither."""
+    """Tell waveforms, which come with a sample rate, from images. Raises OptionError for what is neither."""
     if sample_rate is not None and (isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer)):
         raise OptionError(f"sample_rate {sample_rate!r} is not a whole number of samples per second")
     if isinstance(media, Picture | PIL.Image.Image):

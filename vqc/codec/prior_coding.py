@@ -99,11 +99,12 @@ def _run(
     """All codes of a stream, in the prior's order, each part from `step`."""
     assert costs is None or costs.flags.c_contiguous, "costs are written into a view"
     device = next(prior.buffers()).device
-    codes = torch.zeros(shape, dtype=torch.int64, device=device)
+    codes = torch.zeros(shape, dtype=torch.int64, device=device)  # [B, G, ...], filled step by step
     flat = codes.view(-1)
     for part in prior.coding_steps(codes, quality):
         for first in range(0, len(part.indices), _ROWS):
             index = part.indices[first : first + _ROWS]
+            # [N, K] of whole numbers that sum to 2^24: no float decides a bit
             tables = prior.tables(part.logits[first : first + _ROWS]).cpu().numpy()
             symbols = step(index, tables)
             flat[index] = torch.from_numpy(symbols).to(device, torch.int64)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]  # told now and then which share of the work is done, 0..1
 Done = Callable[[int], None]  # so many more codes are written or read
 
-ENCODING, REFINING, CODING = 0.2, 0.75, 1.0
+ENCODING, REFINING, CODING = 0.2, 0.75, 1.0  # of a position, beside the prior's 1
 EXPECTED_TRIALS = 5  # of a search for a size
 
 
@@ -51,7 +51,7 @@ class Meter:
             report_progress(self.progress, share)
 
     def counter(self, codes: NDArray[Any], work: float) -> Done:
-        """What adds up the work on the positions of codes [A, G, ...] as the codes are counted."""
+        """Return a counter that adds up the work on the positions of codes [A, G, ...] as codes are counted."""
         positions = math.prod(codes.shape[2:])
         return lambda count: self.add(work * positions * count / codes.size)
 

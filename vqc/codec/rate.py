@@ -1,4 +1,4 @@
-"""What a caller may ask for besides a quality: effort, and how many bits a file may take."""
+"""Rate options: effort, and the number of bits that a file may take in place of a quality."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EFFORTS = range(10)
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """What a caller asks for besides a quality.
+    """Options of an encoder besides a quality.
 
     effort: how often the codes are chosen again, each time aiming at what makes up for the errors left in the decoded
         signal; nothing for models that have no way to. The model's own if None.
@@ -47,7 +47,7 @@ class Rate:
 
     @property
     def is_target(self) -> bool:
-        """Whether a size is asked for."""
+        """True when a size is asked for."""
         return any(target is not None for target in (self.target_bytes, self.target_bpp, self.target_kbps))
 
     def check_media(self, media: Media) -> None:

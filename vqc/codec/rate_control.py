@@ -35,7 +35,7 @@ File = TypeVar("File", bound=Sized)  # bytes, or what has their length
 
 
 def is_rate_choice(model: CodecModel, quality: float, rate: Rate, name: str) -> bool:
-    """Whether errors have to be weighed against bits; OptionError when the model called `name` cannot."""
+    """Tell whether errors are to be weighed against bits; OptionError when the model called `name` cannot."""
     asked = quality != int(quality) or effort_of(model, rate) > 0 or rate.is_target
     if asked and not model.weighs_bits:
         raise OptionError(
@@ -92,7 +92,7 @@ class RateController:
         return [self.codes(searches, point) for searches in self._kept[point.quality]]
 
     def _bits_of(self, quality: int) -> Tensor:
-        """What each entry costs, [G, K]."""
+        """Return the bits of each entry by the static tables, [G, K]."""
         if quality not in self._bits:
             self._bits = {quality: self.model.static_bits(quality)}
         return self._bits[quality]
@@ -157,7 +157,7 @@ def _search_scale(target: int, sizes: dict[float, int], size_at: Callable[[float
 
 
 def _next_scale(sizes: dict[float, int], wanted: float) -> float | None:
-    """Where a straight line through the logarithms meets the size that is wanted; None when there is nothing to try."""
+    """Return the λ at which a line through the logarithms meets the size wanted; None when none is left to try."""
     low, high = (math.log(scale) for scale in _LAMBDA_SCALES)
     above = [scale for scale, size in sizes.items() if size > wanted]  # too large: λ must rise
     below = [scale for scale, size in sizes.items() if size <= wanted]

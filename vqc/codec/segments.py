@@ -64,7 +64,7 @@ class SegmentReader:
         return segment
 
     def read_with_costs(self, index: int) -> tuple[Segment, Costs]:
-        """As `read`, with the bits that each code takes, [A, G, ...]."""
+        """Read as `read` does; return the bits that each code takes as well, [A, G, ...]."""
         region, (_, items, _) = self.segments.region(index), self._parts(index)
         costs = np.zeros((len(items), len(self.coder.sizes), *extent(region)), np.float32)
         return self._read(index, costs, None), costs
@@ -80,7 +80,7 @@ class SegmentReader:
         return grid
 
     def _parts(self, index: int) -> tuple[bytes, list[int], bytes]:
-        """What stands before the codes, the items that have codes, and the codes."""
+        """Split a stream into what stands before the codes, the items that have codes, and the codes."""
         shape, stream = self.header.shape, self.streams[index]
         return split_silence(stream, shape.items) if shape.tells_silence else (b"", [0], stream)
 

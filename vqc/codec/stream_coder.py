@@ -52,7 +52,7 @@ class StreamCoder:
             return encode_with_prior(self.prior, codes, self.quality, done=done)
         if entropy == "none":
             return pack(codes.reshape(items * len(self.sizes), -1), self.sizes * items)
-        symbols = [self.model.to_symbols(item) for item in codes.astype(np.int64)]
+        symbols = [self.model.to_symbols(item) for item in codes.astype(np.int64)]  # [G, ...] of each item
         return encode_static(np.stack(symbols).reshape(items * len(self.sizes), -1), self._tables(items))
 
     def read(
@@ -80,24 +80,26 @@ class StreamCoder:
         if entropy == "none":
             codes = unpack(stream, self.sizes * items, count).reshape(items, groups, *grid)
             if costs is not None:
-                costs[:] = np.reshape([code_width(size) for size in self.sizes], (groups, *[1] * len(grid)))
+                widths = [code_width(size) for size in self.sizes]
+                costs[:] = np.reshape(widths, (groups, *[1] * len(grid)))  # alike at every position
         else:
-            symbols = decode_static(stream, self._tables(items), count).reshape(items, groups, *grid)
+            symbols = decode_static(stream, self._tables(items), count).reshape(items, groups, *grid)  # [A, G, ...]
             if costs is not None:
+                # [A, G, N]: frequency of each symbol in the table of its group
                 chosen = self.frequencies[np.arange(groups)[:, None], symbols.reshape(items, groups, count)]
                 costs[:] = (PRECISION - np.log2(chosen)).reshape(costs.shape)
             codes = np.stack([self.model.from_symbols(item) for item in symbols])
-            self._check_range(codes)
+            self._check_range(codes)  # any symbols may stand in a damaged file
         return codes.astype(np.uint16)
 
     @property
     def modes(self) -> tuple[Entropy, ...]:
-        """Those that the model has."""
+        """The entropy modes that the model has."""
         return ("static", "none") if self.model.prior is None else ("prior", "static", "none")
 
     @property
     def prior(self) -> CodePrior:
-        """That of the model; ContainerError when it has none."""
+        """The prior of the model; ContainerError when it has none."""
         if self.model.prior is None:
             raise ContainerError("the .vqc file needs a learned prior, which its model does not have; it is damaged")
         return self.model.prior
@@ -127,6 +129,7 @@ def write_streams(
     if entropy != "auto":
         return entropy, written_as(entropy)
     written = {mode: written_as(mode) for mode in coder.modes if mode != "none"}
+    # ties go to the mode named first: the prior
     smallest = min(written, key=lambda mode: sum(map(len, written[mode])))
     if sum(map(len, written[smallest])) <= sum(map(coder.packed_length, parts)):
         return smallest, written[smallest]

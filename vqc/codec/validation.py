@@ -1,4 +1,4 @@
-"""What both codecs check before they begin; without torch, because reading a header needs none."""
+"""Checks of options and headers before work begins; without torch, because reading a header needs none."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _quality_at(model: CodecModel, lmbda: float, name: str) -> float:
         raise OptionError(f"lambda {lmbda:g}: the model {name} does not weigh bits against error; give a quality")
     if not lambdas[-1] <= lmbda <= lambdas[0]:
         raise OptionError(f"lambda {lmbda:g}: the model {name} has {lambdas[-1]:g} to {lambdas[0]:g}")
-    falling = -np.log(lambdas)
+    falling = -np.log(lambdas)  # `interp` wants rising positions; qualities are even steps in log λ
     return float(np.interp(-np.log(lmbda), falling, range(1, len(lambdas) + 1)))
 
 

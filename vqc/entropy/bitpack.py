@@ -21,6 +21,7 @@ def pack(symbols: ArrayLike, sizes: Sequence[int]) -> bytes:
     bits = [
         (row[:, None] >> _shifts(size) & 1).astype(np.uint8).ravel() for row, size in zip(symbols, sizes, strict=True)
     ]
+    # an empty array at the end: there may be no group with bits
     return np.packbits(np.concatenate([*bits, np.zeros(0, np.uint8)])).tobytes()
 
 
@@ -40,11 +41,12 @@ def unpack(data: bytes, sizes: Sequence[int], count: int) -> NDArray[np.int64]:
         raise ContainerError(
             f"the codes take {len(data):,} bytes instead of {expected:,}; the file is damaged, get it again"
         )
-    bits = np.unpackbits(np.frombuffer(data, np.uint8))
+    bits = np.unpackbits(np.frombuffer(data, np.uint8))  # [8 · bytes]
     symbols = np.zeros((len(sizes), count), dtype=np.int64)
     start = 0
     for row, size in zip(symbols, sizes, strict=True):
         stop = start + count * code_width(size)
+        # [N, width] bits, most significant first, times powers of two
         row[:] = bits[start:stop].reshape(count, code_width(size)) @ (np.int64(1) << _shifts(size))
         start = stop
         if count and row.max() >= size:

@@ -29,6 +29,7 @@ def frequencies_from_counts(counts: ArrayLike, sizes: int | Sequence[int] | None
     """
     counts = np.asarray(counts)
     assert np.issubdtype(counts.dtype, np.integer), "counts are integers"
+    # [R, K]: one row a table
     rows = counts.reshape(-1, counts.shape[-1]).astype(np.int64)
     row_sizes = np.broadcast_to(np.asarray(counts.shape[-1] if sizes is None else sizes), counts.shape[:-1]).reshape(-1)
     frequencies = np.zeros_like(rows)
@@ -62,7 +63,7 @@ def _one_row(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     if not counts.any():
         counts = np.ones_like(counts)
     rare = np.zeros(len(counts), dtype=bool)
-    while True:
+    while True:  # raising some to 1 leaves less for the others, whose shares may fall below 1 in turn
         budget = TOTAL - int(rare.sum())
         total = int(counts[~rare].sum())
         newly_rare = ~rare & (counts * budget < total)

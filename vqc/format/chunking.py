@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from vqc.errors import ContainerError
 from vqc.format.spans import Span, chunk_core, span_at, span_count
 
-FADE_SECONDS = 0.02
+FADE_SECONDS = 0.02  # half of it on each side of a join
 
 Float32Array = NDArray[np.float32]
 
@@ -62,7 +62,7 @@ class Chunking:
         return (self.span(index).core,)
 
     def reach(self, index: int) -> tuple[int, int]:
-        """How many samples the reconstruction of a chunk reaches before and after its core: half a cross-fade."""
+        """Return by how many samples the reconstruction of a chunk reaches beyond its core on each side."""
         return self._half_fade(index), self._half_fade(index + 1)
 
     def _half_fade(self, join: int) -> int:
@@ -74,7 +74,7 @@ class Chunking:
 
 
 def model_samples(samples: int, sample_rate: int, model_rate: int) -> int:
-    """How many samples at the model's rate are coded: enough to cover all of the source, so never none."""
+    """Return the number of samples at the model's rate that are coded: they cover all of the source."""
     return -(-samples * model_rate // sample_rate)
 
 
@@ -89,7 +89,7 @@ def cut(blocks: Iterable[Float32Array], *, hop: int, halo: int) -> Iterator[Wind
         buffer.append(block)
         held, total = held + len(block), total + len(block)
         while first * hop + held >= ((index + 1) * core + halo) * hop:
-            joined = np.concatenate(buffer)
+            joined = np.concatenate(buffer)  # [T, C]
             span = span_at(index, total // hop, core, halo)
             yield _window(span, joined, first, hop)
             index += 1
@@ -120,6 +120,7 @@ class CrossFade:
         if self._fading_out is not None and before:
             chunk[:, : 2 * before] *= _ramp(before)
             chunk[:, : 2 * before] += self._fading_out
+        # what overlaps the next chunk is final once that is there
         final = chunk[:, : chunk.shape[1] - 2 * after]
         self._fading_out = chunk[:, chunk.shape[1] - 2 * after :] * _ramp(after)[::-1]
         return final
@@ -131,7 +132,7 @@ def _ramp(half: int) -> Float32Array:
 
 
 def silence_bits(sounding: list[bool]) -> bytes:
-    """What a stream begins with where it tells which channels are silent."""
+    """Return the bits with which a stream begins where it tells which channels are silent."""
     return np.packbits(sounding, bitorder="little").tobytes()
 
 

@@ -83,7 +83,7 @@ class Header:
 
     @property
     def media(self) -> Media:
-        """What comes out."""
+        """The medium that is restored."""
         return self.shape.media
 
 

@@ -99,7 +99,7 @@ class AudioShape:
 
     @property
     def tells_silence(self) -> bool:
-        """Whether each stream begins with a bit for each channel: clear where it is silent and has no codes."""
+        """True when each stream begins with a bit for each channel: clear where it is silent and has no codes."""
         return self.channels > 1 or self.silence
 
     @property

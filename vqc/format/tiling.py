@@ -77,4 +77,5 @@ def padded_window(pixels: Pixels, tile: Tile, factor: int) -> Pixels:
     missing = (rows.stop - rows.start - window.shape[0], columns.stop - columns.start - window.shape[1])
     if not any(missing):
         return np.array(window)
+    # [H, W] or [H, W, 3]: only at the right and the bottom of the image is anything missing
     return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)][: window.ndim], mode="edge")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 
 class OperatingPoint(NamedTuple):
-    """Where on its rate–distortion curve an encoder works."""
+    """The point of its rate–distortion curve at which an encoder works."""
 
     quality: int  # 1-based
     lambda_scale: float  # price of a bit in units of squared error, relative to that of the quality

@@ -42,7 +42,7 @@ class KindBits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageBits:
-    """What the codes take at each place of an image."""
+    """Bits of the codes by place in an image."""
 
     blocks: Bits  # [h, w]
     block: int  # pixels per side of a block; those at the right and bottom may reach beyond the image
@@ -51,18 +51,18 @@ class ImageBits:
 
     @property
     def per_pixel(self) -> Bits:
-        """The same in bits per pixel [h, w]."""
+        """Bits per pixel [h, w]."""
         return self.blocks / self.block**2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AudioBits:
-    """What the codes take at each time of a recording, all channels together."""
+    """Bits of the codes by time in a recording, all channels together."""
 
     seconds: Bits  # [n], second after second; the last may be shorter
 
     def bars(self, most: int) -> tuple[int, Bits]:
-        """The same in at most so many bars: seconds of each, and bits [bars]."""
+        """Add the seconds up to at most so many bars: return the seconds of each, and bits [bars]."""
         hours = 3600 * -(-len(self.seconds) // (3600 * most))
         width = next((width for width in _BAR_SECONDS if len(self.seconds) <= most * width), hours)
         return width, np.add.reduceat(self.seconds, np.arange(0, len(self.seconds), width))
@@ -70,7 +70,7 @@ class AudioBits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation:
-    """Where the bits of a file go. `code_bits` is information: what the coder loses is among `other_bits`."""
+    """The bits of a file by use. `code_bits` is information: what the coder loses is among `other_bits`."""
 
     entropy: Entropy
     kinds: tuple[KindBits, ...]
@@ -90,7 +90,7 @@ class Explanation:
 
 
 def explanation_of(codec: Codec[Any, Any], container: Container, size: int) -> Explanation:
-    """Where the bits of a file of `size` bytes go that was made with the codec's model.
+    """Sum up the bits of a file of `size` bytes that was made with the codec's model.
 
     Raises:
         ContainerError: its codes are damaged.
