@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import os
 import runpy
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from vqc.models.kinds import KINDS
+
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def _kinds_and_path() -> Iterator[None]:
+    """An example may add a kind of model, for itself."""
+    kinds, path = dict(KINDS), list(sys.path)
+    yield
+    KINDS.clear()
+    KINDS.update(kinds)
+    sys.path[:] = path
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

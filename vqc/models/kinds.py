@@ -1,6 +1,6 @@
 """The table of the kinds of model: what has to be known of each, before any of it is imported.
 
-A new kind is one row here, and its own files: model, prior, recipe and preset (`examples/07_new_kind.py` adds one from
+A new kind is one row here, and its own files: model, prior, recipe and preset (`examples/06_new_kind.py` adds one from
 outside). Classes are named as ``module:Class`` and looked up when they are asked for, so importing this module imports
 no network.
 """

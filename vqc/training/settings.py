@@ -48,8 +48,13 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name_or_file: str) -> dict[str, Any]:
-    """The tables of a preset by name, or of a TOML or JSON file; OptionError when there is none."""
+    """Read the tables of a preset by name, or of a TOML or JSON file; OptionError when there is none.
+
+    The name of a kind without a preset of its name stands for the defaults of its configs.
+    """
     bundled = PRESETS / f"{name_or_file}.toml"
+    if name_or_file in trainables() and not bundled.is_file():
+        return {"kind": name_or_file}
     path = bundled if bundled.is_file() else Path(name_or_file)
     if path.suffix not in (".toml", ".json"):
         raise OptionError(
