@@ -39,7 +39,7 @@ def test_it_grows_to_as_many_entries_as_there_are_clusters() -> None:
     data = clusters(60, noise=0.0)
     model = trained(quantizer(4, 500), data, 600)
     assert model.codebook_size == 60, "one entry a place: identical vectors cannot be split"
-    assert model.perplexity_of_late > 0.95 * 60
+    assert model.recent_perplexity > 0.95 * 60
     assert distortion(model, next(data)) < 1e-6
 
 
@@ -47,7 +47,7 @@ def test_it_shrinks_to_as_many_entries_as_there_are_clusters() -> None:
     data = clusters(6, noise=0.0)
     model = trained(quantizer(64, 500), data, 300)
     assert model.codebook_size == 6
-    assert model.perplexity_of_late == pytest.approx(6, rel=0.05)
+    assert model.recent_perplexity == pytest.approx(6, rel=0.05)
 
 
 def test_it_grows_while_its_entries_are_used_alike_and_no_further_than_allowed() -> None:
@@ -85,7 +85,7 @@ def test_the_last_two_entries_are_revived_rather_than_removed() -> None:
     model.ema_sums[1] = 1e3 / 2
     trained(model, data, 60)
     assert model.codebook_size == 2
-    assert model.perplexity_of_late > 1.5
+    assert model.recent_perplexity > 1.5
     assert distortion(model, next(data)) < 0.1, "one entry for both has 2.5"
 
 

@@ -30,18 +30,19 @@ class BlockTransform(nn.Module):
         """Coefficients [B, dims, h, w] to the image [B, C, h·size, w·size] that has no others."""
         return F.pixel_shuffle(F.conv2d(coefficients, self.basis.T[:, :, None, None]), self.size)
 
-    def signs_when_turned(self) -> Tensor:
-        """What turning blocks by 180° multiplies their coefficients with, [dims]: 1 or −1, after `fit_klt`."""
+    def rotation_signs(self) -> Tensor:
+        """Return the signs [dims], 1 or −1, that a rotation by 180° gives the coefficients; after `fit_klt`."""
         size = self.size * self.size
-        planes = self.basis.view(len(self.basis), -1, size)
+        planes = self.basis.view(len(self.basis), -1, size)  # [dims, C, size²]; reversed pixels are the rotation
         return (planes * planes.flip(2)).sum((1, 2)).sign()
 
     @torch.no_grad()
     def fit_klt(self, blocks: Tensor, *, means_first: bool = False) -> None:
-        """Principal components of zero-mean blocks [N, C, size, size], symmetrized over flips, by falling variance.
+        """Find the principal components of zero-mean blocks [N, C, size, size], symmetrized over flips.
 
-        With `means_first` the first C rows are flat, exactly: a block's mean in C orthogonal colour directions. All
-        others then see blocks without their means, so that no colour, however rare, is left to them.
+        They come by falling variance. With `means_first` the first C rows are flat, exactly: a block's mean in C
+        orthogonal colour directions. All others then see blocks without their means, so that no colour, however rare,
+        is left to them.
         """
         covariance = torch.zeros(self.basis.shape[1], self.basis.shape[1], dtype=torch.float64)
         for flips in ((), (2,), (3,), (2, 3)):

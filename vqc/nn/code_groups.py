@@ -1,13 +1,14 @@
-"""Several codes at one position: how a prior reads them, and how it predicts one after the other.
+"""Several codes at one position: a prior's features of them, and their logits, group by group in sequence.
 
 ::
 
-    codes c_0 .. c_(G-1) of a position ─ table ─ mix ─► features for the masked network
+    codes c_0 .. c_(G-1) of a position ─ embedding ─ input_proj ─► features for the masked network
     context h (earlier positions) ─► u_g = ReLU(A_g h + Σ_(j<g) B_j e_j) ─► logits_g = E_g (W_g u_g) + bias_g
 
-e_j is the table's vector of code c_j and E_g holds those of all codes of group g: one small table serves input, running
-sum and output, so that a hundred groups stay affordable, and what is learnt of a code as a neighbour serves where it is
-predicted. W begins at zero, so that the untrained logits are the biases.
+e_j is the embedding of code c_j and E_g holds those of all codes of group g: one small table serves input, running sum
+and output, so that a hundred groups stay affordable, and what is learnt of a code as a neighbour serves where it is
+predicted. A is `context_proj`, B `previous_proj` and W `output_proj`, which begins at zero: the untrained logits are
+the biases.
 """
 
 from __future__ import annotations
@@ -59,52 +60,51 @@ class CodeGroups(IntegerModule):
             first = int(ends[-1])
 
     def features(self, codes: Tensor, quality: int) -> Tensor:
-        """Codes int64 [..., G] of positions to their features [..., width]."""
-        vectors = self.embedding(codes + getattr(self, f"offset_{quality}")).flatten(-2)
+        """Return features [..., width] of the codes int64 [..., G] of positions."""
+        vectors = self.embedding(codes + getattr(self, f"offset_{quality}")).flatten(-2)  # [..., G · code_dim]
         result: Tensor = self.input_proj(vectors, quality, inputs=slice(vectors.shape[-1]))
         return result
 
-    def logits(self, context: Tensor, codes: Tensor, places: Tensor, quality: int) -> Iterator[Tensor]:
-        """Logits [N, K_g] of one group after the other at positions of context [N, C].
+    def logits(self, context: Tensor, codes: Tensor, indices: Tensor, quality: int) -> Iterator[Tensor]:
+        """Give the logits [N, K_g] of each group in turn, at positions of context [N, C].
 
-        Codes are read one group after the other too: those of group g at `places[g]`, int64 [G, N], of the flattened
-        codes must be there when group g + 1 is asked for.
+        Codes are read in turn too: those of group g, at `indices[g]` of the flattened codes, must be there when group
+        g + 1 is asked for. `indices` is int64 [G, N].
         """
         sizes, width, dims = self.sizes[quality - 1], self.head_width, self.code_dim
-        own = self.context_proj(context, quality, outputs=slice(len(sizes) * width)).split(width, -1)
+        own = self.context_proj(context, quality, outputs=slice(len(sizes) * width)).split(width, -1)  # G of [N, width]
         sums: Tensor | int = 0
         first = sum(map(sum, self.sizes[: quality - 1]))
         for g, size in enumerate(sizes):
             hidden = self.dropout(self.relu(own[g] + sums))
-            chosen = self.output_proj(hidden, outputs=slice(g * dims, (g + 1) * dims))
-            yield self._logits(chosen, slice(first, first + size))
+            output = self.output_proj(hidden, outputs=slice(g * dims, (g + 1) * dims))  # [N, code_dim]
+            yield self._logits(output, slice(first, first + size))
             if g + 1 < len(sizes) and self.previous_proj is not None:
-                vectors = self.embedding(codes[places[g]] + first)
+                vectors = self.embedding(codes[indices[g]] + first)  # [N, code_dim]
                 sums = sums + self.previous_proj(vectors, outputs=slice(g * width, (g + 1) * width))
             first += size
 
-    def _logits(self, chosen: Tensor, rows: slice) -> Tensor:
+    def _logits(self, output: Tensor, rows: slice) -> Tensor:
         vectors, bias = self.clip(self.embedding.vectors[rows]), self.bias.vectors[rows, 0]
         if not self.is_integer:
-            return torch.addmm(bias, chosen, vectors.T)
-        return bias + torch.floor((chosen @ vectors.T) * (1 / ONE) + 0.5)
+            return torch.addmm(bias, output, vectors.T)  # [N, K_g]
+        return bias + torch.floor((output @ vectors.T) * (1 / ONE) + 0.5)
 
     @torch.no_grad()
     def initialise(self, tables: Sequence[Tensor], quality: int) -> None:
-        """Begin at these order-0 frequencies of each group's codes."""
+        """Begin at order-0 frequencies [K_g] of each group's codes."""
         first = sum(map(sum, self.sizes[: quality - 1]))
         for frequencies in tables:
-            chances = _log_chances(frequencies)
-            self.bias.vectors[first : first + len(chances), 0] = chances.to(self.bias.vectors)
-            first += len(chances)
+            self.bias.vectors[first : first + len(frequencies), 0].copy_(_log_probabilities(frequencies))
+            first += len(frequencies)
 
     @torch.no_grad()
     def initialise_embeddings(self, codebooks: Sequence[Tensor], quality: int) -> None:
-        """Begin with codes that are as alike as the entries [K, D] of their group's codebook.
+        """Begin with embeddings that are as close as the entries [K, D] of their group's codebook.
 
-        Of many groups each has `features_of` its entries. Of a single group, whose codes are of many dimensions, the
-        table begins with their principal components, normalised; what dimensions are left keep what tells every code
-        from every other.
+        Of many groups each has `features_of` its entries. Of a single group, whose codes have many dimensions, the
+        table begins with their principal components, normalised; dimensions beyond keep the random numbers that tell
+        every code from every other.
         """
         first = sum(map(sum, self.sizes[: quality - 1]))
         for entries in codebooks:
@@ -117,13 +117,13 @@ class CodeGroups(IntegerModule):
 
     @torch.no_grad()
     def remap_codebook(self, known: Sequence[Codebook], other: Sequence[Codebook]) -> None:
-        """Fit the integers of a fixed table to other codebooks.
+        """Fit the integers of a table to other codebooks.
 
-        Each code is taken for its counterpart, the nearest of those in use (or itself, if it is there), but for how
-        much more or less often it occurs.
+        Each code gets the embedding of its counterpart, the nearest active one (or itself, if it is there), and its
+        bias plus the difference of their log probabilities.
 
         Args:
-            known: the codebooks that it is for, group after group of one quality after the other.
+            known: the codebooks that it is for, of all groups of the first quality, then of the next.
             other: as many that take their place.
         """
         vectors, bias, first = [], [], 0
@@ -131,9 +131,10 @@ class CodeGroups(IntegerModule):
             rows = slice(first, first + len(entries))
             first += len(entries)
             distances = torch.cdist(others.double(), entries.double(), compute_mode="donot_use_mm_for_euclid_dist")
+            # [K', K]; a table that was never counted has frequencies of 1 throughout, and none of its codes is idle
             idle = frequencies <= (1 if bool((frequencies > 1).any()) else 0)
             counterpart = distances.masked_fill(idle & (distances > 0), torch.inf).argmin(1)
-            change = _log_chances(others_frequencies) - _log_chances(frequencies)[counterpart]
+            change = _log_probabilities(others_frequencies) - _log_probabilities(frequencies)[counterpart]
             vectors.append(self.embedding.vectors[rows][counterpart])
             bias.append(self.bias.vectors[rows][counterpart] + torch.round(change * ONE)[:, None])
         self.embedding.register_buffer("vectors", torch.cat(vectors))
@@ -150,12 +151,12 @@ class CodeGroups(IntegerModule):
             raise OverflowError(f"logits of {self.code_dim} components can reach {bound:.3g}: above 2^53 none is exact")
 
 
-def _log_chances(frequencies: Tensor) -> Tensor:
+def _log_probabilities(frequencies: Tensor) -> Tensor:
     return (frequencies.double() / frequencies.sum()).log()
 
 
 def principal_components(entries: Tensor, most: int) -> Tensor:
-    """Those of entries [K, D], at most so many, with a mean square of 1: float64 [K, dims]."""
+    """Return at most `most` principal components of entries [K, D], with a mean square of 1: float64 [K, dims]."""
     centred = entries.detach().cpu().double() - entries.detach().cpu().double().mean(0)
     directions = torch.linalg.svd(centred, full_matrices=False).Vh[:most]
     projected = centred @ directions.T
@@ -164,10 +165,10 @@ def principal_components(entries: Tensor, most: int) -> Tensor:
 
 
 def features_of(entries: Tensor, dims: int) -> Tensor:
-    """Entries [K, D], their squares, and waves of them from coarse to as fine as entries lie: [K, dims].
+    """Return entries [K, D], their squares, and waves of them from coarse to as fine as entries lie: [K, dims].
 
-    Logits that are linear in these can be any smooth function of the entry, a normal distribution before all, so that
-    a code that was seen tells of those beside it. Directions and phases of the waves are always the same.
+    Logits that are linear in these can be any smooth function of the entry, above all a normal distribution, so that a
+    code that was seen says something of its neighbours. Directions and phases of the waves are always the same.
     """
     count, width = entries.shape
     parts = torch.cat([entries, (entries.square() - 1) / 2], 1)[:, :dims]

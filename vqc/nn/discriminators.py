@@ -19,7 +19,7 @@ from vqc.nn.spectral import STFT
 
 
 class Judgement(NamedTuple):
-    """What one critic says of signals."""
+    """Judgement of signals by one critic."""
 
     scores: Tensor  # [B, 1, ...], one for each patch: above 0 for an original
     features: tuple[Tensor, ...]  # its hidden layers
@@ -66,7 +66,7 @@ class SpectralDiscriminator(nn.Module):
 
 
 class MultiResolutionDiscriminator(nn.Module):
-    """Spectral discriminators of several windows (samples), each with a say of its own."""
+    """Spectral discriminators of several windows (samples), each with scores of its own."""
 
     def __init__(self, windows: Sequence[int] = (256, 512, 1024), *, width: int = 16) -> None:
         super().__init__()

@@ -13,17 +13,17 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def own_rank() -> int:
-    """Which of them this one is."""
+    """Return the number of this process among them."""
     return dist.get_rank() if world_size() > 1 else 0
 
 
 def sum_over_ranks(tensor: Tensor) -> Tensor:
-    """The sum of each rank's tensor: the same bits on every rank."""
+    """Return the sum of each rank's tensor: the same bits on every rank."""
     if world_size() == 1:
         return tensor
     total = tensor.detach().clone(memory_format=torch.contiguous_format)
@@ -32,12 +32,12 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
 
 
 def mean_over_ranks(tensor: Tensor) -> Tensor:
-    """The mean of each rank's tensor: the same bits on every rank."""
+    """Return the mean of each rank's tensor: the same bits on every rank."""
     return sum_over_ranks(tensor) / world_size() if world_size() > 1 else tensor
 
 
 def rows_of_all_ranks(rows: Tensor) -> Tensor:
-    """Rows [N, ...] of rank 0, then of rank 1, and so on: [world · N, ...]."""
+    """Gather rows [N, ...] of rank 0, then of rank 1, and so on: [world · N, ...]."""
     if world_size() == 1:
         return rows
     parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(world_size())]
@@ -46,7 +46,7 @@ def rows_of_all_ranks(rows: Tensor) -> Tensor:
 
 
 def chosen_rows(rows: Tensor, indices: Tensor) -> Tensor:
-    """``rows_of_all_ranks(rows)[indices]``, without sending the other rows. The indices are the same on all ranks."""
+    """Return ``rows_of_all_ranks(rows)[indices]`` without sending the others. The indices are the same on all ranks."""
     local = indices - own_rank() * len(rows)
     own = (local >= 0) & (local < len(rows))
     chosen = rows[local.clamp(0, len(rows) - 1)]

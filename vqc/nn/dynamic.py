@@ -1,11 +1,11 @@
 """A codebook whose number of entries follows the data.
 
-Every so many steps of training, about as many as the moving averages reach back::
+Every 1 / (1 − decay) steps of training, about as far as the moving averages reach back::
 
     entries that are dead                    →  removed, never below two entries
-    none dead, perplexity of late > 0.8 K    →  the busiest quarter is split, up to `max_codebook_size`
+    none dead, recent perplexity > 0.8 K     →  the busiest quarter is split, up to `max_codebook_size`
 
-The perplexity of late is exp of the entropy of the moving averages of usage: near K, all entries do their share and
+The recent perplexity is exp of the entropy of the moving averages of usage: near K, all entries do their share and
 more would too. K-means on latents of photographs comes to 0.82 K at any K from 128 to 1,024, so 0.8 K is near;
 as the busy ones are split, it rises to 0.9 K and more. A split is that of Linde, Buzo and Gray (1980): e becomes e ± δ,
 here with δ half the way from e to one of its latents, so that the children lie where the data does. Both decisions are
@@ -63,7 +63,7 @@ class DynamicVectorQuantizer(VectorQuantizer):
         return super().forward(latents)
 
     @property
-    def perplexity_of_late(self) -> float:
+    def recent_perplexity(self) -> float:
         """exp of the entropy of the moving averages of usage, in [1, K]."""
         return float(torch.special.entr(self.ema_usage / self.ema_usage.sum()).sum().exp())
 
@@ -75,7 +75,7 @@ class DynamicVectorQuantizer(VectorQuantizer):
         return alive.nonzero()[:, 0]
 
     def fixed(self) -> VectorQuantizer:
-        """A quantizer of mode "ema" with the living entries, which keeps its size."""
+        """Return a quantizer of mode "ema" with the living entries, which keeps its size."""
         living = self.living()
         result = VectorQuantizer(
             len(living),
@@ -95,7 +95,7 @@ class DynamicVectorQuantizer(VectorQuantizer):
         living = self.living()
         if len(living) < self.codebook_size:
             self._hold(self.codebook[living], self.ema_usage[living], self.ema_sums[living])
-        elif self.perplexity_of_late > self.grow_above * self.codebook_size:
+        elif self.recent_perplexity > self.grow_above * self.codebook_size:
             self._split(z)
 
     def _split(self, z: Tensor) -> None:

@@ -125,7 +125,7 @@ class GroupedECVQ(nn.Module):
         """Encode latents [N, dims] to codes int64 [N, G] of dictionary `index`.
 
         Args:
-            groups: how many of the groups to encode, the first ones; all by default.
+            groups: number of groups to encode, the first ones; all by default.
             bits: [G, K], what each entry costs in place of −log₂ p: a row for each of the groups to encode.
         """
         left = self.count if groups is None else groups

@@ -39,6 +39,7 @@ class EntryGroups(IntegerModule):
         self.coefficients = IntegerLinear(width, count * self.features, zero=True)
         self.table = nn.Parameter(torch.zeros(qualities, count, size))
         self.register_buffer("exponents", torch.zeros(qualities, count))  # entries are divided by 2^exponent
+        # what a code is read as, and what its logit is made of
         self.register_buffer("inputs", torch.zeros(qualities, count, size, self.embedding_dims), persistent=False)
         self.register_buffer("outputs", torch.zeros(qualities, count, size, self.features), persistent=False)
         self.exponents: Tensor
@@ -46,24 +47,24 @@ class EntryGroups(IntegerModule):
         self.outputs: Tensor
 
     def embed(self, codes: Tensor, quality: int) -> Tensor:
-        """What codes int64 [..., n] of the first n groups stand for, [..., n · embedding_dims]."""
+        """Return features [..., n · embedding_dims] of the entries of codes int64 [..., n] of the first n groups."""
         group = torch.arange(codes.shape[-1], device=codes.device)
         return self.to_fixed_point(self.inputs[quality - 1][group, codes].flatten(-2))
 
     def logits(self, hidden: Tensor, groups: range, quality: int) -> Iterator[tuple[slice, Tensor]]:
-        """[N, width] to the logits [n, N, K] of these groups, some of them at a time; K: entries in use.
+        """Give the logits [n, N, K] of these groups, some at a time, from [N, width]; K: active entries.
 
         The slices count from the first of these groups.
         """
         c = self.coefficients(hidden, outputs=slice(groups.start * self.features, groups.stop * self.features))
-        c = c.view(-1, len(groups), self.features).transpose(0, 1)
-        used = self.active_sizes[quality - 1]
-        step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * used))
+        c = c.view(-1, len(groups), self.features).transpose(0, 1)  # [n, N, F]
+        active = self.active_sizes[quality - 1]
+        step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * active))
         for first in range(0, len(groups), step):
             some = slice(first, min(first + step, len(groups)))
             own = slice(groups.start + some.start, groups.start + some.stop)
-            shapes = self.to_fixed_point(self.outputs[quality - 1, own, :used]).transpose(1, 2)
-            table = self.table[quality - 1, own, None, :used]
+            shapes = self.to_fixed_point(self.outputs[quality - 1, own, :active]).transpose(1, 2)  # [n, F, K]
+            table = self.table[quality - 1, own, None, :active]  # [n, 1, K]
             if self.is_integer:
                 yield some, torch.bmm(c[some], shapes).mul_(1 / ONE).floor_().add_(table)
             else:
@@ -74,22 +75,23 @@ class EntryGroups(IntegerModule):
         """Begin at tables (frequencies [n, any K] of each quality, n <= count) of entries [Q, count, K, D]."""
         for q, frequencies in enumerate(self._cut(tables)):
             own, size = frequencies.shape
-            log_chances = _log_chances(frequencies)
+            log_p = _log_probabilities(frequencies)  # [n, K]
             square = entries[q, :own, :size].double().square().sum(-1) / self.dims
-            spread = (log_chances.exp() * square).sum(1).clamp_min(1e-2 * square.mean(1)).clamp_min(1e-6).sqrt()
-            self.table[q, :own, :size] = log_chances
+            spread = (log_p.exp() * square).sum(1).clamp_min(1e-2 * square.mean(1)).clamp_min(1e-6).sqrt()
+            self.table[q, :own, :size] = log_p
             self.exponents[q, :own] = spread.log2().round()
         self.prepare(entries, tables)
 
     @torch.no_grad()
     def prepare(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
         """Make the features of entries [Q, count, K, D]; the most frequent code of each table has one of its own."""
-        x = entries.double() * 2.0 ** -self.exponents.double()[..., None, None]
+        # A power of two scales exactly; floor, sqrt and products of integers below 2^53 are correctly rounded.
+        x = entries.double() * 2.0 ** -self.exponents.double()[..., None, None]  # [Q, G, K, D]
         x = torch.floor(x * ONE + 0.5).clamp(-LARGEST, LARGEST)
         size = x.abs()
         root = torch.floor(torch.sqrt(size * ONE))
         self.inputs.copy_(torch.cat([x, x.sign() * root], -1))
-        mode = torch.zeros(x.shape[:-1], dtype=torch.float64, device=x.device)
+        mode = torch.zeros(x.shape[:-1], dtype=torch.float64, device=x.device)  # one-hot: the most frequent code
         for q, frequencies in enumerate(self._cut(tables)):
             mode[q, : len(frequencies)].scatter_(1, frequencies.argmax(1, keepdim=True), float(ONE))
         features = [x, size, torch.floor(x.square() / (8 * ONE)), root, mode[..., None]]
@@ -113,24 +115,24 @@ class EntryGroups(IntegerModule):
             tables: those of the other entries.
         """
         exactly = "donot_use_mm_for_euclid_dist"
-        costs = torch.cdist(entries.double(), known.double(), compute_mode=exactly).square()
+        costs = torch.cdist(entries.double(), known.double(), compute_mode=exactly).square()  # [Q, G, K', K]
         same = costs == 0
-        departure = torch.zeros_like(self.table)
+        departure = torch.zeros_like(self.table)  # [Q, G, K]
         for q, frequencies in enumerate(self._cut(known_tables)):
             own, used = len(frequencies), self.active_sizes[q]
-            chances = _log_chances(frequencies[:, :used])
-            costs[q, :own, :, :used] -= chances.div(math.log(2))[:, None]
+            log_p = _log_probabilities(frequencies[:, :used])
+            costs[q, :own, :, :used] -= log_p.div(math.log(2))[:, None]
             costs[q].masked_fill_(same[q], -torch.inf)
             costs[q, ..., used:] = torch.inf
-            departure[q, :own, :used] = self.table[q, :own, :used] - chances * ONE
+            departure[q, :own, :used] = self.table[q, :own, :used] - log_p * ONE
         table = departure.gather(2, costs.argmin(-1))
         for q, frequencies in enumerate(tables):
-            chances = _log_chances(frequencies[:, : table.shape[-1]])
-            table[q, : len(chances), : chances.shape[1]] += torch.round(chances * ONE)
+            log_p = _log_probabilities(frequencies[:, : table.shape[-1]])
+            table[q, : len(log_p), : log_p.shape[1]] += torch.round(log_p * ONE)
         self.register_buffer("table", table.round().clamp(-LARGEST, LARGEST))
 
     def _cut(self, tables: Sequence[Tensor]) -> list[Tensor]:
-        """Without the columns that are there for larger codebooks."""
+        """Leave out the columns that are there for larger codebooks."""
         return [table[:, : self.table.shape[-1]] for table in tables]
 
     def _quantize(self) -> None:
@@ -145,6 +147,6 @@ class EntryGroups(IntegerModule):
             raise OverflowError(f"exponents of entries are beyond {_LARGEST_EXPONENT}")
 
 
-def _log_chances(frequencies: Tensor) -> Tensor:
-    """Natural logarithms of what frequencies [n, K] stand for; of none at all, a very small one."""
+def _log_probabilities(frequencies: Tensor) -> Tensor:
+    """Return natural logarithms of the shares of frequencies [n, K]; of a frequency 0, that of 1e-9."""
     return (frequencies.double() / frequencies.double().sum(-1, keepdim=True)).clamp_min(1e-9).log()

@@ -1,4 +1,4 @@
-"""What a voice is made of before it is coloured: a pulse train of a given pitch, and white noise.
+"""The two sources of a voice before it is coloured: a pulse train of a given pitch, and white noise.
 
 Both are functions of the codes and of the absolute position alone: a decoder anywhere makes the same ones.
 """

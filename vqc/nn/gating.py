@@ -1,4 +1,4 @@
-"""The gated unit of PixelCNN and WaveNet, tanh(x_f) · σ(x_g) of the two halves of the channels, exact when fixed."""
+"""The gated unit of PixelCNN and WaveNet, tanh(x_f) · σ(x_g) of two halves of the channels, exact when quantized."""
 
 from __future__ import annotations
 

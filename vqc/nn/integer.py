@@ -1,9 +1,9 @@
 """Layers that compute the same integers on every machine, and train as ordinary float layers before.
 
-A layer begins in float. `fix` rounds its parameters to integers and from then on it works on integer-valued float64
+A layer begins in float. `quantize_` rounds its parameters to integers, and then it works on integer-valued float64
 tensors: an activation a stands for a / 2^10 and is kept within ±(2^15 − 1), a weight has 16 bits and a power-of-two
 scale of its own. As long as no partial sum reaches 2^53, float64 adds and multiplies integers without rounding, in any
-order, on any processor, with any number of threads; `fix` proves that bound from the actual weights and refuses
+order, on any processor, with any number of threads; `check_bounds` proves that from the actual weights and refuses
 otherwise. Rescaling multiplies by a power of two and rounds down, which is exact too, and every non-linear function is
 a comparison or a table that was made with integer arithmetic alone. So nothing a machine does can change a result.
 
@@ -37,14 +37,14 @@ class CodingStep(NamedTuple):
 
 
 class IntegerModule(nn.Module):
-    """A layer or network of them; `fix` turns all of it from float to integers."""
+    """A layer or network of them; `quantize_` turns all of it from float to integers."""
 
     is_integer: bool = False
 
     def quantize_(self, *, check: bool = True) -> None:
         """Round the parameters to integers, for good; OverflowError when sums could be inexact.
 
-        Whoever loads other integers in their place need not prove these, but has to call `prove` of those.
+        Whoever loads other integers in their place may leave `check` out, but has to call `check_bounds` afterwards.
         """
         for module in self.modules():
             if isinstance(module, IntegerModule) and not module.is_integer:
@@ -60,30 +60,30 @@ class IntegerModule(nn.Module):
                 module._check_bounds()
 
     def _quantize(self) -> None:
-        """What this module itself has to change."""
+        """Round the parameters of this module itself."""
 
     def _check_bounds(self) -> None:
-        """What this module itself has to prove of its integers."""
+        """Check the integers of this module itself."""
 
     def _unit_of(self, name: str) -> float:
-        """What one stands for in a number that was a parameter before `fix`."""
+        """Return what an integer 1 stands for, in a tensor that was a parameter before `quantize_`."""
         return 1 / ONE
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of activations."""
+        """Type of activations."""
         return torch.float64 if self.is_integer else torch.float32
 
     def to_fixed_point(self, integers: Tensor) -> Tensor:
-        """Activations from integers in units of 1 / 2^10."""
+        """Make activations of integers in units of 1 / 2^10."""
         return integers.to(torch.float64) if self.is_integer else integers.to(torch.float32) / ONE
 
     def relu(self, x: Tensor) -> Tensor:
-        """ReLU, bounded above."""
+        """Apply ReLU, bounded above."""
         return x.clamp(0, LARGEST if self.is_integer else RANGE)
 
     def clip(self, x: Tensor) -> Tensor:
-        """The activation nearest to x: what sums of activations have to go through."""
+        """Return the activation nearest to x: sums of activations have to go through it."""
         limit = LARGEST if self.is_integer else RANGE
         return x.clamp(-limit, limit)
 
@@ -92,7 +92,7 @@ class IntegerLinear(IntegerModule):
     """x Wᵀ + b, with a bias for each quality; qualities count from 1.
 
     Args:
-        largest: bound of the inputs in integer units, for the proof.
+        largest: bound of the inputs in integer units, for `check_bounds`.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class IntegerLinear(IntegerModule):
     def forward(
         self, x: Tensor, quality: int = 1, *, inputs: slice = slice(None), outputs: slice = slice(None)
     ) -> Tensor:
-        """[..., inputs] to [..., outputs], bounded; of a part of the inputs or outputs where slices are given."""
+        """[..., inputs] to [..., outputs], bounded; the slices choose inputs and outputs."""
         weight, bias = self.weight[outputs, inputs], self.bias[quality - 1, outputs]
         if not self.is_integer:
             return self.clip(F.linear(x, weight, bias))
-        sums = torch.addmm(bias + 0.5 / self.unit, x.flatten(0, -2), weight.T)
+        sums = torch.addmm(bias + 0.5 / self.unit, x.flatten(0, -2), weight.T)  # [N, outputs]; 0.5: to the nearest
         return sums.mul_(self.unit).floor_().clamp_(-LARGEST, LARGEST).view(*x.shape[:-1], -1)
 
     def _quantize(self) -> None:
@@ -133,7 +133,7 @@ class IntegerLinear(IntegerModule):
 
     @property
     def unit(self) -> float:
-        """One in a sum of products, in units of activations: a power of two."""
+        """Unit of a sum of products, in units of activations: a power of two."""
         return float(2.0 ** -int(self.shift))
 
     def _unit_of(self, name: str) -> float:
@@ -141,9 +141,9 @@ class IntegerLinear(IntegerModule):
 
 
 def dequantized(network: IntegerModule, like: nn.Module) -> dict[str, Tensor]:
-    """State of a float network, of the same shape as `like`, that says what a fixed one does: to go on training.
+    """Return the state of a float network like `like` that computes what an integer one does, to train it on.
 
-    Without what `like` lacks; what it has more of is not there either.
+    Only tensors that both have are in it.
     """
     state, parameters, result = network.state_dict(), dict(like.named_parameters()), {}
     for name, tensor in like.state_dict().items():
@@ -156,7 +156,7 @@ def dequantized(network: IntegerModule, like: nn.Module) -> dict[str, Tensor]:
 
 
 def fraction_bits(weight: Tensor) -> int:
-    """How many bits of fraction a tensor of 16-bit weights can have."""
+    """Return the number of bits of fraction that a tensor of 16-bit weights can have."""
     largest = float(weight.abs().max())
     if not largest <= LARGEST:
         raise OverflowError(f"a weight is {largest:.3g}, which 16 bits cannot hold")
@@ -164,7 +164,7 @@ def fraction_bits(weight: Tensor) -> int:
 
 
 def check_size(integers: Tensor) -> None:
-    """Refuse what is not a whole number of 16 bits."""
+    """OverflowError for what is not a whole number of 16 bits."""
     largest = float(integers.abs().max())
     if not largest <= LARGEST or not torch.equal(integers, integers.floor()):
         raise OverflowError(f"numbers up to {largest:.3g} are not whole numbers of 16 bits")
@@ -183,7 +183,7 @@ class IntegerConv(IntegerModule):
         self.linear = IntegerLinear(math.prod(kernel) * inputs, outputs, qualities=qualities)
 
     def forward(self, x: Tensor, quality: int = 1) -> Tensor:
-        """[B, *grid, inputs] to [B, *grid, outputs], bounded."""
+        """Convolve [B, *grid, inputs] to [B, *grid, outputs], bounded."""
         reach = [size // 2 for size in self.kernel]
         if self.is_integer:  # gathered, because libraries may compute a convolution by Winograd's or Fourier's way
             around = F.pad(x, [0, 0, *(n for side in reversed(reach) for n in (side, side))])
@@ -206,7 +206,7 @@ class IntegerEmbedding(IntegerModule):
         self.vectors = nn.Parameter(torch.randn(size, dims))
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Codes int64 [...] to [..., dims], bounded."""
+        """Look up codes int64 [...]: [..., dims], bounded."""
         return self.clip(F.embedding(codes, self.vectors))
 
     def _quantize(self) -> None:

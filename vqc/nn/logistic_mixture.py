@@ -15,7 +15,7 @@ LEAST_SCALE = -7.0  # log of the scale, in half ranges: no narrower than a seven
 
 
 def parameters_per_value(channels: int, mixtures: int) -> int:
-    """How many parameters a pixel needs: weight, means, scales and factors of each component."""
+    """Return the number of parameters of a pixel: weight, means, scales and factors of each component."""
     return mixtures * (1 + 2 * channels + channels * (channels - 1) // 2)
 
 

@@ -12,7 +12,7 @@ From then on every kernel may include its own row or column, and the masks are n
 vertical stack sees whole rows, so there is no blind spot.
 
 Convolutions are taps side by side and an exact linear layer, so that the same layers compute a whole map at once
-(`forward`) or follow a coder from position to position (`PixelWalk`), to the same integers once they are fixed.
+(`forward`) or follow a coder from position to position (`PixelWalk`), to the same integers once they are quantized.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class GatedPixelCNN(IntegerModule):
         )
 
     def forward(self, features: Tensor, quality: int, inside: Tensor | None = None) -> Tensor:
-        """A whole map; positions that are not `inside`, bool [N, h, w], are as good as beyond the edge."""
+        """Compute whole maps; positions not `inside`, bool [N, h, w], are equivalent to those beyond the edge."""
         shown = features if inside is None else features * inside[..., None]
         vertical = F.pad(shown, (0, 0, 0, 0, 1, 0))[:, :-1]
         horizontal = F.pad(shown, (0, 0, 1, 0))[:, :, :-1]
@@ -60,7 +60,7 @@ class GatedPixelCNN(IntegerModule):
         return self.relu(horizontal)
 
     def walk(self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None = None) -> PixelWalk:
-        """The same for `count` maps of these sides, a position at a time."""
+        """Begin the same for `count` maps of these sides, a position at a time."""
         return PixelWalk(self, count, sides, quality, inside)
 
 
@@ -83,10 +83,10 @@ class PixelWalk:
         self.shown = zeros(self.columns)  # features of this row so far, and of the one above from there on
         self.rows = [zeros(layer.size, self.columns) for layer in self.layers]  # input of the vertical stack
         self.left = [zeros(layer.size - 1 + self.columns) for layer in self.layers]  # of the horizontal stack, padded
-        self.across: list[Tensor] = []  # what the vertical stack says of this row
+        self.across: list[Tensor] = []  # of each layer [N, w, 2C]: what the vertical stack says of this row
 
     def step(self, features: Tensor | None) -> Tensor:
-        """The context [N, C] of the next position, given features [N, C] of the one before; None at the first."""
+        """Return the context [N, C] of the next position, given features [N, C] of the one before; None at first."""
         row, column = divmod(self.position, self.columns)
         self.position += 1
         if features is not None:
@@ -102,7 +102,7 @@ class PixelWalk:
         return self.network.relu(h)
 
     def _enter(self, row: int) -> None:
-        """The vertical stack of a whole row."""
+        """Compute the vertical stack of a whole row."""
         vertical, self.across = self.shown[:, None], []
         for i, layer in enumerate(self.layers):
             self.rows[i] = torch.cat([self.rows[i][:, 1:], vertical], 1)
@@ -128,14 +128,14 @@ class GatedPixelLayer(IntegerModule):
         self.output_proj = IntegerLinear(width, width)
 
     def forward(self, vertical: Tensor, horizontal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
-        """Both stacks [N, h, w, C] of the next layer."""
+        """Compute both stacks [N, h, w, C] of the next layer."""
         above = self.above(F.pad(vertical, (0, 0, 0, 0, self.size - 1, 0)), quality)
         left, columns = F.pad(horizontal, (0, 0, self.size - 1, 0)), horizontal.shape[2]
         taps = torch.cat([left[:, :, i : i + columns] for i in range(self.size)], -1)
         return self.gate(above), self.at(taps, self.vertical_to_horizontal(above), horizontal, quality)
 
     def above(self, rows: Tensor, quality: int) -> Tensor:
-        """What rows [N, size − 1 + h, w, C] say of the last h of them, [N, h, w, 2C]."""
+        """Convolve rows [N, size − 1 + h, w, C] to what they say of the last h, [N, h, w, 2C]."""
         h, w = rows.shape[1] - self.size + 1, rows.shape[2]
         around = F.pad(rows, (0, 0, self.reach, self.reach))
         taps = [around[:, i : i + h, j : j + w] for i in range(self.size) for j in range(2 * self.reach + 1)]
@@ -143,7 +143,7 @@ class GatedPixelLayer(IntegerModule):
         return result
 
     def at(self, taps: Tensor, across: Tensor, horizontal: Tensor, quality: int) -> Tensor:
-        """The horizontal stack [..., C] of the next layer, of its taps [..., size · C] and what is above [..., 2C]."""
+        """Compute the next horizontal stack [..., C] from its taps [..., size · C] and what is above [..., 2C]."""
         x = self.clip(self.horizontal(taps, quality) + across)
         out: Tensor = self.output_proj(self.dropout(self.gate(x)))
         return out if self.first else self.clip(horizontal + out)

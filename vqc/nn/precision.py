@@ -1,4 +1,4 @@
-"""Where bfloat16 would not do: nearest entries and moving averages are computed in float32, autocast or not."""
+"""Float32 where bfloat16 is too coarse: nearest entries and moving averages, autocast or not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rest = ParamSpec("Rest")
 def in_float32(
     method: Callable[Concatenate[Owner, Tensor, Rest], Result],
 ) -> Callable[Concatenate[Owner, Tensor, Rest], Result]:
-    """A method whose first argument is a tensor, computed without autocast and with that tensor as float32.
+    """Make a method, whose first argument is a tensor, compute without autocast and with that tensor as float32.
 
     With neither autocast nor a half-precision tensor around, the method is called as it is: float64 stays float64.
     """

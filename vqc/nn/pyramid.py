@@ -5,7 +5,7 @@
     analysis   pixels ─ unshuffle 4 ─ 1/4 ─ unshuffle 2 ─ 1/8 ─ unshuffle 2 ─ 1/16 ─ latents
     synthesis  latents ─ 1/16 ─ shuffle 2 ─ 1/8 ─ shuffle 2 ─ 1/4 ─ shuffle 4 ─ pixels
 
-Each scale has residual blocks conditioned on the quality level (a scale and a shift per channel and level). Weights lie
+Each scale has residual blocks conditioned on the quality (a scale and a shift per channel and quality). Weights lie
 in memory as the convolutions read them, channels last.
 """
 
@@ -20,108 +20,108 @@ from torch.nn import functional as F
 BlockWidths = Sequence[int]  # hidden width of each residual block of a scale
 
 
-class LevelBlock(nn.Module):
-    """h + Conv3x3(ReLU(Conv3x3(h) · (1 + γ[level]) + β[level])), [B, C, H, W] to the same shape."""
+class QualityBlock(nn.Module):
+    """h + Conv3x3(ReLU(Conv3x3(h) · (1 + γ[q]) + β[q])), [B, C, H, W] to the same shape."""
 
-    def __init__(self, width: int, hidden: int, levels: int) -> None:
+    def __init__(self, width: int, hidden: int, qualities: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, hidden, 3, padding=1)
         self.second = nn.Conv2d(hidden, width, 3, padding=1)
-        self.gain = nn.Parameter(torch.zeros(levels, hidden))
-        self.shift = nn.Parameter(torch.zeros(levels, hidden))
+        self.gain = nn.Parameter(torch.zeros(qualities, hidden))
+        self.shift = nn.Parameter(torch.zeros(qualities, hidden))
         with torch.no_grad():
             self.second.weight.mul_(0.3)
 
-    def forward(self, h: Tensor, levels: Tensor) -> Tensor:
-        """`levels`: int64 [B], or [1] for the whole batch."""
+    def forward(self, h: Tensor, indices: Tensor) -> Tensor:
+        """Add what the block makes of h [B, C, H, W]; `indices`: int64 [B] or [1], qualities counted from 0."""
         inner = self.first(h)
-        inner = torch.addcmul(self.shift[levels, :, None, None], inner, 1 + self.gain[levels, :, None, None])
+        inner = torch.addcmul(self.shift[indices, :, None, None], inner, 1 + self.gain[indices, :, None, None])
         out: Tensor = h + self.second(F.relu(inner, inplace=True))
         return out
 
 
-class LevelStack(nn.Module):
+class QualityStack(nn.Module):
     """Blocks of one scale."""
 
-    def __init__(self, width: int, hidden: BlockWidths, levels: int) -> None:
+    def __init__(self, width: int, hidden: BlockWidths, qualities: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(LevelBlock(width, h, levels) for h in hidden)
+        self.blocks = nn.ModuleList(QualityBlock(width, h, qualities) for h in hidden)
 
-    def forward(self, h: Tensor, levels: Tensor) -> Tensor:
+    def forward(self, h: Tensor, indices: Tensor) -> Tensor:
         for block in self.blocks:
-            h = block(h, levels)
+            h = block(h, indices)
         return h
 
 
 class AnalysisPyramid(nn.Module):
     """Image [B, 3, H, W] and features of its blocks [B, D, H/16, W/16] to [B, D, H/16, W/16]; zero at the start."""
 
-    def __init__(self, dims: int, widths: tuple[int, ...], blocks: Sequence[BlockWidths], levels: int) -> None:
+    def __init__(self, dims: int, widths: tuple[int, ...], blocks: Sequence[BlockWidths], qualities: int) -> None:
         super().__init__()
         w4, w8, w16 = widths
         self.stem = nn.Conv2d(3 * 16, w4, 1)
-        self.stack4 = LevelStack(w4, blocks[0], levels)
+        self.stack4 = QualityStack(w4, blocks[0], qualities)
         self.down8 = nn.Conv2d(4 * w4, w8, 1)
-        self.stack8 = LevelStack(w8, blocks[1], levels)
+        self.stack8 = QualityStack(w8, blocks[1], qualities)
         self.down16 = nn.Conv2d(4 * w8, w16, 1)
         self.inject = nn.Conv2d(dims, w16, 1, bias=False)
-        self.stack16 = LevelStack(w16, blocks[2], levels)
+        self.stack16 = QualityStack(w16, blocks[2], qualities)
         self.project = zero_conv(w16, dims)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, image: Tensor, features: Tensor, levels: Tensor) -> Tensor:
-        h = self.stack4(self.stem(F.pixel_unshuffle(image, 4)), levels)
-        h = self.stack8(self.down8(F.pixel_unshuffle(F.relu(h), 2)), levels)
+    def forward(self, image: Tensor, features: Tensor, indices: Tensor) -> Tensor:
+        h = self.stack4(self.stem(F.pixel_unshuffle(image, 4)), indices)
+        h = self.stack8(self.down8(F.pixel_unshuffle(F.relu(h), 2)), indices)
         h = self.down16(F.pixel_unshuffle(F.relu(h), 2)) + self.inject(features)
-        out: Tensor = self.project(F.relu(self.stack16(h, levels)))
+        out: Tensor = self.project(F.relu(self.stack16(h, indices)))
         return out
 
 
 class SynthesisPyramid(nn.Module):
     """Latents [B, D, h, w] and a first image [B, 3, 16·h, 16·w] to a correction of that image; zero at the start."""
 
-    def __init__(self, dims: int, widths: tuple[int, ...], blocks: Sequence[BlockWidths], levels: int) -> None:
+    def __init__(self, dims: int, widths: tuple[int, ...], blocks: Sequence[BlockWidths], qualities: int) -> None:
         super().__init__()
         w4, w8, w16 = widths
         self.enter = nn.Conv2d(dims, w16, 1)
-        self.stack16 = LevelStack(w16, blocks[2], levels)
+        self.stack16 = QualityStack(w16, blocks[2], qualities)
         self.up8 = nn.Conv2d(w16, 4 * w8, 1)
-        self.stack8 = LevelStack(w8, blocks[1], levels)
+        self.stack8 = QualityStack(w8, blocks[1], qualities)
         self.up4 = nn.Conv2d(w8, 4 * w4, 1)
         self.look = nn.Conv2d(3 * 16, w4, 1, bias=False)
-        self.stack4 = LevelStack(w4, blocks[0], levels)
+        self.stack4 = QualityStack(w4, blocks[0], qualities)
         self.project = zero_conv(w4, 3 * 16, 3)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, latents: Tensor, image: Tensor, levels: Tensor) -> Tensor:
-        h = self.stack16(self.enter(latents), levels)
-        h = self.stack8(F.pixel_shuffle(self.up8(F.relu(h)), 2), levels)
+    def forward(self, latents: Tensor, image: Tensor, indices: Tensor) -> Tensor:
+        h = self.stack16(self.enter(latents), indices)
+        h = self.stack8(F.pixel_shuffle(self.up8(F.relu(h)), 2), indices)
         h = F.pixel_shuffle(self.up4(F.relu(h)), 2) + self.look(F.pixel_unshuffle(image, 4))
-        return F.pixel_shuffle(self.project(F.relu(self.stack4(h, levels))), 4)
+        return F.pixel_shuffle(self.project(F.relu(self.stack4(h, indices))), 4)
 
 
 class NeighbourPrediction(nn.Module):
     """Linear 5×5 prediction plus a small network, [B, C, h, w] to [B, D, h, w]; the network is zero at the start."""
 
-    def __init__(self, inputs: int, outputs: int, hidden: int, levels: int) -> None:
+    def __init__(self, inputs: int, outputs: int, hidden: int, qualities: int) -> None:
         super().__init__()
         self.linear = nn.Conv2d(inputs, outputs, 5, padding=2, bias=False)
         self.enter = nn.Conv2d(inputs, hidden, 3, padding=1)
-        self.stack = LevelStack(hidden, (hidden,), levels)
+        self.stack = QualityStack(hidden, (hidden,), qualities)
         self.project = zero_conv(hidden, outputs)
 
-    def forward(self, known: Tensor, levels: Tensor) -> Tensor:
-        h = self.stack(F.relu(self.enter(known)), levels)
+    def forward(self, known: Tensor, indices: Tensor) -> Tensor:
+        h = self.stack(F.relu(self.enter(known)), indices)
         out: Tensor = self.linear(known) + self.project(F.relu(h))
         return out
 
     @torch.no_grad()
-    def fit_linear(self, known: Sequence[Tensor], wanted: Sequence[Tensor], ridge: float = 1e-3) -> None:
-        """Least squares of wanted maps [D, h, w] on the 5×5 neighbourhoods of the known [C, h, w]."""
+    def fit_linear(self, known: Sequence[Tensor], targets: Sequence[Tensor], ridge: float = 1e-3) -> None:
+        """Fit the linear part by least squares: targets [D, h, w] from 5×5 neighbourhoods of known maps [C, h, w]."""
         inputs = self.linear.weight[0].numel()
         gram = torch.zeros(inputs, inputs, dtype=torch.float64)
         cross = torch.zeros(inputs, self.linear.weight.shape[0], dtype=torch.float64)
-        for k, w in zip(known, wanted, strict=True):
+        for k, w in zip(known, targets, strict=True):
             patches = F.unfold(k[None].double(), 5, padding=2)[0]
             gram += patches @ patches.T
             cross += patches @ w.double().flatten(1).T
@@ -131,7 +131,7 @@ class NeighbourPrediction(nn.Module):
 
 
 def zero_conv(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:
-    """A convolution whose output is zero until it has learnt something."""
+    """Make a convolution whose output is zero before it is trained."""
     conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.zeros_(conv.weight)
     assert conv.bias is not None

@@ -10,7 +10,7 @@ With ``update="ema"`` the first term of (3) is left out and entries follow their
 (appendix A.1 of the paper): N_k ← γ N_k + (1 − γ) n_k,  m_k ← γ m_k + (1 − γ) Σ z,  e_k = m_k / N_k.
 
 With ``rate_weight`` λ > 0 the code is chosen by distortion and rate (Chou, Lookabaugh, Gray 1989):
-k = argmin_j ‖z − e_j‖² + λ · bits(j), where bits(j) = −log2 of how often j was chosen of late.
+k = argmin_j ‖z − e_j‖² + λ · bits(j), where bits(j) = −log2 of how often j was chosen recently.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from vqc.nn.precision import in_float32
 
 
 class Quantized(NamedTuple):
-    """What a quantizer makes of latents. G is absent for a single codebook."""
+    """Result of a quantization; see `VectorQuantizer.forward`."""
 
     quantized: Tensor  # [B, D, ...], the gradient is that of the latents
-    codes: Tensor  # int64 [B, ...], or [B, G, ...] for a composition
+    codes: Tensor  # int64 [B, ...]
     loss: Tensor  # scalar: the codebook and commitment terms of (3)
-    bits: Tensor  # scalar or [G]: mean ideal bits per code by the usage of late
-    perplexity: Tensor  # scalar or [G]: exp of the entropy of this batch's code histogram, in [1, K]
-    fraction_used: Tensor  # scalar or [G]: share of entries not counted as dead, in [0, 1]
+    bits: Tensor  # scalar: mean ideal bits per code by the recent usage
+    perplexity: Tensor  # scalar: exp of the entropy of this batch's code histogram, in [1, K]
+    fraction_used: Tensor  # scalar: share of entries not counted as dead, in [0, 1]
 
 
 class VectorQuantizer(nn.Module):
     """One codebook of K entries of D components.
 
-    Entries whose usage of late falls below `revive_below` times the average 1/K are dead; in training they are put
+    Entries whose recent usage falls below `revive_below` times the average 1/K are dead; in training they are put
     where a random latent of the batch is. All random choices are functions of the number of steps made, so a resumed
-    training goes the way of an uninterrupted one. In evaluation nothing changes.
+    training does what an uninterrupted one does. In evaluation nothing changes.
 
     When several processes train together, usage, sums and revival are those of the latents of all ranks, so that the
     codebooks stay the same on each; all ranks give equally many latents.
     """
 
     codebook: Tensor  # [K, D]: a parameter in mode "loss", a buffer in mode "ema"
-    code_bits: Tensor  # [K]: ideal bits of each entry by its usage of late
+    code_bits: Tensor  # [K]: ideal bits of each entry by its recent usage
     ema_usage: Tensor  # [K]: moving average of each entry's share of the latents
     ema_sums: Tensor  # [K, D]: moving average of (sum of an entry's latents) / (number of all latents)
     ema_steps: Tensor  # int64: training steps made
@@ -109,7 +109,7 @@ class VectorQuantizer(nn.Module):
     @torch.no_grad()
     @in_float32
     def nearest(self, z: Tensor) -> Tensor:
-        """Codes int64 [...] of vectors [..., D]: the entries of least ‖z − e‖² + λ bits."""
+        """Find the codes int64 [...] of vectors [..., D]: the entries of least ‖z − e‖² + λ bits."""
         offset = self.codebook.square().sum(1)
         if self.rate_weight > 0:
             offset = offset + self.rate_weight * self.code_bits
@@ -117,11 +117,11 @@ class VectorQuantizer(nn.Module):
         return torch.addmm(offset, flat, self.codebook.T, alpha=-2).argmin(1).reshape(z.shape[:-1])
 
     def encode(self, latents: Tensor) -> Tensor:
-        """Codes int64 [B, ...] of latents [B, D, ...]."""
+        """Encode latents [B, D, ...] to codes int64 [B, ...]."""
         return self.nearest(latents.movedim(1, -1))
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Entries [B, D, ...] of codes [B, ...]."""
+        """Decode codes [B, ...] to entries [B, D, ...]."""
         return F.embedding(codes, self.codebook).movedim(-1, 1)
 
     @torch.no_grad()
@@ -135,14 +135,14 @@ class VectorQuantizer(nn.Module):
 
     @torch.no_grad()
     def reset_ema(self) -> None:
-        """Take the code lengths as usage of late: for training that goes on from a saved model."""
+        """Set the moving averages by the code lengths: for training that is resumed from a saved model."""
         self._set_usage(torch.exp2(-self.code_bits))
         self.ema_sums.copy_(self.codebook * self.ema_usage[:, None])
         self.ema_steps.fill_(1)  # the codebook has its place
 
     @torch.no_grad()
     def _follow(self, z: Tensor, codes: Tensor) -> Tensor:
-        """One step of the moving averages for latents [N, D] with codes [N]; returns the share of each entry [K]."""
+        """Make a step of the moving averages for latents [N, D] with codes [N]; returns the share of each entry [K]."""
         K, N = self.codebook_size, z.shape[0]
         counts = _histogram(codes, K)[:, None]
         sums = torch.zeros_like(self.ema_sums).index_add_(0, codes, z)
@@ -178,7 +178,7 @@ class VectorQuantizer(nn.Module):
 
 
 def _histogram(codes: Tensor, size: int) -> Tensor:
-    """How often each code occurs, float32 [K]. Unlike `torch.bincount`, does not make the CPU wait for a GPU."""
+    """Count each code, float32 [K]. Unlike `torch.bincount`, does not make the CPU wait for a GPU."""
     flat = codes.reshape(-1)
     ones = torch.ones_like(flat, dtype=torch.float32)
     return torch.zeros(size, dtype=torch.float32, device=codes.device).scatter_add_(0, flat, ones)
@@ -186,7 +186,7 @@ def _histogram(codes: Tensor, size: int) -> Tensor:
 
 @torch.no_grad()
 def kmeans(vectors: Tensor, clusters: int, *, iterations: int = 10, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Lloyd's algorithm from random vectors: centres [K, D] and how many of the vectors [N, D] are nearest to each.
+    """Run Lloyd's algorithm from random vectors: centres [K, D], and the number of vectors [N, D] nearest to each.
 
     A centre that has lost all its vectors starts anew from a random one. ValueError when N < K.
     """

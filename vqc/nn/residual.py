@@ -39,7 +39,7 @@ class ResidualLayer(nn.Module):
 
 
 class ResidualStack(nn.Module):
-    """Residual layers one after the other, then a ReLU, [B, C, ...] to the same shape."""
+    """Residual layers in sequence, then a ReLU, [B, C, ...] to the same shape."""
 
     def __init__(self, dimensions: Dimensions, width: int, hidden: int, layers: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class StridedDecoder(nn.Module):
 
 
 def reach(strides: Sequence[int], residual_layers: int) -> int:
-    """How many samples beyond its own cell a code can see, or beyond a code a sample can: the larger of the two."""
+    """Return how far a code sees beyond its cell, or a sample beyond its code: the larger of the two, in samples."""
     step = 1
     encoder = 0
     for stride in strides:

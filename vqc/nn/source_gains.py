@@ -93,15 +93,16 @@ class SourceGainNetwork(nn.Module):
             coded_log_mel: as `log_mel`, of the decoded waveform; None without one.
         """
         frames = log_mel.shape[1]
-        pitch = torch.stack([hz > 0, torch.log(hz.clamp_min(60.0) / 150.0)], -1).to(log_mel.dtype)
-        pitch = pitch.repeat_interleave(frames // hz.shape[1], 1)
+        # voicing and log pitch; 150 Hz, between low and high voices, becomes 0
+        pitch = torch.stack([hz > 0, torch.log(hz.clamp_min(60.0) / 150.0)], -1).to(log_mel.dtype)  # [B, N / 2, 2]
+        pitch = pitch.repeat_interleave(frames // hz.shape[1], 1)  # [B, N, 2]
         coded = torch.zeros_like(log_mel) if coded_log_mel is None else _scaled(coded_log_mel)
         excess = torch.zeros_like(log_mel) if coded_log_mel is None else 0.5 * (coded_log_mel - log_mel).clamp(-8, 8)
-        spread = self.spread(envelope * 0.1).reshape(*log_mel.shape[:2], -1)
+        spread = self.spread(envelope * 0.1).reshape(*log_mel.shape[:2], -1)  # [B, N, width]
         h = self.input(torch.cat([_scaled(log_mel), coded, excess, pitch], -1)) + spread
         for block in self.blocks:
             h = block(h + self.level.weight[quality - 1])
-        values = self.output(self.norm(h)).split(self.sizes, -1)
+        values = self.output(self.norm(h)).split(self.sizes, -1)  # five of [B, N, knots or bins]
         return SourceGains(
             torch.complex(values[0] @ self.pulse_basis, values[1] @ self.pulse_basis),
             nn.functional.softplus(values[2], beta=4) @ self.noise_basis,
@@ -110,7 +111,7 @@ class SourceGainNetwork(nn.Module):
 
 
 def missing_log_power(log_power: Tensor, coded_power: Tensor, floor: float) -> Tensor:
-    """What the waveform leaves out of the envelope: log(exp(a) - floor - b), and `LEAST_NOISE` of it at least.
+    """Return what the waveform leaves out of the envelope: log(exp(a) - floor - b), at least `LEAST_NOISE` of it.
 
     Args:
         log_power: natural logarithm of the power of bands, to which `floor` had been added; silence has next to none.
@@ -148,4 +149,4 @@ def free_below(hz: float, interpolation: Tensor, sample_rate: int) -> Tensor:
 
 
 def _scaled(log_mel: Tensor) -> Tensor:
-    return (log_mel + 5.0) * 0.3
+    return (log_mel + 5.0) * 0.3  # about zero mean and unit deviation for speech

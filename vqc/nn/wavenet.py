@@ -6,7 +6,7 @@
                                               └─ 1×1 ─► sum of skips ─ ReLU ─► context
 
 Convolutions are taps side by side and an exact linear layer, so that the same layers compute a whole sequence at once
-(`forward`) or follow a coder from frame to frame (`WaveWalk`), to the same integers once they are fixed.
+(`forward`) or follow a coder from frame to frame (`WaveWalk`), to the same integers once they are quantized.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class WaveNet(IntegerModule):
         )
 
     def forward(self, features: Tensor, quality: int, inside: Tensor | None = None) -> Tensor:
-        """A whole sequence. Frames that are not `inside` come last and are in nobody's past."""
+        """Compute whole sequences. Frames that are not `inside` come last and are in no other frame's past."""
         moved = F.pad(features, (0, 0, 1, 0))[:, :-1]  # its own frame is not seen
         h, skips = self.causal(_taps(moved, self.kernel_size, 1), quality), []
         for layer, dilation in zip(self.layers, self.dilations, strict=True):
@@ -53,7 +53,7 @@ class WaveNet(IntegerModule):
         return self.relu(sum(skips[1:], skips[0]))
 
     def walk(self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None = None) -> WaveWalk:
-        """The same for `count` sequences, a frame at a time."""
+        """Begin the same for `count` sequences, a frame at a time."""
         return WaveWalk(self, count, quality)
 
 
@@ -68,7 +68,7 @@ class WaveWalk:
         self.rings = [torch.zeros(count, n, network.width, dtype=network.dtype, device=device) for n in sizes]
 
     def step(self, features: Tensor | None) -> Tensor:
-        """The context [N, skip_width] of the next frame, given features [N, C] of the one before; None at the first."""
+        """Return the context [N, skip_width] of the next frame, given features [N, C] of the last; None at first."""
         moved = torch.zeros_like(self.rings[0][:, 0]) if features is None else features
         h, skips = self.network.causal(self._taps(0, moved), self.quality), []
         for i, layer in enumerate(self.network.layers, 1):
@@ -78,7 +78,7 @@ class WaveWalk:
         return self.network.relu(sum(skips[1:], skips[0]))
 
     def _taps(self, number: int, h: Tensor) -> Tensor:
-        """Inputs of a convolution [N, size · C], of which h is the last. Slots of frames before the first are zero."""
+        """Return inputs of a convolution [N, size · C], of which h is the last; zeros before the first frame."""
         ring, dilation = self.rings[number], self.dilations[number]
         ring[:, self.frame % ring.shape[1]] = h
         pasts = range(dilation * (self.network.kernel_size - 1), -1, -dilation)
@@ -86,7 +86,7 @@ class WaveWalk:
 
 
 class WaveNetLayer(IntegerModule):
-    """The taps of a convolution to what the next layer sees and what the output sees."""
+    """One dilated layer: the taps of a convolution to the input of the next layer and to a skip."""
 
     def __init__(
         self,
@@ -115,6 +115,6 @@ class WaveNetLayer(IntegerModule):
 
 
 def _taps(h: Tensor, size: int, dilation: int) -> Tensor:
-    """Frames [N, T, C] with those `dilation` apart before them, the oldest first: [N, T, size · C]."""
+    """Put frames [N, T, C] beside those before them, `dilation` apart, the oldest first: [N, T, size · C]."""
     past = F.pad(h, (0, 0, dilation * (size - 1), 0))
     return torch.cat([past[:, i * dilation : i * dilation + h.shape[1]] for i in range(size)], -1)

@@ -83,7 +83,7 @@ def test_rows_are_orthonormal_and_in_order_of_variance(model: PhotoModel) -> Non
 
 
 def test_coefficients_of_a_turned_image_are_the_same_but_for_signs(model: PhotoModel, images: Tensor) -> None:
-    signs = model.transform.signs_when_turned()
+    signs = model.transform.rotation_signs()
     assert set(signs.tolist()) == {-1.0, 1.0}
     turned = model.transform.analyse(images.flip(2, 3))
     expected = (model.transform.analyse(images) * signs[None, :, None, None]).flip(2, 3)
@@ -97,7 +97,7 @@ def test_both_ways_is_the_mean_of_an_image_and_the_turned_one(model: PhotoModel,
     with torch.no_grad():
         codes = model.encode(images[:2], 2)
         latents = model.dequantize(codes, 2)
-        signs = model.transform.signs_when_turned()[None, :, None, None]
+        signs = model.transform.rotation_signs()[None, :, None, None]
         turned = model.synthesize(signs * latents.flip(2, 3), levels).flip(2, 3)
         once = model.decode(codes, 2)
         assert (turned - once).abs().max() > 1e-3, "the networks do not see the same upside down"

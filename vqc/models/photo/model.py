@@ -234,7 +234,7 @@ class PhotoModel(ImageModel):
         A coefficient of a rotated block is the block's own, or its negative: the components of
         `BlockTransform.fit_klt` are even or odd.
         """
-        signs = self.transform.signs_when_turned()[None, :, None, None]
+        signs = self.transform.rotation_signs()[None, :, None, None]
         return self.synthesize((latents * signs).flip(2, 3), index).flip(2, 3)
 
     def forward(self, image: Tensor, index: Tensor) -> PhotoPass:

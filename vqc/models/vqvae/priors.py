@@ -70,7 +70,7 @@ class WaveNetConfig(Config):
 
 
 class BlockPrior(CodePrior):
-    """What both have in common: blocks, and the loop over their positions."""
+    """Base of both priors: blocks, and the loop over their positions."""
 
     media: ClassVar[Literal["image", "audio"]]
     together: ClassVar[int]  # blocks, at most: bounds memory, and is part of the order of coding
@@ -93,46 +93,46 @@ class BlockPrior(CodePrior):
 
     @abstractmethod
     def _network(self, config: Any, qualities: int) -> tuple[GatedPixelCNN | WaveNet, int]:
-        """The masked network and how wide its context is."""
+        """Make the masked network; returns it and the width of its context."""
 
     def coding_steps(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
         """See `CodePrior.coding_steps`. A float prior must be given all codes, and has another order: `parallel`."""
         return (self.stepwise if self.is_integer else self.parallel)(codes, quality, mask)
 
     def parallel(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
-        """When all codes are there: one group after the other, each at all positions of the blocks."""
+        """Give all groups in turn, each at all positions of the blocks, when all codes are there."""
         flat = codes.view(-1)
         for blocks in _cut(codes, self.config.block, self.together, mask):
-            features = self.groups.features(flat[blocks.groups.movedim(0, -1)], quality)
-            context = self.network(features, quality, blocks.inside)
-            yield from self._at(flat, blocks.groups[:, blocks.wanted], context[blocks.wanted], quality)
+            features = self.groups.features(flat[blocks.indices.movedim(0, -1)], quality)  # [N, *sides, width]
+            context = self.network(features, quality, blocks.inside)  # [N, *sides, C]
+            yield from self._at(flat, blocks.indices[:, blocks.mask], context[blocks.mask], quality)
 
     def counting_steps(self, codes: Tensor, quality: int) -> Iterator[CodingStep]:
         """See `CodePrior.counting_steps`."""
         yield from self.parallel(codes, quality)
 
     def stepwise(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
-        """One position after the other, and its groups in turn, each in all blocks."""
+        """Give all positions in turn, and of each its groups in turn, in all blocks."""
         flat = codes.view(-1)
         for blocks in _cut(codes, self.config.block, self.together, mask):
-            count, *sides = blocks.wanted.shape
+            count, *sides = blocks.mask.shape
             walk = self.network.walk(count, tuple(sides), quality, blocks.inside)
-            wanted = blocks.wanted.flatten(1)
-            features = None
-            for position, groups in enumerate(blocks.groups.flatten(2).unbind(2)):
-                context = walk.step(features)
-                rows = wanted[:, position].nonzero()[:, 0]
+            asked = blocks.mask.flatten(1)  # [N, positions of a block]
+            features = None  # of the position before
+            for position, indices in enumerate(blocks.indices.flatten(2).unbind(2)):  # [G, N] each
+                context = walk.step(features)  # [N, C]
+                rows = asked[:, position].nonzero()[:, 0]
                 if len(rows):
-                    yield from self._at(flat, groups[:, rows], context[rows], quality)
-                features = self.groups.features(flat[groups.T], quality)
+                    yield from self._at(flat, indices[:, rows], context[rows], quality)
+                features = self.groups.features(flat[indices.T], quality)  # [N, width]
 
-    def _at(self, flat: Tensor, groups: Tensor, context: Tensor, quality: int) -> Iterator[CodingStep]:
-        """Groups in turn, at positions whose codes are at int64 [G, N] of the flattened ones."""
-        yield from map(CodingStep, groups, self.groups.logits(context, flat, groups, quality))
+    def _at(self, flat: Tensor, indices: Tensor, context: Tensor, quality: int) -> Iterator[CodingStep]:
+        """Give the groups in turn at N positions, whose codes are at `indices` int64 [G, N] of the flattened ones."""
+        yield from map(CodingStep, indices, self.groups.logits(context, flat, indices, quality))
 
     @torch.no_grad()
     def initialise(self, codec: CodecModel) -> None:
-        """Begin at the order-0 tables of the codec, and with codes as alike as its codebook has them."""
+        """Begin at the order-0 tables of the codec, and with embeddings as close as its entries."""
         for quality in range(1, codec.qualities + 1):
             frequencies = torch.from_numpy(codec.static_frequencies(quality))
             sizes = codec.codebook_sizes(quality)
@@ -142,7 +142,7 @@ class BlockPrior(CodePrior):
                 self.groups.initialise_embeddings(codebooks, quality)
 
     def remap_codebooks(self, old: CodecModel, new: CodecModel, like: CodePrior) -> None:
-        """See `CodePrior.remap_codebooks`; a codec without codebooks leaves it as it is."""
+        """See `CodePrior.remap_codebooks`; a codec without codebooks changes nothing."""
         known, other = _codebooks(old), _codebooks(new)
         if known and len(known) == len(other):
             self.groups.remap_codebook(known, other)
@@ -183,7 +183,7 @@ class WaveNetPrior(BlockPrior):
 
 
 def _codebooks(codec: CodecModel) -> list[Codebook]:
-    """Entries and frequencies, group after group of one quality after the other; none of a model without entries."""
+    """Return entries and frequencies of all groups of the first quality, then of the next; none without entries."""
     return [
         (entries, torch.from_numpy(frequencies[: len(entries)]))
         for quality in range(1, codec.qualities + 1)
@@ -195,16 +195,16 @@ def _codebooks(codec: CodecModel) -> list[Codebook]:
 class _Blocks:
     """Blocks of one size; those at the right and bottom may reach beyond the grid."""
 
-    groups: Tensor  # int64 [G, N, ...]: where each code is in the flattened ones; beyond the grid anywhere
-    wanted: Tensor  # bool [N, ...]
-    inside: Tensor | None  # bool [N, ...], of the grid; None when all are
+    indices: Tensor  # int64 [G, N, *sides]: where each code is in the flattened ones; beyond the grid anywhere
+    mask: Tensor  # bool [N, *sides]: positions whose codes are asked for
+    inside: Tensor | None  # bool [N, *sides]: positions of the grid; None when all are
 
 
 def _cut(codes: Tensor, block: int, together: int, mask: Tensor | None) -> Iterator[_Blocks]:
-    """The blocks of codes [B, G, ...], so many at a time."""
+    """Cut codes [B, G, *grid] into blocks, at most `together` at a time."""
     batch, groups, *grid = codes.shape
     positions = math.prod(grid)
-    places = torch.arange(batch * positions, device=codes.device).view(batch, *grid)
+    places = torch.arange(batch * positions, device=codes.device).view(batch, *grid)  # rows of all items
     sides = [min(block, size) for size in grid]
     counts = [-(-size // side) for size, side in zip(grid, sides, strict=True)]
     beyond = [count * side - size for size, side, count in zip(grid, sides, counts, strict=True)]
@@ -212,10 +212,10 @@ def _cut(codes: Tensor, block: int, together: int, mask: Tensor | None) -> Itera
     places = places.view(batch, *(n for pair in zip(counts, sides, strict=True) for n in pair))  # [B, ny, h, nx, w]
     if len(sides) == 2:
         places = places.transpose(2, 3)
-    for own in torch.split(places.reshape(-1, *sides), together):
+    for own in torch.split(places.reshape(-1, *sides), together):  # [N, *sides]; -1 beyond the grid
         inside = own >= 0
         own = own.clamp_min(0)
-        wanted = inside if mask is None else inside & mask.flatten()[own]
+        asked = inside if mask is None else inside & mask.flatten()[own]  # [N, *sides]
         group = torch.arange(groups, device=codes.device).view(-1, *[1] * own.dim())
-        index = (own // positions * groups + group) * positions + own % positions
-        yield _Blocks(index, wanted, inside if any(beyond) else None)
+        indices = (own // positions * groups + group) * positions + own % positions  # [G, N, *sides]
+        yield _Blocks(indices, asked, inside if any(beyond) else None)
