@@ -81,7 +81,7 @@ def atomic_file(target: str | os.PathLike[str], *, overwrite: bool = False) -> I
 
 
 def write_atomically(target: str | os.PathLike[str], data: bytes, *, overwrite: bool = False) -> None:
-    """Makes `target` a file with these bytes, whole or not at all. Raises what `atomic_file` does."""
+    """Make `target` a file with these bytes, whole or not at all. Raises what `atomic_file` does."""
     with atomic_file(target, overwrite=overwrite) as file:
         file.write(data)
 
@@ -92,7 +92,7 @@ def fitting_name(stem: str, suffix: str) -> str:
 
 
 def _look_at(shown: str) -> None:
-    """Finds what is wrong with the name itself: too long, a loop of links, below a folder that may not be read."""
+    """Find what is wrong with the name itself: too long, a loop of links, below a folder that may not be read."""
     try:
         os.stat(shown)  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError):

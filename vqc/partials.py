@@ -68,7 +68,7 @@ def sweep(folder: Path) -> None:
 
 
 def cut(name: str, most: int) -> str:
-    """As much of the name as takes at most so many bytes in a file system, without a letter in pieces."""
+    """Cut a name to at most this number of bytes in a file system, without a letter in pieces."""
     whole = os.fsencode(name)
     return name if len(whole) <= most else whole[:most].decode("utf-8", "ignore")
 
@@ -87,7 +87,7 @@ def _remove_if_left(path: Path) -> None:
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Whether the file is locked now by this process; None where the file system has no locks."""
+    """Return whether the file is locked now by this process; None where the file system has no locks."""
     if sys.platform == "win32":
         return None
     else:  # noqa: RET505, mypy reads only one of the branches

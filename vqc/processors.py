@@ -1,4 +1,4 @@
-"""How many processors this process may use, and how torch's threads use them.
+"""Processors that this process may use, and how torch's threads use them.
 
 torch computes with the threads of an OpenMP runtime, which reads its settings from the environment once, when it is
 loaded: what is decided here is decided before.
@@ -28,7 +28,7 @@ def available() -> int:
 
 
 def jobs() -> int:
-    """How many files to work on at the same time: one for each processor, as far as the memory reaches."""
+    """Return how many files to work on at the same time: one for each processor, as far as the memory reaches."""
     if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
         return available()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -36,7 +36,7 @@ def jobs() -> int:
 
 
 def threads() -> int:
-    """How many threads to start for work that is not torch's: those asked for, else one for each processor."""
+    """Return how many threads to start for work that is not torch's: those asked for, else one for each processor."""
     return _chosen or available()
 
 

@@ -1,4 +1,4 @@
-"""Where files of the user lie that no command was told of: models, and what is kept so as not to be made again.
+"""Folders of the user that no command was told of: models, and what is kept so as not to be made again.
 
 Each system has its own places, which platformdirs knows. The variables of the XDG standard are heard on every system,
 for caches that belong on another disk.

@@ -60,7 +60,7 @@ app.add_typer(evaluation, name="eval")
 
 
 def terminated(signal_number: int, _frame: object) -> None:
-    """Leaves like Ctrl-C does, so that half-written files are removed."""
+    """Leave like Ctrl-C does, so that half-written files are removed."""
     raise SystemExit(128 + signal_number)
 
 

@@ -27,7 +27,7 @@ OUT_OF_MEMORY = re.compile("out of memory|allocate memory")  # torch has no exce
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: a report, or why there is none; and warnings on the way."""
+    """Outcome of one file: a report, or why there is none; and warnings on the way."""
 
     name: str
     target: str
@@ -47,7 +47,7 @@ class Outcome:
 
 
 def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -> list[Outcome]:
-    """Does every job of the plan, in the order of the plan; problems are printed on stderr as they come.
+    """Do every job of the plan, in the order of the plan; problems are printed on stderr as they come.
 
     `work(job, target, progress)` writes the target of the job, or another file where that is a stream. It must be
     picklable when `workers` > 1, and then has nobody to tell its progress to.
@@ -94,7 +94,7 @@ def run(jobs: Sequence[Job], work: Work, workers: int, progress: ProgressBar) ->
 
 
 def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
-    """Does one job, and keeps what is to be warned of. What a user can cause becomes the outcome's problem."""
+    """Do one job, and keeps what is to be warned of. What a user can cause becomes the outcome's problem."""
     warnings = list[str]()
     with warnings_to(lambda warning: warnings.append(sentence(warning)), MediaWarning):
         outcome = outcome_of(job, work, progress)
@@ -119,7 +119,7 @@ def outcome_of(job: Job, work: Work, progress: Progress | None) -> Outcome:
 
 
 def make_folders(jobs: Sequence[Job]) -> list[Path]:
-    """Makes the folders that the results go to; returns the new ones, the outermost first."""
+    """Make the folders that the results go to; returns the new ones, the outermost first."""
     made: list[Path] = []
     for folder in sorted({job.target.parent for job in jobs if job.target is not None}):
         missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
@@ -130,6 +130,6 @@ def make_folders(jobs: Sequence[Job]) -> list[Path]:
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Takes a folder away again into which nothing was written."""
+    """Take a folder away again into which nothing was written."""
     if not any(folder.iterdir()):
         folder.rmdir()

@@ -16,7 +16,7 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"  # eighths of a cell
 
 
 def explanation_as_dict(explanation: Explanation, heat_map: Path | None) -> dict[str, object]:
-    """What is explained, for JSON."""
+    """Return what is explained, for JSON."""
     from vqc.codec.inspect.explain import AudioBits
 
     fields: dict[str, object] = {

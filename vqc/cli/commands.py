@@ -41,10 +41,10 @@ else:
 
 
 class _Plain(_Base):
-    """What commands and groups of commands have in common; stands before Typer's class among the bases."""
+    """Base of commands and of groups of commands; stands before Typer's class among the bases."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As Typer does, but a value that cannot be used is an OptionError."""
+        """Parse as Typer does, but a value that cannot be used is an OptionError."""
         try:
             rest: list[str] = super().parse_args(ctx, args)
             return rest
@@ -90,7 +90,7 @@ class Command(_Plain, TyperCommand):
     """A command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As above; what no argument of the command takes is refused with a hint where it belongs."""
+        """Parse as above; what no argument of the command takes is refused with a hint where it belongs."""
         ctx.allow_extra_args = True
         extra = super().parse_args(ctx, args)
         if extra and not ctx.resilient_parsing:
@@ -104,12 +104,12 @@ class Group(_Plain, TyperGroup):
     """Commands under one name."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """As above, and the commands below."""
+        """Write the options as above, and the commands below."""
         super().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
-        """As Typer does, and a word after Ctrl-C."""
+        """Invoke as Typer does, with a word after Ctrl-C."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -118,14 +118,14 @@ class Group(_Plain, TyperGroup):
             raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As Typer does; a file where a command belongs is refused with a hint where it belongs."""
+        """Resolve as Typer does; a file where a command belongs is refused with a hint where it belongs."""
         word = args[0]
         if self.get_command(ctx, word) is None and (Path(word).exists() or Path(word).suffix):
             raise OptionError(f"{word}: this is no command of {ctx.command_path}{self.place_for(word)}")
         return super().resolve_command(ctx, args)
 
     def place_for(self, file: str) -> str:
-        """What takes a file where a command belongs, as the end of a sentence."""
+        """Say what takes a file where a command belongs, as the end of a sentence."""
         if any("--data" in parameter.opts for parameter in self.params):
             return f"; to work on it give --data {file}"
         if "compress" in self.commands:
@@ -148,7 +148,7 @@ class App(typer.Typer):
         )
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
-        """As Typer's, for a `Command`."""
+        """Register a `Command`, as Typer does."""
         return super().command(name, **{"cls": Command, **settings})
 
 
@@ -160,7 +160,7 @@ def group_of(names: Sequence[str]) -> tuple[str, int]:
 
 
 def about_value(error: typer.BadParameter) -> str | None:
-    """What is wrong with the value of an option, as a sentence; None where Typer says it well enough.
+    """Say what is wrong with the value of an option; None where Typer says it well enough.
 
     Typer 0.29 reports what pydantic found; of other versions the words are taken as they come.
     """

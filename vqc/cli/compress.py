@@ -78,7 +78,7 @@ def compress(options: CompressOptions) -> None:
 
 
 def suffix_for(model: str | None, quality: float | None) -> Callable[[Source], str]:
-    """How results end; whether the model of each source is there, and has the quality, is found without loading it."""
+    """Return how results end; that a source's model is there, and has the quality, is checked without loading it."""
     if model is not None:
         from vqc.models.files.zoo import find_by_name
 
@@ -103,7 +103,7 @@ def heat_map_beside(source: Source, target: Path) -> Path | None:
 
 
 def media_of(source: Source) -> Media | None:
-    """What a source is, or None if compressing it will say why it is nothing."""
+    """Return the medium of a source, or None if compressing it will say why it has none."""
     from vqc.data.media_type import media_of_file
 
     try:

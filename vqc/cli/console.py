@@ -1,4 +1,4 @@
-"""What the commands print: results on stdout, everything else on stderr."""
+"""Printing of the commands: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def problem_with(name: str, error: BaseException) -> str:
 
 
 def warn(text: str) -> None:
-    """Prints one line on stderr."""
+    """Print one line on stderr."""
     print(f"vqc: {text}", file=sys.stderr, flush=True)
 
 
@@ -64,7 +64,7 @@ def finite(value: object) -> object:
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, file: TextIO | None = None
 ) -> None:
-    """Prints a table, by default on stdout. The first `left` columns are text, the rest numbers, set to the right."""
+    """Print a table, by default on stdout. The first `left` columns are text, the rest numbers, set to the right."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -80,7 +80,7 @@ def print_table(
 
 
 def print_fields(fields: Mapping[str, str]) -> None:
-    """Prints `name  value` lines on stdout, the values under each other."""
+    """Print `name  value` lines on stdout, the values under each other."""
     width = max(map(len, fields))
     for name, value in fields.items():
         print(f"{name:<{width}}  {value}")

@@ -1,4 +1,4 @@
-"""What compress and decompress have in common: a file of each file that is named, or found in a folder."""
+"""Common part of compress and decompress: a file of each file that is named, or found in a folder."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FileOptions:
 
     @property
     def existing(self) -> Existing:
-        """What to do where a result is there already."""
+        """Policy for results that are there already."""
         return existing_policy(force=self.force, skip=self.skip_existing)
 
 

@@ -89,7 +89,7 @@ def decompress(options: DecompressOptions) -> None:
 
 
 def of_other_medium(media: Media, count: int, asked: str) -> str:
-    """Says what became of files that the format asked for is not for."""
+    """Say what became of files that the format asked for is not for."""
     from vqc.data.data_source import counted
 
     return f"{counted(count, media)} restored as {MEDIA[media].restored[1:]}: {asked[1:]} is for the others"

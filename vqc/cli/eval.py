@@ -151,7 +151,7 @@ def evaluate_one(subject: Subject, options: EvalOptions) -> Evaluation:
 
 
 def make_request(subject: Subject, options: EvalOptions) -> Request:
-    """What to measure of a model."""
+    """Return what to measure of a model."""
     from vqc.evaluation.baselines import choose_baselines
     from vqc.evaluation.evaluate import Request
     from vqc.evaluation.measure import Plan

@@ -70,7 +70,7 @@ def phonemes(options: PhonemeOptions) -> None:
 
 
 def caption(study: PhonemeStudy, info: ModelInfo, folder: Path) -> str:
-    """What the picture shows."""
+    """Return what the picture shows."""
     return (
         f"{info.name} on {folder.name}: {100 * study.score.accuracy:.1f} % of {study.score.frames:,} frames of 10 ms; "
         f"map of {study.context} codes learnt on {len(study.mapped)} speakers, scored on {len(study.scored)} others"

@@ -1,4 +1,4 @@
-"""How compress and decompress tell what they did: one line for one file, a table for several, or JSON."""
+"""Reports of compress and decompress: one line for one file, a table for several, or JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def finish(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: bool, quiet: bool) -> None:
-    """Prints the outcomes and what else is to be said, and ends the command.
+    """Print the outcomes and what else is to be said, and ends the command.
 
     The exit code is 1 if anything has gone wrong, and 2 if nothing but wrong options has.
     """
@@ -41,7 +41,7 @@ def finish(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: b
 
 
 def closing(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """What to be told of results beside their figures: those that were there, and those that are no gain."""
+    """Yield what to tell of results beside their figures: those that were there, and those that are no gain."""
     for outcome in outcomes:
         report = outcome.report
         if report is not None and report.bytes_out == report.vqc_bytes > report.bytes_in:
@@ -82,7 +82,7 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
 
 
 def print_explanations(reports: Sequence[tuple[Outcome, Report]]) -> None:
-    """Where the bits of each file go, if that was asked for."""
+    """Print where the bits of each file go, if that was asked for."""
     for outcome, report in reports:
         if report.explanation is not None:
             file = sys.stderr if outcome.target == STREAM else sys.stdout
@@ -96,7 +96,7 @@ def heat_map_of(outcome: Outcome, report: Report) -> Path | None:
 
 
 def ratio(*reports: Report) -> float:
-    """How many times smaller the compressed files are than the others; below 1 if they are larger."""
+    """Return how many times smaller the compressed files are than the others; below 1 if they are larger."""
     compressed = sum(report.vqc_bytes for report in reports)
     both = sum(report.bytes_in + report.bytes_out for report in reports)
     return (both - compressed) / max(1, compressed)

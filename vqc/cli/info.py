@@ -73,7 +73,7 @@ def with_contents(files: Sequence[str]) -> list[tuple[str, VQCError | None]]:
 
 
 def describe(name: str, limit: int | None, *, costs: bool) -> tuple[dict[str, Any], Callable[[], None]]:
-    """What is known of a file, or a model by its name, for programs, and a function that prints it for people.
+    """Return what is known of a file, or a model by its name, for programs, and a function that prints it for people.
 
     With `costs` the codes of a `.vqc` file are read, if its model is at hand.
     """
@@ -106,7 +106,7 @@ def model_called(name: str) -> ModelInfo:
 
 
 def is_model(path: Path) -> bool:
-    """Whether a file is meant to be a model: by its suffix, or because it begins like a safetensors file."""
+    """Return whether a file is meant to be a model: by its suffix, or because it begins like a safetensors file."""
     if path.suffix == ".safetensors":
         return True
     try:

@@ -108,7 +108,7 @@ def in_folder(
 
 
 def problem_of(path: Path) -> str:
-    """Why a name is none of a file that can be read; an empty string if it is."""
+    """Say why a name is none of a file that can be read; an empty string if it is."""
     try:
         if path.is_file():
             return ""
@@ -120,7 +120,7 @@ def problem_of(path: Path) -> str:
 
 
 def is_drawn(file: Path) -> bool:
-    """Whether this is a map of bits that `compress --explain` left in a folder of photos."""
+    """Return whether this is a map of bits that `compress --explain` left in a folder of photos."""
     if not file.name.endswith(".bits.png"):
         return False
     from vqc.drawing.heat_map import is_heat_map

@@ -121,7 +121,7 @@ def row_of(info: ModelInfo) -> list[str]:
 
 
 def rank(info: ModelInfo) -> int:
-    """Those that compress and decompress take by themselves come first, then the user's own."""
+    """Order models: those that compress and decompress take by themselves first, then the user's own."""
     from vqc.models.files.zoo import BUNDLED_FOLDER
 
     if use_of(info):
@@ -130,7 +130,7 @@ def rank(info: ModelInfo) -> int:
 
 
 def use_of(info: ModelInfo) -> str:
-    """Whether it is taken where none is named."""
+    """Return whether it is taken where none is named."""
     from vqc.models.kinds import default_model
 
     return "the default" if default_model(info.media) == info.name else ""
@@ -145,7 +145,7 @@ def span_of(info: ModelInfo) -> str:
 
 
 def print_model(info: ModelInfo) -> None:
-    """What people read of a model, and a line for each quality."""
+    """Print what people read of a model, and a line for each quality."""
     rows, rest = by_quality(info)
     default = use_of(info)
     fields = {

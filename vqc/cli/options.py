@@ -18,7 +18,7 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 def model_names() -> list[str]:
-    """What completes --model."""
+    """Return the completions of --model."""
     from vqc.models.files.zoo import list_models
 
     with warnings.catch_warnings():
@@ -54,7 +54,7 @@ ThreadsOption = Annotated[
 
 
 def number_of_jobs(text: str | int) -> int:
-    """What was given with --jobs; OptionError when it is no number above 0 and not auto."""
+    """Parse --jobs; OptionError when it is no number above 0 and not auto."""
     if text == "auto":
         return jobs()
     if not str(text).isdecimal() or not int(text):

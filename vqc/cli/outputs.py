@@ -1,4 +1,4 @@
-"""Where a result goes, and what it is called.
+"""Places and names of results.
 
 holiday/photo.png ─ compress ───→ holiday/photo.vqc            holiday/photo.jpeg.vqc where a photo.png lies beside
 holiday/photo.vqc ─ decompress ─→ holiday/photo.restored.png   never photo.png: that is the original's name
@@ -33,7 +33,7 @@ _NAMED_FILES = {STREAM: 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def stream_of(output: str | None) -> Stream | None:
-    """What `-o` names if that is no file and no folder: `-`, `/dev/stdout`, what the shell makes of `>(command)`."""
+    """Return the stream that `-o` names: `-`, `/dev/stdout`, the shell's `>(command)`; None for a file or folder."""
     if output is None:
         return None
     match = _OPEN_FILE.fullmatch(output)
@@ -49,7 +49,7 @@ def stream_of(output: str | None) -> Stream | None:
 
 @dataclass
 class Naming:
-    """How the results of one command are called after their sources.
+    """Names of the results of one command after their sources.
 
     Args:
         stripped: suffixes that are taken from the name of a source; any other is part of the name.
@@ -76,7 +76,7 @@ class Naming:
         return target.with_name(fitting_name(stem, (self.mark if beside else "") + suffix))
 
     def is_shared(self, source: Source) -> bool:
-        """Whether another file beside the source has its name but for the suffix: `x.png` beside `x.jpeg`."""
+        """Return whether another file beside the source has its name but for the suffix: `x.png` beside `x.jpeg`."""
         stem, folder = self.stem(source.path.name), source.path.parent
         if source.streamed or stem == source.path.name:
             return False
@@ -136,17 +136,17 @@ def check_new(*targets: Path | None, force: bool) -> None:
 
 
 def is_batch(inputs: Sequence[str]) -> bool:
-    """Whether the results need a folder: there may be more than one."""
+    """Return whether the results need a folder: there may be more than one."""
     return len(inputs) > 1 or any(Path(name).is_dir() for name in inputs)
 
 
 def output_file(inputs: Sequence[str], output: str | None) -> str | None:
-    """What was given with -o if it names the one file to write, and neither a folder nor a stream."""
+    """Return what was given with -o if it names the one file to write, and neither a folder nor a stream."""
     if output is None or is_batch(inputs) or Path(output).is_dir() or names_folder(output) or stream_of(output):
         return None
     return output
 
 
 def names_folder(output: str) -> bool:
-    """Whether what was typed can only mean a folder, there already or not."""
+    """Return whether what was typed can only mean a folder, there already or not."""
     return output.endswith(("/", os.sep))

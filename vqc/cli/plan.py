@@ -21,7 +21,7 @@ Existing = Literal["refuse", "replace", "skip", "update"]  # what to do where a 
 
 
 def existing_policy(*, force: bool, skip: bool, update: bool = False) -> Existing:
-    """What --force, --skip-existing and --update ask for; OptionError when they exclude each other."""
+    """Return what --force, --skip-existing and --update ask for; OptionError when they exclude each other."""
     given = {"--force": force, "--skip-existing": skip, "--update": update}
     named = [name for name, wanted in given.items() if wanted]
     if len(named) > 1:
@@ -47,13 +47,13 @@ class Job:
 
     @property
     def output(self) -> str:
-        """How messages call what is written."""
+        """Name of what is written, for messages."""
         return self.stream.name if self.target is None else str(self.target)
 
 
 @dataclass
 class Plan:
-    """What there is to do, and what is known not to work before anything was done."""
+    """Jobs to do, and what is known not to work before anything was done."""
 
     jobs: list[Job] = field(default_factory=list)
     failures: list[tuple[str, VQCError]] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a command reads and makes.
+    """Kinds of files that a command reads and makes.
 
     Args:
         suffixes: of the files that are looked for in folders; `sought` is their word.
@@ -86,7 +86,7 @@ class Wanted:
 def make_plan(
     inputs: Sequence[str], output: str | None, wanted: Wanted, *, stdin: Path | None, existing: Existing
 ) -> Plan:
-    """What to read and where to write it.
+    """Plan what to read and where to write it.
 
     Raises `OptionError` or `OutputError` for what makes the whole command impossible.
     """
@@ -196,7 +196,7 @@ def settled(plan: Plan, existing: Existing, *, precious: bool, mark: str) -> Ite
 
 
 def is_older(results: Iterable[Path], source: Source) -> bool:
-    """Whether the source was changed after the oldest of its results was written."""
+    """Return whether the source was changed after the oldest of its results was written."""
     try:
         return min(path.stat().st_mtime_ns for path in results) < source.path.stat().st_mtime_ns
     except FileNotFoundError:  # a link that leads nowhere
@@ -204,7 +204,7 @@ def is_older(results: Iterable[Path], source: Source) -> bool:
 
 
 def already_there(*, original: bool) -> str:
-    """What is wrong with a name that is taken, and what to do; never to replace what may be an original."""
+    """Say what is wrong with a name that is taken, and what to do; never to replace what may be an original."""
     if original:
         return "this file exists already, and may be the original; choose another -o, or --skip-existing to leave it"
     return "this file exists already; use --force to replace it, or --skip-existing to leave it"

@@ -1,4 +1,4 @@
-"""What is told on stderr of work that takes longer than a second: a bar on a terminal, lines elsewhere."""
+"""Progress on stderr of work that takes longer than a second: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ProgressBar:
         return self
 
     def show(self) -> None:
-        """Draws the bar, or prints the lines that wait; called by the timer."""
+        """Draw the bar, or prints the lines that wait; called by the timer."""
         with self.lock:
             if self.timer is None:
                 return
@@ -92,14 +92,14 @@ class ProgressBar:
                 self.bar.update(self.task, completed=self.done + share, count=self._count())
 
     def at(self, done: int, total: int) -> None:
-        """So many of all are done, where the total becomes known on the way."""
+        """Show how many of all are done, where the total becomes known on the way."""
         with self.lock:
             self.done, self.total = float(done), total
             if self.bar is not None and self.task is not None:
                 self.bar.update(self.task, completed=done, total=total, count=self._count())
 
     def warn(self, text: str) -> None:
-        """Prints one line on stderr without tearing the bar."""
+        """Print one line on stderr without tearing the bar."""
         with self.lock:
             if self.bar is not None:
                 self.bar.console.print(f"vqc: {text}", highlight=False, markup=False, soft_wrap=True)

@@ -21,7 +21,7 @@ UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2
 
 @dataclass(frozen=True, kw_only=True)
 class RateOptions:
-    """How large or how good a file is to be: at most one but for the effort."""
+    """Options for the size or the quality of a file: at most one but for the effort."""
 
     quality: float | None = option("1 smallest, 8 best; also 5.5. [default: the model's]", "-q", metavar="1..8")
     lmbda: float | None = option("Photos: squared error a bit must save; instead of -q.", metavar="L", called="lambda")
@@ -48,7 +48,7 @@ def rate_of(options: RateOptions) -> Rate:
 
 
 def bytes_of(size: str) -> int:
-    """What is meant by 20kB, 1.5MB or 9000."""
+    """Parse a size such as 20kB, 1.5MB or 9000, in bytes."""
     found = SIZE.fullmatch(size.strip())
     if not found:
         raise OptionError(f"--target-size {size}: give a size such as 20kB, 1.5MB or 9000")

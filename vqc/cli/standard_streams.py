@@ -89,7 +89,7 @@ def flushed_output() -> Iterator[None]:
 
 
 def repair_standard_files() -> None:
-    """Where a program was started with standard files closed, keeps the next file opened from taking their place.
+    """Keep files from taking the place of standard ones that were closed when the program was started.
 
     Without standard error its lines go nowhere, not to standard output.
     """

@@ -42,7 +42,7 @@ def short(value: float) -> str:
 
 
 def speed(steps_per_second: float) -> str:
-    """Steps a second, or seconds a step where that is the handier number."""
+    """Step a second, or seconds a step where that is the handier number."""
     slow = 0 < steps_per_second < 1
     return f"{1 / steps_per_second:.3g} s a step" if slow else f"{steps_per_second:.3g} steps/s"
 

@@ -39,7 +39,7 @@ def verify(
 
 
 def show(name: str, problem: str, *, quiet: bool) -> dict[str, object]:
-    """Prints what was found of a file; returns it for JSON."""
+    """Print what was found of a file; returns it for JSON."""
     if problem:
         warn(problem)
         return {"file": name, "ok": False, "error": problem}
@@ -49,7 +49,7 @@ def show(name: str, problem: str, *, quiet: bool) -> dict[str, object]:
 
 
 def check(source: Source, limit: int | None, *, decode: bool) -> str:
-    """What is wrong with a file, or an empty string."""
+    """Say what is wrong with a file; an empty string if nothing is."""
     from vqc.codec.inspect.verify import verify
 
     try:

@@ -58,7 +58,7 @@ class AudioReader:
     """
 
     def __init__(self, source: Source, *, name: str | None = None) -> None:
-        """Opens a WAV, FLAC, OGG (Vorbis, Opus or FLAC), MP3, AIFF, AU, CAF or W64 file.
+        """Open a WAV, FLAC, OGG (Vorbis, Opus or FLAC), MP3, AIFF, AU, CAF or W64 file.
 
         Warns (`MediaWarning`) of a file that may not be whole.
 
@@ -121,7 +121,7 @@ class AudioReader:
         self.close()
 
     def _start(self, source: Source) -> None:
-        """Looks into the file and opens the first of its parts, of several also the others for a moment."""
+        """Look into the file and opens the first of its parts, of several also the others for a moment."""
         file = self._own or source
         assert not isinstance(file, (str, bytes, os.PathLike)), "paths and bytes have been opened"
         self._found, self._is_mp3 = _look(file, self.name)
@@ -196,12 +196,12 @@ class AudioReader:
 
 
 def clipping(peak: float) -> str:
-    """What to say of samples up to `peak`, where full scale is 1."""
+    """Say that samples reach `peak`, where full scale is 1."""
     return f"has peaks {20 * np.log10(peak):.1f} dB above full scale, which are clipped; make it quieter first"
 
 
 class Resampler:
-    """Converts a stream of blocks to another sample rate (soxr, high quality), however it is cut into blocks."""
+    """Convert a stream of blocks to another sample rate (soxr, high quality), however it is cut into blocks."""
 
     def __init__(self, source_rate: int, target_rate: int, channels: int) -> None:
         """Rates are in Hz; equal ones make a copy."""
@@ -210,7 +210,7 @@ class Resampler:
         self._stream = None if same else soxr.ResampleStream(source_rate, target_rate, channels, dtype="float32")
 
     def process(self, block: Samples) -> Samples:
-        """What can be said after one more block [n, C]: [m, C], at times empty."""
+        """Convert one more block [n, C] to [m, C], at times empty."""
         return block if self._stream is None else self._convert(block, last=False)
 
     def finish(self) -> Samples:
@@ -237,7 +237,7 @@ def resample(blocks: Iterable[Samples], source_rate: int, target_rate: int, chan
 
 
 def resampled_length(samples: int, source_rate: int, target_rate: int) -> int:
-    """How many samples `resample` makes of so many: the same duration, rounded half up. It can be 0."""
+    """Return how many samples `resample` makes of a count: the same duration, rounded half up. It can be 0."""
     return (2 * samples * target_rate + source_rate) // (2 * source_rate)
 
 
@@ -252,7 +252,7 @@ def _opened(source: str | os.PathLike[str] | bytes, name: str) -> BinaryIO:
 
 
 def _look(file: BinaryIO, name: str) -> tuple[Recording, bool]:
-    """How the file is to be read, and whether libmpg123 will read it."""
+    """Find out how the file is to be read, and whether libmpg123 will read it."""
     try:
         file.seek(0)
         mark = file.read(4)

@@ -84,7 +84,7 @@ class AudioWriter:
         samples: int = 0,
         name: str | None = None,
     ) -> None:
-        """Starts a wav or flac (16-bit), ogg (Vorbis), opus or mp3 file, over an existing one.
+        """Start a wav or flac (16-bit), ogg (Vorbis), opus or mp3 file, over an existing one.
 
         Warns (`MediaWarning`) where the format cannot say where the channels stand.
 
@@ -122,7 +122,7 @@ class AudioWriter:
             raise
 
     def write(self, block: Samples) -> None:
-        """Appends samples [n, C]; what exceeds full scale is clipped.
+        """Append samples [n, C]; what exceeds full scale is clipped.
 
         Raises:
             OutputError: the file cannot be written further.
@@ -140,7 +140,7 @@ class AudioWriter:
                 raise OutputError(f"{self.name}: cannot be written; is the disk full?") from error
 
     def close(self) -> None:
-        """Raises OutputError when the last of it cannot be written."""
+        """Complete the file; OutputError when the last of it cannot be written."""
         try:
             self._file.close()
             self._check_kept()

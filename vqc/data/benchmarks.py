@@ -1,4 +1,4 @@
-"""What models are measured on: files and folders, and the test parts of Kodak, CIFAR-10 and LibriSpeech.
+"""Data that models are measured on: files and folders, and the test parts of Kodak, CIFAR-10 and LibriSpeech.
 
     name or path ──► Benchmark: items in order ──► load ──► uint8 [H, W, 3] or float32 [T]
 
@@ -93,7 +93,7 @@ def open_benchmark(
     download: bool = False,
     root: Path | None = None,
 ) -> Benchmark:
-    """What a user calls so: an existing file or folder, else `kodak`, `cifar10` or `LibriSpeech`.
+    """Open an existing file or folder, else `kodak`, `cifar10` or `LibriSpeech`.
 
     Args:
         split: of CIFAR-10 "test" (if left out), "validation" or "train"; of a folder the folder in it.
@@ -234,7 +234,7 @@ def thumbnails(items: Sequence[BenchmarkItem], side: int) -> tuple[BenchmarkItem
 
 
 def media_of_data(name: str) -> tuple[Media, bool]:
-    """What kind of data a user's word for it means, and whether it is CIFAR-10; OptionError when it is neither."""
+    """Return the medium of data by its name, and whether it is CIFAR-10; OptionError when it has none."""
     path, plain = Path(name), "".join(letter for letter in name.lower() if letter.isalnum())
     if not path.exists() and plain in NAMED:
         return NAMED[plain], plain == "cifar10"

@@ -1,4 +1,4 @@
-"""Where the channels of a recording stand: which is the left surround, which the bass.
+"""Channel layouts of recordings: which channel is the left surround, which the bass.
 
 Inside vqc channels are in the order of WAV and FLAC: by the number of their bit in the channel mask of WAV. Ogg has an
 order of its own for Vorbis and Opus (Vorbis I specification, 4.3.9; RFC 7845, 5.1.1.2).
@@ -54,13 +54,13 @@ def vorbis_layout(channels: int) -> tuple[int, ...] | None:
 
 
 def vorbis_order(channels: int) -> list[int] | None:
-    """Which channel comes first in Ogg, which second and so on; None where the order is the same."""
+    """Return which channel comes first in Ogg, which second and so on; None where the order is the same."""
     places = _VORBIS.get(channels)
     return None if places is None else [_USUAL[channels].index(place) for place in places]
 
 
 def equals_default(mask: int, channels: int) -> bool:
-    """Whether channels with this mask mean to a listener what the usual ones do: at the sides instead of behind."""
+    """Return whether channels with this mask mean to a listener what the usual ones do: beside instead of behind."""
     usual = default_mask(channels)
     behind, beside = mask_of((BL, BR)), mask_of((SL, SR))
     return mask == usual or (usual & beside == 0 and mask == usual & ~behind | beside)

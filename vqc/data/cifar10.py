@@ -35,7 +35,7 @@ class Cifar10(NamedTuple):
 
 
 def is_cifar10(folder: Path) -> bool:
-    """Whether `read_cifar10` would take the folder."""
+    """Return whether `read_cifar10` would take the folder."""
     return (folder / OFFICIAL[-1]).is_file() or (folder / LOSSLESS).is_file()
 
 

@@ -110,7 +110,7 @@ def profile_of_gamma(gamma: float | None, chromaticities: Sequence[float] | None
 
 
 def to_srgb(mode: str, profile: bytes | None) -> Convert:
-    """What brings images of one of Pillow's modes without alpha to mode L or RGB in sRGB.
+    """Return what brings images of one of Pillow's modes without alpha to mode L or RGB in sRGB.
 
     Without a profile that fits, the numbers are taken for sRGB. It can be given an image in parts.
     """
@@ -127,7 +127,7 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _with_profile(mode: str, profile: bytes) -> Convert:
-    """What brings images of a mode to sRGB; it changes nothing if the profile hardly changes any colour."""
+    """Return what brings images of a mode to sRGB; it changes nothing if the profile hardly changes any colour."""
     transform = ImageCms.buildTransform(
         ImageCms.ImageCmsProfile(io.BytesIO(profile)),
         ImageCms.createProfile("sRGB"),

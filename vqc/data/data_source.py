@@ -1,4 +1,4 @@
-"""What a training set is before it is decoded: items with names, and a way to decode each.
+"""Training sets before they are decoded: items with names, and a way to decode each.
 
 Folders, the files of CIFAR-10 and the sets of torchvision and torchaudio all become a `DataSource`.
 """

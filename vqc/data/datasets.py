@@ -85,7 +85,7 @@ class MemmapDataset:
 
     @property
     def description(self) -> str:
-        """What a caption says of the data."""
+        """Description of the data for a caption."""
         return (
             f"{self.title} ({counted(len(self.training), self.media)} for training,"
             f" {len(self.validation):,} for validation)"
@@ -97,7 +97,7 @@ class MemmapDataset:
         return lengths
 
     def _weights(self, decoded: DecodedSet) -> Float64Array:
-        """Of items in training, 1 on average, so that each set is drawn in proportion to its number of items."""
+        """Return weights of items, 1 on average in training: each set is drawn in proportion to its number of items."""
         trained = [item.weight for item in decoded.items if item.part != "validation"]
         return np.array([item.weight for item in decoded.items]) / (np.mean(trained) if trained else 1.0)
 

@@ -1,4 +1,4 @@
-"""What is made once of data and kept in the user's cache: decoded sets, codes, pitch.
+"""Derived data, made once and kept in the user's cache: decoded sets, codes, pitch.
 
 folder.parent/.<name>.lock    held by the process that makes it; the others wait
               .new-…/         where it is made

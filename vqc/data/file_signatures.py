@@ -1,4 +1,4 @@
-"""What a file is that is no image and no recording of a format that vqc reads, told by its first bytes and its name.
+"""Kinds of files that vqc does not read, told by their first bytes and their names.
 
 Nothing is called damaged here: a file of another kind is named, so that its owner knows what to do with it.
 """
@@ -19,7 +19,7 @@ HEAD_BYTES = 512  # of a file, enough to tell
 
 
 class Group(Enum):
-    """What can be done about a file of another kind: the second half of the sentence."""
+    """Advice about a file of another kind: the second half of the sentence."""
 
     IMAGE = "which vqc does not read; convert it to PNG"
     RAW = "which vqc does not read; develop it to a PNG or TIFF of 8 bits"
@@ -29,7 +29,7 @@ class Group(Enum):
 
 
 class Kind(NamedTuple):
-    """How sentences call a file of another kind, and what its owner can do."""
+    """Name of a kind of file in sentences, and what its owner can do."""
 
     what: str
     group: Group
@@ -180,7 +180,7 @@ def image_format_of(head: bytes) -> str | None:
 
 
 def is_audio(head: bytes) -> bool:
-    """Whether a file that begins so is audio that vqc reads, as far as its beginning tells."""
+    """Return whether a file that begins so is audio that vqc reads, as far as its beginning tells."""
     if head.startswith(b"OggS"):
         return kind_of_bytes(head) is None
     if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
@@ -190,7 +190,7 @@ def is_audio(head: bytes) -> bool:
 
 
 def kind_of_bytes(head: bytes) -> Kind | None:
-    """What a file is that begins so, if it is of a kind that vqc knows and does not read.
+    """Return the kind of a file that begins so, if vqc knows and does not read it.
 
     Args:
         head: the first `HEAD_BYTES` of the file, or all of it.
@@ -213,7 +213,7 @@ def kind_of_bytes(head: bytes) -> Kind | None:
 
 
 def is_avif(head: bytes) -> bool:
-    """Whether this ISO base media file says that it is AVIF, as its own brand or as a compatible one."""
+    """Return whether this ISO base media file says that it is AVIF, as its own brand or as a compatible one."""
     brands = head[8 : max(12, min(int.from_bytes(head[:4], "big"), len(head)))]
     return head[4:8] == b"ftyp" and any(brands[at : at + 4] in (b"avif", b"avis") for at in range(0, len(brands), 4))
 

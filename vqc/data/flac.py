@@ -53,7 +53,7 @@ def with_samples(header: bytes, samples: int) -> bytes:
 
 
 def _samples_until(file: BinaryIO, stop: int, block_size: int) -> int | None:
-    """How many samples come before `stop`, where a frame must end; None if none does."""
+    """Count the samples before `stop`, where a frame must end; None if none does."""
     for window in _WINDOWS:
         start = max(HEADER_BYTES, stop - window)
         file.seek(start)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Medium(NamedTuple):
-    """How sentences call files of a medium, and their rate.
+    """Words for files of a medium, and for their rate.
 
     plural, one: several files, and what one file is.
     unit, key: the unit of the rate of a file for people, and in JSON.

@@ -1,4 +1,4 @@
-"""Why an image that vqc knows cannot be read: it is of a kind that is not supported, or it is damaged.
+"""Errors of images that cannot be read: of a kind that is not supported, or damaged.
 
 Pillow has one exception for both, so the header of the file is asked: only where it is in order, and names something
 that Pillow lacks, is the kind called unsupported.

@@ -141,7 +141,7 @@ def image_format(path: str | os.PathLike[str]) -> str:
 
 
 def keeps_alpha(format: str) -> bool:  # noqa: A002, the word Pillow uses as well
-    """Whether files of this format hold alpha as vqc writes them."""
+    """Return whether files of this format hold alpha as vqc writes them."""
     return format in _WITH_ALPHA
 
 

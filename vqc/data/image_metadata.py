@@ -1,4 +1,4 @@
-"""What image files say about their pixels and Pillow does not pass on: chunks of PNG, boxes of AVIF."""
+"""Metadata of image files that Pillow does not pass on: chunks of PNG, boxes of AVIF."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_BOX = 2**24  # bytes of the box with the description of an AVIF file
 
 
 class AvifMetadata(NamedTuple):
-    """What an AVIF file says of its main image.
+    """Metadata of the main image of an AVIF file.
 
     bits: per channel, or None where it is not said.
     code_points: colour primaries and transfer curve (H.273), or None.
@@ -38,7 +38,7 @@ def png_code_points(file: BinaryIO) -> tuple[int, int, bool] | None:
 
 
 def avif_metadata(file: BinaryIO) -> AvifMetadata:
-    """What an AVIF file says of its main image; nothing where it is damaged: decoding will find that."""
+    """Read what an AVIF file says of its main image; nothing where it is damaged: decoding will find that."""
     with _kept_place(file):
         file.seek(0)
         try:
@@ -101,7 +101,7 @@ def _described(meta: bytes) -> AvifMetadata:
 
 
 def _properties_of(item: int, ipma: bytes) -> list[int]:
-    """Which properties, counted from 1, belong to an item."""
+    """Return which properties, counted from 1, belong to an item."""
     wide, at = bool(ipma[3] & 1), 8
     for _ in range(struct.unpack_from(">I", ipma, 4)[0]):
         found = struct.unpack_from(">I" if ipma[0] else ">H", ipma, at)[0]

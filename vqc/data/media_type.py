@@ -13,7 +13,7 @@ from vqc.format.container import MAGIC
 
 
 def held(source: str | os.PathLike[str] | bytes | BinaryIO) -> str | os.PathLike[str] | bytes:
-    """What an open file holds; a path, or bytes, as they are.
+    """Return what an open file holds; a path, or bytes, as they are.
 
     Raises:
         MediaError: the file gives no bytes.

@@ -43,12 +43,12 @@ class _Frame(NamedTuple):
 
     @property
     def table_at(self) -> int:
-        """Where the mark of a table would stand: after what in other frames says how they are coded."""
+        """Place of the mark of a table: after what in other frames says how they are coded."""
         mpeg_1 = self.samples == 1152
         return _HEAD_BYTES + ((17 if mpeg_1 else 9) if self.mono else (32 if mpeg_1 else 17))
 
     def goes_on(self, other: _Frame) -> bool:
-        """Whether the other frame can be in the same part."""
+        """Return whether the other frame can be in the same part."""
         return self[1:] == other[1:]
 
 
@@ -72,7 +72,7 @@ class _Part:
 
     @property
     def right(self) -> bool:
-        """Whether the table can be believed; some programs count it as well."""
+        """Return whether the table can be believed; some programs count it as well."""
         return self.declared in (self.frames, self.frames + 1)
 
 
@@ -105,7 +105,7 @@ class _Walk:
         self._go()
 
     def doubts(self) -> Iterator[str]:
-        """What to warn of."""
+        """Yield what to warn of."""
         if self.odd_bytes:
             yield f"{self.odd_bytes:,} bytes within it are not MP3 and were left out"
         short = [part for part in self.parts if part.declared > part.frames and not part.right]
@@ -151,7 +151,7 @@ class _Walk:
             part.table, part.declared = self.file.read(frame.length), declared
 
     def _next(self, position: int) -> int:
-        """Where the next frame begins, -1 if there is none."""
+        """Find where the next frame begins, -1 if there is none."""
         last = self.stop if self.parts else min(self.stop, self.start + _FIRST_WITHIN)
         while position < last:
             self.file.seek(position)
@@ -166,7 +166,7 @@ class _Walk:
         return -1
 
     def _confirmed(self, position: int, frame: _Frame) -> bool:
-        """Whether what looks like a frame is followed by another one, by a tag, or by nothing."""
+        """Return whether what looks like a frame is followed by another one, by a tag, or by nothing."""
         head = self._head(position + frame.length)
         following = _frame(head)
         return not head or bool(_tag_length(head)) or (following is not None and following.goes_on(frame))
@@ -179,7 +179,7 @@ class _Walk:
 
 
 def _declared(frame: _Frame, head: bytes) -> int | None:
-    """How many frames a table counts, 0 if it does not say; None if this frame is no table."""
+    """Return how many frames a table counts, 0 if it does not say; None if this frame is no table."""
     at = frame.table_at
     if head[at : at + 4] in (b"Xing", b"Info") and not any(head[_HEAD_BYTES + 2 : at]):
         return int.from_bytes(head[at + 8 : at + 12], "big") if head[at + 7] & _COUNTS else 0
@@ -233,7 +233,7 @@ def _tag_length(head: bytes) -> int:
 
 
 def _frame(head: bytes) -> _Frame | None:
-    """What the four bytes at the head of a frame of layer 3 say; None if they are no such thing."""
+    """Parse the four bytes at the head of a frame of layer 3; None if they are no such thing."""
     if len(head) < _HEAD_BYTES or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3

@@ -106,7 +106,7 @@ def _pages(file: BinaryIO, name: str) -> Iterator[_Page]:
 
 
 def _next_mark(file: BinaryIO, position: int) -> int:
-    """Where the next page begins, normally at once; -1 if there is none."""
+    """Find where the next page begins, normally at once; -1 if there is none."""
     file.seek(position)
     data = file.read(len(MARK))
     while data != MARK:
@@ -136,7 +136,7 @@ def _part(file: BinaryIO, link: _Link) -> BinaryIO:
 
 
 def _places(content: bytes) -> tuple[int, ...] | None:
-    """Where the channels stand; Opus numbers them only in mapping family 1."""
+    """Return the layout of the channels; Opus numbers them only in mapping family 1."""
     if content.startswith(_OPUS_MARK) and content[_OPUS_FAMILY : _OPUS_FAMILY + 1] == b"\1":
         return vorbis_layout(content[_OPUS_CHANNELS])
     if content.startswith(_VORBIS_MARK) and len(content) > _VORBIS_CHANNELS:

@@ -1,4 +1,4 @@
-"""What a user calls data: a folder, the files of CIFAR-10, or the name of a set of torchvision or torchaudio."""
+"""Data by name: a folder, the files of CIFAR-10, or a set of torchvision or torchaudio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to be known of a sound file before libsndfile reads it, where that alone would read it wrongly."""
+"""Facts about a sound file that libsndfile alone would read wrongly."""
 
 from __future__ import annotations
 

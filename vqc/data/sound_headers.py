@@ -20,7 +20,7 @@ from vqc.data.splice import ByteRange, file_size, splice
 
 
 class _Format(NamedTuple):
-    """How the chunks of a format follow each other."""
+    """Layout of the chunks of a format."""
 
     first: int  # where the first one begins
     name: int  # bytes of its name, of which four matter
@@ -70,7 +70,7 @@ _LAST_LABEL = 11  # 1 to 11 are the bits 0 to 10
 
 @dataclass
 class _Found:
-    """What the chunks say."""
+    """Facts that the chunks tell."""
 
     length_at: int = 0
     length_code: str = ""  # for struct
@@ -163,7 +163,7 @@ def _walk(file: BinaryIO, layout: _Format, position: int) -> Iterator[tuple[byte
 
 
 def _learn(found: _Found, name: bytes, body: bytes, order: str, start: int) -> None:
-    """What a chunk with this name says."""
+    """Take over what a chunk with this name says."""
     if name == b"fmt " and len(body) >= 16:
         tag, found.channels, _, _, found.frame_bytes, _ = struct.unpack(f"{order}HHIIHH", body[:16])
         found.mask = default_mask(found.channels) if found.channels <= 2 else 0
@@ -183,7 +183,7 @@ def _learn(found: _Found, name: bytes, body: bytes, order: str, start: int) -> N
 
 
 def _learn_layout(found: _Found, body: bytes) -> None:
-    """What a layout of Core Audio says, in CAF and AIFF."""
+    """Take over what a layout of Core Audio says, in CAF and AIFF."""
     tag, bits, count = struct.unpack(">III", body[:12])
     if tag >> 16 == _BY_BITS:
         found.mask = bits
@@ -202,7 +202,7 @@ def _is_placeholder(mark: bytes, declared: int) -> bool:
 
 
 def _chunks_follow(file: BinaryIO, mark: bytes, start: int, size: int) -> bool:
-    """Whether there are chunks up to the end of the file, and so no samples."""
+    """Return whether there are chunks up to the end of the file, and so no samples."""
     if mark == _AU:
         return False
     stop = start

@@ -57,7 +57,7 @@ class _Spliced(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fills the buffer as far as the piece at the position reaches."""
+        """Fill the buffer as far as the piece at the position reaches."""
         index = bisect_right(self._ends, self._position)
         if index == len(self._pieces):
             return 0

@@ -208,7 +208,7 @@ def _mended_jpeg(file: BinaryIO) -> Image.Image | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """What EXIF says; XMP alone turns no picture. Pillow has turned TIFFs already."""
+    """Read the orientation in EXIF; XMP alone turns no picture. Pillow has turned TIFFs already."""
     exif = Image.new("L", (1, 1))  # as what holds the EXIF alone: getexif would else ask XMP
     exif.info = {key: image.info[key] for key in _EXIF_KEYS if key in image.info}
     try:

@@ -1,4 +1,4 @@
-"""Which items are held out for validation: decided by a hash of each, so that adding files moves none of the others."""
+"""Items held out for validation: decided by a hash of each, so that adding files moves none of the others."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _SPEAKER = re.compile(
 
 
 def is_held_out(key: str, share: float = SHARE) -> bool:
-    """Whether what has this key is for validation; of many keys, about this share are."""
+    """Return whether what has this key is for validation; of many keys, about this share are."""
     return _fraction(key) < share
 
 
 def split_key(name: str) -> str:
-    """What a file is split by: the speaker where the names of speech corpora tell it, else its path in the folder.
+    """Return what a file is split by: the speaker where names of speech corpora tell it, else its path in the folder.
 
     A voice that is trained on would make validation look better than new voices sound.
     """

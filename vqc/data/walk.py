@@ -1,4 +1,4 @@
-"""What lies below a folder, by one rule for every command.
+"""Files below a folder, by one rule for every command.
 
 Hidden names are passed over. Links are followed, to files and to folders, and every name counts; only where a folder
 lies in itself the way ends:   photos/loop → photos
@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
     @property
     def paths(self) -> list[str]:
-        """Where the files lie, from the folder that the walk began in, in posix form."""
+        """Paths of the files from the folder that the walk began in, in posix form."""
         return [f"{self.below}/{name}" if self.below else name for name in self.files]
 
 

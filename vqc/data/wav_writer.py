@@ -34,14 +34,14 @@ class WavFile:
         file.write(self._header(samples))
 
     def write(self, numbers: NDArray[Any]) -> None:
-        """Appends samples int16 [n, C]. Raises OSError, or OverflowError when the file would be too large."""
+        """Append samples int16 [n, C]. Raises OSError, or OverflowError when the file would be too large."""
         if not self._large and _is_large((self._written + len(numbers)) * self._channels * _SAMPLE_BYTES):
             raise OverflowError
         self._file.write(numbers.astype("<i2", copy=False).tobytes())
         self._written += len(numbers)
 
     def close(self) -> None:
-        """Raises OSError when the last of it cannot be written."""
+        """Complete the file; OSError when the last of it cannot be written."""
         if self._written != self._expected:
             self._file.seek(self._start)
             self._file.write(self._header(self._written))

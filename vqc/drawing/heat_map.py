@@ -46,7 +46,7 @@ def heat_map_path(target: str | os.PathLike[str]) -> Path | None:
 
 
 def is_heat_map(path: Path) -> bool:
-    """Whether a file is such a map; False also when it cannot be read."""
+    """Return whether a file is such a map; False also when it cannot be read."""
     if not path.name.endswith(SUFFIX):
         return False
     try:

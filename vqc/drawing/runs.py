@@ -1,4 +1,4 @@
-"""Which curves of a training run share a panel, and what they are called.
+"""Panels and names of the curves of a training run.
 
 Curves go by the names under which a run logs its figures; those of validation begin with "val_".
 """

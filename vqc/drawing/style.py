@@ -1,4 +1,4 @@
-"""How all figures look: fonts, colours, the caption, and the one way they are written.
+"""Style of all figures: fonts, colours, the caption, and the one way they are written.
 
 matplotlib comes with the extra `eval` and is imported inside functions; `pyplot`, which opens windows, never is.
 """

@@ -1,1 +1,1 @@
-"""How good codecs are: models measured on files, other codecs on the same files, tables and reports of both."""
+"""Evaluation of codecs: models measured on files, other codecs on the same files, tables and reports of both."""

@@ -1,4 +1,4 @@
-"""What the codes of files take and how they are used: information content, perplexity, entries in use."""
+"""Statistics of the codes of files: information content, perplexity, entries in use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CodeStatistics:
 
     @classmethod
     def of(cls, model: CodecModel, streams: Iterable[NDArray[np.integer]], quality: int) -> CodeStatistics:
-        """Of the codes [B, G, ...] of streams, each of which is coded by itself; zeros for none."""
+        """Count the codes [B, G, ...] of streams, each of which is coded by itself; zeros for none."""
         sizes = model.codebook_sizes(quality)
         sums = cls(bits=np.zeros(len(sizes)), counts=np.zeros((len(sizes), max(sizes)), np.int64))
         for codes in streams:
@@ -37,7 +37,7 @@ class CodeStatistics:
 
     @classmethod
     def total(cls, sums: Iterable[CodeStatistics]) -> CodeStatistics:
-        """Those of several files at the same quality."""
+        """Add up those of several files at the same quality."""
         parts = list(sums)
         bits, counts = sum(part.bits for part in parts), sum(part.counts for part in parts)
         return cls(bits=np.asarray(bits), counts=np.asarray(counts))

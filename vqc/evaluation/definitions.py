@@ -1,4 +1,4 @@
-"""What the numbers of an evaluation mean, in words: printed by `vqc eval --explain` and in every report."""
+"""Meaning of the numbers of an evaluation, in words: printed by `vqc eval --explain` and in every report."""
 
 from __future__ import annotations
 

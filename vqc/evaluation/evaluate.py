@@ -22,7 +22,7 @@ from vqc.workers import map_unordered
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be evaluated, and how.
+    """Options of an evaluation.
 
     jobs: processes.
     files: of how many items whole files are written; the others count for everything but the rates of files.

@@ -37,7 +37,7 @@ SIXTEEN_BITS = 2.0**15
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is done with every file."""
+    """Options of the measurement of every file."""
 
     media: Media
     model: str  # name or path
@@ -51,7 +51,7 @@ class Plan:
 
 @dataclass(kw_only=True, eq=False)
 class FileMeasurement:
-    """What came of one file."""
+    """Measurements of one file."""
 
     name: str
     dimensions: int

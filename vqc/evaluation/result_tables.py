@@ -76,7 +76,7 @@ def curve_table(evaluation: Evaluation, *, published: bool = True) -> Table:
 
 
 def bd_table(evaluation: Evaluation) -> Table:
-    """How many percent more (+) or fewer (−) bits the model takes than each codec for the same score."""
+    """Return how many percent more (+) or fewer (−) bits the model takes than each codec for the same score."""
     keys = [key for key in METRICS if evaluation.bd_rates.get(key)]
     codecs = dict.fromkeys(codec for key in keys for codec in evaluation.bd_rates[key])
     labels = {curve.codec: curve.label for curve in reversed(evaluation.curves)}
@@ -102,7 +102,7 @@ def rate_table(evaluation: Evaluation) -> Table:
 
 
 def code_table(evaluation: Evaluation) -> Table:
-    """How the codebooks are used, by quality and kind of code map."""
+    """Return how the codebooks are used, by quality and kind of code map."""
     rows = [
         (
             f"q{result.quality}",
@@ -151,7 +151,7 @@ def estimate(key: str, value: Estimate | None) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """So many significant digits: 0.0987, 1.58, 98.4, 12,345; powers of ten only below 0.0001."""
+    """Format with this count of significant digits: 0.0987, 1.58, 98.4, 12,345; powers of ten only below 0.0001."""
     if value is None:
         return ABSENT
     if abs(value) >= 10**digits - 0.5:

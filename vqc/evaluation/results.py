@@ -1,4 +1,4 @@
-"""What an evaluation found. Everything that prints, writes or draws reads these and nothing else.
+"""Results of an evaluation. Everything that prints, writes or draws reads these and nothing else.
 
 ::
 

@@ -1,1 +1,1 @@
-"""What is measured of restored images and sounds, and how curves of such measurements are compared."""
+"""Metrics of restored images and sounds, and comparisons of curves of such measurements."""

@@ -37,7 +37,7 @@ def si_sdr(original: Samples, restored: Samples) -> float | None:
 
 
 def pesq_wb(original: Samples, restored: Samples) -> float | None:
-    """Of recordings at 16 kHz; None when there is no speech in them or they are shorter than a quarter of a second."""
+    """Score recordings at 16 kHz; None without speech, or when they are shorter than a quarter of a second."""
     from pesq import PesqError, pesq
 
     if not original.any():
@@ -47,7 +47,7 @@ def pesq_wb(original: Samples, restored: Samples) -> float | None:
 
 
 def stoi(original: Samples, restored: Samples, *, extended: bool = False) -> float | None:
-    """Of recordings at 16 kHz; None when they hold too little speech."""
+    """Score recordings at 16 kHz; None when they hold too little speech."""
     from pystoi import stoi as measure
 
     if not original.any():
@@ -62,7 +62,7 @@ def stoi(original: Samples, restored: Samples, *, extended: bool = False) -> flo
 
 
 def dnsmos(restored: Samples) -> float:
-    """Of a recording at 16 kHz."""
+    """Score a recording at 16 kHz."""
     from speechmos import dnsmos as measure
 
     return float(measure.run(np.clip(restored, -1, 1), SPEECH_RATE)["ovrl_mos"])

@@ -24,7 +24,7 @@ Float64Array = NDArray[np.float64]
 def bd_rate(
     anchor_rates: Sequence[float], anchor_scores: Sequence[float], rates: Sequence[float], scores: Sequence[float]
 ) -> float | None:
-    """How much more rate a codec needs for the same scores than the anchor, in percent; negative is better.
+    """Return how much more rate a codec needs for the same scores than the anchor, in percent; negative is better.
 
     Rates are positive; higher scores must be better (negate the others). Points that cost more than another one and
     score no better are left out first. None when the curves have no scores in common.
@@ -55,7 +55,7 @@ def _mean_difference(x0: Float64Array, y0: Float64Array, x1: Float64Array, y1: F
 
 
 def _integral(x: Float64Array, y: Float64Array, low: float, high: float) -> float:
-    """Of the monotone piecewise cubic through the points, from `low` to `high`, both within the points."""
+    """Integrate the monotone piecewise cubic through the points, from `low` to `high`, both within the points."""
     width, slope = np.diff(x), np.diff(y) / np.diff(x)
     derivative = _derivatives(width, slope)
     # On each piece y + d·t + c·t² + b·t³ with t from its left end.

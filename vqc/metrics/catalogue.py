@@ -105,7 +105,7 @@ def missing(media: Media, wanted: Collection[str] | None = None) -> list[str]:
 
 
 def choose_metrics(text: str | None, media: Media) -> tuple[tuple[str, ...], list[str]]:
-    """What an option asks for: the metrics that can be computed here, and a sentence for each that cannot.
+    """Parse an option: the metrics that can be computed here, and a sentence for each that cannot.
 
     Args:
         text: keys with commas between, or "none"; all when it is None.

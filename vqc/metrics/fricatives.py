@@ -1,4 +1,4 @@
-"""Whether noise stays noise and bands keep their energy, in fricatives ("s", "sh", "f") and in vowels.
+"""Noise that stays noise and bands that keep their energy, in fricatives ("s", "sh", "f") and in vowels.
 
 The bands of PESQ, STOI and mel distances are too broad to see a comb, and none of the three minds a wrong level. Frames
 are classed by the original alone: fricatives have more energy above 4 kHz than below and no period, vowels the reverse.
@@ -34,7 +34,7 @@ _FIRST_BAND_HZ, _BANDS = 125, 19  # third octaves; the last is centred at 8 kHz
 
 
 class Spectra(NamedTuple):
-    """Of 10 ms frames of one recording and what was restored of it."""
+    """Spectra of 10 ms frames of one recording and what was restored of it."""
 
     original: Power  # [N, 321]
     restored: Power
@@ -43,7 +43,7 @@ class Spectra(NamedTuple):
 
     @classmethod
     def of(cls, original: Samples, restored: Samples) -> Spectra:
-        """Of two aligned recordings [T] at 16 kHz."""
+        """Compute those of two aligned recordings [T] at 16 kHz."""
         length = len(original) // PITCH_HOP * PITCH_HOP
         if length < _WINDOW:
             nothing, none = np.zeros((0, _WINDOW // 2 + 1)), np.zeros(0, np.bool_)
@@ -53,7 +53,7 @@ class Spectra(NamedTuple):
 
 
 def ripple_error(spectra: Spectra, frames: Flags) -> float | None:
-    """How much the `ripple` of the restored recording differs from the original's, dB; None without such frames."""
+    """Return how far the `ripple` of the restored recording is from the original's, dB; None without such frames."""
     both = [ripple(power, frames) for power in (spectra.original, spectra.restored)]
     return None if both[0] is None or both[1] is None else abs(both[1] - both[0])
 
@@ -85,7 +85,7 @@ def band_energy_error(spectra: Spectra, frames: Flags) -> float | None:
 
 
 def _power(samples: Samples) -> Power:
-    """Of each frame and bin; that of a sine of full scale is 1."""
+    """Return the power of each frame and bin [N, 321]; that of a sine of full scale is 1."""
     with torch.inference_mode():
         stft = STFT(_WINDOW, _HOP)
         spectrum = stft(torch.from_numpy(samples)[None])[0] * (2 / stft.window.sum())
@@ -106,7 +106,7 @@ def _classes(original: Samples, power: Power) -> tuple[Flags, Flags]:
 
 
 def _stretches(frames: Flags) -> list[int]:
-    """Where stretches of `_RUN` flagged frames begin that do not overlap."""
+    """Find where stretches of `_RUN` flagged frames begin that do not overlap."""
     found, i = [], 0
     while i + _RUN <= len(frames):
         whole = bool(frames[i : i + _RUN].all())
@@ -117,7 +117,7 @@ def _stretches(frames: Flags) -> list[int]:
 
 
 def _third_octaves() -> Power:
-    """Which bins are in which band: 0/1 [321, 19]."""
+    """Return which bins are in which band: 0/1 [321, 19]."""
     hz = np.arange(_WINDOW // 2 + 1)[:, None] * _HZ
     centres = _FIRST_BAND_HZ * 2 ** (np.arange(_BANDS) / 3)
     inside: Power = ((hz >= centres * 2 ** (-1 / 6)) & (hz < centres * 2 ** (1 / 6))).astype(np.float64)

@@ -86,7 +86,7 @@ class _Pair:
 
     @cached_property
     def spectra(self) -> Spectra:
-        """Of both at 16 kHz, with their fricatives and vowels."""
+        """Spectra of both at 16 kHz, with their fricatives and vowels."""
         return Spectra.of(*self.speech)
 
 

@@ -1,4 +1,4 @@
-"""How far a restored recording lags behind its original.
+"""Delay of a restored recording behind its original.
 
 Codecs may come with a delay. The peak of the cross-correlation finds it where the waveform is kept. Codecs that restore
 another waveform which sounds alike have peaks anywhere; there the spectra have to tell, which change in milliseconds.

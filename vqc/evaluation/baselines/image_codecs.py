@@ -31,7 +31,7 @@ class _InPillow(Baseline):
         return None if features.check(self.feature) else "Pillow has been built without it"
 
     def options(self, setting: Setting) -> dict[str, Any]:
-        """Of `Image.save`."""
+        """Return the options of `Image.save`."""
         return {"quality": setting}
 
     def encode(self, item: Item, setting: Setting) -> bytes:

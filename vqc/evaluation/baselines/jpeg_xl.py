@@ -46,7 +46,7 @@ class JPEGXL(Baseline):
 
 
 class LosslessJPEGXL(JPEGXL):
-    """Of the same programs."""
+    """Lossless mode of the same programs."""
 
     name, label = "jxl-lossless", "JPEG XL lossless"
     settings: ClassVar[Sequence[Setting]] = (0.0,)

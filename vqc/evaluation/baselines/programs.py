@@ -21,7 +21,7 @@ def absent(programs: Sequence[str], package: str) -> str | None:
 
 
 def run(command: Sequence[str], data: bytes = b"") -> bytes:
-    """What a program writes to stdout, given `data` on stdin.
+    """Run a program with `data` on stdin, and return what it writes to stdout.
 
     Raises:
         MediaError: it cannot be started, fails, or does not end.

@@ -21,7 +21,7 @@ Targets = Mapping[int, int]  # quality of the model → bytes of its file
 
 @dataclass(kw_only=True)
 class BaselineScores:
-    """What other codecs made of items.
+    """Scores of other codecs on items.
 
     scores: of a codec at the size of the model's file at quality 5 with the setting "q5"; of settings that every item
         is measured at, and of lossless codecs, with their own setting, such as "6 kbps".
@@ -34,7 +34,7 @@ class BaselineScores:
     notes: list[str] = field(default_factory=list)
 
     def add(self, other: BaselineScores) -> None:
-        """Those of another item; a note is kept once."""
+        """Add those of another item; a note is kept once."""
         self.scores += other.scores
         self.versions |= other.versions
         self.notes += [note for note in other.notes if note not in self.notes]

@@ -1,4 +1,4 @@
-"""Which baselines there are, and which of them are here."""
+"""Table of the baselines, and which of them are here."""
 
 from __future__ import annotations
 

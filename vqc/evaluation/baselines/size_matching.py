@@ -47,7 +47,7 @@ class Search:
         return self.known_nearest(target)
 
     def known_nearest(self, target: float) -> int:
-        """Of the places that have been looked up."""
+        """Return the nearest of the places that have been looked up."""
         return min(self.sizes, key=lambda place: difference(self.sizes[place], target))
 
     def _next(self, target: float, *, halve: bool) -> int | None:
@@ -96,7 +96,7 @@ class Encodings:
         return self.baseline.settings[place] if near else None
 
     def _by_drafts(self, size: int) -> int:
-        """As `nearest`, with a file for the place that drafts propose, until that place has one."""
+        """Find the nearest with a file for the place that drafts propose, until that place has one."""
         for _ in range(_REVISIONS):
             place = self.drafts.nearest(size / self._ratio(size))
             if place in self.real.sizes:
@@ -105,7 +105,7 @@ class Encodings:
         return self.real.known_nearest(size)
 
     def _ratio(self, size: int) -> float:
-        """Of real sizes to those of drafts, about this size."""
+        """Return the ratio of real sizes to those of drafts, about this size."""
         if not self.real.sizes:
             return 1.0
         place = self.real.known_nearest(size)
@@ -113,5 +113,5 @@ class Encodings:
 
 
 def difference(size: float, target: float) -> float:
-    """Of two sizes in proportion: the absolute logarithm of their quotient."""
+    """Return the difference of two sizes in proportion: the absolute logarithm of their quotient."""
     return abs(math.log(size / target))

@@ -1,1 +1,1 @@
-"""How well codes of speech tell its phones: alignments, the map from codes to phones, its accuracy."""
+"""Phonemes in codes of speech: alignments, the map from codes to phones, its accuracy."""

@@ -1,4 +1,4 @@
-"""Where the phones of an utterance come from: forced alignment with its transcript, or files that were given."""
+"""Sources of the phones of an utterance: forced alignment with its transcript, or files that were given."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Alignments(ABC):
 
     @abstractmethod
     def of(self, utterance: Utterance, waveform: NDArray[np.float32]) -> list[Segment] | None:
-        """Those of one, whose waveform [T] at 16 kHz is given; None when there are none."""
+        """Return the phones of an utterance, whose waveform [T] at 16 kHz is given; None when there are none."""
 
     @property
     def unknown(self) -> frozenset[str]:

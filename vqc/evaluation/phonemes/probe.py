@@ -32,7 +32,7 @@ class AlignedCodes(NamedTuple):
 
 
 class Score(NamedTuple):
-    """How well a map tells the phones of speakers it has not heard."""
+    """Score of a map on the phones of speakers it has not heard."""
 
     accuracy: float  # share of the frames
     accuracy_speech: float  # of those that are not silence
@@ -83,7 +83,7 @@ class CodeMap:
         return together
 
     def score(self, utterances: Sequence[AlignedCodes]) -> Score:
-        """How often the map is right on these."""
+        """Count how often the map is right on these."""
         codes, pairs, classes = self._joined(utterances)
         said = self.phones(codes, pairs)
         right, speech = said == classes, classes != SILENCE

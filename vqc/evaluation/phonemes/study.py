@@ -24,7 +24,7 @@ from vqc.user_folders import user_cache
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PhonemeStudy:
-    """What the phoneme experiment found."""
+    """Results of the phoneme experiment."""
 
     context: Context
     codes_per_second: float

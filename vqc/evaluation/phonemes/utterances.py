@@ -58,7 +58,7 @@ def find_utterances(folder: Path, *, transcribed: bool = True) -> list[Utterance
 
 
 def speaker_of(path: Path) -> str:
-    """Who speaks in a recording."""
+    """Return who speaks in a recording."""
     key = split_key(path.name)
     return key.removeprefix("speaker ") if key.startswith("speaker ") else path.parent.name
 

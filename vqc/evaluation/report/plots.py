@@ -83,7 +83,7 @@ def _rate_chart(evaluation: Evaluation, key: str) -> str:
 
 
 def _tip(curve: Curve, point: Point, key: str, unit: str) -> str:
-    """What is said of a point: "AVIF, q3: 0.253 bpp, PSNR 31.20 ± 0.80 dB"."""
+    """Describe a point: "AVIF, q3: 0.253 bpp, PSNR 31.20 ± 0.80 dB"."""
     of_metric = METRICS[key].unit if key in METRICS else ""
     value = f"{name(key)} {estimate(key, point.scores[key])} {of_metric}".strip()
     return f"{curve.label}, {point.setting}: {number(point.rate)} {unit}, {value}"

@@ -1,4 +1,4 @@
-"""Where the model wins and where it loses, at one look: bits for the same score, and scores at the same size."""
+"""Verdict on the model at one look: bits for the same score, and scores at the same size."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def bars(evaluation: Evaluation) -> str:
 
 
 def maps(evaluation: Evaluation) -> str:
-    """How much better or worse each codec's score is at the size of the model's files, by quality."""
+    """Draw how much better or worse each codec's score is at the size of the model's files, by quality."""
     own = evaluation.curves[0]
     others = [curve for curve in evaluation.curves[1:] if any(score_at(curve, k, p.rate) is not None
               for k in main_metrics(evaluation) for p in own.points)]  # fmt: skip
@@ -105,7 +105,7 @@ def _one_each(curves: Sequence[Curve]) -> list[Curve]:
 
 
 def apart(own: Curve, other: Curve, key: str) -> Literal["better", "worse", "overlapping"]:
-    """Whether even the best score of another codec is worse than all of the model's, or its worst one better."""
+    """Return whether even the best score of another codec is worse than all of the model's, or its worst one better."""
     ours, theirs = ([p.scores[key].mean for p in curve.points if key in p.scores] for curve in (own, other))
     if key in METRICS and METRICS[key].better == "lower":
         ours, theirs = [-score for score in ours], [-score for score in theirs]
