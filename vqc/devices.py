@@ -1,10 +1,21 @@
-"""Where to compute: a device by name."""
+"""Devices by name, and the precision of a training on them.
+
+The precision "auto" is found out from the hardware, or set by VQC_BFLOAT16: 1 for bfloat16 on any hardware
+(many times slower where it is emulated), 0 for float32. Tests run with either.
+"""
 
 from __future__ import annotations
 
+import os
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
+
 import torch
+from torch import Tensor
 
 from vqc.errors import OptionError
+
+BFLOAT16_VARIABLE = "VQC_BFLOAT16"
 
 
 def find_device(device: str) -> str:
@@ -22,3 +33,49 @@ def find_device(device: str) -> str:
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise OptionError(f"device {device}: this machine has no such GPU, or torch was built without; use cpu")
     return device
+
+
+def to_device(batch: Any, device: torch.device) -> Any:
+    """The same nest of tuples, lists and dicts with its tensors on the device."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, dict):
+        return {key: to_device(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        items = [to_device(value, device) for value in batch]
+        return type(batch)(*items) if hasattr(batch, "_fields") else type(batch)(items)
+    return batch
+
+
+def uses_bfloat16(precision: Literal["auto", "float32", "bfloat16"], device: torch.device) -> bool:
+    """Whether to use bfloat16; "auto": where the hardware multiplies it. Elsewhere it is emulated, many times slower.
+
+    Raises:
+        OptionError: VQC_BFLOAT16 is neither 0 nor 1.
+    """
+    if precision != "auto":
+        return precision == "bfloat16"
+    forced = os.environ.get(BFLOAT16_VARIABLE, "")
+    if forced not in ("", "0", "1"):
+        raise OptionError(
+            f"{BFLOAT16_VARIABLE} is {forced!r}; set it to 1 for bfloat16 or 0 for float32, or leave it out"
+        )
+    if forced:
+        return forced == "1"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return device.type == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[None]:
+    """Forward passes within compute convolutions and products in bfloat16, if asked for."""
+    return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
+
+
+def seed_step(device: torch.device, seed: int, micro_step: int, rank: int) -> None:
+    """Make the random numbers of networks (dropout) a function of the step, so that a resumed run draws the same."""
+    mixed = (seed * 0x9E3779B1 + micro_step * 0x85EBCA6B + rank) & 0xFFFFFFFF
+    torch.default_generator.manual_seed(mixed)  # torch.manual_seed asks every kind of device: slow for each step
+    if device.type == "cuda":
+        torch.cuda.manual_seed(mixed)

@@ -22,7 +22,7 @@ from vqc.codec.open import Model, codec_of, open_codec
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
-from vqc.data.media_type import held, media_of_file
+from vqc.data.media_type import media_of_file, path_or_bytes
 from vqc.drawing.heat_map import heat_map_path
 from vqc.format.container import Header, read_container
 from vqc.format.shapes import Media
@@ -75,7 +75,7 @@ def compress_file(
     begin = time.perf_counter()
     check_target(target, overwrite=overwrite)
     check_entropy(entropy)
-    source = held(source)
+    source = path_or_bytes(source)
     media = media_of_file(source)
     heat_map = _free_heat_map(target, overwrite) if explain and media == "image" else None
     codec, files, length = open_codec(media, model, device), FILES[media], _size(source)

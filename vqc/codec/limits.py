@@ -19,7 +19,6 @@ from vqc.models.kinds import kind_named, prior_kind_named
 
 SMALL_FILE = 1_000_000  # bytes
 MOST_SECONDS = 60.0  # of one core
-MOST_VALUES = 2**27  # of audio, in memory at once: half a GiB
 _COMPRESSING = 1.7  # times as long as restoring
 
 _WRITING = 0.03  # seconds of one core: a million samples that come out, resampled

@@ -12,8 +12,8 @@ from vqc.errors import MediaError, OptionError
 from vqc.format.container import MAGIC
 
 
-def held(source: str | os.PathLike[str] | bytes | BinaryIO) -> str | os.PathLike[str] | bytes:
-    """Return what an open file holds; a path, or bytes, as they are.
+def path_or_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> str | os.PathLike[str] | bytes:
+    """Read what is open; return a path, or bytes, as they are.
 
     Raises:
         MediaError: the file gives no bytes.

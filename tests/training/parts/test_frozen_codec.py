@@ -11,12 +11,12 @@ import torch
 from tiny_priors import draw_model, draw_perceptual
 from torch import Tensor
 
+from vqc.devices import uses_bfloat16
 from vqc.errors import OptionError
 from vqc.models.likelihood import Likelihood, LikelihoodConfig, to_levels
 from vqc.models.phones.model import PhonesConfig, PhonesModel
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.training.loop.config import LoopConfig
-from vqc.training.loop.devices import uses_bfloat16
 from vqc.training.loop.trainer import Trainer
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.training.parts.likelihood import LikelihoodTask

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from vqc.codec.validation import check_header
-from vqc.data.media_type import held
+from vqc.data.media_type import path_or_bytes
 from vqc.errors import MediaError
 from vqc.format.container import DIGEST_BYTES, Header, read_container
 from vqc.models.files.zoo import find_by_digest
@@ -58,7 +58,7 @@ def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
     """The bytes of a `.vqc` file given by path, open or as they are. Raises MediaError when it cannot be read."""
     if isinstance(source, bytearray | memoryview):
         return bytes(source)
-    path = held(source)
+    path = path_or_bytes(source)
     if isinstance(path, bytes):
         return path
     try:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vqc.devices import autocast
 from vqc.training.loop.config import LoopConfig
-from vqc.training.loop.devices import autocast
 from vqc.training.loop.distributed import parallel, without_gradient_sync
 from vqc.training.loop.run_folder import with_prefix
 from vqc.training.loop.task import Losses

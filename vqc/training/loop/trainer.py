@@ -26,11 +26,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vqc.devices import seed_step, to_device, uses_bfloat16
 from vqc.errors import TrainingError
 from vqc.nn.distributed import own_rank
 from vqc.training.loop.callbacks import Callback, Outcome, RunPlan
 from vqc.training.loop.config import LoopConfig, is_over, learning_rate_at
-from vqc.training.loop.devices import seed_step, to_device, uses_bfloat16
 from vqc.training.loop.distributed import Agreement, agree, broadcast_number
 from vqc.training.loop.ema import WeightAverage
 from vqc.training.loop.interruption import Interruption
