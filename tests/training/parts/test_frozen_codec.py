@@ -122,8 +122,8 @@ def test_phones_are_learnt_from_the_entries_of_files(tmp_path: Path) -> None:
     train(task, tmp_path)
     assert torch.equal(calls[0], entries)
     with torch.autocast("cpu", torch.bfloat16):
-        under = task._wanted(signal)
-    assert all(torch.equal(a, b) for a, b in zip(under, task._wanted(signal), strict=True)), "and so are its aims"
+        under = task._targets(signal)
+    assert all(torch.equal(a, b) for a, b in zip(under, task._targets(signal), strict=True)), "and so are its aims"
 
 
 @pytest.mark.parametrize("kind", ["photo", "speech"])
