@@ -44,9 +44,9 @@ class BlockTransform(nn.Module):
         orthogonal colour directions. All others then see blocks without their means, so that no colour, however rare,
         is left to them.
         """
-        covariance = torch.zeros(self.basis.shape[1], self.basis.shape[1], dtype=torch.float64)
-        for flips in ((), (2,), (3,), (2, 3)):
-            flat = (blocks.flip(flips) if flips else blocks).flatten(1).double()
+        covariance = torch.zeros(self.basis.shape[1], self.basis.shape[1], dtype=torch.float64)  # [C·s², C·s²]
+        for flips in ((), (2,), (3,), (2, 3)):  # so that every component is even or odd along both axes
+            flat = (blocks.flip(flips) if flips else blocks).flatten(1).double()  # [N, C·s²]
             covariance += flat.T @ flat / (4 * len(flat))
         parts = []
         if means_first:
@@ -54,6 +54,7 @@ class BlockTransform(nn.Module):
             means = torch.eye(channels, dtype=torch.float64).repeat_interleave(self.size**2, 1) / self.size  # [C, C·s²]
             variances, directions = _components(means @ covariance @ means.T)
             parts.append((variances, directions @ means))
+            # the projection onto what the means leave
             without = torch.eye(len(covariance), dtype=torch.float64) - means.T @ means
             covariance = without @ covariance @ without
         parts.append(_components(covariance))

@@ -15,9 +15,9 @@ class ConvNeXt1d(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.expand = nn.Linear(channels, expansion * channels)
         self.contract = nn.Linear(expansion * channels, channels)
-        self.scale = nn.Parameter(torch.full((channels,), 0.1))
+        self.scale = nn.Parameter(torch.full((channels,), 0.1))  # small, so that a deep stack begins near the identity
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.norm(self.depthwise(x.transpose(1, 2)).transpose(1, 2))
-        out: Tensor = x + self.scale * self.contract(nn.functional.gelu(self.expand(h)))
+        h = self.norm(self.depthwise(x.transpose(1, 2)).transpose(1, 2))  # [B, T, C]
+        out: Tensor = x + self.scale * self.contract(nn.functional.gelu(self.expand(h)))  # [B, T, expansion · C] within
         return out

@@ -33,7 +33,7 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, *, width: int = 32, strided_layers: int = 3) -> None:
         super().__init__()
-        widths = [width * min(2**i, 8) for i in range(strided_layers + 1)]
+        widths = [width * min(2**i, 8) for i in range(strided_layers + 1)]  # doubled up to eightfold, as in the paper
         strides = [2] * strided_layers + [1]
         ins = (3, *widths)
         self.hidden = nn.ModuleList(
@@ -43,7 +43,7 @@ class PatchDiscriminator(nn.Module):
         self.score = weight_norm(nn.Conv2d(widths[-1], 1, 4, padding=1))
 
     def forward(self, image: Tensor) -> list[Judgement]:
-        return [_judged(2 * image - 1, self.hidden, self.score)]
+        return [_judged(2 * image - 1, self.hidden, self.score)]  # from [0, 1] to [-1, 1]
 
 
 class SpectralDiscriminator(nn.Module):
@@ -61,8 +61,9 @@ class SpectralDiscriminator(nn.Module):
         self.score = weight_norm(nn.Conv2d(width, 1, 3, padding=1))
 
     def forward(self, waveform: Tensor) -> Judgement:
-        spectrum = self.stft(waveform.float()) * (2 / self.stft.window.square().sum().sqrt())
-        return _judged(torch.stack([spectrum.real, spectrum.imag], 1), self.hidden, self.score)
+        # by the energy of the window: white noise has the same power at every resolution
+        spectrum = self.stft(waveform.float()) * (2 / self.stft.window.square().sum().sqrt())  # [B, N, bins]
+        return _judged(torch.stack([spectrum.real, spectrum.imag], 1), self.hidden, self.score)  # [B, 2, N, bins]
 
 
 class MultiResolutionDiscriminator(nn.Module):
@@ -100,7 +101,7 @@ def feature_distance(original: Sequence[Judgement], reconstruction: Sequence[Jud
 def _judged(h: Tensor, hidden: nn.ModuleList, score: nn.Module) -> Judgement:
     features = []
     for layer in hidden:
-        h = F.leaky_relu(layer(h), 0.2)
+        h = F.leaky_relu(layer(h), 0.2)  # the slope of both papers
         features.append(h)
     return Judgement(score(h).float(), tuple(features))
 

@@ -26,7 +26,7 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
     """Return the sum of each rank's tensor: the same bits on every rank."""
     if world_size() == 1:
         return tensor
-    total = tensor.detach().clone(memory_format=torch.contiguous_format)
+    total = tensor.detach().clone(memory_format=torch.contiguous_format)  # all_reduce works in place
     dist.all_reduce(total)
     return total
 
@@ -47,7 +47,7 @@ def rows_of_all_ranks(rows: Tensor) -> Tensor:
 
 def chosen_rows(rows: Tensor, indices: Tensor) -> Tensor:
     """Return ``rows_of_all_ranks(rows)[indices]`` without sending the others. The indices are the same on all ranks."""
-    local = indices - own_rank() * len(rows)
+    local = indices - own_rank() * len(rows)  # rows of other ranks fall outside
     own = (local >= 0) & (local < len(rows))
     chosen = rows[local.clamp(0, len(rows) - 1)]
     shape = (-1, *[1] * (rows.ndim - 1))

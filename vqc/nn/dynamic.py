@@ -69,7 +69,7 @@ class DynamicVectorQuantizer(VectorQuantizer):
 
     def living(self) -> Tensor:
         """Indices of the entries that are not dead, in order; the two busiest if there are no more."""
-        alive = self.ema_usage * self.codebook_size >= self.revive_below
+        alive = self.ema_usage * self.codebook_size >= self.revive_below  # [K]
         if int(alive.sum()) < MIN_ENTRIES:
             alive = alive.index_fill(0, self._busiest(MIN_ENTRIES), True)
         return alive.nonzero()[:, 0]
@@ -103,16 +103,16 @@ class DynamicVectorQuantizer(VectorQuantizer):
         room = self.max_codebook_size - self.codebook_size
         busy = self._busiest(min(room, max(1, self.codebook_size // 4)))
         generator = torch.Generator().manual_seed(int(self.ema_steps))
-        z = rows_of_all_ranks(z)
+        z = rows_of_all_ranks(z)  # [world · N, D]
         z = z[torch.randperm(len(z), generator=generator).to(z.device)]
         own = self.nearest(z) == busy[:, None]  # [busy, N]
         offset = 0.5 * (z[own.int().argmax(1)] - self.codebook[busy])  # to the first latent that is its own
-        spread = offset.square().sum(1) > 1e-8 * self.codebook[busy].square().sum(1)
+        spread = offset.square().sum(1) > 1e-8 * self.codebook[busy].square().sum(1)  # beyond rounding of float32
         divided = own.any(1) & spread  # latents all in one place cannot be told apart
         busy, offset = busy[divided], offset[divided]
-        children = self.codebook[busy] + offset
+        children = self.codebook[busy] + offset  # [busy, D]
         usage = self.ema_usage.index_copy(0, busy, 0.5 * self.ema_usage[busy])
-        usage = torch.cat([usage, usage[busy]])
+        usage = torch.cat([usage, usage[busy]])  # [K + busy]
         codebook = torch.cat([self.codebook.index_add(0, busy, -offset), children])
         self._hold(codebook, usage, codebook * usage[:, None])
 

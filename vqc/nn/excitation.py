@@ -16,12 +16,12 @@ def pulse_train(frequency: Tensor, hop: int, sample_rate: int) -> Tensor:
 
     The frequency is interpolated between voiced neighbours; the phase starts anew at each onset of voice.
     """
-    hz = _at_samples(frequency.double(), hop)
+    hz = _at_samples(frequency.double(), hop)  # [B, T]; double: phases of long files stay exact to a sample
     voiced = hz > 0
-    phase = torch.cumsum(hz / sample_rate, dim=1)
+    phase = torch.cumsum(hz / sample_rate, dim=1)  # in cycles
     onset = torch.where(voiced, torch.zeros_like(phase), phase).cummax(1).values
     cycles = (phase - onset).floor()
-    new = torch.zeros_like(voiced)
+    new = torch.zeros_like(voiced)  # where a cycle begins, there is a pulse
     new[:, 1:] = voiced[:, 1:] & (cycles[:, 1:] > cycles[:, :-1])
     row, sample = new.nonzero(as_tuple=True)
     rate = hz[row, sample] / sample_rate
@@ -29,7 +29,7 @@ def pulse_train(frequency: Tensor, hop: int, sample_rate: int) -> Tensor:
     tap = torch.arange(-_HALF_TAPS, _HALF_TAPS, device=hz.device, dtype=torch.float64)
     offset = tap + late[:, None]
     window = torch.cos(torch.pi / 2 * (offset / (_HALF_TAPS + 1)).clamp(-1, 1)).square()
-    kernel = torch.sinc(offset) * window * rate[:, None].rsqrt()
+    kernel = torch.sinc(offset) * window * rate[:, None].rsqrt()  # [pulses, taps]; rsqrt: unit power at any pitch
     width = hz.shape[1] + 2 * _HALF_TAPS
     out = torch.zeros(hz.shape[0] * width, dtype=torch.float64, device=hz.device)
     position = row[:, None] * width + sample[:, None] + _HALF_TAPS + tap.long()

@@ -20,9 +20,10 @@ class FrameTransform(nn.Module):
         super().__init__()
         self.hop = hop
         n = torch.arange(hop, dtype=torch.float64)
+        # [hop, hop], orthonormal: the constant row would be √2 too long
         rows = torch.cos(math.pi / hop * (n + 0.5) * n[:, None]) * math.sqrt(2 / hop)
         rows[0] /= math.sqrt(2)
-        basis = torch.zeros(dims, 1, hop)
+        basis = torch.zeros(dims, 1, hop)  # kernels of a convolution
         basis[: min(dims, hop), 0] = rows[:dims]
         self.analysis = nn.Parameter(basis.clone())
         self.synthesis = nn.Parameter(basis.clone())

@@ -109,7 +109,7 @@ class IntegerLinear(IntegerModule):
         self, x: Tensor, quality: int = 1, *, inputs: slice = slice(None), outputs: slice = slice(None)
     ) -> Tensor:
         """[..., inputs] to [..., outputs], bounded; the slices choose inputs and outputs."""
-        weight, bias = self.weight[outputs, inputs], self.bias[quality - 1, outputs]
+        weight, bias = self.weight[outputs, inputs], self.bias[quality - 1, outputs]  # [outputs, inputs], [outputs]
         if not self.is_integer:
             return self.clip(F.linear(x, weight, bias))
         sums = torch.addmm(bias + 0.5 / self.unit, x.flatten(0, -2), weight.T)  # [N, outputs]; 0.5: to the nearest
@@ -125,6 +125,7 @@ class IntegerLinear(IntegerModule):
 
     def _check_bounds(self) -> None:
         check_size(self.weight)
+        # the largest sum of any output: every input at its bound, with the sign of its weight
         bound = float((self.weight.abs().sum(1) * self.largest + self.bias.abs().amax(0)).max())
         if not bound < _EXACT or not 0 <= int(self.shift) <= _MOST_WEIGHT_BITS:
             raise OverflowError(
@@ -239,10 +240,11 @@ def frequencies(logits: Tensor) -> Tensor:
     Each is at least 1; what rounding leaves, less than K + 32 in 2^24, goes to the first code.
     """
     table = exponentials().to(logits.device)
+    # nats below the most likely code, as rows of the table; beyond its end e^-x rounds to zero
     below = (logits.amax(1, keepdim=True) - logits).clamp_(max=len(table) - 1).to(torch.int32)
     weights = table.index_select(0, below.flatten()).view(logits.shape)
     # A weight is at most 2^24 and their sum at least that, so this is at most 2^28 and its product with a weight exact.
     reciprocal = torch.div((TOTAL - logits.shape[1]) << 28, weights.sum(1).to(torch.int64), rounding_mode="floor")
     shares = weights.mul_((reciprocal.to(torch.float64) * 2.0**-28)[:, None]).floor_().add_(1)
-    shares[:, 0] += TOTAL - shares.sum(1)
+    shares[:, 0] += TOTAL - shares.sum(1)  # never negative: rounding down leaves too little, not too much
     return shares

@@ -51,8 +51,8 @@ class GatedPixelCNN(IntegerModule):
     def forward(self, features: Tensor, quality: int, inside: Tensor | None = None) -> Tensor:
         """Compute whole maps; positions not `inside`, bool [N, h, w], are equivalent to those beyond the edge."""
         shown = features if inside is None else features * inside[..., None]
-        vertical = F.pad(shown, (0, 0, 0, 0, 1, 0))[:, :-1]
-        horizontal = F.pad(shown, (0, 0, 1, 0))[:, :, :-1]
+        vertical = F.pad(shown, (0, 0, 0, 0, 1, 0))[:, :-1]  # [N, h, w, C], one row down
+        horizontal = F.pad(shown, (0, 0, 1, 0))[:, :, :-1]  # [N, h, w, C], one column to the right
         for layer in self.layers:
             vertical, horizontal = layer(vertical, horizontal, quality)
             if inside is not None:
@@ -97,7 +97,7 @@ class PixelWalk:
         h = self.shown[:, column - 1] if column else torch.zeros_like(self.shown[:, 0])
         for layer, left, across in zip(self.layers, self.left, self.across, strict=True):
             left[:, column + layer.size - 1] = h
-            taps = left[:, column : column + layer.size].flatten(1)
+            taps = left[:, column : column + layer.size].flatten(1)  # [N, size · C]
             h = layer.at(taps, across[:, column], h, self.quality)
         return self.network.relu(h)
 
@@ -106,7 +106,7 @@ class PixelWalk:
         vertical, self.across = self.shown[:, None], []
         for i, layer in enumerate(self.layers):
             self.rows[i] = torch.cat([self.rows[i][:, 1:], vertical], 1)
-            above = layer.above(self.rows[i], self.quality)
+            above = layer.above(self.rows[i], self.quality)  # [N, 1, w, 2C]
             self.across.append(layer.vertical_to_horizontal(above)[:, 0])
             vertical = layer.gate(above)
             if self.inside is not None:
@@ -131,20 +131,20 @@ class GatedPixelLayer(IntegerModule):
         """Compute both stacks [N, h, w, C] of the next layer."""
         above = self.above(F.pad(vertical, (0, 0, 0, 0, self.size - 1, 0)), quality)
         left, columns = F.pad(horizontal, (0, 0, self.size - 1, 0)), horizontal.shape[2]
-        taps = torch.cat([left[:, :, i : i + columns] for i in range(self.size)], -1)
+        taps = torch.cat([left[:, :, i : i + columns] for i in range(self.size)], -1)  # [N, h, w, size · C]
         return self.gate(above), self.at(taps, self.vertical_to_horizontal(above), horizontal, quality)
 
     def above(self, rows: Tensor, quality: int) -> Tensor:
         """Convolve rows [N, size − 1 + h, w, C] to what they say of the last h, [N, h, w, 2C]."""
         h, w = rows.shape[1] - self.size + 1, rows.shape[2]
-        around = F.pad(rows, (0, 0, self.reach, self.reach))
+        around = F.pad(rows, (0, 0, self.reach, self.reach))  # [N, size − 1 + h, reach + w + reach, C]
         taps = [around[:, i : i + h, j : j + w] for i in range(self.size) for j in range(2 * self.reach + 1)]
         result: Tensor = self.vertical(torch.cat(taps, -1), quality)
         return result
 
     def at(self, taps: Tensor, across: Tensor, horizontal: Tensor, quality: int) -> Tensor:
         """Compute the next horizontal stack [..., C] from its taps [..., size · C] and what is above [..., 2C]."""
-        x = self.clip(self.horizontal(taps, quality) + across)
+        x = self.clip(self.horizontal(taps, quality) + across)  # [..., 2C]
         out: Tensor = self.output_proj(self.dropout(self.gate(x)))
         return out if self.first else self.clip(horizontal + out)
 

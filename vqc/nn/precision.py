@@ -24,7 +24,7 @@ def in_float32(
 
     @wraps(method)
     def whole(self: Owner, x: Tensor, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Result:
-        half = x.dtype in (torch.bfloat16, torch.float16)
+        half = x.dtype in (torch.bfloat16, torch.float16)  # made inside an autocast that is over
         if not half and not torch.is_autocast_enabled(x.device.type):
             return method(self, x, *args, **kwargs)
         with torch.autocast(x.device.type, enabled=False):

@@ -30,7 +30,7 @@ class QualityBlock(nn.Module):
         self.gain = nn.Parameter(torch.zeros(qualities, hidden))
         self.shift = nn.Parameter(torch.zeros(qualities, hidden))
         with torch.no_grad():
-            self.second.weight.mul_(0.3)
+            self.second.weight.mul_(0.3)  # a stack begins near the identity
 
     def forward(self, h: Tensor, indices: Tensor) -> Tensor:
         """Add what the block makes of h [B, C, H, W]; `indices`: int64 [B] or [1], qualities counted from 0."""
@@ -70,9 +70,9 @@ class AnalysisPyramid(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, image: Tensor, features: Tensor, indices: Tensor) -> Tensor:
-        h = self.stack4(self.stem(F.pixel_unshuffle(image, 4)), indices)
-        h = self.stack8(self.down8(F.pixel_unshuffle(F.relu(h), 2)), indices)
-        h = self.down16(F.pixel_unshuffle(F.relu(h), 2)) + self.inject(features)
+        h = self.stack4(self.stem(F.pixel_unshuffle(image, 4)), indices)  # [B, w4, H/4, W/4]
+        h = self.stack8(self.down8(F.pixel_unshuffle(F.relu(h), 2)), indices)  # [B, w8, H/8, W/8]
+        h = self.down16(F.pixel_unshuffle(F.relu(h), 2)) + self.inject(features)  # [B, w16, H/16, W/16]
         out: Tensor = self.project(F.relu(self.stack16(h, indices)))
         return out
 
@@ -94,9 +94,9 @@ class SynthesisPyramid(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, latents: Tensor, image: Tensor, indices: Tensor) -> Tensor:
-        h = self.stack16(self.enter(latents), indices)
-        h = self.stack8(F.pixel_shuffle(self.up8(F.relu(h)), 2), indices)
-        h = F.pixel_shuffle(self.up4(F.relu(h)), 2) + self.look(F.pixel_unshuffle(image, 4))
+        h = self.stack16(self.enter(latents), indices)  # [B, w16, h, w]
+        h = self.stack8(F.pixel_shuffle(self.up8(F.relu(h)), 2), indices)  # [B, w8, 2h, 2w]
+        h = F.pixel_shuffle(self.up4(F.relu(h)), 2) + self.look(F.pixel_unshuffle(image, 4))  # [B, w4, 4h, 4w]
         return F.pixel_shuffle(self.project(F.relu(self.stack4(h, indices))), 4)
 
 
@@ -122,7 +122,7 @@ class NeighbourPrediction(nn.Module):
         gram = torch.zeros(inputs, inputs, dtype=torch.float64)
         cross = torch.zeros(inputs, self.linear.weight.shape[0], dtype=torch.float64)
         for k, w in zip(known, targets, strict=True):
-            patches = F.unfold(k[None].double(), 5, padding=2)[0]
+            patches = F.unfold(k[None].double(), 5, padding=2)[0]  # [25·C, h·w]
             gram += patches @ patches.T
             cross += patches @ w.double().flatten(1).T
         eye = torch.eye(inputs, dtype=torch.float64)

@@ -76,8 +76,8 @@ class StridedEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = x
         for layer in self.down:
-            h = F.relu(layer(h))
-        latents: Tensor = self.project(self.stack(self.mix(h)))
+            h = F.relu(layer(h))  # [B, width, side / stride]
+        latents: Tensor = self.project(self.stack(self.mix(h)))  # [B, D, ...]
         return latents
 
 
@@ -104,9 +104,9 @@ class StridedDecoder(nn.Module):
         )
 
     def forward(self, quantized: Tensor) -> Tensor:
-        h: Tensor = self.stack(self.mix(quantized))
+        h: Tensor = self.stack(self.mix(quantized))  # [B, width, ...], its last step a ReLU
         for i, layer in enumerate(self.up):
-            h = layer(h if i == 0 else F.relu(h))
+            h = layer(h if i == 0 else F.relu(h))  # side · stride; nothing after the last
         return h
 
 

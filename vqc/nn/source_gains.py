@@ -78,7 +78,7 @@ class SourceGainNetwork(nn.Module):
         self.output = nn.Linear(width, sum(self.sizes))
         nn.init.normal_(self.output.weight, std=1e-3)
         with torch.no_grad():
-            start = torch.tensor([0.7, 0.0, 0.5, 0.5, 0.0])
+            start = torch.tensor([0.7, 0.0, 0.5, 0.5, 0.0])  # all sources, none louder than the envelope
             self.output.bias.copy_(start.repeat_interleave(torch.tensor(self.sizes)))
 
     def forward(
@@ -132,7 +132,7 @@ def knot_interpolation(knots: int, last_hz: float, bins: int, sample_rate: int) 
     hz = torch.linspace(0, sample_rate / 2, bins, dtype=torch.float64)
     upper = torch.searchsorted(at, hz).clamp(1, knots)
     part = ((hz - at[upper - 1]) / (at[upper] - at[upper - 1])).clamp(0, 1)
-    matrix = torch.zeros(knots + 1, bins, dtype=torch.float64)
+    matrix = torch.zeros(knots + 1, bins, dtype=torch.float64)  # two entries a column, which add up to 1
     column = torch.arange(bins)
     matrix[upper - 1, column] = 1 - part
     matrix[upper, column] += part
@@ -149,4 +149,4 @@ def free_below(hz: float, interpolation: Tensor, sample_rate: int) -> Tensor:
 
 
 def _scaled(log_mel: Tensor) -> Tensor:
-    return (log_mel + 5.0) * 0.3  # about zero mean and unit deviation for speech
+    return (log_mel + 5.0) * 0.3  # roughly centred, of unit size, for the log power of speech

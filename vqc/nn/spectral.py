@@ -24,9 +24,10 @@ class STFT(nn.Module):
         self.window: Tensor
 
     def forward(self, waveform: Tensor) -> Tensor:
-        margin = (self.window_length - self.hop) // 2
+        margin = (self.window_length - self.hop) // 2  # centres a window on its hop
         padded = nn.functional.pad(waveform, (margin, self.window_length - self.hop - margin))
-        spectrum: Tensor = torch.fft.rfft(padded.unfold(1, self.window_length, self.hop) * self.window)
+        frames = padded.unfold(1, self.window_length, self.hop) * self.window  # [B, T / hop, window]
+        spectrum: Tensor = torch.fft.rfft(frames)
         return spectrum
 
     def inverse(self, spectrum: Tensor) -> Tensor:
@@ -34,7 +35,7 @@ class STFT(nn.Module):
         frames = torch.fft.irfft(spectrum, self.window_length) * self.window
         count = spectrum.shape[1]
         total = overlap_add(frames, self.hop)
-        weight = overlap_add(self.window.square().expand(1, count, -1), self.hop)
+        weight = overlap_add(self.window.square().expand(1, count, -1), self.hop)  # [1, same length]
         margin = (self.window_length - self.hop) // 2
         return (total / weight.clamp_min(1e-3))[:, margin : margin + count * self.hop]
 
@@ -43,7 +44,9 @@ def overlap_add(frames: Tensor, hop: int) -> Tensor:
     """Sum of frames [B, N, W], each `hop` samples after the one before: [B, (N - 1) · hop + W]."""
     batch, count, width = frames.shape
     length = (count - 1) * hop + width
-    folded = nn.functional.fold(frames.transpose(1, 2), (1, length), (1, width), stride=(1, hop))
+    folded = nn.functional.fold(  # [B, 1, 1, length]: an image of one row
+        frames.transpose(1, 2), (1, length), (1, width), stride=(1, hop)
+    )
     return folded.reshape(batch, length)
 
 
@@ -60,14 +63,14 @@ class MDCT(nn.Module):
         n = torch.arange(2 * bins, dtype=torch.float64)
         k = torch.arange(bins, dtype=torch.float64)
         window = torch.sin(math.pi / (2 * bins) * (n + 0.5))
-        cosine = torch.cos(math.pi / bins * (n[:, None] + 0.5 + bins / 2) * (k + 0.5))
+        cosine = torch.cos(math.pi / bins * (n[:, None] + 0.5 + bins / 2) * (k + 0.5))  # [2 · bins, bins]
         basis = math.sqrt(2 / bins) * window[:, None] * cosine
         self.register_buffer("basis", basis.float(), persistent=False)
         self.basis: Tensor
 
     def forward(self, waveform: Tensor) -> Tensor:
         padded = nn.functional.pad(waveform, (self.bins, self.bins))
-        return padded.unfold(1, 2 * self.bins, self.bins) @ self.basis
+        return padded.unfold(1, 2 * self.bins, self.bins) @ self.basis  # [B, T / bins + 1, bins]
 
     def inverse(self, coefficients: Tensor) -> Tensor:
         """Waveform [B, T] of coefficients [B, T / bins + 1, bins], or of the first `n` bins of each frame."""
@@ -89,13 +92,13 @@ def mel_matrix(bands: int, bins: int, sample_rate: int, *, lowest_hz: float = 0.
     right = torch.maximum(hz[1:-1] + bin_width, hz[2:])
     rising = (frequency - left) / (hz[1:-1] - left)
     falling = (right - frequency) / (right - hz[1:-1])
-    weight = torch.minimum(rising, falling).clamp_min(0)
+    weight = torch.minimum(rising, falling).clamp_min(0)  # [bins, bands]
     return (weight / weight.sum(0)).float()
 
 
 def mel_interpolation(bands: int, bins: int, sample_rate: int) -> Tensor:
     """Matrix [bands, bins] that interpolates values at the centres of mel bands linearly at each frequency bin."""
-    top = 2595 * math.log10(1 + sample_rate / 2 / 700)
+    top = 2595 * math.log10(1 + sample_rate / 2 / 700)  # mel of half the sample rate
     centre = torch.arange(1, bands + 1, dtype=torch.float64) * top / (bands + 1)
     hz = torch.linspace(0, sample_rate / 2, bins, dtype=torch.float64)
     at = (2595 * torch.log10(1 + hz / 700)).clamp(float(centre[0]), float(centre[-1]))

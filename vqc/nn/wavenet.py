@@ -45,10 +45,10 @@ class WaveNet(IntegerModule):
 
     def forward(self, features: Tensor, quality: int, inside: Tensor | None = None) -> Tensor:
         """Compute whole sequences. Frames that are not `inside` come last and are in no other frame's past."""
-        moved = F.pad(features, (0, 0, 1, 0))[:, :-1]  # its own frame is not seen
+        moved = F.pad(features, (0, 0, 1, 0))[:, :-1]  # [N, T, C]: its own frame is not seen
         h, skips = self.causal(_taps(moved, self.kernel_size, 1), quality), []
         for layer, dilation in zip(self.layers, self.dilations, strict=True):
-            h, skip = layer(_taps(h, self.kernel_size, dilation), h, quality)
+            h, skip = layer(_taps(h, self.kernel_size, dilation), h, quality)  # [N, T, C], [N, T, skip_width]
             skips.append(skip)
         return self.relu(sum(skips[1:], skips[0]))
 
@@ -63,7 +63,7 @@ class WaveWalk:
     def __init__(self, network: WaveNet, count: int, quality: int) -> None:
         self.network, self.quality, self.frame = network, quality, 0
         self.dilations = [1, *network.dilations]
-        sizes = [dilation * (network.kernel_size - 1) + 1 for dilation in self.dilations]
+        sizes = [dilation * (network.kernel_size - 1) + 1 for dilation in self.dilations]  # frames that are reached
         device = network.causal.weight.device
         self.rings = [torch.zeros(count, n, network.width, dtype=network.dtype, device=device) for n in sizes]
 
@@ -79,7 +79,7 @@ class WaveWalk:
 
     def _taps(self, number: int, h: Tensor) -> Tensor:
         """Return inputs of a convolution [N, size · C], of which h is the last; zeros before the first frame."""
-        ring, dilation = self.rings[number], self.dilations[number]
+        ring, dilation = self.rings[number], self.dilations[number]  # [N, frames reached, C]
         ring[:, self.frame % ring.shape[1]] = h
         pasts = range(dilation * (self.network.kernel_size - 1), -1, -dilation)
         return torch.cat([ring[:, (self.frame - past) % ring.shape[1]] for past in pasts], -1)
@@ -107,7 +107,7 @@ class WaveNetLayer(IntegerModule):
 
     def forward(self, taps: Tensor, h: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """Taps [..., size · C] and their last [..., C]."""
-        out = self.dropout(self.gate(self.dilated(taps, quality)))
+        out = self.dropout(self.gate(self.dilated(taps, quality)))  # [..., C]
         return h if self.residual is None else self.clip(h + self.residual(out)), self.skip(out)
 
     def _quantize(self) -> None:
@@ -116,5 +116,5 @@ class WaveNetLayer(IntegerModule):
 
 def _taps(h: Tensor, size: int, dilation: int) -> Tensor:
     """Put frames [N, T, C] beside those before them, `dilation` apart, the oldest first: [N, T, size · C]."""
-    past = F.pad(h, (0, 0, dilation * (size - 1), 0))
+    past = F.pad(h, (0, 0, dilation * (size - 1), 0))  # zeros before the first frame
     return torch.cat([past[:, i * dilation : i * dilation + h.shape[1]] for i in range(size)], -1)

@@ -59,7 +59,7 @@ class PhotoPrior(EntryPrior):
         for name in ("spatial_passes", "channel_steps"):
             if len(getattr(config, name)) not in (0, total):
                 raise ValueError(f"{name} {getattr(config, name)} are not one number for each of the slices")
-        lattices = map(BoardLattice, config.spatial_passes or (2,) * total)
+        lattices = map(BoardLattice, config.spatial_passes or (2,) * total)  # one for each slice
         orders = zip(lattices, config.channel_steps or (1,) * total, strict=True)
         sizes = HeadSizes(
             width=config.width,

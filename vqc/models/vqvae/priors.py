@@ -80,7 +80,7 @@ class BlockPrior(CodePrior):
         if codec.media != self.media:
             raise ValueError(f"it is for {self.media} models")
         self.config = config
-        sizes = tuple(codec.codebook_sizes(q + 1) for q in range(codec.qualities))
+        sizes = tuple(codec.codebook_sizes(q + 1) for q in range(codec.qualities))  # [Q][G]
         self.network, context_width = self._network(config, codec.qualities)
         self.groups = CodeGroups(
             sizes,
@@ -115,7 +115,7 @@ class BlockPrior(CodePrior):
         """Give all positions in turn, and of each its groups in turn, in all blocks."""
         flat = codes.view(-1)
         for blocks in _cut(codes, self.config.block, self.together, mask):
-            count, *sides = blocks.mask.shape
+            count, *sides = blocks.mask.shape  # N blocks of one size
             walk = self.network.walk(count, tuple(sides), quality, blocks.inside)
             asked = blocks.mask.flatten(1)  # [N, positions of a block]
             features = None  # of the position before
@@ -206,12 +206,12 @@ def _cut(codes: Tensor, block: int, together: int, mask: Tensor | None) -> Itera
     positions = math.prod(grid)
     places = torch.arange(batch * positions, device=codes.device).view(batch, *grid)  # rows of all items
     sides = [min(block, size) for size in grid]
-    counts = [-(-size // side) for size, side in zip(grid, sides, strict=True)]
+    counts = [-(-size // side) for size, side in zip(grid, sides, strict=True)]  # blocks along each axis
     beyond = [count * side - size for size, side, count in zip(grid, sides, counts, strict=True)]
     places = F.pad(places, [n for extra in reversed(beyond) for n in (0, extra)], value=-1)
     places = places.view(batch, *(n for pair in zip(counts, sides, strict=True) for n in pair))  # [B, ny, h, nx, w]
     if len(sides) == 2:
-        places = places.transpose(2, 3)
+        places = places.transpose(2, 3)  # [B, ny, nx, h, w]
     for own in torch.split(places.reshape(-1, *sides), together):  # [N, *sides]; -1 beyond the grid
         inside = own >= 0
         own = own.clamp_min(0)
