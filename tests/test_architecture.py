@@ -186,6 +186,27 @@ def test_files_and_functions_are_short() -> None:
     assert not [fault for path in MODULES for fault in oversized(path)]
 
 
+def test_docstrings_name_the_arguments_that_there_are() -> None:
+    """Each by itself: the reference (scripts/docs) is built from them, and refuses others."""
+    wrong = []
+    for path in MODULES:
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                arguments = node.args
+                every = (
+                    *arguments.posonlyargs,
+                    *arguments.args,
+                    *arguments.kwonlyargs,
+                    arguments.vararg,
+                    arguments.kwarg,
+                )
+                section = re.search(r"^Args:\n((?:    .*\n?|\n)*)", ast.get_docstring(node) or "", re.MULTILINE)
+                named = re.findall(r"^    (\S[^:]*): ", section[1] if section else "", re.MULTILINE)
+                there = {argument.arg for argument in every if argument}
+                wrong += [f"{path.name}:{node.lineno}: {name}" for name in named if name.lstrip("*") not in there]
+    assert not wrong
+
+
 def test_everything_imported_is_declared() -> None:
     """A package that happens to be installed with the development extras is no dependency of the core."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

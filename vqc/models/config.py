@@ -62,7 +62,8 @@ def limited(
     """A field with this default whose numbers, however nested in tuples, lie between limits.
 
     Args:
-        least, most: limits that may be reached.
+        least: limit that may be reached.
+        most: likewise.
         strictly: `above` and `below`, limits that may not.
     """
     metadata: dict[str, Any] = {"limits": Limits(least, most, **strictly)}
