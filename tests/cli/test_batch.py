@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from vqc.cli.batch import run_plan
-from vqc.cli.file_reports import finish
-from vqc.cli.inputs import Source
+from vqc.cli.file_reports import report_outcomes
+from vqc.cli.inputs import InputFile
 from vqc.cli.plan import Job, Plan
 from vqc.errors import MediaError, MediaWarning, OptionError, VQCError
 
@@ -31,7 +31,7 @@ def make_jobs(folder: Path, names: list[str]) -> list[Job]:
     for name in names:
         if name != "missing":
             (folder / name).write_text(name)
-    return [Job(Source(folder / name, Path(name), name), folder / "out" / name, "") for name in names]
+    return [Job(InputFile(folder / name, Path(name), name), folder / "out" / name, "") for name in names]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -91,7 +91,7 @@ def test_json_holds_the_warnings_of_a_file_that_failed_in_the_end(
 ) -> None:
     outcomes = run_plan(Plan(make_jobs(tmp_path, ["missing"])), copy_with_doubts, "", workers=1, quiet=True)
     with pytest.raises(typer.Exit):
-        finish(outcomes, as_json=True, quiet=True)
+        report_outcomes(outcomes, as_json=True, quiet=True)
     assert json.loads(capsys.readouterr().out) == [
         {"input": "missing", "error": "missing: No such file or directory", "warnings": ["missing: is odd"]}
     ]
@@ -118,10 +118,10 @@ def test_the_exit_code_tells_wrong_options_from_what_could_not_be_done(
 
     outcomes = run_plan(Plan(make_jobs(tmp_path, ["a", "b"][: len(errors)])), work, "", workers=1, quiet=True)
     if code == 0:
-        finish(outcomes, as_json=False, quiet=True)
+        report_outcomes(outcomes, as_json=False, quiet=True)
     else:
         with pytest.raises(typer.Exit) as exit_info:
-            finish(outcomes, as_json=False, quiet=True)
+            report_outcomes(outcomes, as_json=False, quiet=True)
         assert exit_info.value.exit_code == code
 
 
@@ -132,7 +132,7 @@ def test_nothing_reaches_standard_output_when_the_work_fails(
         target.write_bytes(b"half a file")
         raise MediaError("cut short")
 
-    job = Job(Source(tmp_path / "copy", Path("stdin"), "standard input", streamed=True), None, ".vqc")
+    job = Job(InputFile(tmp_path / "copy", Path("stdin"), "standard input", streamed=True), None, ".vqc")
     (outcome,) = run_plan(Plan([job]), half, "Copying", workers=1, quiet=True)
     assert outcome.problem == "standard input: cut short"
     assert capfdbinary.readouterr().out == b""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from vqc.cli.inputs import Found, find_sources, left_out
+from vqc.cli.inputs import FoundInputs, find_inputs, skipped_note
 
 SUFFIXES = frozenset({".png", ".jpg"})
 
 
-def find(*names: str, passed_over: frozenset[str] = frozenset()) -> Found:
-    return find_sources(names, SUFFIXES, "pictures", passed_over=passed_over)
+def find(*names: str, passed_over: frozenset[str] = frozenset()) -> FoundInputs:
+    return find_inputs(names, SUFFIXES, "pictures", passed_over=passed_over)
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_of_a_folder_nothing_is_left_out_without_a_count(photos: Path) -> None:
     found = find("photos", passed_over=frozenset({".vqc"}))
     assert [source.name for source in found.sources] == ["photos/a.png", "photos/b/c.JPG"]
-    assert left_out(found.others) == "4 files of other kinds left out: 2 .heic, 1 without a suffix, 1 .txt"
-    assert left_out(find("photos").others).startswith("5 files of other kinds left out: 2 .heic, ")
-    assert left_out(find("photos/a.png").others) == ""
-    assert left_out(Counter({".gif": 1})) == "1 file of another kind left out: 1 .gif"
-    assert left_out(Counter({f".{i}": 20 - i for i in range(10)})).endswith(", 13 .7, 23 more")
+    assert skipped_note(found.others) == "4 files of other kinds left out: 2 .heic, 1 without a suffix, 1 .txt"
+    assert skipped_note(find("photos").others).startswith("5 files of other kinds left out: 2 .heic, ")
+    assert skipped_note(find("photos/a.png").others) == ""
+    assert skipped_note(Counter({".gif": 1})) == "1 file of another kind left out: 1 .gif"
+    assert skipped_note(Counter({f".{i}": 20 - i for i in range(10)})).endswith(", 13 .7, 23 more")
 
 
 def test_every_name_is_a_source_and_every_name_once(photos: Path) -> None:
@@ -72,4 +72,4 @@ def test_a_folder_without_what_is_sought_is_a_failure_and_counts_what_it_holds(p
     (failure,) = found.failures
     kinds = "2 .heic, 1 without a suffix, 1 .txt, 1 .vqc"
     assert str(failure[1]) == f"photos: there are no pictures in this folder, only {kinds}"
-    assert left_out(found.others) == "", "said already"
+    assert skipped_note(found.others) == "", "said already"

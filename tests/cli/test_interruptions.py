@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from vqc.cli.batch import run_plan
 from vqc.cli.plan import Job, Plan
-from vqc.cli.inputs import Source
+from vqc.cli.inputs import InputFile
 
 def work(job, target, progress):
     global connection
@@ -44,7 +44,7 @@ if __name__ == "__main__":
     for sent in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sent, lambda number, _: sys.exit(128 + number))
     here = Path(sys.argv[1])
-    jobs = [Job(Source(here / name, Path(name), name), here / "out" / name, "") for name in ("a", "b", "c")]
+    jobs = [Job(InputFile(here / name, Path(name), name), here / "out" / name, "") for name in ("a", "b", "c")]
     try:
         run_plan(Plan(jobs), work, "Sleeping", workers=2, quiet=True)
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vqc.cli.inputs import Source
+from vqc.cli.inputs import InputFile
 from vqc.cli.outputs import STANDARD_OUTPUT, Naming, check_output, check_suffix, stream_of
 from vqc.errors import OptionError
 
@@ -15,7 +15,7 @@ MEDIA, VQC = frozenset({".png", ".jpeg", ".wav"}), frozenset({".vqc"})
 
 
 def named(naming: Naming, path: Path, suffix: str, folder: Path | None = None) -> str:
-    return naming.result(Source(path, Path(path.name), str(path)), suffix, folder).name
+    return naming.result(InputFile(path, Path(path.name), str(path)), suffix, folder).name
 
 
 def test_what_is_no_file_is_a_stream(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from vqc.cli.inputs import Source
+from vqc.cli.inputs import InputFile
 from vqc.cli.outputs import Naming
-from vqc.cli.plan import Existing, Plan, Wanted, existing_policy, make_plan
+from vqc.cli.plan import Conversion, Existing, Plan, existing_policy, make_plan
 from vqc.errors import MediaError, OptionError, OutputError
 
 SUFFIXES = frozenset({".png", ".jpg", ".wav"})
@@ -34,9 +34,9 @@ def plan(
     force: bool = False,
     existing: Existing = "refuse",
     stdin: Path | None = None,
-    suffix_of: Callable[[Source], str] = lambda _: ".vqc",
+    suffix_of: Callable[[InputFile], str] = lambda _: ".vqc",
 ) -> Plan:
-    wanted = Wanted(suffixes=SUFFIXES, sought="pictures", suffix_of=suffix_of, naming=Naming(SUFFIXES))
+    wanted = Conversion(suffixes=SUFFIXES, sought="pictures", suffix_of=suffix_of, naming=Naming(SUFFIXES))
     return make_plan(list(inputs), output, wanted, stdin=stdin, existing="replace" if force else existing)
 
 
@@ -149,7 +149,7 @@ def test_what_to_do_with_results_that_exist_is_one_thing() -> None:
 def test_nobody_is_told_to_replace_what_may_be_an_original(tree: Path) -> None:
     for name in ("clip.vqc", "photos/clip.wav", "clip.restored.wav"):
         (tree / name).touch()
-    wanted = Wanted(
+    wanted = Conversion(
         suffixes=frozenset({".vqc"}),
         sought="files",
         suffix_of=lambda _: ".wav",
@@ -187,7 +187,7 @@ def test_what_is_no_ordinary_file_is_not_waited_for(tree: Path) -> None:
 
 
 def test_a_source_without_a_suffix_for_its_result_fails_alone(tree: Path) -> None:
-    def suffix_of(source: Source) -> str:
+    def suffix_of(source: InputFile) -> str:
         if source.name == "clip.wav":
             raise MediaError("clip.wav: no")
         return ".vqc"

@@ -11,7 +11,7 @@ import pytest
 
 from vqc.cli import progress
 from vqc.cli.batch import run_plan
-from vqc.cli.plan import Job, Plan, Source
+from vqc.cli.plan import InputFile, Job, Plan
 from vqc.cli.progress import ProgressBar
 
 
@@ -30,7 +30,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def plan_of(folder: Path, names: str) -> Plan:
-    sources = [Source(folder / name, Path(name), name) for name in names]
+    sources = [InputFile(folder / name, Path(name), name) for name in names]
     return Plan([Job(source, folder / f"{source.name}.vqc", ".vqc") for source in sources])
 
 

@@ -14,12 +14,12 @@ import vqc
 from vqc.data.benchmarks import open_benchmark, thumbnails
 from vqc.errors import OptionError
 from vqc.evaluation.code_statistics import CodeStatistics, code_bits
-from vqc.evaluation.evaluate import Request, evaluate
-from vqc.evaluation.measure import Plan
+from vqc.evaluation.evaluate import EvaluationOptions, evaluate
+from vqc.evaluation.measure import MeasureOptions
 from vqc.evaluation.samples import sample_set
 from vqc.models.files.zoo import find_by_name, load_model
 
-PLAN = Plan(media="image", model="cifar10", qualities=(1,), entropy="auto", metrics=("mse", "psnr"))
+PLAN = MeasureOptions(media="image", model="cifar10", qualities=(1,), entropy="auto", metrics=("mse", "psnr"))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_rates_are_those_of_whole_files(photos: Path) -> None:
-    result = evaluate(Request(plan=PLAN, data=open_benchmark(str(photos), "image")))
+    result = evaluate(EvaluationOptions(plan=PLAN, data=open_benchmark(str(photos), "image")))
     files = [
         vqc.compress(np.asarray(Image.open(photos / name)), model="cifar10") for name in ("a.png", "b.png", "c.png")
     ]
@@ -46,8 +46,8 @@ def test_rates_are_those_of_whole_files(photos: Path) -> None:
 
 def test_what_is_not_written_counts_for_everything_but_rates(photos: Path) -> None:
     data = open_benchmark(str(photos), "image")
-    whole = evaluate(Request(plan=PLAN, data=data))
-    some = evaluate(Request(plan=PLAN, data=data, files=1))
+    whole = evaluate(EvaluationOptions(plan=PLAN, data=data))
+    some = evaluate(EvaluationOptions(plan=PLAN, data=data, files=1))
     assert [bool(file.bytes) for file in some.files] == [True, False, False]
     assert some.qualities[0].ideal_bpd == pytest.approx(whole.qualities[0].ideal_bpd)
     assert some.qualities[0].total_bpd == pytest.approx(whole.qualities[0].total_bpd or 0)
@@ -56,7 +56,7 @@ def test_what_is_not_written_counts_for_everything_but_rates(photos: Path) -> No
 
 def test_files_that_cannot_be_read_are_left_out_by_name(photos: Path) -> None:
     (photos / "d.png").write_bytes(b"no image")
-    result = evaluate(Request(plan=PLAN, data=open_benchmark(str(photos), "image")))
+    result = evaluate(EvaluationOptions(plan=PLAN, data=open_benchmark(str(photos), "image")))
     assert len(result.files) == 3
     assert any("d.png" in note for note in result.notes)
 
@@ -66,7 +66,7 @@ def test_processes_change_nothing_and_what_is_odd_of_a_file_is_a_note(photos: Pa
         image.save(photos / "d.jpg")
     (photos / "d.jpg").write_bytes((photos / "d.jpg").read_bytes()[:-2])
     plan, data = replace(PLAN, against=("jpeg",)), open_benchmark(str(photos), "image")
-    alone, together = (evaluate(Request(plan=plan, data=data, jobs=jobs)) for jobs in (1, 2))
+    alone, together = (evaluate(EvaluationOptions(plan=plan, data=data, jobs=jobs)) for jobs in (1, 2))
     assert alone.files == together.files
     assert alone.notes == together.notes
     assert any("d.jpg: its end is cut off" in note for note in together.notes)

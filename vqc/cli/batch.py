@@ -86,23 +86,23 @@ def run(jobs: Sequence[Job], work: Work, workers: int, progress: ProgressBar) ->
         from vqc.workers import map_unordered
 
         list_models()  # names files in the model folder that are none, once: the workers do not
-        yield from map_unordered(partial(attempt, work=work), jobs, workers)
+        yield from map_unordered(partial(run_job, work=work), jobs, workers)
         return
     for index, job in enumerate(jobs):
         progress.begin(job.source.path.name if not job.source.streamed else job.source.name)
-        yield index, attempt(job, work, progress.part)
+        yield index, run_job(job, work, progress.part)
 
 
-def attempt(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
+def run_job(job: Job, work: Work, progress: Progress | None = None) -> Outcome:
     """Do one job, and keeps what is to be warned of. What a user can cause becomes the outcome's problem."""
     warnings = list[str]()
     with warnings_to(lambda warning: warnings.append(sentence(warning)), MediaWarning):
-        outcome = outcome_of(job, work, progress)
+        outcome = try_job(job, work, progress)
     named = (text.replace(str(job.source.path), job.source.name) for text in warnings)
     return replace(outcome, warnings=tuple(named))
 
 
-def outcome_of(job: Job, work: Work, progress: Progress | None) -> Outcome:
+def try_job(job: Job, work: Work, progress: Progress | None) -> Outcome:
     """Does one job."""
     name, target = job.source.name, job.output
     try:

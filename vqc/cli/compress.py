@@ -11,12 +11,12 @@ from vqc.cli.convert import FileOptions, check_options, convert
 from vqc.cli.options import Entropy, flag, model_option, option, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES
 from vqc.cli.outputs import Naming
-from vqc.cli.plan import Existing, Wanted, existing_policy
+from vqc.cli.plan import Conversion, Existing, existing_policy
 from vqc.cli.rate_options import RateOptions, check_quality, default_model, rate_of
 from vqc.errors import MediaError
 
 if TYPE_CHECKING:
-    from vqc.cli.inputs import Source
+    from vqc.cli.inputs import InputFile
     from vqc.cli.plan import Job
     from vqc.codec.api import Report
     from vqc.codec.progress import Progress
@@ -66,7 +66,7 @@ class CompressFile:
 def compress(options: CompressOptions) -> None:
     """Compress images and audio to .vqc files."""
     check_options(options, MEDIA_SUFFIXES | {SUFFIX}, only=SUFFIX)
-    wanted = Wanted(
+    wanted = Conversion(
         suffixes=MEDIA_SUFFIXES,
         sought="images or audio files",
         suffix_of=suffix_for(options.model, options.quality),
@@ -77,14 +77,14 @@ def compress(options: CompressOptions) -> None:
     convert(options, wanted, CompressFile(options, rate_of(options)), "Compressing")
 
 
-def suffix_for(model: str | None, quality: float | None) -> Callable[[Source], str]:
+def suffix_for(model: str | None, quality: float | None) -> Callable[[InputFile], str]:
     """Return how results end; that a source's model is there, and has the quality, is checked without loading it."""
     if model is not None:
         from vqc.models.files.zoo import find_by_name
 
         check_quality(find_by_name(model), quality)
 
-    def suffix_of(source: Source) -> str:
+    def suffix_of(source: InputFile) -> str:
         if source.path.suffix.lower() == SUFFIX:
             raise MediaError(f"{source.name}: this is a {SUFFIX} file already; use decompress to restore it")
         media = media_of(source) if model is None and quality is not None else None
@@ -95,14 +95,14 @@ def suffix_for(model: str | None, quality: float | None) -> Callable[[Source], s
     return suffix_of
 
 
-def heat_map_beside(source: Source, target: Path) -> Path | None:
+def heat_map_beside(source: InputFile, target: Path) -> Path | None:
     """The second result of --explain, which only images have."""
     from vqc.drawing.heat_map import heat_map_path
 
     return heat_map_path(target) if media_of(source) == "image" else None
 
 
-def media_of(source: Source) -> Media | None:
+def media_of(source: InputFile) -> Media | None:
     """Return the medium of a source, or None if compressing it will say why it has none."""
     from vqc.data.media_type import media_of_file
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vqc.cli.batch import run_plan
-from vqc.cli.file_reports import finish
+from vqc.cli.file_reports import report_outcomes
 from vqc.cli.options import (
     DeviceOption,
     ForceOption,
@@ -25,7 +25,7 @@ from vqc.cli.standard_streams import check_streams, standard_input
 
 if TYPE_CHECKING:
     from vqc.cli.batch import Work
-    from vqc.cli.plan import Existing, Wanted
+    from vqc.cli.plan import Conversion, Existing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +60,11 @@ def check_options(options: FileOptions, suffixes: Iterable[str], only: str | Non
 
 
 def convert(
-    options: FileOptions, wanted: Wanted, work: Work, label: str, notes: Callable[[], Iterable[str]] = tuple
+    options: FileOptions, wanted: Conversion, work: Work, label: str, notes: Callable[[], Iterable[str]] = tuple
 ) -> None:
     """Make the files, tell of them, and end the command; `notes` are asked for once all names are known."""
     with standard_input(options.inputs) as stdin:
         plan = make_plan(options.inputs, options.output, wanted, stdin=stdin, existing=options.existing)
         plan.notes += notes()
         outcomes = run_plan(plan, work, label, workers=options.jobs, quiet=options.quiet)
-        finish(outcomes, plan.notes, as_json=options.json, quiet=options.quiet)
+        report_outcomes(outcomes, plan.notes, as_json=options.json, quiet=options.quiet)

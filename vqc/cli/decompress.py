@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from vqc.cli.console import warn
 from vqc.cli.convert import FileOptions, check_options, convert
 from vqc.cli.options import flag, option, takes
-from vqc.cli.output_format import MEDIA_SUFFIXES, format_of, suffix_for, wanted_suffix
+from vqc.cli.output_format import MEDIA_SUFFIXES, format_of, requested_suffix, suffix_for
 from vqc.cli.outputs import Naming, is_batch, output_file
-from vqc.cli.plan import Wanted
+from vqc.cli.plan import Conversion
 from vqc.cli.vqc_file import peek
 from vqc.data.formats import MEDIA
 
 if TYPE_CHECKING:
-    from vqc.cli.inputs import Source
+    from vqc.cli.inputs import InputFile
     from vqc.cli.plan import Job
     from vqc.codec.api import Report
     from vqc.codec.progress import Progress
@@ -67,28 +67,28 @@ class DecompressFile:
 def decompress(options: DecompressOptions) -> None:
     """Restore images and audio from .vqc files."""
     check_options(options, MEDIA_SUFFIXES | SUFFIXES)
-    asked = wanted_suffix(options.file_format, output_file(options.inputs, options.output))
+    asked = requested_suffix(options.file_format, output_file(options.inputs, options.output))
     several = is_batch(options.inputs)
-    elsewise: Counter[Media] = Counter()
+    mismatched: Counter[Media] = Counter()
 
-    def suffix_of(source: Source) -> str:
+    def suffix_of(source: InputFile) -> str:
         header = peek(source.path, options.limit)
         suffix = suffix_for(header.media, asked, source.name, several=several)
-        elsewise[header.media] += asked not in (None, suffix)
+        mismatched[header.media] += asked not in (None, suffix)
         if not options.quiet:
             warn_of_lost_alpha(source.name, header, suffix)
         return suffix
 
     def notes() -> list[str]:
-        return [of_other_medium(media, count, str(asked)) for media, count in elsewise.items() if count]
+        return [other_medium_note(media, count, str(asked)) for media, count in mismatched.items() if count]
 
-    wanted = Wanted(
+    wanted = Conversion(
         suffixes=SUFFIXES, sought=".vqc files", suffix_of=suffix_of, naming=Naming(SUFFIXES, MARK), precious=True
     )
     convert(options, wanted, DecompressFile(options), "Restoring", notes)
 
 
-def of_other_medium(media: Media, count: int, asked: str) -> str:
+def other_medium_note(media: Media, count: int, asked: str) -> str:
     """Say what became of files that the format asked for is not for."""
     from vqc.data.data_source import counted
 

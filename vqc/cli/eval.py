@@ -29,7 +29,7 @@ from vqc.processors import threads
 
 if TYPE_CHECKING:
     from vqc.data.benchmarks import Benchmark
-    from vqc.evaluation.evaluate import Request
+    from vqc.evaluation.evaluate import EvaluationOptions
     from vqc.evaluation.results import Evaluation
     from vqc.models.files.header import ModelInfo
 
@@ -66,7 +66,7 @@ class EvalOptions:
     quiet: QuietOption = False
 
 
-class Subject(NamedTuple):
+class ModelOnData(NamedTuple):
     """A model, and what it is measured on."""
 
     info: ModelInfo
@@ -90,7 +90,7 @@ def run_evaluation(options: EvalOptions) -> None:
     check_suffix("--report", options.report, ".html", ".htm")
     check_suffix("--csv", options.csv, ".csv")
     check_new(options.report, options.csv, force=options.force)
-    subjects = find_subjects(options)
+    subjects = find_models_and_data(options)
     if len(subjects) > 1 and (options.report or options.csv):
         raise OptionError("a report and a CSV file are of one model; choose it with --model")
     evaluations = [evaluate_one(subject, options) for subject in subjects]
@@ -108,7 +108,7 @@ def run_evaluation(options: EvalOptions) -> None:
     print_evaluations(evaluations, options)
 
 
-def find_subjects(options: EvalOptions) -> list[Subject]:
+def find_models_and_data(options: EvalOptions) -> list[ModelOnData]:
     """The models and their data."""
     from vqc.data.benchmarks import open_benchmark
     from vqc.evaluation.samples import sample_set
@@ -124,12 +124,12 @@ def find_subjects(options: EvalOptions) -> list[Subject]:
             if not chosen:
                 raise OptionError("none of the bundled models has a sharp decoder; name one with --model")
         chosen = chosen or bundled
-        return [Subject(info, sample_set(info).only(options.limit)) for info in chosen]
+        return [ModelOnData(info, sample_set(info).only(options.limit)) for info in chosen]
     info = find_by_name(options.model or default_model(options.data))
     data = open_benchmark(
         options.data, info.media, split=options.split, listed=options.listed, download=options.download
     )
-    return [Subject(info, data.only(options.limit))]
+    return [ModelOnData(info, data.only(options.limit))]
 
 
 def default_model(data: str) -> str:
@@ -141,20 +141,20 @@ def default_model(data: str) -> str:
     return "cifar10" if small else default_model(media)
 
 
-def evaluate_one(subject: Subject, options: EvalOptions) -> Evaluation:
+def evaluate_one(subject: ModelOnData, options: EvalOptions) -> Evaluation:
     """One model on its data, with a progress bar."""
     from vqc.evaluation.evaluate import evaluate
 
-    request = make_request(subject, options)
+    request = evaluation_request(subject, options)
     with ProgressBar(f"measuring {subject.info.name}", len(subject.data.items), quiet=options.quiet) as bar:
         return evaluate(request, bar.at)
 
 
-def make_request(subject: Subject, options: EvalOptions) -> Request:
+def evaluation_request(subject: ModelOnData, options: EvalOptions) -> EvaluationOptions:
     """Return what to measure of a model."""
     from vqc.evaluation.baselines import choose_baselines
-    from vqc.evaluation.evaluate import Request
-    from vqc.evaluation.measure import Plan
+    from vqc.evaluation.evaluate import EvaluationOptions
+    from vqc.evaluation.measure import MeasureOptions
     from vqc.metrics.catalogue import choose_metrics
     from vqc.models.kinds import kind_named
 
@@ -162,7 +162,7 @@ def make_request(subject: Subject, options: EvalOptions) -> Request:
     qualities = parse_qualities(options.quality, info)
     against, notes = choose_baselines(options.against, info.media)
     metrics, absent = choose_metrics(options.metrics, info.media)
-    plan = Plan(
+    plan = MeasureOptions(
         media=info.media,
         model=str(info.path),
         qualities=qualities,
@@ -173,7 +173,7 @@ def make_request(subject: Subject, options: EvalOptions) -> Request:
         sharp=options.sharp,
     )
     default = info.default_quality if info.default_quality in qualities else qualities[len(qualities) // 2]
-    return Request(
+    return EvaluationOptions(
         plan=plan,
         data=data,
         jobs=options.jobs or min(threads(), len(data.items) if options.data else 1),

@@ -66,7 +66,7 @@ def phonemes(options: PhonemeOptions) -> None:
     if options.json:
         print_json(as_json(study, info, folder))
     else:
-        print_study(study, info)
+        print_results(study, info)
 
 
 def caption(study: PhonemeStudy, info: ModelInfo, folder: Path) -> str:
@@ -107,7 +107,7 @@ def as_json(study: PhonemeStudy, info: ModelInfo, folder: Path) -> dict[str, Any
     }
 
 
-def print_study(study: PhonemeStudy, info: ModelInfo) -> None:
+def print_results(study: PhonemeStudy, info: ModelInfo) -> None:
     """The numbers for people."""
     from vqc.cli.console import number, print_fields, warn
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vqc.codec.api import Report
 
 
-def finish(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: bool, quiet: bool) -> None:
+def report_outcomes(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: bool, quiet: bool) -> None:
     """Print the outcomes and what else is to be said, and ends the command.
 
     The exit code is 1 if anything has gone wrong, and 2 if nothing but wrong options has.
@@ -33,14 +33,14 @@ def finish(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: b
         print_reports(reports)
     if not quiet and not as_json:
         print_explanations(reports)
-    for note in () if quiet else (*notes, *closing(outcomes)):
+    for note in () if quiet else (*notes, *final_notes(outcomes)):
         warn(note)
     failed = {outcome.exit_code for outcome in outcomes if outcome.problem}
     if failed:
         raise typer.Exit(2 if failed == {2} and not reports else 1)
 
 
-def closing(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Yield what to tell of results beside their figures: those that were there, and those that are no gain."""
     for outcome in outcomes:
         report = outcome.report

@@ -35,7 +35,7 @@ def info(
     """Describe .vqc files and models without decoding them."""
     described: list[dict[str, Any]] = []
     failed = False
-    found = with_contents(files)
+    found = expand_folders(files)
     for index, (file, error) in enumerate(found):
         try:
             if error is not None:
@@ -58,16 +58,16 @@ def info(
         raise typer.Exit(1)
 
 
-def with_contents(files: Sequence[str]) -> list[tuple[str, VQCError | None]]:
+def expand_folders(files: Sequence[str]) -> list[tuple[str, VQCError | None]]:
     """The names, and in the place of a folder those of the files in it and what cannot be read there."""
-    from vqc.cli.inputs import find_sources
+    from vqc.cli.inputs import find_inputs
 
     named: list[tuple[str, VQCError | None]] = []
     for name in files:
         if not Path(name).is_dir():
             named.append((name, None))
             continue
-        found = find_sources([name], frozenset({".vqc", ".safetensors"}), ".vqc files or models")
+        found = find_inputs([name], frozenset({".vqc", ".safetensors"}), ".vqc files or models")
         named += [(source.name, None) for source in found.sources] + list(found.failures)
     return named
 

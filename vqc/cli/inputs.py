@@ -15,7 +15,7 @@ MOST_KINDS = 8  # that a sentence names
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """One file to read. `relative` is where it stands in the folder it was found in."""
 
     path: Path
@@ -25,10 +25,10 @@ class Source:
 
 
 @dataclass
-class Found:
+class FoundInputs:
     """The files that the arguments name, and what is not among them."""
 
-    sources: list[Source] = field(default_factory=list)
+    sources: list[InputFile] = field(default_factory=list)
     failures: list[tuple[str, VQCError]] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)  # files in folders that are not sought, by suffix
 
@@ -37,14 +37,14 @@ class Found:
         self.failures.append((name, MediaError(f"{name}: {problem}")))
 
 
-def find_sources(
+def find_inputs(
     inputs: Sequence[str],
     suffixes: frozenset[str],
     sought: str,
     stdin: Path | None = None,
     *,
     passed_over: frozenset[str] = frozenset(),
-) -> Found:
+) -> FoundInputs:
     """Files as they are, and of folders everything below with one of the suffixes; a name given twice counts once.
 
     Args:
@@ -55,40 +55,45 @@ def find_sources(
     """
     if len(inputs) > 1 and STREAM in inputs:
         raise OptionError("standard input (-) must be the only input")
-    found, known = Found(), dict[str, Source]()
+    found, known = FoundInputs(), dict[str, InputFile]()
     for name in inputs:
-        for source in sources_of(name, suffixes, sought, stdin, passed_over, found):
+        for source in inputs_of(name, suffixes, sought, stdin, passed_over, found):
             known.setdefault(os.path.abspath(source.path), source)  # noqa: PTH100, links are names of their own
     found.sources = list(known.values())
     return found
 
 
-def sources_of(
-    name: str, suffixes: frozenset[str], sought: str, stdin: Path | None, passed_over: frozenset[str], found: Found
-) -> list[Source]:
+def inputs_of(
+    name: str,
+    suffixes: frozenset[str],
+    sought: str,
+    stdin: Path | None,
+    passed_over: frozenset[str],
+    found: FoundInputs,
+) -> list[InputFile]:
     """The sources of one argument; the rest goes to `found`."""
     path = Path(name)
     if name == STREAM and stdin is not None:
-        return [Source(stdin, Path("stdin"), "standard input", streamed=True)]
+        return [InputFile(stdin, Path("stdin"), "standard input", streamed=True)]
     if path.is_dir():
         before, others = len(found.failures), Counter[str]()
-        sources = list(in_folder(path, suffixes, passed_over, found, others))
+        sources = list(inputs_in(path, suffixes, passed_over, found, others))
         if not sources and len(found.failures) == before:
-            only = f", only {kinds}" if (kinds := listed_kinds(others)) else ""
+            only = f", only {kinds}" if (kinds := count_by_suffix(others)) else ""
             found.fail(name, f"there are no {sought} in this folder{only}")
         else:
             found.others += others
         return sources
-    problem = problem_of(path)
+    problem = why_unreadable(path)
     if problem:
         found.fail(name, problem)
         return []
-    return [Source(path, Path(path.name), name)]
+    return [InputFile(path, Path(path.name), name)]
 
 
-def in_folder(
-    folder: Path, suffixes: frozenset[str], passed_over: frozenset[str], found: Found, others: Counter[str]
-) -> Iterator[Source]:
+def inputs_in(
+    folder: Path, suffixes: frozenset[str], passed_over: frozenset[str], found: FoundInputs, others: Counter[str]
+) -> Iterator[InputFile]:
     """Every file below with one of the suffixes; others are counted, but for what vqc drew itself."""
     from vqc.data.walk import walk
 
@@ -101,13 +106,13 @@ def in_folder(
             suffix = path.suffix.lower()
             if suffix not in suffixes:
                 others[suffix] += suffix not in passed_over
-            elif problem := problem_of(path):
+            elif problem := why_unreadable(path):
                 found.fail(str(path), problem)
-            elif not is_drawn(path):
-                yield Source(path, Path(below), str(path))
+            elif not is_own_heat_map(path):
+                yield InputFile(path, Path(below), str(path))
 
 
-def problem_of(path: Path) -> str:
+def why_unreadable(path: Path) -> str:
     """Say why a name is none of a file that can be read; an empty string if it is."""
     try:
         if path.is_file():
@@ -119,7 +124,7 @@ def problem_of(path: Path) -> str:
     return "this link leads nowhere" if path.is_symlink() else "there is no such file or folder"
 
 
-def is_drawn(file: Path) -> bool:
+def is_own_heat_map(file: Path) -> bool:
     """Return whether this is a map of bits that `compress --explain` left in a folder of photos."""
     if not file.name.endswith(".bits.png"):
         return False
@@ -128,16 +133,16 @@ def is_drawn(file: Path) -> bool:
     return is_heat_map(file)
 
 
-def left_out(others: Mapping[str, int]) -> str:
+def skipped_note(others: Mapping[str, int]) -> str:
     """`5 files of other kinds left out: 3 .heic, 2 .txt`, or an empty string."""
     total = sum(others.values())
     if not total:
         return ""
     what = "file of another kind" if total == 1 else "files of other kinds"
-    return f"{total:,} {what} left out: {listed_kinds(others)}"
+    return f"{total:,} {what} left out: {count_by_suffix(others)}"
 
 
-def listed_kinds(others: Mapping[str, int]) -> str:
+def count_by_suffix(others: Mapping[str, int]) -> str:
     """`3 .heic, 2 .txt`, the most first."""
     kinds = sorted(((count, suffix) for suffix, count in others.items() if count), key=lambda kind: (-kind[0], kind[1]))
     named = [f"{count:,} {suffix or 'without a suffix'}" for count, suffix in kinds[:MOST_KINDS]]

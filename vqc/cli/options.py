@@ -78,14 +78,14 @@ LimitOption = Annotated[
 ]
 
 
-def hush(quiet: bool) -> bool:
+def silence_warnings(quiet: bool) -> bool:
     """Callback of --quiet: the library's warnings go nowhere."""
     if quiet:
         warnings.simplefilter("ignore", VQCWarning)
     return quiet
 
 
-QuietOption = Annotated[bool, typer.Option("--quiet", callback=hush, help="Print nothing but errors.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", callback=silence_warnings, help="Print nothing but errors.")]
 
 
 def option(help: str, *short: str, metavar: str | None = None, default: Any = None, **settings: Any) -> Any:  # noqa: A002

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqc.cli.plan import listed
+from vqc.cli.plan import join_suffixes
 from vqc.data.formats import FORMAT_OF_SUFFIX, MEDIA, usual_suffixes, written_as
 from vqc.errors import OptionError
 
@@ -16,7 +16,7 @@ MEDIA_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)  # of the files that are looked for
 WRITTEN = written_as("image") | written_as("audio")
 
 
-def wanted_suffix(file_format: str | None, file: str | None) -> str | None:
+def requested_suffix(file_format: str | None, file: str | None) -> str | None:
     """The suffix that --format asks for, or the name of the one file to write, or None where neither does.
 
     Raises OptionError for a format that cannot be written, and when the two disagree.
@@ -25,7 +25,7 @@ def wanted_suffix(file_format: str | None, file: str | None) -> str | None:
     named = (Path(file).suffix.lower() or None) if file else None
     for suffix in (asked, named):
         if suffix is not None and suffix not in WRITTEN:
-            formats = listed(usual_suffixes("image") + usual_suffixes("audio"))
+            formats = join_suffixes(usual_suffixes("image") + usual_suffixes("audio"))
             raise OptionError(f"format {suffix[1:]!r} cannot be written; choose one of {formats}")
     if asked and named and format_of(asked) != format_of(named):
         raise OptionError(f"--format {file_format} and -o {file} ask for different formats; give one of them")
@@ -40,7 +40,7 @@ def suffix_for(media: Media, wanted: str | None, name: str, *, several: bool) ->
     if wanted is not None and wanted not in written_as(media):
         if several:
             return MEDIA[media].restored
-        fitting = listed(usual_suffixes(media))
+        fitting = join_suffixes(usual_suffixes(media))
         raise OptionError(f"{name}: this is {MEDIA[media].one}, which cannot be written as {wanted[1:]}; use {fitting}")
     return wanted or MEDIA[media].restored
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vqc.cli.inputs import STREAM, Source
+from vqc.cli.inputs import STREAM, InputFile
 from vqc.errors import OptionError, OutputError
 
 
@@ -66,7 +66,7 @@ class Naming:
         root, suffix = os.path.splitext(name)  # noqa: PTH122, as fast as it gets for a large folder
         return root if suffix.lower() in self.stripped else name
 
-    def result(self, source: Source, suffix: str, folder: Path | None, *, whole: bool = False) -> Path:
+    def result(self, source: InputFile, suffix: str, folder: Path | None, *, whole: bool = False) -> Path:
         """The file for a source, in its place below `folder` or beside it; `whole` keeps the suffix of its name."""
         from vqc.atomic import fitting_name
 
@@ -75,7 +75,7 @@ class Naming:
         beside = os.path.realpath(target.parent) == os.path.realpath(source.path.parent)
         return target.with_name(fitting_name(stem, (self.mark if beside else "") + suffix))
 
-    def is_shared(self, source: Source) -> bool:
+    def is_shared(self, source: InputFile) -> bool:
         """Return whether another file beside the source has its name but for the suffix: `x.png` beside `x.jpeg`."""
         stem, folder = self.stem(source.path.name), source.path.parent
         if source.streamed or stem == source.path.name:
@@ -88,7 +88,7 @@ class Naming:
         return self._stems[folder][stem] > 1
 
 
-def place(source: Source, output: str | None, suffix: str, naming: Naming, *, several: bool) -> Path | None:
+def place(source: InputFile, output: str | None, suffix: str, naming: Naming, *, several: bool) -> Path | None:
     """The file to write for a source, or None for a stream."""
     if output is None:
         return None if source.streamed else naming.result(source, suffix, None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from vqc.cli.inputs import Source, find_sources, left_out
+from vqc.cli.inputs import InputFile, find_inputs, skipped_note
 from vqc.cli.outputs import STANDARD_OUTPUT, Naming, Stream, is_batch, names_folder, place, stream_of
 from vqc.errors import OptionError, OutputError, VQCError
 
@@ -33,7 +33,7 @@ def existing_policy(*, force: bool, skip: bool, update: bool = False) -> Existin
 class Job:
     """One file to read and one to write; without a target it goes to a stream, in the format of `suffix`."""
 
-    source: Source
+    source: InputFile
     target: Path | None
     suffix: str
     beside: Path | None = None  # a second file that comes with the target
@@ -62,7 +62,7 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Conversion:
     """Kinds of files that a command reads and makes.
 
     Args:
@@ -76,21 +76,21 @@ class Wanted:
 
     suffixes: frozenset[str]
     sought: str
-    suffix_of: Callable[[Source], str]
+    suffix_of: Callable[[InputFile], str]
     naming: Naming
-    beside: Callable[[Source, Path], Path | None] | None = None
+    beside: Callable[[InputFile, Path], Path | None] | None = None
     passed_over: frozenset[str] = frozenset()
     precious: bool = False
 
 
 def make_plan(
-    inputs: Sequence[str], output: str | None, wanted: Wanted, *, stdin: Path | None, existing: Existing
+    inputs: Sequence[str], output: str | None, wanted: Conversion, *, stdin: Path | None, existing: Existing
 ) -> Plan:
     """Plan what to read and where to write it.
 
     Raises `OptionError` or `OutputError` for what makes the whole command impossible.
     """
-    found = find_sources(inputs, wanted.suffixes, wanted.sought, stdin, passed_over=wanted.passed_over)
+    found = find_inputs(inputs, wanted.suffixes, wanted.sought, stdin, passed_over=wanted.passed_over)
     plan = Plan(failures=found.failures)
     stream, several = stream_of(output) or STANDARD_OUTPUT, is_batch(inputs)
     if several and stream_of(output):
@@ -103,24 +103,24 @@ def make_plan(
             continue
         target = place(source, output, suffix, wanted.naming, several=several)
         plan.jobs.append(Job(source, target, suffix, stream=stream))
-    plan.jobs = told_apart(plan.jobs, output, wanted.naming)
-    plan.notes += filter(None, [whole_names(plan.jobs, wanted.naming), left_out(found.others)])
-    plan.jobs = [with_second(job, wanted) for job in plan.jobs]
-    plan.jobs = list(without_collisions(plan))
-    refuse_replaced_inputs(plan.jobs)
-    plan.jobs = list(settled(plan, existing, precious=wanted.precious, mark=wanted.naming.mark))
+    plan.jobs = disambiguate(plan.jobs, output, wanted.naming)
+    plan.notes += filter(None, [full_names_note(plan.jobs, wanted.naming), skipped_note(found.others)])
+    plan.jobs = [with_side_file(job, wanted) for job in plan.jobs]
+    plan.jobs = list(drop_collisions(plan))
+    check_inputs_kept(plan.jobs)
+    plan.jobs = list(resolve_existing(plan, existing, precious=wanted.precious, mark=wanted.naming.mark))
     check_folders(plan.jobs, may_create=several or (output is not None and names_folder(output)))
     return plan
 
 
-def with_second(job: Job, wanted: Wanted) -> Job:
+def with_side_file(job: Job, wanted: Conversion) -> Job:
     """The job with the file that comes beside its target."""
     if wanted.beside is None or job.target is None:
         return job
     return replace(job, beside=wanted.beside(job.source, job.target))
 
 
-def told_apart(jobs: Sequence[Job], output: str | None, naming: Naming) -> list[Job]:
+def disambiguate(jobs: Sequence[Job], output: str | None, naming: Naming) -> list[Job]:
     """The jobs, where several want one name each with the whole name of its source: `x.jpeg.vqc` and `x.png.vqc`."""
     wishes = Counter(os.path.realpath(job.target) for job in jobs if job.target is not None)
 
@@ -133,7 +133,7 @@ def told_apart(jobs: Sequence[Job], output: str | None, naming: Naming) -> list[
     return [renamed(job) for job in jobs]
 
 
-def whole_names(jobs: Sequence[Job], naming: Naming) -> str:
+def full_names_note(jobs: Sequence[Job], naming: Naming) -> str:
     """The sentence that says which results are called otherwise than people expect."""
     whole = [
         str(job.target)
@@ -148,13 +148,13 @@ def whole_names(jobs: Sequence[Job], naming: Naming) -> str:
     return f"names that differ in the suffix alone are kept whole: {named}"
 
 
-def listed(suffixes: Iterable[str]) -> str:
+def join_suffixes(suffixes: Iterable[str]) -> str:
     """`.flac, .png or .wav`."""
     *others, last = sorted(suffixes)
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def without_collisions(plan: Plan) -> Iterator[Job]:
+def drop_collisions(plan: Plan) -> Iterator[Job]:
     """The jobs, but of several with one result only the first; the others are failures of the plan."""
     owners = dict[str, str]()
     for job in plan.jobs:
@@ -168,7 +168,7 @@ def without_collisions(plan: Plan) -> Iterator[Job]:
         yield job
 
 
-def refuse_replaced_inputs(jobs: Sequence[Job]) -> None:
+def check_inputs_kept(jobs: Sequence[Job]) -> None:
     """No result may have the name of a source."""
     targets = {os.path.realpath(path) for job in jobs for path in job.results}
     for job in jobs:
@@ -176,7 +176,7 @@ def refuse_replaced_inputs(jobs: Sequence[Job]) -> None:
             raise OutputError(f"{job.source.name}: the result would replace this input; choose another -o")
 
 
-def settled(plan: Plan, existing: Existing, *, precious: bool, mark: str) -> Iterator[Job]:
+def resolve_existing(plan: Plan, existing: Existing, *, precious: bool, mark: str) -> Iterator[Job]:
     """The jobs whose results may be written; the plan is told of the others."""
     for job in plan.jobs:
         there = [path for path in job.results if os.path.lexists(path)]
@@ -192,10 +192,10 @@ def settled(plan: Plan, existing: Existing, *, precious: bool, mark: str) -> Ite
             plan.skipped.append(job)
         else:
             original = precious and not there[0].stem.endswith(mark)
-            plan.failures.append((job.source.name, OutputError(f"{there[0]}: {already_there(original=original)}")))
+            plan.failures.append((job.source.name, OutputError(f"{there[0]}: {name_taken(original=original)}")))
 
 
-def is_older(results: Iterable[Path], source: Source) -> bool:
+def is_older(results: Iterable[Path], source: InputFile) -> bool:
     """Return whether the source was changed after the oldest of its results was written."""
     try:
         return min(path.stat().st_mtime_ns for path in results) < source.path.stat().st_mtime_ns
@@ -203,7 +203,7 @@ def is_older(results: Iterable[Path], source: Source) -> bool:
         return True
 
 
-def already_there(*, original: bool) -> str:
+def name_taken(*, original: bool) -> str:
     """Say what is wrong with a name that is taken, and what to do; never to replace what may be an original."""
     if original:
         return "this file exists already, and may be the original; choose another -o, or --skip-existing to leave it"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vqc.cli.console import print_json, problem_with, warn
-from vqc.cli.inputs import Source, find_sources, left_out
+from vqc.cli.inputs import InputFile, find_inputs, skipped_note
 from vqc.cli.options import InputsArgument, JsonOption, LimitOption, QuietOption, ThreadsOption
 from vqc.cli.standard_streams import standard_input
 from vqc.errors import VQCError
@@ -25,14 +25,14 @@ def verify(
 ) -> None:
     """Check that .vqc files are whole and decode."""
     with standard_input(inputs) as stdin:
-        found = find_sources(inputs, frozenset({".vqc"}), ".vqc files", stdin)
+        found = find_inputs(inputs, frozenset({".vqc"}), ".vqc files", stdin)
         verdicts = [show(name, problem_with(name, error), quiet=True) for name, error in found.failures]
         for source in found.sources:
             problem = check(source, limit, decode=not no_decode)
             verdicts.append(show(source.name, problem, quiet=quiet or json))
     if json:
         print_json(verdicts)
-    if (note := left_out(found.others)) and not quiet:
+    if (note := skipped_note(found.others)) and not quiet:
         warn(note)
     if not all(verdict["ok"] for verdict in verdicts):
         raise typer.Exit(1)
@@ -48,7 +48,7 @@ def show(name: str, problem: str, *, quiet: bool) -> dict[str, object]:
     return {"file": name, "ok": True}
 
 
-def check(source: Source, limit: int | None, *, decode: bool) -> str:
+def check(source: InputFile, limit: int | None, *, decode: bool) -> str:
     """Say what is wrong with a file; an empty string if nothing is."""
     from vqc.codec.inspect.verify import verify
 

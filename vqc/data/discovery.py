@@ -26,7 +26,7 @@ _PART = re.compile(r"(train|val|dev|test)(?:ing|id|idation|elopment)?(?![a-z]{2}
 _PARTS: dict[str, Split] = {"train": "training", "val": "validation", "dev": "validation"}
 
 
-class Found(NamedTuple):
+class FoundMedia(NamedTuple):
     """Items and the path of each, sorted by name, and sentences about what was left out."""
 
     items: list[DataItem]
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     notes: tuple[str, ...]
 
 
-def find_media(folder: Path, media: Media) -> Found:
+def find_media(folder: Path, media: Media) -> FoundMedia:
     """Every image or recording below a folder; hidden files are passed over, and each real folder counts once.
 
     Raises:
@@ -61,7 +61,7 @@ def find_media(folder: Path, media: Media) -> Found:
     _check_kinds(folder, media, found, others + left_out.total())
     names = sorted(found[media])
     items = [DataItem(f"{folder.resolve().name}/{name}", split_key(name), _part(name)) for name in names]
-    return Found(items, [folder / name for name in names], notes)
+    return FoundMedia(items, [folder / name for name in names], notes)
 
 
 def _files(folder: Path, unreadable: Callable[[OSError], object]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vqc.data.audio_files import AudioReader, resample
 from vqc.data.data_source import Contents, DataSource
-from vqc.data.discovery import Found, find_media
+from vqc.data.discovery import FoundMedia, find_media
 from vqc.data.image_files import Picture, read_image
 from vqc.errors import MediaError
 
@@ -49,7 +49,7 @@ def _int16(block: NDArray[np.float32]) -> NDArray[np.int16]:
     return samples
 
 
-def _identity(found: Found) -> str:
+def _identity(found: FoundMedia) -> str:
     """Names, sizes and times of all files: where the folder lies does not matter."""
     lines = []
     for item, path in zip(found.items, found.paths, strict=True):

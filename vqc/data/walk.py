@@ -14,7 +14,7 @@ from typing import NamedTuple
 from vqc.errors import MediaError
 
 
-class Place(NamedTuple):
+class FolderListing(NamedTuple):
     """One folder."""
 
     below: str  # where it lies, from the folder that the walk began in, in posix form; "" for that one
@@ -27,7 +27,7 @@ class Place(NamedTuple):
         return [f"{self.below}/{name}" if self.below else name for name in self.files]
 
 
-def walk(folder: Path, unreadable: Callable[[OSError], object]) -> Iterator[Place]:
+def walk(folder: Path, unreadable: Callable[[OSError], object]) -> Iterator[FolderListing]:
     """The folder and every one below it, in order of name; `unreadable` is told of those that may not be read."""
     above: dict[str, frozenset[str]] = {}  # of folders still to come: what they lie in
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=unreadable):
@@ -38,7 +38,7 @@ def walk(folder: Path, unreadable: Callable[[OSError], object]) -> Iterator[Plac
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         above.update((os.path.join(parent, name), lineage | {real}) for name in folders)  # noqa: PTH118, as os.walk does
         below = Path(parent).relative_to(folder).as_posix()
-        yield Place("" if below == "." else below, real, sorted(name for name in files if not is_hidden(name)))
+        yield FolderListing("" if below == "." else below, real, sorted(name for name in files if not is_hidden(name)))
 
 
 def files_below(folder: Path) -> Iterator[Path]:

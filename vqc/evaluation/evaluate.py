@@ -11,7 +11,7 @@ from vqc.errors import MediaError, MediaWarning, warnings_to
 from vqc.evaluation.baselines.scoring import unmatched
 from vqc.evaluation.code_statistics import CodeStatistics, describe_maps
 from vqc.evaluation.comparison import baseline_curves, bd_rates
-from vqc.evaluation.measure import FileMeasurement, Plan, measure
+from vqc.evaluation.measure import FileMeasurement, MeasureOptions, measure
 from vqc.evaluation.reference_curves import reference_curves
 from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
 from vqc.evaluation.score_curves import curve_of
@@ -21,7 +21,7 @@ from vqc.workers import map_unordered
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class EvaluationOptions:
     """Options of an evaluation.
 
     jobs: processes.
@@ -30,7 +30,7 @@ class Request:
     notes: sentences to begin the notes of the result with.
     """
 
-    plan: Plan
+    plan: MeasureOptions
     data: Benchmark
     jobs: int = 1
     files: int | None = None
@@ -42,12 +42,12 @@ class Request:
 @dataclass(frozen=True, kw_only=True)
 class _Work:
     item: BenchmarkItem
-    plan: Plan
+    plan: MeasureOptions
     whole: bool
     show: tuple[int, ...]
 
 
-def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
+def evaluate(request: EvaluationOptions, progress: Progress | None = None) -> Evaluation:
     """Measure the model on every item, and what it is compared with on the same ones.
 
     Raises:
@@ -92,7 +92,7 @@ def evaluate(request: Request, progress: Progress | None = None) -> Evaluation:
     )
 
 
-def _work(request: Request) -> list[_Work]:
+def _work(request: EvaluationOptions) -> list[_Work]:
     items = request.data.items
     whole = _some(len(items), len(items) if request.files is None else request.files)
     shown = _some(len(items), request.examples) & whole
@@ -119,7 +119,7 @@ def _attempt(work: _Work) -> FileMeasurement | str:
     return measured
 
 
-def _curves(results: Sequence[FileMeasurement], plan: Plan, name: str, data: Benchmark) -> tuple[Curve, ...]:
+def _curves(results: Sequence[FileMeasurement], plan: MeasureOptions, name: str, data: Benchmark) -> tuple[Curve, ...]:
     """The model's, those of codecs measured beside it, those of tables for this data."""
     written = [score for result in results for score in result.scores if score.bytes]
     ours = [score for score in written if score.codec == "vqc"]

@@ -36,7 +36,7 @@ SIXTEEN_BITS = 2.0**15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class MeasureOptions:
     """Options of the measurement of every file."""
 
     media: Media
@@ -73,7 +73,9 @@ def load(item: BenchmarkItem, media: Media) -> Item:
     return Item(item.name, samples, rate, item.bytes)
 
 
-def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequence[int] = ()) -> FileMeasurement:
+def measure(
+    item: BenchmarkItem, plan: MeasureOptions, *, whole: bool = True, show: Sequence[int] = ()
+) -> FileMeasurement:
     """Everything that is wanted of one file.
 
     Args:
@@ -116,7 +118,7 @@ def measure(item: BenchmarkItem, plan: Plan, *, whole: bool = True, show: Sequen
     return measured
 
 
-def add_baselines(measured: FileMeasurement, item: Item, plan: Plan, show: Sequence[int]) -> None:
+def add_baselines(measured: FileMeasurement, item: Item, plan: MeasureOptions, show: Sequence[int]) -> None:
     """The other codecs on the same file, at the sizes of the model's files."""
     others = measure_item(item, plan.against, measured.bytes, plan.metrics, show=show)
     measured.scores += others.scores

@@ -27,7 +27,7 @@ class Alignments(ABC):
         return frozenset()
 
 
-class Forced(Alignments):
+class ForcedAlignments(Alignments):
     """Aligned now, or found in the cache."""
 
     def __init__(self, cache: Path) -> None:
@@ -42,7 +42,7 @@ class Forced(Alignments):
         return frozenset(self._aligner.unknown)
 
 
-class Given(Alignments):
+class GivenAlignments(Alignments):
     """Read from files."""
 
     def __init__(self, folder: Path) -> None:

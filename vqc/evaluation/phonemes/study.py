@@ -14,7 +14,7 @@ from vqc.data.audio_files import resample
 from vqc.data.benchmarks import LIBRISPEECH_SPLIT
 from vqc.data.derived import Progress
 from vqc.errors import OptionError
-from vqc.evaluation.phonemes.alignments import Alignments, Forced, Given
+from vqc.evaluation.phonemes.alignments import Alignments, ForcedAlignments, GivenAlignments
 from vqc.evaluation.phonemes.phone_classes import frame_classes
 from vqc.evaluation.phonemes.probe import AlignedCodes, CodeMap, Context, Int64Array, Score, align_codes, split_speakers
 from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances, read_speech
@@ -72,7 +72,7 @@ def study_phonemes(
     first, second = split_speakers([utterance.speaker for utterance in found])
     if not second:
         raise OptionError(f"{folder} has one speaker, {first[0]}; half of the speakers are mapped and half scored")
-    phones = Given(alignments) if alignments else Forced(cache or user_cache() / "alignments")
+    phones = GivenAlignments(alignments) if alignments else ForcedAlignments(cache or user_cache() / "alignments")
     pieces, left_out = list[AlignedCodes](), list[str]()
     for done, utterance in enumerate(found):
         if progress:
