@@ -13,8 +13,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from vqc.cli.train_display import SPARKS, TrainDisplay, seconds_left, sparkline, watcher
-from vqc.cli.train_lines import TrainLines
+from vqc.cli.train_display import SPARKS, TrainDisplay, sparkline
+from vqc.cli.train_lines import TrainLines, seconds_left
+from vqc.cli.train_run import display
 from vqc.training.loop.callbacks import Outcome, RunPlan
 
 ROW = {
@@ -197,7 +198,7 @@ def test_lines_are_for_those_who_cannot_redraw(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     monkeypatch.setenv("TERM", kind)
-    assert type(watcher()) is expected
+    assert type(display()) is expected
 
 
 def test_in_a_file_every_row_is_a_line_with_units_and_the_time_left() -> None:

@@ -13,12 +13,12 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vqc.cli.console import duration
+from vqc.cli.train_lines import describe, seconds_left, short
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -26,54 +26,13 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from vqc.training.loop.callbacks import Callback, Outcome, RunPlan
+    from vqc.training.loop.callbacks import Outcome, RunPlan
 
 DRAWINGS_PER_SECOND = 2  # also without news, because the time left runs down
 WIDE = 72  # characters: figures in two columns
 SPARKS = "▁▂▃▄▅▆▇█"
 ASCII_SPARKS = "_.-=+*#@"
 LATEST_SCORES = 24
-OTHER_FIGURES = 8  # of the task, at most
-
-
-def short(value: float) -> str:
-    """Four significant digits."""
-    return f"{value:,.0f}" if abs(value) >= 9999.5 else f"{value:.4g}"
-
-
-def speed(steps_per_second: float) -> str:
-    """Step a second, or seconds a step where that is the handier number."""
-    slow = 0 < steps_per_second < 1
-    return f"{1 / steps_per_second:.3g} s a step" if slow else f"{steps_per_second:.3g} steps/s"
-
-
-# What is shown of a row, in this order, and how; other figures of the task follow under their own names.
-FIGURES: Mapping[str, tuple[str, Callable[[float], str]]] = {
-    "loss": ("loss", short),
-    "psnr": ("PSNR", "{:.2f} dB".format),
-    "snr": ("SNR", "{:.2f} dB".format),
-    "mel": ("mel distance", short),
-    "bits_per_code": ("bits per code", "{:.3f}".format),
-    "saving_percent": ("saved", "{:.1f} %".format),
-    "perplexity": ("perplexity", "{:,.0f}".format),
-    "used": ("codes in use", lambda share: f"{100 * share:.0f} %"),
-    "lr": ("learning rate", "{:.2g}".format),
-    "steps_per_second": ("speed", speed),
-    "data_share": ("waiting for data", lambda share: f"{100 * share:.1f} %"),
-}
-# Said elsewhere on the display, or only of use in metrics.jsonl. The error is there in decibels.
-LEFT_OUT = {"step", "minutes", "gradient_norm", "codebook_size", "mse", "score"}
-
-
-def watcher() -> Callback:
-    """Make the display of a run: live in a terminal that can redraw, plain lines elsewhere."""
-    from rich.console import Console
-
-    if sys.stderr is not None and sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal:
-        return TrainDisplay()
-    from vqc.cli.train_lines import TrainLines
-
-    return TrainLines()
 
 
 class TrainDisplay:
@@ -197,24 +156,6 @@ class TrainDisplay:
             f"  {sparks}{'  ' if sparks else ''}score {short(score)} at step {step:,}, {compared}",
             f"\n{others}" if others else "",
         )
-
-
-def seconds_left(plan: RunPlan, row: Mapping[str, float], step_seconds: float) -> float:
-    """Until the steps or the minutes are used up, whichever comes first; validations come on top."""
-    by_steps = (plan.steps - row["step"]) * step_seconds if step_seconds else math.inf
-    by_minutes = math.inf if plan.minutes is None else 60 * (plan.minutes - row.get("minutes", 0.0))
-    return max(0.0, min(by_steps, by_minutes))
-
-
-def describe(row: Mapping[str, float], prefix: str = "", others: int = OTHER_FIGURES) -> list[tuple[str, str]]:
-    """Names and values for people, the well-known figures first."""
-    row = {name.removeprefix(prefix): value for name, value in row.items()}
-    texts = {name: form(row[name]) for name, (_, form) in FIGURES.items() if name in row}
-    if "used" in texts and "codebook_size" in row:
-        texts["used"] += f" of {row['codebook_size']:,.0f}"
-    known = [(FIGURES[name][0], text) for name, text in texts.items()]
-    rest = [name for name in row if name not in FIGURES and name not in LEFT_OUT]
-    return known + [(name.replace("_", " "), short(row[name])) for name in rest[:others]]
 
 
 def grid(figures: Sequence[tuple[str, str]], columns: int) -> Table:

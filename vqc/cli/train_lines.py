@@ -8,14 +8,45 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from vqc.cli.console import duration
-from vqc.cli.train_display import describe, seconds_left, short
 
 if TYPE_CHECKING:
     from vqc.training.loop.callbacks import Outcome, RunPlan
+
+
+OTHER_FIGURES = 8  # of the task, at most
+
+
+def short(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:,.0f}" if abs(value) >= 9999.5 else f"{value:.4g}"
+
+
+def speed(steps_per_second: float) -> str:
+    """Step a second, or seconds a step where that is the handier number."""
+    slow = 0 < steps_per_second < 1
+    return f"{1 / steps_per_second:.3g} s a step" if slow else f"{steps_per_second:.3g} steps/s"
+
+
+# What is shown of a row, in this order, and how; other figures of the task follow under their own names.
+FIGURES: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "loss": ("loss", short),
+    "psnr": ("PSNR", "{:.2f} dB".format),
+    "snr": ("SNR", "{:.2f} dB".format),
+    "mel": ("mel distance", short),
+    "bits_per_code": ("bits per code", "{:.3f}".format),
+    "saving_percent": ("saved", "{:.1f} %".format),
+    "perplexity": ("perplexity", "{:,.0f}".format),
+    "used": ("codes in use", lambda share: f"{100 * share:.0f} %"),
+    "lr": ("learning rate", "{:.2g}".format),
+    "steps_per_second": ("speed", speed),
+    "data_share": ("waiting for data", lambda share: f"{100 * share:.1f} %"),
+}
+# Said elsewhere on the display, or only of use in metrics.jsonl. The error is there in decibels.
+LEFT_OUT = {"step", "minutes", "gradient_norm", "codebook_size", "mse", "score"}
 
 
 class TrainLines:
@@ -57,3 +88,21 @@ class TrainLines:
 def in_words(row: Mapping[str, float], prefix: str = "") -> str:
     """Names and values of a row, with their units: `loss 0.34, PSNR 24.31 dB`."""
     return ", ".join(f"{name} {value}" for name, value in describe(row, prefix))
+
+
+def seconds_left(plan: RunPlan, row: Mapping[str, float], step_seconds: float) -> float:
+    """Until the steps or the minutes are used up, whichever comes first; validations come on top."""
+    by_steps = (plan.steps - row["step"]) * step_seconds if step_seconds else math.inf
+    by_minutes = math.inf if plan.minutes is None else 60 * (plan.minutes - row.get("minutes", 0.0))
+    return max(0.0, min(by_steps, by_minutes))
+
+
+def describe(row: Mapping[str, float], prefix: str = "", others: int = OTHER_FIGURES) -> list[tuple[str, str]]:
+    """Names and values for people, the well-known figures first."""
+    row = {name.removeprefix(prefix): value for name, value in row.items()}
+    texts = {name: form(row[name]) for name, (_, form) in FIGURES.items() if name in row}
+    if "used" in texts and "codebook_size" in row:
+        texts["used"] += f" of {row['codebook_size']:,.0f}"
+    known = [(FIGURES[name][0], text) for name, text in texts.items()]
+    rest = [name for name in row if name not in FIGURES and name not in LEFT_OUT]
+    return known + [(name.replace("_", " "), short(row[name])) for name in rest[:others]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -45,7 +46,7 @@ def run_training(options: TrainOptions, *, dry_run: bool, json: bool, quiet: boo
         if show:
             warn(f"training {run.name}; its settings are in {run.folder / RECORD}, and --dry-run prints them")
         phase = partial(show_phase, show=show)
-        trained = train_run(run, data, options, ranks=ranks, callbacks=display(quiet=quiet), phase=phase)
+        trained = train_run(run, data, options, ranks=ranks, callbacks=() if quiet else (display(),), phase=phase)
     if ranks.first:
         finish(run, data, trained, json=json, quiet=quiet)
 
@@ -82,11 +83,15 @@ def warn_of_missing_figures() -> None:
         warn(f"the run will be without figures: {error}")
 
 
-def display(*, quiet: bool) -> Sequence[Callback]:
-    """A live display in a terminal, plain lines elsewhere."""
-    from vqc.cli.train_display import watcher
+def display() -> Callback:
+    """Make the display of a run: live in a terminal that can redraw, plain lines elsewhere."""
+    from rich.console import Console
 
-    return () if quiet else (watcher(),)
+    from vqc.cli.train_display import TrainDisplay
+    from vqc.cli.train_lines import TrainLines
+
+    redraws = sys.stderr is not None and sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal
+    return TrainDisplay() if redraws else TrainLines()
 
 
 def finish(run: Run, data: Any, trained: Trained, *, json: bool, quiet: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,6 +54,21 @@ def draw_probabilities(dataset: AudioDataset, source_shares: Sequence[float]) ->
             lengths[sources == source] *= share / lengths[sources == source].sum()
     probabilities: NDArray[np.float64] = lengths / lengths.sum()
     return probabilities
+
+
+def batches_of_one_shape(
+    items: Iterable[Item], shape: Callable[[Item], tuple[int, ...]], most_values: int
+) -> Iterator[list[Item]]:
+    """Group neighbours of one shape into batches that have `most_values` values, or a single item of more."""
+    batch: list[Item] = []
+    for item in items:
+        full = (len(batch) + 1) * math.prod(shape(item)) > most_values
+        if batch and (full or shape(item) != shape(batch[0])):
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
 
 
 def check_not_empty(

@@ -31,6 +31,7 @@ from vqc.format.spans import Span
 from vqc.format.tiling import Tiling, padded_window
 from vqc.models.base import AudioModel, ImageModel
 from vqc.training.parts.frozen_codec import FrozenCodec
+from vqc.training.sampling import batches_of_one_shape
 from vqc.user_folders import user_cache
 
 FOLDER = "codes-3"  # in the cache; the first layout held symbols, the second codes as `model.encode` gives them
@@ -84,10 +85,14 @@ class CodeStreams:
     def __len__(self) -> int:
         return len(self.items)
 
+    def shape(self, i: int) -> tuple[int, ...]:
+        """Shape of the codes of a stream: (G, h, w) or (G, T)."""
+        return self.groups, *self.grids[i].tolist()
+
     def __getitem__(self, i: int) -> Codes:
         """Codes uint16 [G, h, w] or [G, T] of a stream."""
         end, size = int(self._ends[i]), int(self.positions[i]) * self.groups
-        return self._data[end - size : end].reshape(self.groups, *self.grids[i].tolist())
+        return self._data[end - size : end].reshape(self.shape(i))
 
 
 class CachedCodes(NamedTuple):
@@ -168,23 +173,10 @@ def _encoded(
 ) -> Iterator[tuple[_Stream, NDArray[np.int64]]]:
     """Streams with their codes [G, ...]."""
     frozen = FrozenCodec(model)
-    for batch in _batches(streams):
+    for batch in batches_of_one_shape(streams, lambda stream: stream.window.shape, _BATCH_VALUES):
         signals = torch.from_numpy(np.stack([stream.window for stream in batch])).to(model.static_table.device)
         for stream, codes in zip(batch, frozen.encode_as_files_do(signals, quality).cpu().numpy(), strict=True):
             yield stream, codes[:, *stream.core]
-
-
-def _batches(streams: Iterator[_Stream]) -> Iterator[list[_Stream]]:
-    """Neighbours of one size together."""
-    batch: list[_Stream] = []
-    for stream in streams:
-        full = (len(batch) + 1) * stream.window.size > _BATCH_VALUES
-        if batch and (full or stream.window.shape != batch[0].window.shape):
-            yield batch
-            batch = []
-        batch.append(stream)
-    if batch:
-        yield batch
 
 
 def _streams(

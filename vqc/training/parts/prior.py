@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
 from vqc.training.parts.base import PartConfig
 from vqc.training.parts.code_cache import CachedCodes, CodeStreams
-from vqc.training.sampling import evenly_spaced
+from vqc.training.sampling import batches_of_one_shape, evenly_spaced
 
 _VALIDATION_BATCH = 1 << 17  # codes
 
@@ -156,7 +156,8 @@ class PriorTask(Task):
         device = next(iter(self.model.state_dict().values())).device  # a prior in integers has no parameters
         bits = static = 0.0
         count = values = 0
-        for batch in _same_size(streams, _validation_streams(streams, at_most or self.config.validation_codes)):
+        chosen = _validation_streams(streams, at_most or self.config.validation_codes)
+        for batch in batches_of_one_shape(chosen, streams.shape, _VALIDATION_BATCH):
             codes = np.stack([streams[i] for i in batch]).astype(np.int64)
             bits += float(self.model.bits(torch.from_numpy(codes).to(device), quality).double().sum())
             symbols = np.stack([self._to_symbols(item) for item in codes], axis=1)
@@ -223,16 +224,3 @@ def _validation_streams(streams: CodeStreams, codes: int) -> list[int]:
     """Streams from all over the data that have about `codes` codes together."""
     count = max(1, int(codes / (streams.groups * streams.positions.mean())))
     return evenly_spaced(range(len(streams)), count)
-
-
-def _same_size(streams: CodeStreams, chosen: Sequence[int]) -> Iterator[list[int]]:
-    """Neighbours of one size together."""
-    batch: list[int] = []
-    for i in chosen:
-        full = (len(batch) + 1) * streams.positions[i] * streams.groups > _VALIDATION_BATCH
-        if batch and (full or (streams.grids[i] != streams.grids[batch[0]]).any()):
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
