@@ -12,7 +12,7 @@ import pytest
 from vqc.codec import audio_io, contexts
 from vqc.codec.audio_io import Recording
 from vqc.codec.codec import Codec
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, VQCError
 from vqc.format import chunking
 from vqc.format.container import Container, read_container, split_streams, write_container
@@ -24,7 +24,7 @@ DIGEST = bytes(range(32))
 
 @pytest.fixture
 def codec(audio_model: AudioModel) -> Codec:
-    return codec_for(audio_model, DIGEST, "tiny")
+    return codec_with(audio_model, DIGEST, "tiny")
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_what_cannot_be_compressed(codec: Codec, blocks: list[np.ndarray], rate:
 
 
 def test_a_file_of_another_model_names_both(codec: Codec, audio_model: AudioModel) -> None:
-    data = codec_for(audio_model, bytes(32)).compress(Recording([tones(100, 8000)], 8000))
+    data = codec_with(audio_model, bytes(32)).compress(Recording([tones(100, 8000)], 8000))
     with pytest.raises(ModelNotFoundError, match=r"000000000000.*tiny.*000102030405"):
         codec.decompress(data)
 

@@ -15,7 +15,7 @@ from vqc.codec.audio_io import Recording
 from vqc.codec.codec import Codec
 from vqc.codec.files import compress_file
 from vqc.codec.inspect.explain import AudioBits, Explanation, ImageBits, bytes_by_mode, explanation_of
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.codec.prior_coding import CHECK_BYTES
 from vqc.data.image_files import Picture
 from vqc.drawing.heat_map import draw_heat_map, heat_map_path, is_heat_map
@@ -34,7 +34,7 @@ def photo() -> Codec:
     model = draw_model("photo")
     model.attach_prior(draw_prior(model))
     assert isinstance(model, ImageModel)
-    return codec_for(model, DIGEST)
+    return codec_with(model, DIGEST)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def speech() -> Codec:
     model = draw_model("speech")
     model.attach_prior(draw_prior(model))
     assert isinstance(model, AudioModel)
-    return codec_for(model, DIGEST)
+    return codec_with(model, DIGEST)
 
 
 def noise(height: int, width: int) -> Picture:
@@ -123,7 +123,7 @@ def test_a_kind_costs_what_its_tables_say(photo: Codec) -> None:
 
 def test_each_place_costs_what_its_codes_do(image_model: ImageModel) -> None:
     """Gray on the left, noise on the right: with tables for small differences the noise is dear."""
-    codec = codec_for(image_model, DIGEST)
+    codec = codec_with(image_model, DIGEST)
     picture = Picture(np.full((64, 128, 3), 99, np.uint8))
     picture.pixels[:, 64:] = noise(16, 16).pixels.repeat(4, 0).repeat(4, 1)
     where = explained(codec, codec.compress(picture, quality=2, entropy="static")).where
@@ -136,7 +136,7 @@ def test_each_place_costs_what_its_codes_do(image_model: ImageModel) -> None:
 
 
 def test_sound_is_dear_where_it_is(audio_model: AudioModel) -> None:
-    codec = codec_for(audio_model, DIGEST)
+    codec = codec_with(audio_model, DIGEST)
     waveform = waves(8_000 * 3 + 5, 1)
     waveform[8_000:16_000] = 0
     seconds = explained(codec, codec.compress(Recording([waveform], 8_000), entropy="static")).where
@@ -178,7 +178,7 @@ def test_bytes_with_each_mode_are_those_of_such_a_file(photo: Codec, speech: Cod
 
 
 def test_a_mode_that_the_model_lacks_has_no_bytes(image_model: ImageModel) -> None:
-    codec = codec_for(image_model, DIGEST)
+    codec = codec_with(image_model, DIGEST)
     lengths = bytes_by_mode(codec, read_container(codec.compress(noise(20, 20))))
     assert lengths["prior"] is None
     assert lengths["static"] is not None
@@ -192,7 +192,7 @@ def test_damaged_codes_are_not_explained(photo: Codec) -> None:
 
 
 def test_transparency_is_no_code(image_model: ImageModel) -> None:
-    codec, plain = codec_for(image_model, DIGEST), noise(20, 30)
+    codec, plain = codec_with(image_model, DIGEST), noise(20, 30)
     glass = Picture(plain.pixels, plain.pixels[..., 0].copy())
     without, with_alpha = (explained(codec, codec.compress(p, entropy="static")) for p in (plain, glass))
     assert with_alpha.alpha_bytes > 500

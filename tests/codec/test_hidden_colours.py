@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vqc.codec.api import compress_file
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.data.image_files import Picture, write_image
 from vqc.metrics.mse import image_mse
 from vqc.models.base import ImageModel
@@ -40,7 +40,7 @@ def with_hidden(pixels: Pixels, alpha: Pixels, hidden: Pixels | int) -> Picture:
 
 @pytest.mark.parametrize("grayscale", [False, True])
 def test_hidden_colours_decide_nothing(image_model: ImageModel, grayscale: bool, rng: np.random.Generator) -> None:
-    codec = codec_for(image_model, bytes(32))
+    codec = codec_with(image_model, bytes(32))
     pixels, alpha = slope(grayscale), disc()
     noise = rng.integers(0, 256, pixels.shape, dtype=np.uint8)
     files = {codec.compress(with_hidden(pixels, alpha, hidden), quality=2) for hidden in (0, 255, noise)}

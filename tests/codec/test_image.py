@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vqc.codec.codec import Codec
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.data.image_files import Picture
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, OptionError, VQCError
@@ -25,7 +25,7 @@ DIGEST = bytes(range(32))
 
 @pytest.fixture
 def codec(image_model: ImageModel) -> Codec:
-    return codec_for(image_model, DIGEST, "tiny")
+    return codec_with(image_model, DIGEST, "tiny")
 
 
 def gradient(height: int, width: int) -> np.ndarray:
@@ -115,7 +115,7 @@ def test_an_image_without_pixels(codec: Codec) -> None:
 
 
 def test_a_file_of_another_model_names_both(codec: Codec, image_model: ImageModel) -> None:
-    data = codec_for(image_model, bytes(32)).compress(Picture(gradient(8, 8)))
+    data = codec_with(image_model, bytes(32)).compress(Picture(gradient(8, 8)))
     with pytest.raises(ModelNotFoundError, match=r"000000000000.*tiny.*000102030405"):
         codec.decompress(data)
 

@@ -15,7 +15,7 @@ from vqc.codec import limits
 from vqc.codec.api import compress_file, decompress_file, verify
 from vqc.codec.framing import Framing
 from vqc.codec.limits import check_work, restoring_seconds
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.errors import ContainerError, MediaError
 from vqc.format.container import Container, Entropy, Header, join_streams, write_container
 from vqc.format.shapes import AudioShape, ImageShape
@@ -36,7 +36,7 @@ def header_of(name: str, shape: ImageShape | AudioShape, entropy: Entropy = "sta
 
 def framing_of(name: str) -> Framing:
     model = zoo.load_model(name).model
-    return codec_for(model, bytes(6)).framing
+    return codec_with(model, bytes(6)).framing
 
 
 def test_a_bomb_of_a_few_hundred_bytes_is_refused_at_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tiny_priors import draw_model, draw_prior
 
 from vqc.codec import stream_coder
 from vqc.codec.audio_io import Recording
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.codec.progress import Meter, within
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture
@@ -23,7 +23,7 @@ def codec_of(kind: str) -> Any:
     """A codec whose model has a prior."""
     model = draw_model(kind)
     model.attach_prior(draw_prior(model))
-    return codec_for(model, bytes(32))
+    return codec_with(model, bytes(32))
 
 
 def compress(kind: str, codec: Any, **options: Any) -> bytes:

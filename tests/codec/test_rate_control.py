@@ -15,7 +15,7 @@ from tiny_priors import draw_model, draw_prior
 
 import vqc
 from vqc.codec.audio_io import Recording
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.codec.rate import Rate
 from vqc.codec.rate_control import hit_size
 from vqc.codec.stream_coder import StreamCoder
@@ -38,7 +38,7 @@ def model_with_prior(kind: str) -> CodecModel:
 
 
 MODELS = {kind: model_with_prior(kind) for kind in ("photo", "speech")}
-PHOTO, SPEECH = codec_for(MODELS["photo"], DIGEST), codec_for(MODELS["speech"], DIGEST)
+PHOTO, SPEECH = codec_with(MODELS["photo"], DIGEST), codec_with(MODELS["speech"], DIGEST)
 
 
 def picture(height: int, width: int, *, alpha: bool = False) -> Picture:
@@ -148,9 +148,9 @@ def test_a_quality_by_what_a_bit_is_worth() -> None:
 @pytest.mark.parametrize("wish", [{"quality": 1.5}, {"rate": EFFORT}, {"rate": Rate(target_bytes=900)}])
 def test_models_without_a_choice_say_so(image_model: ImageModel, audio_model: AudioModel, wish: dict) -> None:
     with pytest.raises(OptionError, match="tiny has one code for everything"):
-        codec_for(image_model, DIGEST, "tiny").compress(picture(8, 8), **wish)
+        codec_with(image_model, DIGEST, "tiny").compress(picture(8, 8), **wish)
     with pytest.raises(OptionError, match="tiny has one code for everything"):
-        codec_for(audio_model, DIGEST, "tiny").compress(Recording([voice(900)], 8_000), rate=wish.get("rate", EFFORT))
+        codec_with(audio_model, DIGEST, "tiny").compress(Recording([voice(900)], 8_000), rate=wish.get("rate", EFFORT))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tiny_priors import draw_model, draw_perceptual, draw_prior
 
 import vqc
 from vqc.codec.audio_io import Recording
-from vqc.codec.open import codec_for, with_perceptual_decoder
+from vqc.codec.open import codec_with, with_perceptual_decoder
 from vqc.data.image_files import Picture
 from vqc.errors import OptionError
 from vqc.format import chunking, tiling
@@ -98,7 +98,7 @@ def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiling, "tile_core", lambda factor: 5)
     model = complete("photo")
     assert isinstance(model, ImageModel)
-    codec = codec_for(model, DIGEST)
+    codec = codec_with(model, DIGEST)
     data = codec.compress(Picture(pixels(200, 176), None), quality=2, entropy="static")
     codes = torch.from_numpy(codec.reader(read_container(data)).read_grid().astype(np.int64))[None]
     own, sharp = (
@@ -114,7 +114,7 @@ def test_every_chunk_and_channel_is_restored_with_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(chunking, "chunk_core", lambda hop: 8)
     model = complete("speech")
     assert isinstance(model, AudioModel)
-    codec = codec_for(model, DIGEST)
+    codec = codec_with(model, DIGEST)
     stereo = np.stack([voice(40_000), voice(40_000)[::-1]], 1)
     data = codec.compress(Recording([stereo], 16_000), quality=2)
     own, sharp = (np.concatenate(list(one.decompress(data))) for one in (codec, with_perceptual_decoder(codec)))  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from vqc.codec.audio_io import Recording
 from vqc.codec.codec import Codec
 from vqc.codec.files import compress_file, decompress_file
 from vqc.codec.media import to_waveform
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.errors import MediaWarning
 from vqc.models.base import AudioModel
 
@@ -26,9 +26,9 @@ HERTZ = [300, 500, 700, 60, 1100, 1300]
 @pytest.fixture(autouse=True)
 def codec(audio_model: AudioModel, monkeypatch: pytest.MonkeyPatch) -> Codec:
     """The codec of all files here; it keeps tones."""
-    codec = codec_for(audio_model, bytes(32), "tiny")
+    codec = codec_with(audio_model, bytes(32), "tiny")
     monkeypatch.setattr(files, "open_codec", lambda *_: codec)
-    monkeypatch.setattr(files, "codec_of", lambda *_, **__: codec)
+    monkeypatch.setattr(files, "codec_for_file", lambda *_, **__: codec)
     return codec
 
 

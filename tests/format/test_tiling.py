@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.data.image_files import Picture
 from vqc.format import spans
 from vqc.format.spans import TILE
@@ -48,7 +48,7 @@ def test_a_tiled_image_is_the_untiled_one(
     coarse = torch.from_numpy(rng.random((1, 3, 6, 6), dtype=np.float32))
     smooth = torch.nn.functional.interpolate(coarse, size=size, mode="bicubic").clamp(0, 1)[0]
     picture = Picture((smooth * 255).byte().permute(1, 2, 0).numpy().copy())
-    codec = codec_for(image_model, bytes(32))
+    codec = codec_with(image_model, bytes(32))
     whole = codec.compress(picture)
     untiled = codec.decompress(whole)
     monkeypatch.setattr(spans, "TILE", 64)
@@ -66,7 +66,7 @@ def test_without_context_the_seam_shows(
 ) -> None:
     """The comparison above can fail."""
     picture = Picture(rng.integers(0, 256, (70, 140, 3), dtype=np.uint8))
-    codec = codec_for(image_model, bytes(32))
+    codec = codec_with(image_model, bytes(32))
     untiled = codec.decompress(codec.compress(picture)).pixels.astype(int)
     monkeypatch.setattr(spans, "TILE", 64)
     monkeypatch.setattr(type(image_model), "halo", 0)
@@ -76,7 +76,7 @@ def test_without_context_the_seam_shows(
 def test_an_image_of_four_real_tiles_shows_no_seam(image_model: ImageModel) -> None:
     y, x = np.mgrid[0:1100, 0:1040]
     picture = Picture(np.stack([x % 256, y % 256, (x + y) % 256], -1).astype(np.uint8))
-    codec = codec_for(image_model, bytes(32))
+    codec = codec_with(image_model, bytes(32))
     restored = codec.decompress(codec.compress(picture, quality=2)).pixels.astype(int)
     error = np.abs(restored - picture.pixels).astype(float)
     # Columns around 1024 are no worse than others at the same phase of the pattern.

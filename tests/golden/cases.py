@@ -18,7 +18,7 @@ import torch
 
 from vqc.codec.audio_io import Recording
 from vqc.codec.codec import Codec
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture
 from vqc.format.chunking import Chunking
@@ -85,7 +85,7 @@ def codec_of(name: str) -> Codec:
     """The codec of a golden model."""
     model, info = load_checkpoint(FOLDER / f"{name}.safetensors")
     digest = bytes.fromhex(info.digest)
-    return codec_for(model, digest)
+    return codec_with(model, digest)
 
 
 def compress(codec: Codec, case: Case, source: Array, codes: Array, entropy: str) -> bytes:

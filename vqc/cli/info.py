@@ -152,9 +152,9 @@ def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
 def costs_of(container: Container) -> Mapping[Entropy, int | None]:
     """Bytes of the file with each entropy mode; None for one that the model lacks."""
     from vqc.codec.inspect.explain import bytes_by_mode
-    from vqc.codec.open import codec_of
+    from vqc.codec.open import codec_for_file
 
-    return bytes_by_mode(codec_of(container.header, "cpu"), container)
+    return bytes_by_mode(codec_for_file(container.header, "cpu"), container)
 
 
 def costs_in_words(lengths: Mapping[Entropy, int | None] | None, used: Entropy) -> dict[str, str]:

@@ -19,7 +19,7 @@ from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import VerifyResult, read_vqc, verify
 from vqc.codec.limits import SMALL_FILE, check_work
 from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
-from vqc.codec.open import Model, codec_of, open_codec
+from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.rate import Rate
 from vqc.errors import ContainerError, OptionError
 from vqc.format.container import read_container
@@ -101,7 +101,7 @@ def decompress(
     data = read_vqc(data)
     container = read_container(data, limit=limit)
     shape = container.header.shape
-    codec = codec_of(container.header, device, sharp=sharp)
+    codec = codec_for_file(container.header, device, sharp=sharp)
     check_work(codec.framing, container.header, len(data), limit)
     if isinstance(shape, ImageShape):
         return Image.of(codec.restore(container))

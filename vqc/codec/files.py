@@ -18,7 +18,7 @@ from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
 from vqc.codec.media_files import MediaFiles, Source, Target
-from vqc.codec.open import Model, codec_of, open_codec
+from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
@@ -133,7 +133,7 @@ def decompress_file(
     container = read_container(data, limit=limit)
     shape, files = container.header.shape, FILES[container.header.media]
     format = files.format_for(target, format, shape)  # noqa: A001
-    codec = codec_of(container.header, device, sharp=sharp)
+    codec = codec_for_file(container.header, device, sharp=sharp)
     check_work(codec.framing, container.header, len(data), limit)
     restored = codec.restore(container, progress=progress)
     bytes_out = files.write(restored, shape, target, format, overwrite=overwrite)

@@ -50,7 +50,7 @@ def open_codec(media: Media, model: Model, device: str) -> Codec[Any, Any]:
     return codec
 
 
-def codec_of(header: Header, device: str, *, sharp: bool = False) -> Codec[Any, Any]:
+def codec_for_file(header: Header, device: str, *, sharp: bool = False) -> Codec[Any, Any]:
     """The codec to decompress with, if asked for with the model's sharp decoder.
 
     Raises:
@@ -73,13 +73,13 @@ def with_perceptual_decoder(codec: Codec[Any, Any]) -> Codec[Any, Any]:
         raise OptionError(
             f"the model {codec.name} has no sharp decoder; restore without it, or train one with vqc train sharp"
         )
-    return codec_for(codec.model.with_perceptual_decoder(), codec.digest, codec.name)
+    return codec_with(codec.model.with_perceptual_decoder(), codec.digest, codec.name)
 
 
-def codec_for(model: CodecModel, digest: bytes, name: str = "given") -> Codec[Any, Any]:
+def codec_with(model: CodecModel, digest: bytes, name: str = "given") -> Codec[Any, Any]:
     """The codec of a model on the device to work on; see `Codec` for the arguments."""
     return Codec(FRAMINGS[model.media](model), digest, name=name)
 
 
 def _codec(loaded: LoadedModel) -> Codec[Any, Any]:
-    return codec_for(loaded.model, bytes.fromhex(loaded.info.digest), loaded.info.name)
+    return codec_with(loaded.model, bytes.fromhex(loaded.info.digest), loaded.info.name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from vqc.errors import ContainerError, ModelNotFoundError, OptionError
-from vqc.format.container import Header
+from vqc.format.container import ENTROPIES, Header
 from vqc.models.kinds import kind_numbered
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 def check_entropy(entropy: str) -> EntropyOption:
     """The option; OptionError when there is no such mode."""
-    if entropy not in ("auto", "prior", "static", "none"):
-        raise OptionError(f"entropy {entropy}: there is no such mode; use auto, prior, static or none")
+    modes = ["auto", *[*ENTROPIES.values()][::-1]]
+    if entropy not in modes:
+        raise OptionError(f"entropy {entropy}: there is no such mode; use {', '.join(modes[:-1])} or {modes[-1]}")
     return cast("EntropyOption", entropy)
 
 

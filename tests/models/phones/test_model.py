@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vqc.codec.audio_io import Recording
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.phones.model import AROUND, HOP, PhonesConfig, PhonesModel, fitted, minus_mean, warped
 from vqc.nn.excitation import pulse_train
@@ -119,7 +119,7 @@ def test_a_file_of_it_gives_the_same_codes(model: PhonesModel, tmp_path: Path) -
 
 
 def test_long_and_short_recordings_go_through_files(model: PhonesModel) -> None:
-    codec = codec_for(model, b"123456")
+    codec = codec_with(model, b"123456")
     for samples in (1, 1_000, 150_000):
         block = voice(1_000)[0, :samples].numpy()[:, None]
         restored = np.concatenate(list(codec.decompress(codec.compress(Recording([block], 16_000)))))

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vqc.codec.audio_io import Recording
-from vqc.codec.open import codec_for
+from vqc.codec.open import codec_with
 from vqc.codec.stream_coder import StreamCoder
 from vqc.data.image_files import Picture
 from vqc.format.container import read_container, split_streams
@@ -83,7 +83,7 @@ def test_streams_are_those_of_image_files(image_model: ImageModel, quality: int)
     codes = open_codes(image_model, MODEL, data, quality)
     for part, items in ((codes.training, data.training), (codes.validation, data.validation)):
         files = [
-            codec_for(image_model, b"digest").compress(Picture(data.image(i), None), quality=quality, entropy="static")
+            codec_with(image_model, b"digest").compress(Picture(data.image(i), None), quality=quality, entropy="static")
             for i in items
         ]
         streams = [s for f in files for s in split_streams(read_container(f).body, 2 if items == [2] else 1)]
@@ -96,7 +96,7 @@ def test_streams_are_those_of_audio_files(audio_model: AudioModel) -> None:
     codes = open_codes(audio_model, MODEL, data, 1)
     for i, part in ((0, codes.validation), (1, codes.training)):
         waveform = data.waveform(i)
-        file = codec_for(audio_model, b"digest").compress(Recording([waveform[:, None]], 8000), entropy="static")
+        file = codec_with(audio_model, b"digest").compress(Recording([waveform[:, None]], 8000), entropy="static")
         assert as_written(audio_model, 1, part) == split_streams(read_container(file).body, len(part))
         assert part.values.sum() == len(waveform)
     assert len(codes.validation) == 2
@@ -187,7 +187,7 @@ def test_pieces_of_large_images_stand_for_them(image_model: ImageModel) -> None:
     assert len({stream.tobytes() for stream in (codes[1].training[i] for i in range(18))}) == 18
     assert codes[1].training.values.tolist() == [3 * 16 * 16] * 18
     seen = [piece_of(data.image(0), 16, 0, view, 1) for view in range(6)]
-    files = [codec_for(image_model, b"digest").compress(Picture(s, None), quality=1, entropy="static") for s in seen]
+    files = [codec_with(image_model, b"digest").compress(Picture(s, None), quality=1, entropy="static") for s in seen]
     assert as_written(image_model, 1, codes[1].training)[:6] == [
         split_streams(read_container(f).body, 1)[0] for f in files
     ]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vqc.codec.codec import Codec
 from vqc.drawing.heat_map import draw_heat_map
-from vqc.format.container import Container, Entropy, join_streams, write_container
+from vqc.format.container import ENTROPIES, Container, Entropy, join_streams, write_container
 from vqc.format.shapes import AudioShape, ImageShape, Shape
 
 Bits = NDArray[np.float64]
@@ -129,7 +129,7 @@ def bytes_by_mode(codec: Codec[Any, Any], container: Container) -> dict[Entropy,
         for mode, body in bodies.items():
             codes = segment.stream if mode == used else reader.coder.write(segment.codes, mode)
             body.append(segment.prefix + codes)
-    lengths: dict[Entropy, int | None] = dict.fromkeys(("prior", "static", "none"))
+    lengths: dict[Entropy, int | None] = dict.fromkeys([*ENTROPIES.values()][::-1])
     for mode, body in bodies.items():
         header = dataclasses.replace(container.header, entropy=mode)
         lengths[mode] = len(write_container(dataclasses.replace(container, header=header, body=join_streams(body))))

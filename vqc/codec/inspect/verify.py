@@ -46,7 +46,7 @@ def verify(
     data = read_vqc(source)
     container = read_container(data, limit=limit)
     header = container.header
-    kind_numbered(header.codec)  # see `codec_of`
+    kind_numbered(header.codec)  # see `codec_for_file`
     info = find_by_digest(header.digest)
     check_header(header, info.kind, info.qualities, bytes.fromhex(info.digest)[:DIGEST_BYTES], info.name)
     if decode:
@@ -69,11 +69,11 @@ def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 
 def _read_codes(container: Container, size: int, limit: int | None) -> None:
     from vqc.codec.limits import check_work
-    from vqc.codec.open import codec_of
+    from vqc.codec.open import codec_for_file
     from vqc.format.alpha import decode_alpha
     from vqc.format.shapes import ImageShape
 
-    codec, shape = codec_of(container.header, "cpu"), container.header.shape
+    codec, shape = codec_for_file(container.header, "cpu"), container.header.shape
     check_work(codec.framing, container.header, size, limit)
     for _ in codec.reader(container):  # one segment at a time is held
         pass
