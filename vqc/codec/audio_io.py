@@ -88,7 +88,7 @@ class AudioFraming(Framing[Recording, Blocks]):
             sample_rate=signal.sample_rate,
             channels=source.channels,
             mid_side=mid_side,
-            silence=source.channels == 1 and not all(map(all, sounding)),
+            silence=source.channels == 1 and not all(map(all, sounding)),  # of several it is always told
             channel_mask=signal.channel_mask,
         )
         return Cut(shape, [silence_bits(channels) if shape.tells_silence else b"" for channels in sounding])
@@ -96,7 +96,8 @@ class AudioFraming(Framing[Recording, Blocks]):
     def batches(self, window: Window) -> Iterable[Tensor]:
         if not len(window.values):
             return ()
-        waveforms = torch.from_numpy(window.values).to(self.device).clamp_(-1, 1)  # [A, T]
+        # [A, T]; resampling overshoots full scale
+        waveforms = torch.from_numpy(window.values).to(self.device).clamp_(-1, 1)
         return torch.split(waveforms, channel_batch(waveforms.shape[1]))
 
     def segments(self, shape: AudioShape) -> Chunking:
@@ -142,12 +143,12 @@ class AudioFraming(Framing[Recording, Blocks]):
     def _decode_chunk(self, contexts: ContextReader, chunking: Chunking, index: int) -> Float32Array:
         """Waveforms [C, T] of the core and its reach on both sides; zeros where a channel is silent."""
         hop, span, (before, after) = self.model.hop_length, chunking.span(index), chunking.reach(index)
-        start, stop = span.start * hop - before, span.stop * hop + after
+        start, stop = span.start * hop - before, span.stop * hop + after  # samples of the file
         result = np.zeros((contexts.channels, stop - start), np.float32)
         for context in contexts.of(index):
             codes = torch.from_numpy(context.codes.astype(np.int64)).to(self.device)  # [A, G, n]
             waveforms = self.model.decode(codes, contexts.quality, first_frame=context.first_frame)  # [A, n · hop]
-            left = context.first_frame * hop
+            left = context.first_frame * hop  # the first sample that these codes restore
             part = slice(max(start, left), min(stop, left + waveforms.shape[1]))
             shown = waveforms[:, part.start - left : part.stop - left]
             result[context.channels, part.start - start : part.stop - start] = shown.cpu().numpy()
@@ -208,7 +209,7 @@ class _Source:
             raise MediaError("the audio has no samples; there is nothing to compress")
         missing = model_samples(self.samples, self.sample_rate, self.model_rate) - length
         assert missing >= 0, "the resampler gives at most the exact length, rounded up"
-        yield np.zeros((missing, self.channels), np.float32)
+        yield np.zeros((missing, self.channels), np.float32)  # both ends count frames by `model_samples`
 
     def _checked(self) -> Blocks:
         for block in self.blocks:
@@ -232,14 +233,14 @@ class _Source:
 def _nearly_mono(waveforms: Float32Array) -> bool:
     if len(waveforms) != 2:
         return False
-    left, right = waveforms.astype(np.float64)
+    left, right = waveforms.astype(np.float64)  # sums of many small squares
     side, total = np.sum((left - right) ** 2) / 2, np.sum(left**2) + np.sum(right**2)
     return bool(total > 0 and side <= _MID_SIDE_SHARE * total)
 
 
 def _to_mid_side(waveforms: Float32Array) -> None:
-    left, right = waveforms
-    waveforms[0], waveforms[1] = (left + right) / 2, (left - right) / 2
+    left, right = waveforms  # [T] each
+    waveforms[0], waveforms[1] = (left + right) / 2, (left - right) / 2  # halves: both stay in [-1, 1]
 
 
 def _from_mid_side(waveforms: Float32Array) -> None:

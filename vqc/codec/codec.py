@@ -83,6 +83,7 @@ class Codec(Generic[Signal, Restored]):
         self.framing.check(signal)
         work = compressing(self.framing.positions(signal), effort, self.model, mode, search=rate.is_target)
         meter = Meter(progress, work)
+        # λ is weighed only where a choice is asked for: else codes are those of `encode`
         control = RateController(self.framing, meter, rate_choice=rate_choice, effort=effort)
         cutting = self.framing.cut(signal)  # nothing is read before it is drained
         if rate.is_target:
@@ -108,6 +109,7 @@ class Codec(Generic[Signal, Restored]):
         entropy, streams = write_streams(StreamCoder(self.model, point.quality), codes, mode, meter)
         kind, quality = KINDS[self.model.kind].wire_id, point.quality
         header = Header(codec=kind, entropy=entropy, quality=quality, digest=self.digest, shape=cut.shape)
+        # a prefix tells which channels of a chunk have codes at all
         body = join_streams([prefix + stream for prefix, stream in zip(cut.prefixes, streams, strict=True)])
         container = Container(header=header, alpha=cut.alpha, body=body)
         return Compressed(container, write_container(container))
@@ -138,5 +140,5 @@ class Codec(Generic[Signal, Restored]):
             ContainerError: the container does not hold as many streams as its shape says.
         """
         header = container.header
-        segments = self.framing.segments(header.shape)
+        segments = self.framing.segments(header.shape)  # the same cut as when it was compressed
         return SegmentReader(container, StreamCoder(self.model, header.quality), segments, keep=keep)

@@ -60,7 +60,7 @@ class ContextReader:
         """Codes [G, stop - start] of a channel that sounds there."""
         parts = []
         for index in range(start // self.core, -(-stop // self.core)):
-            chunk, offset = self._chunk(index), index * self.core
+            chunk, offset = self._chunk(index), index * self.core  # offset: first frame of the chunk
             parts.append(chunk.codes[chunk.items.index(channel), :, max(0, start - offset) : stop - offset])
         return np.concatenate(parts, axis=1)
 

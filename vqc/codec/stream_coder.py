@@ -110,10 +110,10 @@ class StreamCoder:
         return packed_length(self.sizes * items, math.prod(codes.shape[2:]))
 
     def _tables(self, items: int) -> NDArray[np.int64]:
-        return np.tile(self.frequencies, (items, 1))
+        return np.tile(self.frequencies, (items, 1))  # [A·G, K]
 
     def _check_range(self, codes: NDArray[np.int64]) -> None:
-        limits = np.array(self.sizes).reshape(-1, *[1] * (codes.ndim - 2))
+        limits = np.array(self.sizes).reshape(-1, *[1] * (codes.ndim - 2))  # [G, 1, ...] beside [A, G, ...]
         if ((codes < 0) | (codes >= limits)).any():
             raise ContainerError("the .vqc file has codes outside the model's codebooks; it is damaged, get it again")
 

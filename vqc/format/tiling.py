@@ -58,7 +58,7 @@ class Tiling:
 
     def tile(self, index: int) -> Tile:
         """The tile with this index, row after row."""
-        row, column = divmod(index, self.shape[1])
+        row, column = divmod(index, self.shape[1])  # of tiles
         height, width = self.grid
         return Tile(
             span_at(row, height, self.core, self.halo),
