@@ -59,7 +59,7 @@ def test_speech_codes_are_those_of_a_search_group_by_group(quality: int, lambda_
     assert torch.equal(to_rows(codes[:, PITCHES:split]), found)
     if codes.shape[1] == split:
         return
-    envelope = model.decoded_envelope(search.window_with(codes)[:, PITCHES:split].transpose(1, 2), quality)
+    envelope = model.dequantize_envelope(search.window_with(codes)[:, PITCHES:split].transpose(1, 2), quality)
     latents = model.mdct_latents(waveform, envelope, quality).unflatten(1, (-1, PITCHES))  # [B, T, 4, dims]
     for frame in range(PITCHES):
         own = slice(split + frame * model.waveform_vq.count, split + (frame + 1) * model.waveform_vq.count)

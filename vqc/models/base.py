@@ -1,4 +1,4 @@
-"""What every codec model offers: signal ↔ codes at several qualities, and the integer tables of its codes.
+"""Base of all codec models: signal ↔ codes at several qualities, and the integer tables of the codes.
 
 ::
 
@@ -110,7 +110,7 @@ class CodecModel(nn.Module, ABC):
         """Number of entries of each group's codebook at a quality; its length is the number of groups G."""
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
-        """What the groups of a quality are, in their order: (a name for people, how many groups it is of)."""
+        """Describe the groups of a quality in their order: (a name for people, how many groups have it)."""
         groups = len(self.codebook_sizes(quality))
         return (("codes", 1),) if groups == 1 else tuple((f"codes {g + 1}", 1) for g in range(groups))
 
@@ -156,7 +156,7 @@ class CodecModel(nn.Module, ABC):
         return cast(Int64Array, table.cpu().numpy().astype(np.int64))
 
     def static_bits(self, quality: int) -> Tensor:
-        """What each entry costs under the order-0 tables in bits, [G, K], on the model's device."""
+        """Cost of each entry under the order-0 tables in bits, [G, K], on the model's device."""
         frequencies = torch.from_numpy(self.static_frequencies(quality)).to(self.static_table.device)
         return TABLE_PRECISION - torch.log2(frequencies.clamp_min(1).float())
 
@@ -263,7 +263,7 @@ def uniform_frequencies(sizes: Tensor, largest: int) -> Tensor:
 
 @torch.inference_mode()
 def collect_counts(model: ImageModel | AudioModel, batches: Iterable[Tensor]) -> Int64Array:
-    """How often each symbol occurs when these batches are encoded at each quality, int64 [Q, G, K].
+    """Count the symbols of these batches, encoded at each quality: int64 [Q, G, K].
 
     Batches are what `model.encode` takes; every item is a stream of its own. The model should be in evaluation mode.
     """

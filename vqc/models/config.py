@@ -34,7 +34,7 @@ WRITTEN_WHEN_SET: Mapping[str, bool] = MappingProxyType({"written_when_set": Tru
 
 
 class Limits(NamedTuple):
-    """Where the numbers of a field lie: `least` and `most` may be reached, `above` and `below` may not."""
+    """Limits of the numbers of a field: `least` and `most` may be reached, `above` and `below` may not."""
 
     least: float = -math.inf
     most: float = math.inf
@@ -42,7 +42,7 @@ class Limits(NamedTuple):
     below: float = math.inf
 
     def allow(self, number: float) -> bool:
-        """Whether a number lies between them; NaN and infinity never do."""
+        """True for a number between them; never for NaN and infinity."""
         return self.least <= number <= self.most and self.above < number < self.below
 
     def __str__(self) -> str:
@@ -146,7 +146,7 @@ def _hints(config_class: type[Any]) -> dict[str, Any]:
 
 
 def _fits(value: Any, hint: Any, limits: Limits) -> bool:
-    """Whether a value is of the type of an annotation, and its numbers within the limits."""
+    """True for a value of the type of an annotation whose numbers are within the limits."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return isinstance(value, str) and value in options
@@ -163,13 +163,13 @@ def _fits(value: Any, hint: Any, limits: Limits) -> bool:
 
 
 def _items(hint: Any, length: int) -> tuple[Any, ...]:
-    """What the items of a tuple of this length are to be."""
+    """Annotations of the items of a tuple of this length."""
     items = typing.get_args(hint)
     return items[:1] * length if items[-1] is Ellipsis else items
 
 
 def _described(hint: Any, limits: Limits) -> str:
-    """What `_fits` wants, in words."""
+    """Say in words what `_fits`."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return " or ".join(map(repr, options))

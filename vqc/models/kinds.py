@@ -52,7 +52,7 @@ class Kind:
 
     @property
     def media(self) -> Media:
-        """What it codes: the format says so by the parity of the number."""
+        """The medium that it codes, which the format tells by the parity of the number."""
         return "image" if self.wire_id % 2 else "audio"
 
     @property

@@ -37,7 +37,7 @@ class LikelihoodConfig(Config):
 
 
 class Likelihood(nn.Module):
-    """Of images [B, 3, H, W] in 8-bit levels, or waveforms [B, 1, T] in 16-bit levels, at each quality of a model."""
+    """p(x | codes) of images [B, 3, H, W] in 8-bit levels, or waveforms [B, 1, T] in 16-bit levels, at each quality."""
 
     def __init__(self, config: LikelihoodConfig, media: Literal["image", "audio"], qualities: int) -> None:
         super().__init__()
@@ -69,14 +69,14 @@ class Likelihood(nn.Module):
 
 
 def to_levels(signal: Tensor, media: Literal["image", "audio"]) -> Tensor:
-    """A signal of a model, [B, 3, H, W] in [0, 1] or [B, T] in [-1, 1], as the whole levels [B, C, ...] of a file."""
+    """Round a signal, [B, 3, H, W] in [0, 1] or [B, T] in [-1, 1], to the levels [B, C, ...] of a file."""
     if media == "image":
         return (signal.float() * 255).round().clamp(0, 255)
     return (signal.float().unsqueeze(1) * 32768 + 32768).round().clamp(0, 65535)
 
 
 class _Network(nn.Module):
-    """A signal [B, C, ...] in [-1, 1] to what is added to the parameters [B, P, ...]; zero at the start.
+    """Network from a signal [B, C, ...] in [-1, 1] to corrections of the parameters [B, P, ...]; zero at the start.
 
     Sides that are no multiples of a block are lengthened by their last value.
     """

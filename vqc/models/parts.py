@@ -153,7 +153,7 @@ def _elements(tensors: Sequence[StoredTensor]) -> int:
 
 
 class Trainable(NamedTuple):
-    """What can be trained: a kind of model, or a part for a codec that is there."""
+    """A kind of model to train, or a part of a trained codec."""
 
     what: str  # image, audio, prior, likelihood or sharp: the command of `vqc train`
     name: str  # in model files
@@ -163,12 +163,12 @@ class Trainable(NamedTuple):
 
     @property
     def is_part(self) -> bool:
-        """Whether it is trained for a codec that is there."""
+        """True for a part of a trained codec."""
         return self.what not in ("image", "audio")
 
 
 def trainables() -> dict[str, Trainable]:
-    """What settings of runs call a kind, and what that is."""
+    """All that can be trained, by its `kind` in presets and settings of runs."""
     found = {k.name: Trainable(k.media, k.name, k.config, k.recipe, k.presets) for k in KINDS.values()}
     for prior in prior_kinds().values():
         found[prior.presets[0]] = Trainable("prior", prior.name, prior.config, PRIOR.recipe, prior.presets)

@@ -1,4 +1,4 @@
-"""What every prior of codes offers: probabilities of the codes of a stream, step by step, each given those before.
+"""Base of all priors of codes: probabilities of the codes of a stream, step by step, each given those before.
 
 ::
 

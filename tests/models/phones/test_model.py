@@ -12,7 +12,15 @@ from torch import Tensor
 from vqc.codec.audio_io import Recording
 from vqc.codec.open import codec_with
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
-from vqc.models.phones.model import AROUND, HOP, PhonesConfig, PhonesModel, fitted, minus_mean, warped
+from vqc.models.phones.model import (
+    HOP,
+    MEAN_FRAMES,
+    PhonesConfig,
+    PhonesModel,
+    adapt_to_codebook,
+    subtract_mean,
+    warp_frequencies,
+)
 from vqc.nn.excitation import pulse_train
 from vqc.training.phones.clusters import place
 
@@ -52,13 +60,13 @@ def test_how_loud_it_is_leaves_the_codes_alone(model: PhonesModel) -> None:
 def test_a_filter_before_it_leaves_the_codes_alone() -> None:
     """What a microphone does to all frames alike is part of the mean."""
     log_mel = torch.randn(1, 100, 16)
-    torch.testing.assert_close(minus_mean(log_mel + torch.randn(16)), minus_mean(log_mel), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(subtract_mean(log_mel + torch.randn(16)), subtract_mean(log_mel), atol=1e-4, rtol=1e-4)
 
 
 def test_digital_silence_is_no_part_of_the_mean(model: PhonesModel) -> None:
     spoken = voice(100)
     padded = torch.nn.functional.pad(spoken, (0, 100 * HOP))
-    alone, together = (minus_mean(model.log_mel(x))[:, :98] for x in (spoken, padded))
+    alone, together = (subtract_mean(model.log_mel(x))[:, :98] for x in (spoken, padded))
     torch.testing.assert_close(alone, together, atol=0.02, rtol=0.02)
 
 
@@ -68,7 +76,7 @@ def test_silence_has_a_code(model: PhonesModel) -> None:
 
 def test_the_halo_is_all_that_frames_depend_on(model: PhonesModel) -> None:
     waveform, first = voice(900), 400
-    assert model.halo > AROUND
+    assert model.halo > MEAN_FRAMES
     whole = model.context(model.log_mel(waveform))[:, first : first + 50]
     part = waveform[:, (first - model.halo) * HOP : (first + 50 + model.halo) * HOP]
     torch.testing.assert_close(
@@ -85,9 +93,9 @@ def test_a_speaker_is_moved_to_where_the_codebook_is() -> None:
         [0.3, 0, -0.3]
     )
     heard = heard + 0.1 * torch.randn(heard.shape, generator=generator)
-    before, after = (float((x - codebook[said]).square().mean()) for x in (heard, fitted(heard, codebook)))
+    before, after = (float((x - codebook[said]).square().mean()) for x in (heard, adapt_to_codebook(heard, codebook)))
     assert after < 0.25 * before
-    torch.testing.assert_close(fitted(heard[:1], codebook), heard[:1], atol=0.2, rtol=0)
+    torch.testing.assert_close(adapt_to_codebook(heard[:1], codebook), heard[:1], atol=0.2, rtol=0)
 
 
 def test_a_part_is_decoded_as_within_the_whole(model: PhonesModel) -> None:
@@ -99,14 +107,14 @@ def test_a_part_is_decoded_as_within_the_whole(model: PhonesModel) -> None:
 
 def test_a_warp_moves_what_is_at_a_frequency() -> None:
     ramp = torch.arange(16.0)[None]
-    torch.testing.assert_close(warped(ramp, 0.9), 0.9 * ramp)
-    torch.testing.assert_close(warped(ramp, 1.1), (1.1 * ramp).clamp(max=15))
-    assert warped(ramp, 1.0) is ramp
+    torch.testing.assert_close(warp_frequencies(ramp, 0.9), 0.9 * ramp)
+    torch.testing.assert_close(warp_frequencies(ramp, 1.1), (1.1 * ramp).clamp(max=15))
+    assert warp_frequencies(ramp, 1.0) is ramp
 
 
 def test_a_voice_that_is_warped_is_warped_back(model: PhonesModel) -> None:
     plain = model.log_mel(voice(300))[0]
-    chosen = [model.nearest_voice(warped(plain, factor)).warp for factor in (0.9, 1.0, 1.1)]
+    chosen = [model.fit_speaker(warp_frequencies(plain, factor)).warp for factor in (0.9, 1.0, 1.1)]
     assert chosen == sorted(chosen, reverse=True)
     assert chosen[0] > chosen[2]
 
@@ -136,4 +144,4 @@ def test_impossible_configs_are_refused() -> None:
 
 def test_a_codebook_without_spread_moves_nothing() -> None:
     vectors = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(fitted(vectors, torch.zeros(16, 4)), vectors)
+    assert torch.equal(adapt_to_codebook(vectors, torch.zeros(16, 4)), vectors)

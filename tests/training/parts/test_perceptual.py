@@ -115,7 +115,7 @@ def test_the_score_is_texture_while_the_error_is_in_bounds() -> None:
 
 def test_only_files_that_carry_the_waveform_are_held_to_its_phases() -> None:
     task = make_task("speech")
-    assert [task.codec.codes_waveform(quality) for quality in (1, 2)] == [False, True]
+    assert [task.codec.has_waveform_codes(quality) for quality in (1, 2)] == [False, True]
     assert "spectrum" not in task.loss(task.batch(0), 0).logged
     assert "spectrum" in task.loss(task.batch(1), 1).logged
 

@@ -40,6 +40,6 @@ class Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _elements(args: Sequence[Any]) -> int:
-    """How many a factory is asked for: it is given a list of sizes, or each as an argument."""
+    """Elements that a factory is asked for: it is given a list of sizes, or each as an argument."""
     sizes = args[0] if args and isinstance(args[0], list | tuple) else args
     return math.prod(size for size in sizes if type(size) is int and size > 0)

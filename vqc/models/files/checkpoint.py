@@ -140,7 +140,7 @@ def save_again(
 
 
 def stored_weights(path: Path) -> Literal["float16", "float32"]:
-    """How a model file holds its weights."""
+    """Precision in which a model file holds its weights."""
     data = path.read_bytes()
     header = parse_header(data, len(data), path)
     return "float16" if any(t.dtype == "F16" for t in header.tensors) else "float32"
@@ -252,7 +252,7 @@ def _exported(model: CodecModel) -> dict[str, Tensor]:
 
 
 def _is_integer(name: str) -> bool:
-    """Whether a tensor with this name in files holds integers, where the model has floats."""
+    """True for the name in files of a tensor that holds integers, where the model has floats."""
     part = part_of(name)
     return part is not None and part.is_integer
 

@@ -1,4 +1,4 @@
-"""What the description in a model file may say: checked completely before any of it is believed, printed or built.
+"""Checks of the description in a model file: complete, before any of it is believed, printed or built.
 
 Files come from anywhere. A description that passes holds the fields that this version knows, each of its type; numbers
 are finite, texts can be printed, and the name can be that of a file.
@@ -48,7 +48,7 @@ def check_description(values: Mapping[str, Any]) -> None:
 
 
 def is_model_name(name: object) -> bool:
-    """Whether this can be the name of a model: a printable name of a file on any system, and no option."""
+    """True for what can be the name of a model: a printable name of a file on any system, and no option."""
     return (
         isinstance(name, str)
         and 1 <= len(name) <= 80
@@ -60,7 +60,7 @@ def is_model_name(name: object) -> bool:
 
 
 def is_digest(value: object) -> bool:
-    """Whether this is a SHA-256 in hex."""
+    """True for a SHA-256 in hex."""
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 

@@ -1,4 +1,4 @@
-"""What a model file says of itself, read without torch.
+"""The header of a model file, read without torch.
 
 A model file is a safetensors file: an 8-byte little-endian length, that many bytes of JSON which place every tensor,
 then the tensors. Its ``__metadata__`` holds strings, ours are::

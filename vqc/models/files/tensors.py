@@ -11,7 +11,7 @@ from vqc.models.config import canonical_json
 
 
 class TensorEntry(NamedTuple):
-    """Where a tensor lies in a model file."""
+    """Place of a tensor in a model file."""
 
     name: str
     dtype: str  # as safetensors writes it

@@ -31,7 +31,7 @@ from vqc.nn.spectral import STFT, mel_interpolation, mel_matrix
 
 SAMPLE_RATE = 16_000
 HOP = 160  # samples of a code: 10 ms
-AROUND = 300  # frames of 10 ms on each side over which the mean is taken
+MEAN_FRAMES = 300  # frames of 10 ms on each side over which the mean is taken
 PITCH = 120.0  # Hz, of the decoder's voice
 _PULSES_REPEAT = 5  # frames: after six periods of the voice
 
@@ -59,15 +59,15 @@ class PhonesConfig(Config):
     decoder_blocks: int = limited(3, 0, 64)
 
 
-class Spoken(NamedTuple):
-    """What the decoder hears in codes."""
+class DecoderOutput(NamedTuple):
+    """Output of the decoder's network for N codes."""
 
     log_mel: Tensor  # [B, N, mels], normalised
     voicing: Tensor  # [B, N], logit of the pulses' share
 
 
-class Voice(NamedTuple):
-    """A speaker made like the others."""
+class SpeakerFit(NamedTuple):
+    """Latents of one speaker, adapted to the codebook."""
 
     latents: Tensor  # [N, D]
     warp: float  # one of `WARPS`
@@ -85,13 +85,13 @@ class PhonesModel(AudioModel):
     def __init__(self, config: PhonesConfig) -> None:
         super().__init__()
         self.config = config
-        seen, dim = config.mels * (2 * config.context + 1), config.codebook_dim
+        dims, dim = config.mels * (2 * config.context + 1), config.codebook_dim
         self.stft = STFT(_WINDOW, HOP)
         self.register_buffer("mel", mel_matrix(config.mels, _BINS, SAMPLE_RATE, lowest_hz=20), persistent=False)
         self.register_buffer("unmel", mel_interpolation(config.mels, _BINS, SAMPLE_RATE), persistent=False)
         self.register_buffer("average", torch.full((config.mels,), -8.0))  # log-mel spectrum of the decoder's voice
-        self.register_buffer("mean", torch.zeros(seen))
-        self.register_buffer("projection", torch.eye(seen, dim))
+        self.register_buffer("mean", torch.zeros(dims))
+        self.register_buffer("projection", torch.eye(dims, dim))
         self.quantizer = VectorQuantizer(config.codebook_size, dim)
         self.decoder = _Decoder(config)
         self.mel: Tensor
@@ -103,8 +103,8 @@ class PhonesModel(AudioModel):
 
     @property
     def halo(self) -> int:
-        """What the frames depend on; the fit to the speaker is to all that is encoded at once."""
-        return AROUND + self.config.context * self.config.context_step + 1
+        """Frames on each side that a frame depends on; the fit to the speaker is to all that is encoded at once."""
+        return MEAN_FRAMES + self.config.context * self.config.context_step + 1
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         return (self.config.codebook_size,)
@@ -119,27 +119,26 @@ class PhonesModel(AudioModel):
 
     def context(self, log_mel: Tensor, warp: float = 1.0) -> Tensor:
         """Warped frames less their mean, and those around: [B, N, mels] → [B, N, mels · (2 · context + 1)]."""
-        frames = minus_mean(warped(log_mel, warp)).transpose(1, 2)
+        frames = subtract_mean(warp_frequencies(log_mel, warp)).transpose(1, 2)
         step, reach = self.config.context_step, self.config.context * self.config.context_step
         padded = F.pad(frames, (reach, reach), mode="replicate")
-        parts = [padded[..., i : i + frames.shape[-1]] for i in range(0, 2 * reach + 1, step)]
+        parts = [padded[..., i : i + frames.shape[-1]] for i in range(0, 2 * reach + 1, step)]  # each [B, mels, N]
         return torch.cat(parts, 1).transpose(1, 2)
 
     def latents(self, waveform: Tensor) -> Tensor:
-        """What the nearest entry is sought for: [B, T] → [B, T / 160, D]."""
-        heard = [self.nearest_voice(frames) for frames in self.log_mel(waveform)]
-        return torch.stack([voice.latents for voice in heard])
+        """Vectors whose nearest entries are the codes: [B, T] → [B, T / 160, D]."""
+        return torch.stack([self.fit_speaker(frames).latents for frames in self.log_mel(waveform)])
 
-    def nearest_voice(self, log_mel: Tensor) -> Voice:
-        """Frames [N, mels] of one speaker with the warp and the map that bring them nearest to the codebook."""
-        voices = []
+    def fit_speaker(self, log_mel: Tensor) -> SpeakerFit:
+        """Find the warp and the map that bring frames [N, mels] of one speaker nearest to the codebook."""
+        fits = []
         for warp in WARPS:
-            latents = fitted(
+            latents = adapt_to_codebook(
                 (self.context(log_mel[None], warp)[0] - self.mean) @ self.projection, self.quantizer.codebook
             )
             entries = F.embedding(self.quantizer.nearest(latents), self.quantizer.codebook)
-            voices.append(Voice(latents, warp, float((latents - entries).square().mean())))
-        return min(voices, key=lambda voice: voice.distance)
+            fits.append(SpeakerFit(latents, warp, float((latents - entries).square().mean())))
+        return min(fits, key=lambda fit: fit.distance)
 
     def encode(self, waveform: Tensor, quality: int) -> Tensor:
         return self.quantizer.nearest(self.latents(waveform))[:, None]
@@ -149,21 +148,21 @@ class PhonesModel(AudioModel):
     def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
         return self.synthesize(self.decoder(F.embedding(codes[:, 0], self.quantizer.codebook)), first_frame)
 
-    def synthesize(self, spoken: Spoken, first_frame: int = 0) -> Tensor:
-        """Waveform [B, 160 · N] of what the decoder hears; pulses and noise are those of the absolute position."""
-        log_mel = spoken.log_mel / SCALE + self.average
-        frames, lead = spoken.voicing.shape[1], first_frame % _PULSES_REPEAT
+    def synthesize(self, output: DecoderOutput, first_frame: int = 0) -> Tensor:
+        """Waveform [B, 160 · N] of the decoder's output; pulses and noise are those of the absolute position."""
+        log_mel = output.log_mel / SCALE + self.average
+        frames, lead = output.voicing.shape[1], first_frame % _PULSES_REPEAT
         samples, first_sample = frames * HOP, first_frame * HOP
         hz = log_mel.new_full((1, lead + frames), PITCH)
         pulses = self.stft(pulse_train(hz, HOP, SAMPLE_RATE)[:, lead * HOP :])
         noise = self.stft(position_noise(first_sample, samples, device=log_mel.device)[None])
         amplitude = torch.exp(0.5 * (log_mel @ self.unmel)) / math.sqrt(_WINDOW_ENERGY)
-        voiced = torch.sigmoid(spoken.voicing)[..., None]
+        voiced = torch.sigmoid(output.voicing)[..., None]
         return self.stft.inverse((voiced.sqrt() * pulses + (1 - voiced).sqrt() * noise) * amplitude)
 
 
 class _Decoder(nn.Module):
-    """Normalised log-mel and voicing from entries of the codebook [B, N, D]."""
+    """Network from entries of the codebook [B, N, D] to normalised log-mel frames and voicing."""
 
     def __init__(self, config: PhonesConfig) -> None:
         super().__init__()
@@ -172,29 +171,29 @@ class _Decoder(nn.Module):
         self.blocks = nn.Sequential(*(ConvNeXt1d(width, kernel_size=_KERNEL) for _ in range(config.decoder_blocks)))
         self.output = nn.Linear(width, config.mels + 1)
 
-    def forward(self, entries: Tensor) -> Spoken:
+    def forward(self, entries: Tensor) -> DecoderOutput:
         out = self.output(self.blocks(self.input(entries)))
-        return Spoken(out[..., :-1], out[..., -1])
+        return DecoderOutput(out[..., :-1], out[..., -1])
 
 
-def minus_mean(log_mel: Tensor) -> Tensor:
-    """Log-mel frames [B, N, mels] less their mean over `AROUND` frames to either side, scaled to about unit variance.
+def subtract_mean(log_mel: Tensor) -> Tensor:
+    """Subtract from log-mel frames [B, N, mels] their mean over `MEAN_FRAMES` to each side; bring to unit variance.
 
     Frames of digital silence are no part of the mean; where there are no others it is that of silence.
     """
-    sounds = (log_mel > math.log(_FLOOR) + 1e-3).any(-1, keepdim=True).to(log_mel)
+    sounds = (log_mel > math.log(_FLOOR) + 1e-3).any(-1, keepdim=True).to(log_mel)  # [B, N, 1]
     frames = log_mel.shape[1]
-    both = torch.cat([log_mel * sounds, sounds], -1).double()
-    total = F.pad(both.cumsum(1), (0, 0, 1, 0))
+    both = torch.cat([log_mel * sounds, sounds], -1).double()  # [B, N, mels + 1]: sums and counts
+    total = F.pad(both.cumsum(1), (0, 0, 1, 0))  # running sums in float64: differences of two stay exact
     place = torch.arange(frames, device=log_mel.device)
-    around = total[:, (place + AROUND + 1).clamp(max=frames)] - total[:, (place - AROUND).clamp(min=0)]
-    mean = around[..., :-1] / around[..., -1:].clamp_min(1e-9)
-    mean = torch.where(around[..., -1:] > 0.5, mean, math.log(_FLOOR))
+    window = total[:, (place + MEAN_FRAMES + 1).clamp(max=frames)] - total[:, (place - MEAN_FRAMES).clamp(min=0)]
+    mean = window[..., :-1] / window[..., -1:].clamp_min(1e-9)
+    mean = torch.where(window[..., -1:] > 0.5, mean, math.log(_FLOOR))
     return SCALE * (log_mel - mean.to(log_mel))
 
 
-def warped(log_mel: Tensor, factor: float) -> Tensor:
-    """Log-mel frames [..., mels] with what is at a band times the factor moved to the band; linear in between."""
+def warp_frequencies(log_mel: Tensor, factor: float) -> Tensor:
+    """Stretch the frequencies of log-mel frames [..., mels]: band b gets the value of band b · factor, interpolated."""
     if factor == 1:
         return log_mel
     mels = log_mel.shape[-1]
@@ -204,8 +203,8 @@ def warped(log_mel: Tensor, factor: float) -> Tensor:
     return log_mel[..., below] * (1 - part) + log_mel[..., below + 1] * part
 
 
-def fitted(vectors: Tensor, codebook: Tensor) -> Tensor:
-    """Vectors [N, D] of one speaker moved to where those of many lie: the entries of the codebook [K, D].
+def adapt_to_codebook(vectors: Tensor, codebook: Tensor) -> Tensor:
+    """Move vectors [N, D] of one speaker to where those of many lie: to the entries of the codebook [K, D].
 
     The speaker is taken to have said entries e through an affine map, v = e B + b, found by least squares with the
     nearest entries, in doubt near the identity; the map is then undone. This is how speakers are normalised in speech
@@ -218,6 +217,7 @@ def fitted(vectors: Tensor, codebook: Tensor) -> Tensor:
     trust[-1] = _TRUST_SHIFT
     v, out = vectors.double(), vectors
     for _ in range(_FITTINGS):
+        # argmin of ‖v − e_k‖² = ‖v‖² − 2 v·e_k + ‖e_k‖²
         nearest = torch.addmm(codebook.square().sum(1), out, codebook.T, alpha=-2).argmin(1)
         e = F.pad(codebook[nearest].double(), (0, 1), value=1.0)
         found, singular = torch.linalg.solve_ex(e.T @ e + trust.diag(), e.T @ v + trust[:, None] * none)

@@ -49,10 +49,9 @@ class PhotoConfig(Config):
     shapes: Shapes = limited(
         ((13, 1, 128), (12, 2, 256), (14, 2, 192), (14, 2, 128), (16, 4, 256), (24, 4, 192), (12, 8, 128)), 1, 65_536
     )
-    groups: tuple[int, ...] = limited((), DC_COUNT, 4096)
-    # ^ code maps of each quality, the first three included; () for all at each
+    groups: tuple[int, ...] = limited((), DC_COUNT, 4096)  # code maps of each quality, DC included; () for all
+    # Entries that each quality uses of the codebooks of each shape, [qualities][shapes]; () for all.
     entries: tuple[tuple[int, ...], ...] = limited((), 1, 65_536, written_when_set=True)
-    # ^ how many entries of the codebooks of each shape each quality uses, the first; () for all
     widths: tuple[int, int, int] = limited((64, 128, 192), 1, 4096)  # at 1/4, 1/8 and 1/16
     analysis_blocks: tuple[tuple[int, ...], ...] = limited(((32,), (128,), (192,)), 1, 4096)
     synthesis_blocks: tuple[tuple[int, ...], ...] = limited(((64,), (128,), (192, 192)), 1, 4096)

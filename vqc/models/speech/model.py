@@ -56,9 +56,9 @@ class SpeechConfig(Config):
     decoder_blocks: int = limited(6, 0, 64)
     envelope_groups: Shapes = limited(((8, 1, 128), (16, 2, 128), (16, 4, 128)), 1, 65_536)
     waveform_groups: Shapes = limited(((48, 1, 128), (96, 2, 192)), 1, 65_536)  # lowest bins of an MDCT frame
+    # Entries that each quality uses of the codebooks of each shape, [qualities][shapes]; () for all.
     envelope_entries: tuple[tuple[int, ...], ...] = limited((), 1, 65_536, written_when_set=True)
     waveform_entries: tuple[tuple[int, ...], ...] = limited((), 1, 65_536, written_when_set=True)
-    # ^ how many entries of the codebooks of each shape each quality uses, the first; () for all
     waveform_shaping: float = limited(0.7, 0, 2)  # noise of the coded waveform follows the envelope to this power
     qualities: int = limited(8, 1, 255)
     first_waveform_quality: int = limited(4, 1, 256)
@@ -74,7 +74,7 @@ class SpeechConfig(Config):
 
 
 class SpeechCodes(NamedTuple):
-    """What the decoder is driven by, with straight-through gradients; T code frames."""
+    """Input of the decoder, with straight-through gradients; T code frames."""
 
     pitch: Tensor  # int64 [B, 4T], states of `vqc.nn.pitch`
     envelope: Tensor  # [B, T, dims], quantized KLT coefficients
@@ -140,17 +140,17 @@ class SpeechModel(AudioModel):
     def default_quality(self) -> int:
         return self.config.default_quality
 
-    def codes_waveform(self, quality: int) -> bool:
+    def has_waveform_codes(self, quality: int) -> bool:
         """Whether files of this quality carry MDCT codes."""
         return quality >= self.config.first_waveform_quality
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        waveform = self.waveform_vq.sizes(quality - 1) * PITCHES if self.codes_waveform(quality) else ()
+        waveform = self.waveform_vq.sizes(quality - 1) * PITCHES if self.has_waveform_codes(quality) else ()
         return (PITCH_STATES,) * PITCHES + self.envelope_vq.sizes(quality - 1) + waveform
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
         groups = [("pitch", PITCHES), ("envelope", self.envelope_vq.count)]
-        if self.codes_waveform(quality):
+        if self.has_waveform_codes(quality):
             groups.append(("waveform", PITCHES * self.waveform_vq.count))
         return tuple(groups)
 
@@ -162,18 +162,18 @@ class SpeechModel(AudioModel):
         power = spectrum.real.square() + spectrum.imag.square()
         return torch.log(power @ self.mel + _FLOOR)
 
-    def linear_latents(self, log_mel: Tensor) -> Tensor:
+    def klt_coefficients(self, log_mel: Tensor) -> Tensor:
         """KLT coefficients [B, T, dims] of a log-mel spectrogram [B, 8T, mels]."""
         return (log_mel.reshape(len(log_mel), -1, self.klt.shape[0]) - self.klt_mean) @ self.klt
 
     def quantize(self, waveform: Tensor, pitch: Tensor, quality: int) -> SpeechCodes:
-        """Codes of [B, T] as what the decoder sees of them; trains the dictionaries in training mode."""
+        """Quantize waveforms [B, T] with pitch states int64 [B, 4T]; codebooks follow in training mode."""
         log_mel = self.log_mel(waveform)
-        latents = self.linear_latents(log_mel) + self.encoder(log_mel, quality)
+        latents = self.klt_coefficients(log_mel) + self.encoder(log_mel, quality)
         gain = self.envelope_gain[quality - 1]
         spectrum = self.envelope_vq((latents * gain).flatten(0, 1), quality - 1)
         envelope = spectrum.quantized.view_as(latents) / gain
-        if not self.codes_waveform(quality):
+        if not self.has_waveform_codes(quality):
             return SpeechCodes(pitch, envelope, None, spectrum.commitment, spectrum.bits, latents.new_zeros(()))
         with torch.no_grad():
             z = self.mdct_latents(waveform, envelope, quality)
@@ -182,28 +182,28 @@ class SpeechModel(AudioModel):
         return SpeechCodes(pitch, envelope, quantized, spectrum.commitment, spectrum.bits, PITCHES * shape.bits)
 
     def encode(self, waveform: Tensor, quality: int) -> Tensor:
-        return self.codes_of(waveform, self.envelope_latents(waveform, quality), quality)
+        return self.encoder_search(waveform, quality).codes
 
     def envelope_latents(self, waveform: Tensor, quality: int) -> Tensor:
-        """[B, T] to what the envelope's codes stand for, [B, T / 1280, dims]."""
+        """Waveforms [B, T] to the vectors that the envelope's codebooks quantize, [B, T / 1280, dims]."""
         log_mel = self.log_mel(waveform)
-        latents = self.linear_latents(log_mel) + self.encoder(log_mel, quality)
+        latents = self.klt_coefficients(log_mel) + self.encoder(log_mel, quality)
         scaled: Tensor = latents * self.envelope_gain[quality - 1]
         return scaled
 
-    def codes_of(self, waveform: Tensor, latents: Tensor, quality: int) -> Tensor:
-        """Codes [B, G, T / 1280] of [B, T] and its envelope latents."""
+    def encode_latents(self, waveform: Tensor, latents: Tensor, quality: int) -> Tensor:
+        """Codes int64 [B, G, T / 1280] of waveforms [B, T] and their envelope latents [B, T / 1280, dims]."""
         pitch = track_pitch(waveform).to(waveform.device)
         batch, frames, _ = latents.shape
         codes = self.envelope_vq.encode(latents.flatten(0, 1), quality - 1).view(batch, frames, -1)
-        maps = [pitch.view(batch, frames, PITCHES), codes]
-        if self.codes_waveform(quality):
-            z = self.mdct_latents(waveform, self.decoded_envelope(codes, quality), quality)
+        maps = [pitch.view(batch, frames, PITCHES), codes]  # each [B, T / 1280, groups]
+        if self.has_waveform_codes(quality):
+            z = self.mdct_latents(waveform, self.dequantize_envelope(codes, quality), quality)
             shape = self.waveform_vq.encode(z.flatten(0, 1), quality - 1)
             maps.append(shape.view(batch, frames, -1))
         return torch.cat(maps, 2).transpose(1, 2)
 
-    def decoded_envelope(self, codes: Tensor, quality: int) -> Tensor:
+    def dequantize_envelope(self, codes: Tensor, quality: int) -> Tensor:
         """Envelope codes [B, T, G] to KLT coefficients [B, T, dims]."""
         spectrum = self.envelope_vq.decode(codes.flatten(0, 1), quality - 1).view(*codes.shape[:2], -1)
         envelope: Tensor = spectrum / self.envelope_gain[quality - 1]
@@ -221,25 +221,26 @@ class SpeechModel(AudioModel):
 
     def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
         batch, _, frames = codes.shape
-        maps = codes.transpose(1, 2)
+        maps = codes.transpose(1, 2)  # [B, T, G]
         split = PITCHES + self.envelope_vq.count
         pitch = maps[..., :PITCHES].reshape(batch, -1)
-        envelope = self.decoded_envelope(maps[..., PITCHES:split], quality)
+        envelope = self.dequantize_envelope(maps[..., PITCHES:split], quality)
         waveform = None
-        if self.codes_waveform(quality):
-            shape = maps[..., split:].reshape(batch * frames * PITCHES, -1)
+        if self.has_waveform_codes(quality):
+            shape = maps[..., split:].reshape(batch * frames * PITCHES, -1)  # a row for each MDCT frame
             waveform = self.waveform_vq.decode(shape, quality - 1).view(batch, frames * PITCHES, -1)
         zero = envelope.new_zeros(())
-        codes_heard = SpeechCodes(pitch, envelope, waveform, zero, zero, zero)
-        return self.synthesize(codes_heard, quality, first_frame * CODE_HOP)
+        return self.synthesize(
+            SpeechCodes(pitch, envelope, waveform, zero, zero, zero), quality, first_frame * CODE_HOP
+        )
 
     def synthesize(self, codes: SpeechCodes, quality: int, first_sample: int = 0) -> Tensor:
         """Waveform [B, 1280 · T] of codes: filtered pulses, noise and decoded MDCT, summed."""
-        log_mel = self._log_mel(codes.envelope)
-        hz = pitch_hz(codes.pitch)
+        log_mel = self._log_mel(codes.envelope)  # [B, 8T, mels]
+        hz = pitch_hz(codes.pitch)  # [B, 4T]
         samples = log_mel.shape[1] * ENVELOPE_HOP
         with torch.no_grad():
-            pulses = self.stft(pulse_train(hz, PITCH_HOP, SAMPLE_RATE))
+            pulses = self.stft(pulse_train(hz, PITCH_HOP, SAMPLE_RATE))  # complex [B, 8T, bins]
             noise = self.stft(position_noise(first_sample, samples, device=log_mel.device)[None])
         coded = self._decoded_mdct(codes, quality)
         coded_power = log_mel.new_zeros(())
@@ -254,14 +255,16 @@ class SpeechModel(AudioModel):
         return self.stft.inverse(total)
 
     def _amplitude(self, log_mel: Tensor) -> Tensor:
-        """Of the sources in each bin, which have unit power: [B, N, mels] → [B, N, bins]."""
+        """Amplitude of sources of unit power in each bin: log-mel [B, N, mels] → [B, N, bins]."""
         return torch.exp(0.5 * (log_mel @ self.unmel)) / math.sqrt(_WINDOW_ENERGY)
 
     def _log_mel(self, envelope: Tensor) -> Tensor:
+        """KLT coefficients [B, T, dims] to log-mel frames [B, 8T, mels]."""
         block = envelope @ self.klt.T + self.klt_mean
         return block.reshape(len(block), -1, self.config.mels)
 
     def _mdct_weight(self, envelope: Tensor, quality: int) -> Tensor:
+        """Factor [B, 4T, dims] of MDCT coefficients before their quantizer."""
         log_mel = self._log_mel(envelope)
         dims = self.waveform_vq.dims
         padded = torch.cat([log_mel[:, :1], log_mel[:, :1], log_mel, log_mel[:, -1:]], 1)
@@ -271,6 +274,7 @@ class SpeechModel(AudioModel):
         return torch.exp(-self.config.waveform_shaping * log_amplitude) * self.waveform_gain[quality - 1]
 
     def _decoded_mdct(self, codes: SpeechCodes, quality: int) -> Tensor | None:
+        """Spectrum of the coded waveform, complex [B, 8T, coded bins]; None at qualities without."""
         if codes.waveform is None:
             return None
         with torch.no_grad():
@@ -295,7 +299,7 @@ class SpeechModel(AudioModel):
 
 
 class _EnvelopeEncoder(nn.Module):
-    """What a network adds to the KLT coefficients; nothing before training."""
+    """Network whose output is added to the KLT coefficients; zero before training."""
 
     def __init__(self, config: SpeechConfig, dims: int) -> None:
         super().__init__()

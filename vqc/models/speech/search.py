@@ -16,7 +16,7 @@ class SpeechSearch(EncoderSearch):
     def __init__(self, model: Any, waveform: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> None:
         self.model, self.waveform, self.quality = model, waveform, quality
         self.envelope = model.envelope_latents(waveform, quality)  # [B, T / 1280, dims]
-        super().__init__(model.codes_of(waveform, self.envelope, quality), inner)
+        super().__init__(model.encode_latents(waveform, self.envelope, quality), inner)
 
     def search(self, bits: Tensor, lambda_scale: float = 1.0) -> Tensor:
         model, index, frames = self.model, self.quality - 1, (slice(None), *self.inner)
@@ -26,9 +26,9 @@ class SpeechSearch(EncoderSearch):
         latents = self.envelope[frames].flatten(0, 1)  # [B·t, dims]
         found = model.envelope_vq.encode(latents, index, bits=costs[pitches:split])
         codes[..., pitches:split] = found.view(*codes.shape[:2], -1)
-        if model.codes_waveform(self.quality):
+        if model.has_waveform_codes(self.quality):
             window = self.window_with(codes.transpose(1, 2)).transpose(1, 2)  # [B, T / 1280, G]
-            envelope = model.decoded_envelope(window[..., pitches:split], self.quality)
+            envelope = model.dequantize_envelope(window[..., pitches:split], self.quality)
             shape = model.mdct_latents(self.waveform, envelope, self.quality)  # [B, T / 320, dims]
             for frame in range(pitches):  # each has tables of its own
                 own = slice(split + frame * model.waveform_vq.count, split + (frame + 1) * model.waveform_vq.count)

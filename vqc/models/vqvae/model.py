@@ -1,4 +1,4 @@
-"""What the paper's image and audio models share (arXiv 1711.00937): their config, their codebook, their passes.
+"""Base of the paper's image and audio models (arXiv 1711.00937): their config, codebook and passes.
 
 ::
 
@@ -89,7 +89,7 @@ class VQVAE(CodecModel):
 
     @property
     def reach(self) -> int:
-        """How far, in samples along a side, a code or a sample of the reconstruction depends on others."""
+        """Receptive field of a code and of a restored sample: samples to each side."""
         return reach(self.config.strides, self.config.residual_layers)
 
     def latents(self, signal: Tensor) -> Tensor:

@@ -224,7 +224,7 @@ class PerceptualTask(Task):
 def comparison_for(codec: CodecModel) -> Comparison:
     """The comparison of signals of the codec's medium."""
     if isinstance(codec, AudioModel):
-        return AudioComparison(codec.sample_rate, getattr(codec, "codes_waveform", lambda quality: True))
+        return AudioComparison(codec.sample_rate, getattr(codec, "has_waveform_codes", lambda quality: True))
     return ImageComparison()
 
 

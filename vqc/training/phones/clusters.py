@@ -3,7 +3,7 @@
 Frames are clustered, first by their cepstra; then, again and again, projected to the few dimensions in which the
 clusters lie far apart for their width (linear discriminant analysis with clusters in place of phones: Heck, Sakti and
 Nakamura 2016, "Unsupervised linear discriminant analysis for supporting DPGMM clustering in the zero resource
-scenario"), each utterance moved towards the clusters (`vqc.models.phones.model.fitted`), and clustered again.
+scenario"), each utterance moved towards the clusters (`adapt_to_codebook` of the model), and clustered again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.models.phones.model import PhonesModel, fitted, minus_mean
+from vqc.models.phones.model import PhonesModel, adapt_to_codebook, subtract_mean
 from vqc.nn.quantize import kmeans
 
 KEPT = 120  # principal components of a frame and those around it
@@ -34,18 +34,18 @@ def place(model: PhonesModel, waveforms: Sequence[Tensor], *, seed: int = 0) -> 
     model.mean.copy_(seen.mean(0))
     axes = torch.linalg.eigh(torch.cov((seen - model.mean).T.double())).eigenvectors.flip(1)[:, :KEPT].float()
     utterances = [(model.context(s)[0] - model.mean) @ axes for s in spectra]
-    labels, codebook = clusters(torch.cat([cepstra(minus_mean(s)[0]) for s in spectra]), size, seed)
+    labels, codebook = clusters(torch.cat([cepstra(subtract_mean(s)[0]) for s in spectra]), size, seed)
     for turn in range(_ROUNDS_ALONE + _ROUNDS_FITTED):
         projection = discriminant(torch.cat(utterances), labels, size, model.config.codebook_dim)
         places = [frames @ projection for frames in utterances]
         model.projection.copy_(axes @ projection)
         model.quantizer.codebook.copy_(means(torch.cat(places), labels, size))
         if turn == _ROUNDS_ALONE:
-            warps = [model.nearest_voice(s[0]).warp for s in spectra]
+            warps = [model.fit_speaker(s[0]).warp for s in spectra]
             utterances = [(model.context(s, w)[0] - model.mean) @ axes for s, w in zip(spectra, warps, strict=True)]
             places = [frames @ projection for frames in utterances]
         if turn >= _ROUNDS_ALONE:
-            places = [fitted(frames, model.quantizer.codebook) for frames in places]
+            places = [adapt_to_codebook(frames, model.quantizer.codebook) for frames in places]
         labels, codebook = clusters(torch.cat(places), size, seed + turn + 1)
     model.quantizer.codebook.copy_(codebook)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vqc.data.batches import Prefetched, Shard
 from vqc.data.datasets import AudioDataset
-from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, minus_mean
+from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, subtract_mean
 from vqc.nn.pitch import PITCH_HOP
 from vqc.training.phones.clusters import place
 from vqc.training.phones.task import PhonesTask, PhonesTaskConfig
@@ -74,7 +74,7 @@ def figures(model: PhonesModel, waveforms: Sequence[Tensor]) -> dict[str, float]
     errors = []
     for x in waveforms:
         restored = model.decode(model.encode(x, 1), 1)
-        errors.append(float((minus_mean(model.log_mel(restored)) - minus_mean(model.log_mel(x))).abs().mean()))
+        errors.append(float((subtract_mean(model.log_mel(restored)) - subtract_mean(model.log_mel(x))).abs().mean()))
     return {
         "kbps": float(-np.log2(table[codes]).mean()) * SAMPLE_RATE / HOP / 1000,
         "perplexity": float(np.exp(-(used * np.log(used)).sum())),

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.models.config import Config, limited
-from vqc.models.phones.model import HOP, PhonesModel, minus_mean
+from vqc.models.phones.model import HOP, PhonesModel, subtract_mean
 from vqc.nn.pitch import PITCH_HOP, VOICING_THRESHOLD, periodicity
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
@@ -70,7 +70,7 @@ class PhonesTask(Task):
         """Entries [B, frames, D] that a file gives the decoder of [B, T], and the frames and the voicing to predict."""
         entries = F.embedding(self.frozen.encode(waveform, 1)[:, 0], self.model.quantizer.codebook)
         voiced = (periodicity(waveform).amax(-1) > VOICING_THRESHOLD).repeat_interleave(PITCH_HOP // HOP, 1)
-        return entries, minus_mean(self.model.log_mel(waveform)), voiced
+        return entries, subtract_mean(self.model.log_mel(waveform)), voiced
 
     @torch.no_grad()
     def validate(self) -> Mapping[str, float]:

@@ -32,11 +32,11 @@ def calibrate(model: SpeechModel, waveforms: list[Tensor], config: SpeechTaskCon
     log_mels = [model.log_mel(w) for w in waveforms]
     everything = []
     for index in tracked(range(model.qualities)):
-        latents = [model.linear_latents(x) + model.encoder(x, index + 1) for x in log_mels]
+        latents = [model.klt_coefficients(x) + model.encoder(x, index + 1) for x in log_mels]
         rows, gain = torch.cat(latents, 1)[0], model.envelope_gain[index]
         target = config.envelope_bps[index] * CODE_HOP / SAMPLE_RATE
         counts = [_set_rate(model.envelope_vq, rows, gain, index, target)]
-        if model.codes_waveform(index + 1):
+        if model.has_waveform_codes(index + 1):
             parts = []
             for waveform, y in zip(waveforms, latents, strict=True):
                 codes = model.envelope_vq.encode(y[0] * gain, index)

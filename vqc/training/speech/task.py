@@ -140,12 +140,12 @@ def initialise(model: SpeechModel, data: SpeechData, config: SpeechTaskConfig, *
     for index in tracked(range(model.qualities)):
         model.envelope_gain[index] = config.envelope_lambda[index] ** -0.5
         ecvq_fit.fit(model.envelope_vq, latents * model.envelope_gain[index], index)
-        if not model.codes_waveform(index + 1):
+        if not model.has_waveform_codes(index + 1):
             continue
         model.waveform_gain[index] = config.waveform_scale[index] * bark
         parts = []
         for waveform in crops[:3]:
-            y = model.linear_latents(model.log_mel(waveform))
+            y = model.klt_coefficients(model.log_mel(waveform))
             gain = model.envelope_gain[index]
             envelope = (model.envelope_vq((y * gain).flatten(0, 1), index).quantized.view_as(y)) / gain
             parts.append(model.mdct_latents(waveform, envelope, index + 1).flatten(0, 1))
