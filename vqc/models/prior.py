@@ -73,10 +73,10 @@ class CodePrior(IntegerModule, ABC):
 
     def bits(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Tensor:
         """Return -log2 P of each code, in the order of coding: [N]. With gradients, of a prior that trains."""
-        codes = codes.contiguous()
+        codes = codes.contiguous()  # [B, G, *grid]
         flat, unit = codes.view(-1), 1 / ONE if self.is_integer else 1.0
         nats = [
-            F.cross_entropy(logits * unit, flat[indices], reduction="none")
+            F.cross_entropy(logits * unit, flat[indices], reduction="none")  # [n]
             for indices, logits in self.coding_steps(codes, quality, mask)
         ]
         return torch.cat(nats) / math.log(2)
@@ -117,6 +117,6 @@ def codebooks_of(
     remaining = iter(slices_in(slices))
     for shape, cut in enumerate(cuts):
         for entries in torch.split(quantizer.whole_codebook(shape), list(cut), dim=1):  # [Q, n, K, D]
-            part = next(remaining)
+            part = next(remaining)  # a slice: some maps of one shape
             own = slice(part.first, part.first + part.count)
             yield Codebooks(part.groups, entries, [table[own] for table in tables])

@@ -157,9 +157,9 @@ class ContextUpdate(IntegerModule):
         return self.clip(context + self.output_proj(self.relu(x)))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class HeadSizes:
-    """What all heads of a prior have in common."""
+    """Sizes that the heads of a prior have in common."""
 
     width: int  # of the context
     head_width: int

@@ -61,12 +61,7 @@ class PhotoPrior(EntryPrior):
                 raise ValueError(f"{name} {getattr(config, name)} are not one number for each of the slices")
         lattices = map(BoardLattice, config.spatial_passes or (2,) * total)  # one for each slice
         orders = zip(lattices, config.channel_steps or (1,) * total, strict=True)
-        sizes = HeadSizes(
-            width=config.width,
-            head_width=config.head_width,
-            neighbour_width=config.neighbour_width,
-            qualities=codec.qualities,
-        )
+        sizes = HeadSizes(config.width, config.head_width, config.neighbour_width, codec.qualities)
         self.dc = ScalarMaps(DC_COUNT, DC_SIZE, config.dc_width, config.width, codec.qualities)
         self.slices = make_slices(codec.quantizer, config.slices, orders, DC_COUNT, sizes)
 

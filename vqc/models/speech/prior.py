@@ -14,7 +14,7 @@ as much about each other as frames in a row would, and a chunk takes the same nu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import torch
@@ -65,38 +65,26 @@ class SpeechPrior(EntryPrior):
             raise ValueError(f"extra_coarse_levels {extra} is not one number each for envelope, pitch and waveform")
         if len(steps) not in (0, total):
             raise ValueError(f"channel_steps {steps} are not one number for each of the slices")
-        of_envelope, of_pitch, of_waveform = extra or (0, 0, 0)
+        envelope_extra, pitch_extra, waveform_extra = extra or (0, 0, 0)
         remaining = iter(steps or (1,) * total)
-        envelope_orders = zip(repeat(LineLattice(8, of_envelope)), remaining, strict=False)
-        waveform_orders = zip(repeat(LineLattice(2, of_waveform)), remaining, strict=False)
-        coarse, fine, of_states = (
-            HeadSizes(
-                width=width,
-                head_width=config.head_width,
-                neighbour_width=neighbour_width,
-                qualities=codec.qualities,
-                dropout=config.dropout,
-            )
-            for width, neighbour_width in (
-                (config.width, config.neighbour_width),
-                (config.fine_width, config.neighbour_width),
-                (config.fine_width, config.pitch_width),
-            )
-        )
+        envelope_orders = zip(repeat(LineLattice(8, envelope_extra)), remaining, strict=False)
+        waveform_orders = zip(repeat(LineLattice(2, waveform_extra)), remaining, strict=False)
+        coarse = HeadSizes(config.width, config.head_width, config.neighbour_width, codec.qualities, config.dropout)
+        fine = replace(coarse, width=config.fine_width)
+        of_pitch = replace(fine, neighbour_width=config.pitch_width)
         self.envelope = make_slices(codec.envelope_vq, config.envelope_slices, envelope_orders, 0, coarse)
         self.waveform = make_slices(codec.waveform_vq, config.waveform_slices, waveform_orders, 0, fine)
         self.envelope_maps, self.waveform_maps = codec.envelope_vq.count, codec.waveform_vq.count
         self.upsample = IntegerLinear(config.width, PITCHES * config.fine_width, qualities=codec.qualities)
-        self.pitch = StateMap(PITCH_STATES, LineLattice(8, of_pitch), of_states)
+        self.pitch = StateMap(PITCH_STATES, LineLattice(8, pitch_extra), of_pitch)
 
     def coding_steps(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
         """See `CodePrior.coding_steps`; codes are int64 [B, G, T]."""
         batch, maps, frames = codes.shape
         flat = codes.view(-1)
         index = torch.arange(codes.numel(), device=codes.device).view(batch, maps, frames)
-        pitch, envelope, waveform = torch.split(
-            index, [PITCHES, self.envelope_maps, maps - PITCHES - self.envelope_maps], 1
-        )
+        sizes = [PITCHES, self.envelope_maps, maps - PITCHES - self.envelope_maps]
+        pitch, envelope, waveform = torch.split(index, sizes, 1)  # [B, maps, T] each
 
         envelope = envelope.transpose(1, 2)  # [B, T, E]
         context = torch.zeros(batch, frames, self.config.width, dtype=self.dtype, device=codes.device)
