@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vqc.codec.api import compress_file
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
 from vqc.codec.open import codec_with
-from vqc.data.image_files import Picture, write_image
+from vqc.data.image_files import Picture, encode_image
 from vqc.metrics.mse import image_mse
 from vqc.models.base import ImageModel
 
@@ -92,7 +92,7 @@ def test_errors_are_counted_where_they_are_seen() -> None:
 def test_stats_leave_hidden_colours_out(tmp_path: Path) -> None:
     errors = set()
     for hidden in (0, 255):
-        write_image(tmp_path / "a.png", with_hidden(slope(False), disc(), hidden))
+        (tmp_path / "a.png").write_bytes(encode_image(with_hidden(slope(False), disc(), hidden), "png"))
         report = compress_file(tmp_path / "a.png", tmp_path / f"{hidden}.vqc", model="tiny-image", stats=True)
         errors.add(report.mse)
     assert len(errors) == 1

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from vqc.data.image_files import Picture, encode_image, from_pillow, image_format, pixel_limit, read_image, write_image
+from vqc.data.image_files import Picture, encode_image, from_pillow, image_format, pixel_limit, read_image
 from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
 
 Pixels = NDArray[np.uint8]
@@ -412,13 +412,10 @@ def test_the_suffix_decides_the_format(tmp_path: Path) -> None:
         "tif": b"II*\0",
         "bmp": b"BM",
     }.items():
-        write_image(tmp_path / f"a.{suffix}", Picture(COLOUR))
-        assert (tmp_path / f"a.{suffix}").read_bytes().startswith(first)
+        assert encode_image(Picture(COLOUR), image_format(f"a.{suffix}")).startswith(first)
     for name in ("a.gif", "a"):
         with pytest.raises(OptionError, match=r"\.png"):
             image_format(name)
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_image(tmp_path / "no folder" / "a.png", Picture(COLOUR))
 
 
 @pytest.mark.parametrize(("format", "width"), [("webp", 16_384), ("jpeg", 65_536)])

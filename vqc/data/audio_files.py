@@ -236,6 +236,22 @@ def resample(blocks: Iterable[Samples], source_rate: int, target_rate: int, chan
         yield result
 
 
+def read_mono(path: str | os.PathLike[str], sample_rate: int | None = None) -> tuple[Samples, int]:
+    """Read a recording as the mean of its channels, float32 [T] in [-1, 1], and its rate in Hz.
+
+    Args:
+        sample_rate: that it is resampled to; None keeps its own.
+
+    Raises:
+        MediaError: as `AudioReader`.
+    """
+    with AudioReader(path) as reader:
+        mono = (block.mean(axis=1, keepdims=True, dtype=np.float32) for block in reader.blocks())  # [n, 1]
+        rate = sample_rate or reader.sample_rate
+        blocks = list(resample(mono, reader.sample_rate, rate, 1))
+    return np.concatenate([np.zeros((0, 1), np.float32), *blocks])[:, 0], rate
+
+
 def resampled_length(samples: int, source_rate: int, target_rate: int) -> int:
     """Return how many samples `resample` makes of a count: the same duration, rounded half up. It can be 0."""
     return (2 * samples * target_rate + source_rate) // (2 * source_rate)

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.data.audio_files import AudioReader
+from vqc.data.audio_files import read_mono
 from vqc.data.cifar10 import is_cifar10, read_cifar10
 from vqc.data.data_source import counted
-from vqc.data.download import dataset_class, download_dataset, missing, open_dataset
+from vqc.data.download import dataset_class, download_dataset, missing, obtain_dataset, plain_name
 from vqc.data.formats import MEDIA, SUFFIXES
 from vqc.data.image_files import read_image
 from vqc.data.media_folders import rgb
@@ -52,8 +52,7 @@ class BenchmarkItem(NamedTuple):
     def audio(self) -> tuple[NDArray[np.float32], int]:
         """The mean of the channels, float32 [T] in [-1, 1], and its sample rate; MediaError as above."""
         assert self.path is not None, "recordings are in files"
-        with AudioReader(self.path) as reader:
-            return reader.read().mean(axis=1, dtype=np.float32), reader.sample_rate
+        return read_mono(self.path)
 
     @property
     def bytes(self) -> int:
@@ -106,7 +105,7 @@ def open_benchmark(
         MediaError: a folder in it may not be read.
         TrainingError, OutputError: a named set is not here and not to be downloaded, or that fails.
     """
-    path, plain = Path(name), "".join(letter for letter in name.lower() if letter.isalnum())
+    path, plain = Path(name), plain_name(name)
     if not path.exists():
         if plain not in NAMED:
             raise OptionError(f"there is no {name}; give a file, a folder, or one of {', '.join(NAMED)}")
@@ -180,12 +179,7 @@ def _official_cifar10(root: Path, split: str, *, download: bool) -> Benchmark:
     if split not in ("test", "train"):
         raise OptionError(f"the parts of the whole CIFAR-10 are test and train, not {split}")
     kind, arguments = dataset_class("torchvision", "CIFAR10", "CIFAR-10"), {"train": split == "train"}
-    opened = open_dataset(kind, root, arguments, title="CIFAR-10")
-    if opened is None and download:
-        download_dataset(kind, root, arguments, title="CIFAR-10")
-        opened = open_dataset(kind, root, arguments, title="CIFAR-10")
-    if opened is None:
-        raise missing("CIFAR-10", root)
+    opened = obtain_dataset(kind, root, arguments, title="CIFAR-10", download=download)
     return _rows(np.asarray(opened.data), split)
 
 
@@ -235,7 +229,7 @@ def thumbnails(items: Sequence[BenchmarkItem], side: int) -> tuple[BenchmarkItem
 
 def media_of_data(name: str) -> tuple[Media, bool]:
     """Return the medium of data by its name, and whether it is CIFAR-10; OptionError when it has none."""
-    path, plain = Path(name), "".join(letter for letter in name.lower() if letter.isalnum())
+    path, plain = Path(name), plain_name(name)
     if not path.exists() and plain in NAMED:
         return NAMED[plain], plain == "cifar10"
     if is_cifar10(path):

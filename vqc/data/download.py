@@ -71,6 +71,27 @@ def download_dataset(kind: Any, root: Path, arguments: Mapping[str, Any], *, tit
         raise OutputError(f"{root}: cannot be written: {error.strerror or error}; choose another folder") from error
 
 
+def obtain_dataset(kind: Any, root: Path, arguments: Mapping[str, Any], *, title: str, download: bool) -> Any:
+    """Open the set of this class that lies in `root`, downloaded first if it does not and that is asked for.
+
+    Raises:
+        TrainingError: it is not there and not to be downloaded, or cannot be had.
+        OutputError: `root` cannot be written.
+    """
+    opened = open_dataset(kind, root, arguments, title=title)
+    if opened is None and download:
+        download_dataset(kind, root, arguments, title=title)
+        opened = open_dataset(kind, root, arguments, title=title)
+    if opened is None:
+        raise missing(title, root)
+    return opened
+
+
+def plain_name(name: str) -> str:
+    """Return a name as tables have it: CIFAR-10, cifar_10 and cifar10 are one."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
 def missing(title: str, root: Path) -> TrainingError:
     """The error of a set that is not there and was not to be downloaded."""
     return TrainingError(f"{title} is not in {root}; add --download to get it, or give a folder")

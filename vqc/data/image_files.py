@@ -165,20 +165,6 @@ def encode_image(picture: Picture, format: str) -> bytes:  # noqa: A002
     return file.getvalue()
 
 
-def write_image(path: str | os.PathLike[str], picture: Picture, format: str | None = None) -> None:  # noqa: A002
-    """Writes an image file, over an existing one; the format is that of the suffix unless given.
-
-    Raises:
-        OptionError: the format or suffix is none of those of `encode_image`.
-        OutputError: the file cannot be written.
-    """
-    data = encode_image(picture, format or image_format(path))
-    try:
-        Path(path).write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from error
-
-
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
     """Pillow without warnings or a limit of its own: both are global, so one thread at a time reads images."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vqc.data.cifar10 import cifar10_source, is_cifar10
 from vqc.data.data_source import Contents, DataItem, DataSource, Split
 from vqc.data.derived import exclusive
-from vqc.data.download import dataset_class, download_dataset, missing, open_dataset
+from vqc.data.download import dataset_class, download_dataset, missing, obtain_dataset, plain_name
 from vqc.data.image_files import from_pillow
 from vqc.data.media_folders import audio_folder, image_folder, rgb
 from vqc.errors import MediaError, TrainingError
@@ -92,7 +92,7 @@ def image_source(name: str, *, download: bool, root: Path | None) -> DataSource:
     """
     if is_cifar10(Path(name)):
         return cifar10_source(Path(name))
-    if Path(name).exists() or (found := IMAGE_SETS.get(_plain(name))) is None:
+    if Path(name).exists() or (found := IMAGE_SETS.get(plain_name(name))) is None:
         return image_folder(_folder(name, "image"))
     folder = root or user_cache() / "datasets"
     identity = f"torchvision {found.kind} {dict(found.training)} {dict(found.validation or {})}"
@@ -101,7 +101,7 @@ def image_source(name: str, *, download: bool, root: Path | None) -> DataSource:
 
 def audio_source(name: str, sample_rate: int, *, download: bool, root: Path | None) -> DataSource:
     """The recordings that the user calls so, at `sample_rate` in Hz; see `image_source`."""
-    if Path(name).exists() or (found := AUDIO_SETS.get(_plain(name))) is None:
+    if Path(name).exists() or (found := AUDIO_SETS.get(plain_name(name))) is None:
         return audio_folder(_folder(name, "audio"), sample_rate)
     folder = root or user_cache() / "datasets"
     if not (folder / found.folder).is_dir():
@@ -120,20 +120,13 @@ def _image_contents(found: ImageSet, root: Path, *, download: bool) -> Contents:
     wanted: list[tuple[Split | None, Mapping[str, Any]]] = [(marked, found.training)]
     if found.validation is not None:
         wanted.append(("validation", found.validation))
-    parts = [(part, _opened(kind, root, arguments, found.title, download=download)) for part, arguments in wanted]
+    parts = [
+        (part, obtain_dataset(kind, root, arguments, title=found.title, download=download))
+        for part, arguments in wanted
+    ]
     rows = [(part, opened, row) for part, opened in parts for row in range(len(opened))]
     items = [_item(found.title, part, row) for part, _, row in rows]
     return Contents(items, lambda index: _pixels(*rows[index][1:], items[index].name))
-
-
-def _opened(kind: Any, root: Path, arguments: Mapping[str, Any], title: str, *, download: bool) -> Any:
-    opened = open_dataset(kind, root, arguments, title=title)
-    if opened is None and download:
-        download_dataset(kind, root, arguments, title=title)
-        opened = open_dataset(kind, root, arguments, title=title)
-    if opened is None:
-        raise missing(title, root)
-    return opened
 
 
 def _item(title: str, part: Split | None, row: int) -> DataItem:
@@ -154,13 +147,8 @@ def _folder(name: str, media: Media) -> Path:
     sets, others, other = (IMAGE_SETS, AUDIO_SETS, "audio") if media == "image" else (AUDIO_SETS, IMAGE_SETS, "image")
     if Path(name).exists() or os.sep in name or "/" in name:
         return Path(name)
-    if _plain(name) in others:
+    if plain_name(name) in others:
         raise TrainingError(f"{name} is a set for another kind of model; train on it with vqc train {other}")
-    near = difflib.get_close_matches(_plain(name), list(sets), 1)
+    near = difflib.get_close_matches(plain_name(name), list(sets), 1)
     guess = f"did you mean {near[0]}?" if near else f"give a folder or one of {', '.join(sets)}"
     raise TrainingError(f"there is no folder {name} and no set of that name; {guess}")
-
-
-def _plain(name: str) -> str:
-    """A name as the tables have it: CIFAR-10, cifar_10 and cifar10 are one."""
-    return "".join(letter for letter in name.lower() if letter.isalnum())

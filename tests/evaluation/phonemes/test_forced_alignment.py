@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import vqc
+from vqc.data.audio_files import read_mono
 from vqc.evaluation.phonemes import forced_alignment
 from vqc.evaluation.phonemes.forced_alignment import Aligner
 from vqc.evaluation.phonemes.phone_classes import CLASSES, OTHER, SILENCE, class_of, frame_classes
-from vqc.evaluation.phonemes.utterances import read_speech
 
 pytest.importorskip("pocketsphinx")
 
@@ -26,7 +26,7 @@ def aligner(tmp_path: Path) -> Aligner:
 
 
 def test_the_phones_of_the_words_follow_each_other(aligner: Aligner) -> None:
-    segments = aligner.align(read_speech(RECORDING), WORDS)
+    segments = aligner.align(read_mono(RECORDING, 16_000)[0], WORDS)
     assert segments is not None
     assert all(a.stop == pytest.approx(b.start) for a, b in pairwise(segments))
     spoken = [segment.phone for segment in segments if class_of(segment.phone) not in (SILENCE, OTHER)]
@@ -35,7 +35,7 @@ def test_the_phones_of_the_words_follow_each_other(aligner: Aligner) -> None:
 
 
 def test_frames_are_loud_where_vowels_are(aligner: Aligner) -> None:
-    waveform = read_speech(RECORDING)
+    waveform = read_mono(RECORDING, 16_000)[0]
     classes = frame_classes(aligner.align(waveform, WORDS) or [], len(waveform) / 16_000)
     power = np.square(waveform[: len(classes) * 160].reshape(-1, 160)).mean(1)
     vowels = np.isin(classes, [CLASSES.index(name) for name in ("AH", "AE", "IY", "UW")])
@@ -43,7 +43,7 @@ def test_frames_are_loud_where_vowels_are(aligner: Aligner) -> None:
 
 
 def test_what_was_aligned_is_kept(aligner: Aligner, monkeypatch: pytest.MonkeyPatch) -> None:
-    waveform = read_speech(RECORDING)
+    waveform = read_mono(RECORDING, 16_000)[0]
     found = aligner.align(waveform, WORDS)
     monkeypatch.setattr(forced_alignment.Aligner, "_align", lambda *_: pytest.fail("it has been aligned already"))
     assert aligner.align(waveform, WORDS) == found
@@ -52,7 +52,7 @@ def test_what_was_aligned_is_kept(aligner: Aligner, monkeypatch: pytest.MonkeyPa
 
 
 def test_words_that_the_dictionary_lacks_are_other(aligner: Aligner) -> None:
-    segments = aligner.align(read_speech(RECORDING), "WHAT HATH HAPPXQED UNTO ME")
+    segments = aligner.align(read_mono(RECORDING, 16_000)[0], "WHAT HATH HAPPXQED UNTO ME")
     assert aligner.unknown == {"happxqed"}
     assert segments is not None
     assert sum(class_of(segment.phone) == OTHER for segment in segments) == 1

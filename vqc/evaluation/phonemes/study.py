@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqc.data.audio_files import resample
+from vqc.data.audio_files import read_mono, resample
 from vqc.data.benchmarks import LIBRISPEECH_SPLIT
 from vqc.data.derived import Progress
 from vqc.errors import OptionError
 from vqc.evaluation.phonemes.alignments import Alignments, ForcedAlignments, GivenAlignments
 from vqc.evaluation.phonemes.phone_classes import frame_classes
 from vqc.evaluation.phonemes.probe import AlignedCodes, CodeMap, Context, Int64Array, Score, align_codes, split_speakers
-from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances, read_speech
+from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances
 from vqc.models.base import AudioModel, CodecModel
 from vqc.user_folders import user_cache
 
@@ -114,7 +114,7 @@ def single_codebook(model: CodecModel, quality: int) -> AudioModel:
 
 def encode_aligned(model: AudioModel, quality: int, utterance: Utterance, phones: Alignments) -> AlignedCodes | None:
     """Codes and phones of an utterance; None when it has no alignment, or is shorter than a frame."""
-    waveform = read_speech(utterance.path)
+    waveform, _ = read_mono(utterance.path, SAMPLE_RATE)
     segments = phones.of(utterance, waveform)
     classes = frame_classes(segments or (), len(waveform) / SAMPLE_RATE)
     if not segments or not len(classes):

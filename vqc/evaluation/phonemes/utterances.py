@@ -9,10 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vqc.data.audio_files import AudioReader, resample
 from vqc.data.formats import SUFFIXES
 from vqc.data.validation_split import split_key
 from vqc.data.walk import files_below
@@ -61,16 +57,6 @@ def speaker_of(path: Path) -> str:
     """Return who speaks in a recording."""
     key = split_key(path.name)
     return key.removeprefix("speaker ") if key.startswith("speaker ") else path.parent.name
-
-
-def read_speech(path: Path) -> NDArray[np.float32]:
-    """The mean of the channels at 16 kHz, float32 [T] in [-1, 1]; MediaError when the file cannot be read."""
-    with AudioReader(path) as reader:
-        blocks = [block.mean(axis=1, keepdims=True, dtype=np.float32) for block in reader.blocks()]
-        rate = reader.sample_rate
-    if rate != SAMPLE_RATE:
-        blocks = list(resample(blocks, rate, SAMPLE_RATE, 1))
-    return np.concatenate([np.zeros((0, 1), np.float32), *blocks])[:, 0]
 
 
 def _read_transcript(path: Path) -> dict[Path, str]:
