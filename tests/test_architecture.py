@@ -239,7 +239,7 @@ def test_commands_import_what_is_heavy_only_inside_functions() -> None:
         "vqc._version",
         "vqc.cli",
         "vqc.data.formats",
-        "vqc.models.parts",
+        "vqc.models.kinds",
         "vqc.training.options",
         "typer",
     }

@@ -13,8 +13,7 @@ import pytest
 import vqc
 from vqc import processors
 from vqc.cli.options import number_of_jobs
-from vqc.models.kinds import KINDS
-from vqc.models.parts import trainables
+from vqc.models.kinds import KINDS, trainables
 from vqc.training.settings import preset_names, read_preset
 
 if TYPE_CHECKING:

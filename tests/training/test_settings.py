@@ -16,8 +16,7 @@ import pytest
 from vqc.cli.train_plan import toml
 from vqc.errors import OptionError
 from vqc.models.config import Config
-from vqc.models.kinds import load
-from vqc.models.parts import trainables
+from vqc.models.kinds import load, trainables
 from vqc.training.loop.config import LoopConfig
 from vqc.training.options import parse_settings, parse_time
 from vqc.training.recipe import recipe_of

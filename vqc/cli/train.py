@@ -15,7 +15,7 @@ from vqc.cli.commands import App
 from vqc.cli.declared_options import parameters_of, values_of
 from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
 from vqc.errors import OptionError
-from vqc.models.parts import presets_for
+from vqc.models.kinds import presets_for
 from vqc.training.options import MEDIA, TrainOptions, What
 
 train = App("Train your own codec.", no_args_is_help=True)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from vqc.errors import CheckpointError, ContainerError
-from vqc.models.config import from_mapping
 
 if TYPE_CHECKING:
     from vqc.models.base import CodecModel
@@ -63,6 +62,22 @@ class Kind:
     def preset_of(self, part: str) -> str:
         """The preset that a prior, likelihood or sharp decoder for models of this kind is trained with."""
         return self.prior.presets[0] if part == "prior" else self.part_presets.get(part, part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainable:
+    """A kind of model to train, or a part of a trained codec."""
+
+    what: str  # image, audio, prior, likelihood or sharp: the command of `vqc train`
+    name: str  # in model files
+    config: str  # class of [model] in settings
+    recipe: str
+    presets: tuple[str, ...]
+
+    @property
+    def is_part(self) -> bool:
+        """True for a part of a trained codec."""
+        return self.what not in ("image", "audio")
 
 
 _PIXELCNN = PriorKind(
@@ -167,6 +182,25 @@ KINDS: dict[str, Kind] = {
 }
 
 
+PRIOR_RECIPE = "vqc.training.parts.prior_recipe:PriorRecipe"
+OTHER_PARTS = (
+    Trainable(
+        what="likelihood",
+        name="likelihood",
+        config="vqc.models.likelihood:LikelihoodConfig",
+        recipe="vqc.training.parts.likelihood_recipe:LikelihoodRecipe",
+        presets=("likelihood", "likelihood-maps"),
+    ),
+    Trainable(
+        what="sharp",
+        name="sharp",
+        config="vqc.training.parts.perceptual:PerceptualConfig",
+        recipe="vqc.training.parts.perceptual_recipe:PerceptualRecipe",
+        presets=("sharp", "sharp-speech"),
+    ),
+)
+
+
 def register(kind: Kind) -> None:
     """Add a kind of one's own, for this process; ValueError when its name or its number is taken."""
     if kind.name in KINDS or any(kind.wire_id == other.wire_id for other in KINDS.values()):
@@ -206,8 +240,29 @@ def default_model(media: Media) -> str:
     return next(kind.name for kind in KINDS.values() if kind.is_default and kind.media == media)
 
 
+def trainables() -> dict[str, Trainable]:
+    """All that can be trained, by its `kind` in presets and settings of runs."""
+    found = [
+        Trainable(what=k.media, name=k.name, config=k.config, recipe=k.recipe, presets=k.presets)
+        for k in KINDS.values()
+    ]
+    by_kind = {one.name: one for one in found}
+    for prior in prior_kinds().values():
+        by_kind[prior.presets[0]] = Trainable(
+            what="prior", name=prior.name, config=prior.config, recipe=PRIOR_RECIPE, presets=prior.presets
+        )
+    return by_kind | {one.name: one for one in OTHER_PARTS}
+
+
+def presets_for(what: str) -> list[str]:
+    """The presets that come with vqc for image, audio, prior, likelihood or sharp."""
+    return [preset for one in trainables().values() if one.what == what for preset in one.presets]
+
+
 def build_model(kind: str, config: Mapping[str, Any], *, where: str = "this model") -> CodecModel:
     """An untrained model of a kind from its config as a mapping; every key is checked."""
+    from vqc.models.config import from_mapping
+
     row = kind_named(kind)
     return row.model_class(from_mapping(load(row.config), config, where=f"the config of {where}"))  # type: ignore[call-arg]
 
@@ -217,6 +272,8 @@ def build_prior(kind: str, config: Mapping[str, Any], codec: CodecModel, *, wher
 
     CheckpointError: there is no such kind, it is not one for this codec, or the config does not fit.
     """
+    from vqc.models.config import from_mapping
+
     row = prior_kind_named(kind)
     fitting = from_mapping(load(row.config), config, where=f"the config of {where}")
     try:

@@ -1,4 +1,4 @@
-"""Parts of a codec model that are trained after it, and the table of all that can be trained.
+"""Parts of a codec model that are trained after it, and their way into its file.
 
 A part lives in its codec's file: its tensors under a prefix, its description under a key of the same name. Nothing here
 imports torch before it builds something.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vqc.errors import CheckpointError
 from vqc.models.config import config_to_dict, from_mapping
 from vqc.models.files import former_names
 from vqc.models.files.tensors import StoredTensor, digest_tensors
-from vqc.models.kinds import KINDS, build_prior, prior_kinds
+from vqc.models.kinds import build_prior
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,9 +33,6 @@ class Part(ABC):
     optional: ClassVar[tuple[str, ...]] = ("training", "figures")  # those of them that may be left out
     in_digest: ClassVar[bool] = False  # whether it decides about bytes of files
     is_integer: ClassVar[bool] = False  # whether its tensors hold integers, to be stored as such
-    recipe: ClassVar[str]
-    config: ClassVar[str] = ""  # of [model] in settings
-    presets: ClassVar[tuple[str, ...]] = ()
 
     @property
     def prefix(self) -> str:
@@ -71,7 +68,6 @@ class PriorPart(Part):
     name = attribute = title = "prior"
     fields = ("kind", "config", "parameters", "training", "figures")
     in_digest = is_integer = True
-    recipe = "vqc.training.parts.prior_recipe:PriorRecipe"
 
     def build(self, described: Mapping[str, Any], model: CodecModel, where: str) -> nn.Module:
         prior = build_prior(described["kind"], former_names.prior_config(described["config"]), model, where=where)
@@ -91,9 +87,6 @@ class LikelihoodPart(Part):
     name = attribute = title = "likelihood"
     fields = ("config", "training")
     optional = ("config", "training")
-    recipe = "vqc.training.parts.likelihood_recipe:LikelihoodRecipe"
-    config = "vqc.models.likelihood:LikelihoodConfig"
-    presets = ("likelihood", "likelihood-maps")
 
     def build(self, described: Mapping[str, Any], model: CodecModel, where: str) -> nn.Module:
         from vqc.models.likelihood import Likelihood, LikelihoodConfig
@@ -110,9 +103,6 @@ class PerceptualPart(Part):
 
     name, attribute, title = "sharp", "perceptual", "sharp decoder"
     fields = ("digest", "parameters", "training", "figures")
-    recipe = "vqc.training.parts.perceptual_recipe:PerceptualRecipe"
-    config = "vqc.training.parts.perceptual:PerceptualConfig"
-    presets = ("sharp", "sharp-speech")
 
     def build(self, described: Mapping[str, Any], model: CodecModel, where: str) -> nn.Module:
         try:
@@ -150,33 +140,3 @@ def state_name(name: str) -> str:
 
 def _elements(tensors: Sequence[StoredTensor]) -> int:
     return sum(math.prod(tensor.shape) for tensor in tensors)
-
-
-class Trainable(NamedTuple):
-    """A kind of model to train, or a part of a trained codec."""
-
-    what: str  # image, audio, prior, likelihood or sharp: the command of `vqc train`
-    name: str  # in model files
-    config: str  # class of [model] in settings
-    recipe: str
-    presets: tuple[str, ...]
-
-    @property
-    def is_part(self) -> bool:
-        """True for a part of a trained codec."""
-        return self.what not in ("image", "audio")
-
-
-def trainables() -> dict[str, Trainable]:
-    """All that can be trained, by its `kind` in presets and settings of runs."""
-    found = {k.name: Trainable(k.media, k.name, k.config, k.recipe, k.presets) for k in KINDS.values()}
-    for prior in prior_kinds().values():
-        found[prior.presets[0]] = Trainable("prior", prior.name, prior.config, PRIOR.recipe, prior.presets)
-    for part in (LIKELIHOOD, PERCEPTUAL):
-        found[part.name] = Trainable(part.name, part.name, part.config, part.recipe, part.presets)
-    return found
-
-
-def presets_for(what: str) -> list[str]:
-    """The presets that come with vqc for image, audio, prior, likelihood or sharp."""
-    return [preset for one in trainables().values() if one.what == what for preset in one.presets]

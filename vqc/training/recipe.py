@@ -17,8 +17,8 @@ from vqc.data.derived import Progress
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
-from vqc.models.kinds import KINDS, load
-from vqc.models.parts import PARTS, trainables
+from vqc.models.kinds import KINDS, load, trainables
+from vqc.models.parts import PARTS
 from vqc.training.loop.task import Task
 from vqc.training.settings import Settings
 

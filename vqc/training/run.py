@@ -24,8 +24,7 @@ from vqc.data.derived import Progress
 from vqc.errors import OptionError, OutputError, TrainingError
 from vqc.models.files.header import ModelInfo, codec_digest
 from vqc.models.files.zoo import find_by_name, refuse_taken
-from vqc.models.kinds import default_model, kind_named
-from vqc.models.parts import trainables
+from vqc.models.kinds import default_model, kind_named, trainables
 from vqc.nn.distributed import own_rank
 from vqc.training.loop.distributed import broadcast_bytes
 from vqc.training.options import TrainOptions

@@ -20,8 +20,7 @@ from typing import Any
 
 from vqc.errors import OptionError, did_you_mean
 from vqc.models.config import config_to_dict, from_mapping
-from vqc.models.kinds import load
-from vqc.models.parts import trainables
+from vqc.models.kinds import load, trainables
 from vqc.training.loop.config import LoopConfig
 
 PRESETS = Path(__file__).parent / "presets"

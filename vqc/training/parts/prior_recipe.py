@@ -23,8 +23,8 @@ from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
 from vqc.models.files.header import codec_digest
-from vqc.models.kinds import build_prior, prior_kind_named
-from vqc.models.parts import PRIOR, trainables
+from vqc.models.kinds import build_prior, prior_kind_named, trainables
+from vqc.models.parts import PRIOR
 from vqc.models.prior import CodePrior
 from vqc.nn.integer import dequantized
 from vqc.training.parts.base import PartRecipe
