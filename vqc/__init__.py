@@ -51,31 +51,21 @@ if TYPE_CHECKING:
     from vqc.training.options import TrainOptions
     from vqc.training.train import train
 
+_ERRORS = (
+    *("CheckpointError", "ContainerError", "MediaError", "MissingPackageError", "ModelNameError"),
+    *("ModelNotFoundError", "OptionError", "OutputError", "TrainingError", "VQCError"),
+)
+_CODEC = (
+    *("Audio", "Image", "Rate", "Report", "VerifyResult"),
+    *("compress", "compress_file", "decompress", "decompress_file", "verify"),
+)
 _MODULES = {
-    "CheckpointError": "vqc.errors",
-    "ContainerError": "vqc.errors",
-    "MediaError": "vqc.errors",
-    "MissingPackageError": "vqc.errors",
-    "ModelNameError": "vqc.errors",
-    "ModelNotFoundError": "vqc.errors",
-    "OptionError": "vqc.errors",
-    "OutputError": "vqc.errors",
-    "TrainingError": "vqc.errors",
-    "VQCError": "vqc.errors",
-    "Audio": "vqc.codec.api",
-    "Image": "vqc.codec.api",
-    "Rate": "vqc.codec.api",
-    "Report": "vqc.codec.api",
+    **dict.fromkeys(_ERRORS, "vqc.errors"),
+    **dict.fromkeys(_CODEC, "vqc.codec.api"),
     "TrainOptions": "vqc.training.options",
-    "VerifyResult": "vqc.codec.api",
-    "compress": "vqc.codec.api",
-    "compress_file": "vqc.codec.api",
-    "decompress": "vqc.codec.api",
-    "decompress_file": "vqc.codec.api",
     "load_model": "vqc.models.files.zoo",
     "set_threads": "vqc.processors",
     "train": "vqc.training.train",
-    "verify": "vqc.codec.api",
 }
 
 __all__ = [

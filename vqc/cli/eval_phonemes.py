@@ -80,31 +80,24 @@ def caption(study: PhonemeStudy, info: ModelInfo, folder: Path) -> str:
 def as_json(study: PhonemeStudy, info: ModelInfo, folder: Path) -> dict[str, Any]:
     """Everything that was found."""
     from vqc.evaluation.phonemes.phone_classes import CLASSES
+    from vqc.evaluation.result_tables import fields_of
 
-    score = study.score
-    return {
-        "model": info.name,
-        "digest": info.digest,
-        "data": folder.name,
-        "context": study.context,
-        "accuracy": score.accuracy,
-        "accuracy_speech": score.accuracy_speech,
-        "accuracy_swapped": study.swapped.accuracy,
-        "chance": score.chance,
-        "majority": score.majority,
-        "frames": score.frames,
-        "mapped_frames": study.mapped_frames,
-        "mapped_speakers": study.mapped,
-        "scored_speakers": study.scored,
-        "utterances": study.utterances,
-        "left_out": study.left_out,
-        "unknown_words": study.unknown_words,
-        "codes_per_second": study.codes_per_second,
-        "codebook_size": study.codebook_size,
-        "codes_used": study.codes_used,
-        "classes": CLASSES,
-        "confusion": score.confusion.tolist(),
-    }
+    score = fields_of(study.score, "accuracy accuracy_speech chance majority frames")
+    plain = "context mapped_frames utterances left_out unknown_words codes_per_second codebook_size codes_used"
+    return (
+        fields_of(study, plain)
+        | score
+        | {
+            "model": info.name,
+            "digest": info.digest,
+            "data": folder.name,
+            "accuracy_swapped": study.swapped.accuracy,
+            "mapped_speakers": study.mapped,
+            "scored_speakers": study.scored,
+            "classes": CLASSES,
+            "confusion": study.score.confusion.tolist(),
+        }
+    )
 
 
 def print_results(study: PhonemeStudy, info: ModelInfo) -> None:

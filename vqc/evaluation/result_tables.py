@@ -170,7 +170,7 @@ def signed_percent(value: float | None) -> str:
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """Everything but the files and examples, in types that JSON has."""
-    return _fields(evaluation, "model digest media data dimensions rate_unit") | {
+    return fields_of(evaluation, "model digest media data dimensions rate_unit") | {
         "curves": [_curve_as_json(curve) for curve in evaluation.curves],
         "bd_rates": {metric: dict(by_codec) for metric, by_codec in evaluation.bd_rates.items()},
         "qualities": [_quality_as_json(result) for result in evaluation.qualities],
@@ -219,17 +219,18 @@ def _timed(evaluation: Evaluation, result: QualityResult) -> int:
 
 def _curve_as_json(curve: Curve) -> dict[str, Any]:
     points = [
-        _fields(point, "setting rate files")
+        fields_of(point, "setting rate files")
         | {"scores": {key: {"mean": mean, "half_width": width} for key, (mean, width) in point.scores.items()}}
         for point in curve.points
     ]
-    return _fields(curve, "codec label origin source") | {"points": points}
+    return fields_of(curve, "codec label origin source") | {"points": points}
 
 
 def _quality_as_json(result: QualityResult) -> dict[str, Any]:
-    maps = [_fields(maps, "label codes codebook_size bits_per_code perplexity fraction_used") for maps in result.maps]
-    return _fields(result, "quality files seconds rate_bpd ideal_bpd total_bpd") | {"maps": maps}
+    maps = [fields_of(maps, "label codes codebook_size bits_per_code perplexity fraction_used") for maps in result.maps]
+    return fields_of(result, "quality files seconds rate_bpd ideal_bpd total_bpd") | {"maps": maps}
 
 
-def _fields(record: object, names: str) -> dict[str, Any]:
+def fields_of(record: object, names: str) -> dict[str, Any]:
+    """Return attributes by their names, which have spaces between."""
     return {name: getattr(record, name) for name in names.split()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from vqc.data.audio_files import read_mono, resample
 from vqc.data.benchmarks import LIBRISPEECH_SPLIT
 from vqc.data.derived import Progress
 from vqc.errors import OptionError
-from vqc.evaluation.phonemes.alignments import Alignments, ForcedAlignments, GivenAlignments
-from vqc.evaluation.phonemes.phone_classes import frame_classes
+from vqc.evaluation.phonemes.alignment_files import read_alignments
+from vqc.evaluation.phonemes.forced_alignment import Aligner
+from vqc.evaluation.phonemes.phone_classes import Segment, frame_classes
 from vqc.evaluation.phonemes.probe import AlignedCodes, CodeMap, Context, Int64Array, Score, align_codes, split_speakers
-from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances
+from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, find_utterances
 from vqc.models.base import AudioModel, CodecModel
 from vqc.user_folders import user_cache
 
@@ -72,12 +74,18 @@ def study_phonemes(
     first, second = split_speakers([utterance.speaker for utterance in found])
     if not second:
         raise OptionError(f"{folder} has one speaker, {first[0]}; half of the speakers are mapped and half scored")
-    phones = GivenAlignments(alignments) if alignments else ForcedAlignments(cache or user_cache() / "alignments")
+    aligner = None if alignments else Aligner(cache or user_cache() / "alignments")
+    given = read_alignments(alignments) if alignments else {}
     pieces, left_out = list[AlignedCodes](), list[str]()
     for done, utterance in enumerate(found):
         if progress:
             progress(done, len(found))
-        piece = encode_aligned(codec, level, utterance, phones)
+        waveform, _ = read_mono(utterance.path, SAMPLE_RATE)  # [T]
+        segments = given.get(utterance.name)
+        if aligner is not None:
+            assert utterance.words is not None, "utterances to align have transcripts"
+            segments = aligner.align(waveform, utterance.words)
+        piece = encode_aligned(codec, level, utterance.speaker, waveform, segments or ())
         if piece is None:
             left_out.append(utterance.name)
         else:
@@ -93,7 +101,7 @@ def study_phonemes(
         codes_used=len(np.unique(np.concatenate([piece.codes for piece in pieces]))),
         utterances=len(pieces),
         left_out=tuple(left_out),
-        unknown_words=len(phones.unknown),
+        unknown_words=len(aligner.unknown) if aligner else 0,
         mapped=tuple(first),
         scored=tuple(second),
         mapped_frames=sum(len(piece.codes) for piece in parts[0]),
@@ -112,15 +120,14 @@ def single_codebook(model: CodecModel, quality: int) -> AudioModel:
     return model
 
 
-def encode_aligned(model: AudioModel, quality: int, utterance: Utterance, phones: Alignments) -> AlignedCodes | None:
-    """Codes and phones of an utterance; None when it has no alignment, or is shorter than a frame."""
-    waveform, _ = read_mono(utterance.path, SAMPLE_RATE)
-    segments = phones.of(utterance, waveform)
-    classes = frame_classes(segments or (), len(waveform) / SAMPLE_RATE)
+def encode_aligned(
+    model: AudioModel, quality: int, speaker: str, waveform: NDArray[np.float32], segments: Sequence[Segment]
+) -> AlignedCodes | None:
+    """Return codes and phones of a waveform [T]; None when it has no alignment, or is shorter than a frame."""
+    classes = frame_classes(segments, len(waveform) / SAMPLE_RATE)
     if not segments or not len(classes):
         return None
-    codes = codes_of(model, quality, waveform)
-    return align_codes(utterance.speaker, codes, model.sample_rate / model.hop_length, classes)
+    return align_codes(speaker, codes_of(model, quality, waveform), model.sample_rate / model.hop_length, classes)
 
 
 @torch.inference_mode()
