@@ -49,11 +49,11 @@ def random_for(seed: int, step: int) -> np.random.Generator:
 
 
 class Draws:
-    """Training items drawn for each row of a batch: with equal chances, or with those given."""
+    """Training items drawn for each row of a batch: with equal probabilities, or in proportion to weights."""
 
-    def __init__(self, items: list[int], chances: Float64Array | None) -> None:
+    def __init__(self, items: list[int], weights: Float64Array | None) -> None:
         self.items = np.array(items, dtype=np.int64)
-        self.ends = None if chances is None else np.cumsum(chances) / chances.sum()
+        self.ends = None if weights is None else np.cumsum(weights) / weights.sum()
 
     def __call__(self, count: int, generator: np.random.Generator) -> Int64Array:
         """Numbers of items [count]."""
@@ -72,7 +72,7 @@ class ImageBatches:
 
     def __init__(
         self,
-        pack: ImageDataset,
+        dataset: ImageDataset,
         *,
         batch_size: int,
         seed: int,
@@ -81,13 +81,15 @@ class ImageBatches:
         shard: Shard = WHOLE,
     ) -> None:
         """TrainingError: whole images are asked for and they have several sizes."""
-        self.pack, self.batch_size, self.seed, self.max_shift = pack, batch_size, seed, max_shift
-        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.probabilities)
-        sizes = np.unique(pack.sizes[pack.training], axis=0)
+        self.dataset, self.batch_size, self.seed, self.max_shift = dataset, batch_size, seed, max_shift
+        self.rows, self.draws = shard.rows(batch_size), Draws(dataset.training, dataset.probabilities)
+        sizes = np.unique(dataset.sizes[dataset.training], axis=0)
         one_size = (int(sizes[0, 0]), int(sizes[0, 1]))
         if side is None and len(sizes) > 1:
             several = " and ".join(f"{width} × {height}" for height, width in sizes[:2])
-            raise TrainingError(f"{pack.title} has images of several sizes, such as {several}; set the side of crops")
+            raise TrainingError(
+                f"{dataset.title} has images of several sizes, such as {several}; set the side of crops"
+            )
         self.side = None if len(sizes) == 1 and (side or one_size[0], side or one_size[1]) == one_size else side
         self.size = one_size if self.side is None else (self.side, self.side)
 
@@ -97,7 +99,7 @@ class ImageBatches:
         flips = generator.random(self.batch_size) < 0.5
         places = generator.random((self.batch_size, 2))
         chosen, flips, places = chosen[self.rows], flips[self.rows], places[self.rows]
-        images = [self.pack.image(i) for i in chosen]
+        images = [self.dataset.image(i) for i in chosen]
         cuts = self._shifted(images, places) if self.side is None else self._squares(images, places)
         return as_batch([mirrored(cut) if flip else cut for cut, flip in zip(cuts, flips, strict=True)])
 
@@ -119,17 +121,30 @@ class CropBatches:
     """
 
     def __init__(
-        self, pack: ImageDataset, *, side: int, batch_size: int, seed: int, shard: Shard = WHOLE, most_shrink: float = 2
+        self,
+        dataset: ImageDataset,
+        *,
+        side: int,
+        batch_size: int,
+        seed: int,
+        shard: Shard = WHOLE,
+        most_shrink: float = 2,
     ) -> None:
-        self.pack, self.side, self.batch_size, self.seed, self.most_shrink = pack, side, batch_size, seed, most_shrink
-        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.probabilities)
+        self.dataset, self.side, self.batch_size, self.seed, self.most_shrink = (
+            dataset,
+            side,
+            batch_size,
+            seed,
+            most_shrink,
+        )
+        self.rows, self.draws = shard.rows(batch_size), Draws(dataset.training, dataset.probabilities)
 
     def __call__(self, step: int) -> Tensor:
         generator = random_for(self.seed, step)
         chosen = self.draws(self.batch_size, generator)
-        chances = generator.random((self.batch_size, 5))
-        rows = zip(chosen[self.rows], chances[self.rows], strict=True)
-        return as_batch([varied_square(self.pack.image(i), self.side, n, self.most_shrink) for i, n in rows])
+        numbers = generator.random((self.batch_size, 5))
+        rows = zip(chosen[self.rows], numbers[self.rows], strict=True)
+        return as_batch([varied_square(self.dataset.image(i), self.side, n, self.most_shrink) for i, n in rows])
 
 
 class WaveformBatches:
@@ -138,18 +153,18 @@ class WaveformBatches:
     Calling with a step gives float32 [B, T] in [-1, 1]; a recording shorter than the cut is padded with zeros.
     """
 
-    def __init__(self, pack: AudioDataset, *, length: int, batch_size: int, seed: int, shard: Shard = WHOLE) -> None:
-        self.pack, self.length, self.batch_size, self.seed = pack, length, batch_size, seed
-        self.rows, self.draws = shard.rows(batch_size), Draws(pack.training, pack.probabilities)
+    def __init__(self, dataset: AudioDataset, *, length: int, batch_size: int, seed: int, shard: Shard = WHOLE) -> None:
+        self.dataset, self.length, self.batch_size, self.seed = dataset, length, batch_size, seed
+        self.rows, self.draws = shard.rows(batch_size), Draws(dataset.training, dataset.probabilities)
 
     def __call__(self, step: int) -> Tensor:
         generator = random_for(self.seed, step)
         chosen = self.draws(self.batch_size, generator)
         places = generator.random(self.batch_size)
-        free = np.maximum(0, self.pack.lengths[chosen] - self.length)
+        free = np.maximum(0, self.dataset.lengths[chosen] - self.length)
         starts = np.floor(places * (free + 1)).astype(np.int64)
         rows = zip(chosen[self.rows].tolist(), starts[self.rows].tolist(), strict=True)
-        cuts = [self.pack.cut(i, start, self.length) for i, start in rows]
+        cuts = [self.dataset.cut(i, start, self.length) for i, start in rows]
         return torch.from_numpy(np.stack(cuts))
 
 
@@ -185,9 +200,9 @@ def random_square(image: UInt8Array, side: int, down: float, right: float) -> UI
     return resized(image[top : top + source, left : left + source], side)
 
 
-def varied_square(photo: UInt8Array, side: int, chances: Float64Array, most_shrink: float = 2) -> UInt8Array:
+def varied_square(photo: UInt8Array, side: int, numbers: Float64Array, most_shrink: float = 2) -> UInt8Array:
     """A square as five numbers in [0, 1) tell: in half of all cases shrunk by up to `most_shrink`, in half mirrored."""
-    shrunk, shrink, down, right, flip = chances.tolist()
+    shrunk, shrink, down, right, flip = numbers.tolist()
     room = min(photo.shape[:2]) / side
     wanted = 1 + shrink * (most_shrink - 1) if shrunk < 0.5 else 1.0
     source = max(1, round(side * min(wanted, max(1.0, room))))

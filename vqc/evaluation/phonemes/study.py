@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from vqc.evaluation.phonemes.alignment_files import read_alignments
 from vqc.evaluation.phonemes.forced_alignment import Aligner
 from vqc.evaluation.phonemes.phone_classes import Segment, frame_classes
 from vqc.evaluation.phonemes.probe import AlignedCodes, CodeMap, Context, Int64Array, Score, align_codes, split_speakers
-from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, find_utterances
+from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances
 from vqc.models.base import AudioModel, CodecModel
 from vqc.user_folders import user_cache
 
@@ -74,22 +75,8 @@ def study_phonemes(
     first, second = split_speakers([utterance.speaker for utterance in found])
     if not second:
         raise OptionError(f"{folder} has one speaker, {first[0]}; half of the speakers are mapped and half scored")
-    aligner = None if alignments else Aligner(cache or user_cache() / "alignments")
-    given = read_alignments(alignments) if alignments else {}
-    pieces, left_out = list[AlignedCodes](), list[str]()
-    for done, utterance in enumerate(found):
-        if progress:
-            progress(done, len(found))
-        waveform, _ = read_mono(utterance.path, SAMPLE_RATE)  # [T]
-        segments = given.get(utterance.name)
-        if aligner is not None:
-            assert utterance.words is not None, "utterances to align have transcripts"
-            segments = aligner.align(waveform, utterance.words)
-        piece = encode_aligned(codec, level, utterance.speaker, waveform, segments or ())
-        if piece is None:
-            left_out.append(utterance.name)
-        else:
-            pieces.append(piece)
+    aligned = _align(codec, level, found, alignments, cache or user_cache() / "alignments", progress)
+    pieces, left_out = aligned.pieces, aligned.left_out
     parts = [[piece for piece in pieces if piece.speaker in half] for half in (set(first), set(second))]
     if not all(parts):
         raise OptionError(f"too few utterances of {folder} have an alignment; {len(left_out)} have none")
@@ -101,13 +88,46 @@ def study_phonemes(
         codes_used=len(np.unique(np.concatenate([piece.codes for piece in pieces]))),
         utterances=len(pieces),
         left_out=tuple(left_out),
-        unknown_words=len(aligner.unknown) if aligner else 0,
+        unknown_words=aligned.unknown_words,
         mapped=tuple(first),
         scored=tuple(second),
         mapped_frames=sum(len(piece.codes) for piece in parts[0]),
         score=maps[0].score(parts[1]),
         swapped=maps[1].score(parts[0]),
     )
+
+
+class _Aligned(NamedTuple):
+    pieces: list[AlignedCodes]
+    left_out: list[str]  # names of utterances without alignment
+    unknown_words: int  # that the dictionary lacks
+
+
+def _align(
+    codec: AudioModel,
+    quality: int,
+    found: Sequence[Utterance],
+    alignments: Path | None,
+    cache: Path,
+    progress: Progress | None,
+) -> _Aligned:
+    aligner = None if alignments else Aligner(cache)
+    given = read_alignments(alignments) if alignments else {}
+    pieces, left_out = list[AlignedCodes](), list[str]()
+    for done, utterance in enumerate(found):
+        if progress:
+            progress(done, len(found))
+        waveform, _ = read_mono(utterance.path, SAMPLE_RATE)  # [T]
+        segments = given.get(utterance.name)
+        if aligner is not None:
+            assert utterance.words is not None, "utterances to align have transcripts"
+            segments = aligner.align(waveform, utterance.words)
+        piece = encode_aligned(codec, quality, utterance.speaker, waveform, segments or ())
+        if piece is None:
+            left_out.append(utterance.name)
+        else:
+            pieces.append(piece)
+    return _Aligned(pieces, left_out, len(aligner.unknown) if aligner else 0)
 
 
 def single_codebook(model: CodecModel, quality: int) -> AudioModel:
