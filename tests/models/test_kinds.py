@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from vqc.errors import CheckpointError, ContainerError
@@ -33,7 +31,7 @@ def test_unknown_kinds_are_named() -> None:
 
 @pytest.mark.parametrize("change", [{"name": "photo"}, {"wire_id": 3}])
 def test_a_name_and_a_number_are_of_one_kind_alone(change: dict[str, object]) -> None:
-    kind = replace(KINDS["photo"], **{"name": "toy", "wire_id": 9} | change)  # type: ignore[arg-type]
+    kind = KINDS["photo"]._replace(**{"name": "toy", "wire_id": 9} | change)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="already"):
         register(kind)
     assert kind not in KINDS.values()

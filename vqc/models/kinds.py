@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vqc.errors import CheckpointError, ContainerError
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 Media = Literal["image", "audio"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PriorKind:
+class PriorKind(NamedTuple):
     """A kind of prior, which may serve several kinds of model."""
 
     name: str  # in model files
@@ -32,8 +31,7 @@ class PriorKind:
     seconds: tuple[float, float]  # of one core: for a million positions of codes, and besides for a million codes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of model."""
 
     name: str  # in model files, presets and settings
@@ -43,8 +41,8 @@ class Kind:
     recipe: str
     presets: tuple[str, ...]  # the first is the default
     prior: PriorKind
-    part_presets: Mapping[str, str] = field(default_factory=dict)  # of parts which have another than their own name
     seconds: float  # of one core, to restore a million pixels (with photos 59 took 1.6 GB), or samples
+    part_presets: Mapping[str, str] = MappingProxyType({})  # of parts which have another than their own name
     is_default: bool = False  # the model of this name is used for its medium when none is asked for
     wants_thumbnails: bool = False  # `vqc eval` measures it on small images
     sample_files: int | None = None  # how many of the samples `vqc eval` compresses whole, if it is slow
@@ -64,8 +62,7 @@ class Kind:
         return self.prior.presets[0] if part == "prior" else self.part_presets.get(part, part)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trainable:
+class Trainable(NamedTuple):
     """A kind of model to train, or a part of a trained codec."""
 
     what: str  # image, audio, prior, likelihood or sharp: the command of `vqc train`
