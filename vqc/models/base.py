@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
@@ -259,19 +258,3 @@ def uniform_frequencies(sizes: Tensor, largest: int) -> Tensor:
     entry, sizes = torch.arange(largest), sizes[..., None]
     share, rest = (1 << TABLE_PRECISION) // sizes.clamp_min(1), (1 << TABLE_PRECISION) % sizes.clamp_min(1)
     return (share + (entry < rest)) * (entry < sizes)
-
-
-@torch.inference_mode()
-def collect_counts(model: ImageModel | AudioModel, batches: Iterable[Tensor]) -> Int64Array:
-    """Count the symbols of these batches, encoded at each quality: int64 [Q, G, K].
-
-    Batches are what `model.encode` takes; every item is a stream of its own. The model should be in evaluation mode.
-    """
-    counts = np.zeros(tuple(model.static_table.shape), dtype=np.int64)
-    for batch in batches:
-        for q in range(model.qualities):
-            for codes in model.encode(batch, q + 1).cpu().numpy():
-                symbols = model.to_symbols(codes)
-                for g in range(symbols.shape[0]):
-                    counts[q, g] += np.bincount(symbols[g].ravel(), minlength=counts.shape[2])
-    return counts

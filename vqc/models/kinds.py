@@ -41,7 +41,7 @@ class Kind(NamedTuple):
     recipe: str
     presets: tuple[str, ...]  # the first is the default
     prior: PriorKind
-    seconds: float  # of one core, to restore a million pixels (with photos 59 took 1.6 GB), or samples
+    seconds: float  # of one core, to restore a million pixels, or a million samples at the model's rate
     part_presets: Mapping[str, str] = MappingProxyType({})  # of parts which have another than their own name
     is_default: bool = False  # the model of this name is used for its medium when none is asked for
     wants_thumbnails: bool = False  # `vqc eval` measures it on small images
@@ -93,7 +93,7 @@ _WAVENET = PriorKind(
 )
 
 # In the order in which messages list them. Numbers are in files: append, never change. Seconds were measured with the
-# bundled models on one core.
+# bundled models (59 million pixels of a photo took 1.6 GB of memory besides).
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (

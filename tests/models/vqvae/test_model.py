@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import vqc
-from vqc.models.base import collect_counts, uniform_frequencies
+from vqc.models.base import uniform_frequencies
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
@@ -118,14 +118,6 @@ def test_a_file_holds_the_entries_that_a_dynamic_codebook_ended_with(
     expected = loaded.decode(loaded.encode(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255, 1), 1)
     error = restored.array - 255 * expected[0].clamp(0, 1).permute(1, 2, 0).numpy()
     assert np.abs(error).max() <= 1
-
-
-def test_counts_are_the_histogram_of_the_codes(image_model: ImageVQVAE) -> None:
-    batches = [torch.rand(2, 3, 16, 16), torch.rand(1, 3, 8, 8)]
-    counts = collect_counts(image_model, batches)
-    codes = np.concatenate([image_model.encode(b, 1).flatten().numpy() for b in batches])
-    assert counts.shape == (1, 1, 16)
-    assert counts[0, 0].tolist() == np.bincount(codes, minlength=16).tolist()
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 512, 65_536])

@@ -141,8 +141,8 @@ def save_again(
 
 def stored_weights(path: Path) -> Literal["float16", "float32"]:
     """Precision in which a model file holds its weights."""
-    data = path.read_bytes()
-    header = parse_header(data, len(data), path)
+    with opened_model(path) as file:
+        header = read_header(file, os.fstat(file.fileno()).st_size, path)
     return "float16" if any(t.dtype == "F16" for t in header.tensors) else "float32"
 
 
