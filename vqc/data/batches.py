@@ -59,7 +59,7 @@ class Draws:
         """Numbers of items [count]."""
         if self.ends is None:
             return self.items[generator.integers(len(self.items), size=count)]
-        found = np.searchsorted(self.ends, generator.random(count), side="right")
+        found = np.searchsorted(self.ends, generator.random(count), side="right")  # [count]
         return self.items[np.minimum(found, len(self.items) - 1)]  # rounding may leave the last end below 1
 
 
@@ -97,7 +97,7 @@ class ImageBatches:
         generator = random_for(self.seed, step)
         chosen = self.draws(self.batch_size, generator)
         flips = generator.random(self.batch_size) < 0.5
-        places = generator.random((self.batch_size, 2))
+        places = generator.random((self.batch_size, 2))  # [B, 2] in [0, 1): down, right
         chosen, flips, places = chosen[self.rows], flips[self.rows], places[self.rows]
         images = [self.dataset.image(i) for i in chosen]
         cuts = self._shifted(images, places) if self.side is None else self._squares(images, places)
@@ -142,7 +142,7 @@ class CropBatches:
     def __call__(self, step: int) -> Tensor:
         generator = random_for(self.seed, step)
         chosen = self.draws(self.batch_size, generator)
-        numbers = generator.random((self.batch_size, 5))
+        numbers = generator.random((self.batch_size, 5))  # [B, 5], see `varied_square`
         rows = zip(chosen[self.rows], numbers[self.rows], strict=True)
         return as_batch([varied_square(self.dataset.image(i), self.side, n, self.most_shrink) for i, n in rows])
 
@@ -161,7 +161,7 @@ class WaveformBatches:
         generator = random_for(self.seed, step)
         chosen = self.draws(self.batch_size, generator)
         places = generator.random(self.batch_size)
-        free = np.maximum(0, self.dataset.lengths[chosen] - self.length)
+        free = np.maximum(0, self.dataset.lengths[chosen] - self.length)  # [B], samples to shift the cut by
         starts = np.floor(places * (free + 1)).astype(np.int64)
         rows = zip(chosen[self.rows].tolist(), starts[self.rows].tolist(), strict=True)
         cuts = [self.dataset.cut(i, start, self.length) for i, start in rows]
@@ -214,7 +214,7 @@ def resized(square: UInt8Array, side: int) -> UInt8Array:
     """The square in another size, by a bicubic filter that does not alias."""
     if len(square) == side:
         return square
-    planes = torch.from_numpy(square.copy()).permute(2, 0, 1)[None].float()
+    planes = torch.from_numpy(square.copy()).permute(2, 0, 1)[None].float()  # [1, 3, side, side]
     planes = F.interpolate(planes, (side, side), mode="bicubic", antialias=True)[0]
     result: UInt8Array = planes.round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
     return result

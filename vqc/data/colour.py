@@ -181,7 +181,7 @@ def _profile(primaries: Chromaticities, curve: Curve, *, gray: bool) -> bytes | 
 def _to_d50(primaries: Chromaticities) -> NDArray[np.float64]:
     """XYZ of full red, green and blue as columns, adapted from their white to D50 by Bradford's matrix."""
     white, *colours = (np.array([x / y, 1, (1 - x - y) / y]) for x, y in primaries)
-    columns = np.stack(colours, axis=1)
+    columns = np.stack(colours, axis=1)  # [3, 3]: XYZ of red, green, blue
     columns = columns * np.linalg.solve(columns, white)
     gains = (_BRADFORD @ _D50) / (_BRADFORD @ white)
     adapted: NDArray[np.float64] = np.linalg.inv(_BRADFORD) @ (gains[:, None] * _BRADFORD) @ columns

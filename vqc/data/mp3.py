@@ -22,9 +22,7 @@ _KBPS = {  # by whether the frame is MPEG-1, for layer 3
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES = (44_100, 48_000, 32_000)  # of MPEG-1; MPEG-2 halves them, MPEG-2.5 halves them again
-_VERSION_25, _VERSION_2, _VERSION_1 = 0, 2, 3
-_LAYER_3 = 1
-_MONO = 3
+_VERSION_25, _VERSION_2, _VERSION_1, _LAYER_3, _MONO = 0, 2, 3, 1, 3  # as the head of a frame has them
 _HEAD_BYTES = 4
 _LOOKED_AT = 64  # bytes of a frame: a table is marked within them
 _FIRST_WITHIN = 65_536  # bytes in which the first frame must begin

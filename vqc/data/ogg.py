@@ -19,7 +19,7 @@ from vqc.data.splice import ByteRange, file_size, splice
 from vqc.errors import MediaError
 
 MARK = b"OggS"
-_HEAD_BYTES = 27
+_HEAD_BYTES = 27  # of a page, before the table of its segments
 _FIRST, _LAST = 2, 4  # flags of a page: begins a stream, ends one
 _FLAC_MARKS = (b"\x7fFLAC", flac.MARK)  # the second without the prefix, as before 2003
 _FLAC_PREFIX_BYTES = 9

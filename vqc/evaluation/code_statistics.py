@@ -29,8 +29,8 @@ class CodeStatistics:
         sizes = model.codebook_sizes(quality)
         sums = cls(bits=np.zeros(len(sizes)), counts=np.zeros((len(sizes), max(sizes)), np.int64))
         for codes in streams:
-            costs = code_bits(model, codes, quality)
-            maps = codes.swapaxes(0, 1).reshape(len(sizes), -1).astype(np.int64)
+            costs = code_bits(model, codes, quality)  # [B, G, ...]
+            maps = codes.swapaxes(0, 1).reshape(len(sizes), -1).astype(np.int64)  # [G, B · ...]
             sums.bits += costs.sum(axis=(0, *range(2, costs.ndim)))
             sums.counts += np.stack([np.bincount(row, minlength=max(sizes)) for row in maps])
         return sums
@@ -49,20 +49,20 @@ def code_bits(model: CodecModel, codes: NDArray[np.integer], quality: int) -> Fl
     if model.prior is None:
         return _table_bits(model, codes, quality)
     device = model.static_table.device
-    known = torch.from_numpy(codes.astype(np.int64)).to(device)
+    known = torch.from_numpy(codes.astype(np.int64)).to(device)  # [B, G, ...]
     bits = torch.zeros(known.numel(), dtype=torch.float64, device=device)
     for indices, logits in model.prior.counting_steps(known, quality):
-        frequencies = model.prior.tables(logits)
-        chosen = frequencies.gather(1, known.view(-1)[indices, None])[:, 0]
+        frequencies = model.prior.tables(logits)  # [N, K], integers
+        chosen = frequencies.gather(1, known.view(-1)[indices, None])[:, 0]  # [N]
         bits[indices] = (frequencies.sum(1).double() / chosen.double()).log2()
     result: Float64Array = bits.view(known.shape).cpu().numpy()
     return result
 
 
 def _table_bits(model: CodecModel, codes: NDArray[np.integer], quality: int) -> Float64Array:
-    frequencies = model.static_frequencies(quality)
-    symbols = np.stack([model.to_symbols(item) for item in codes.astype(np.int64)])
-    groups = np.arange(symbols.shape[1]).reshape(1, -1, *[1] * (symbols.ndim - 2))
+    frequencies = model.static_frequencies(quality)  # [G, K]
+    symbols = np.stack([model.to_symbols(item) for item in codes.astype(np.int64)])  # [B, G, ...]
+    groups = np.arange(symbols.shape[1]).reshape(1, -1, *[1] * (symbols.ndim - 2))  # [1, G, 1, ...]
     bits: Float64Array = TABLE_PRECISION - np.log2(frequencies[groups, symbols])
     return bits
 
@@ -79,8 +79,8 @@ def describe_maps(model: CodecModel, quality: int, sums: CodeStatistics) -> tupl
 
 def _maps(label: str, sizes: Sequence[int], bits: Float64Array, counts: Int64Array) -> CodeMaps:
     codes, largest = int(counts.sum()), max(sizes)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    entropy = -(shares * np.log(np.where(shares > 0, shares, 1))).sum(1)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)  # [G, K]
+    entropy = -(shares * np.log(np.where(shares > 0, shares, 1))).sum(1)  # [G], nats
     used = [(row[:size] > 0).mean() for row, size in zip(counts, sizes, strict=True)]
     return CodeMaps(
         label=label,

@@ -22,11 +22,11 @@ Power = NDArray[np.float64]
 SAMPLE_RATE = 16_000
 _WINDOW, _HOP = 640, 160  # samples: 40 and 10 ms, and bins of 25 Hz
 _HZ = SAMPLE_RATE / _WINDOW  # of a bin
-_LOWEST_HZ, _SPLIT_HZ = 50, 4_000
+_LOWEST_HZ, _SPLIT_HZ = 50, 4_000  # above hum; between vowels and fricatives
 _AUDIBLE = 1e-4  # of the power of the loudest frame
 _APERIODIC, _PERIODIC = 0.5, 0.7  # autocorrelation at the best lag
 _RUN = 6  # frames over which power is averaged before its ripple is taken
-_RIPPLE_HZ = 4_500, 7_500
+_RIPPLE_HZ = 4_500, 7_500  # where fricatives have their energy at 16 kHz
 _AROUND_HZ = 500  # to either side, of the running mean
 _FEWEST = 10  # frames of a class, for the energy of its bands
 _FLOOR = 1e-9  # -90 dB of the power of a sine of full scale
@@ -64,12 +64,12 @@ def ripple(power: Power, frames: Flags) -> float | None:
     The spectrum is the mean power over 60 ms of consecutive frames that are flagged; of all such stretches the mean is
     returned. White noise has 2.4 dB, as 60 ms are not enough for a smooth spectrum, and fricatives 3; a comb has more.
     """
-    decibels = _decibels(np.array([power[i : i + _RUN].mean(0) for i in _stretches(frames)]))
+    decibels = _decibels(np.array([power[i : i + _RUN].mean(0) for i in _stretches(frames)]))  # [S, 321]
     if not len(decibels):
         return None
     first, last, around = (round(hz / _HZ) for hz in (*_RIPPLE_HZ, _AROUND_HZ))
-    windows = np.lib.stride_tricks.sliding_window_view(decibels, 2 * around + 1, axis=1)
-    means = windows[:, first - around : last - around + 1].mean(-1)
+    windows = np.lib.stride_tricks.sliding_window_view(decibels, 2 * around + 1, axis=1)  # [S, 321 - 2a, 2a + 1]
+    means = windows[:, first - around : last - around + 1].mean(-1)  # [S, last - first + 1]
     return float((decibels[:, first : last + 1] - means).std(1).mean())
 
 
@@ -88,7 +88,7 @@ def _power(samples: Samples) -> Power:
     """Return the power of each frame and bin [N, 321]; that of a sine of full scale is 1."""
     with torch.inference_mode():
         stft = STFT(_WINDOW, _HOP)
-        spectrum = stft(torch.from_numpy(samples)[None])[0] * (2 / stft.window.sum())
+        spectrum = stft(torch.from_numpy(samples)[None])[0] * (2 / stft.window.sum())  # [N, 321]
         power: Power = (spectrum.real.square() + spectrum.imag.square()).double().numpy()
     return power
 
@@ -96,10 +96,10 @@ def _power(samples: Samples) -> Power:
 def _classes(original: Samples, power: Power) -> tuple[Flags, Flags]:
     """Fricatives and vowels."""
     lowest, split = round(_LOWEST_HZ / _HZ), round(_SPLIT_HZ / _HZ)
-    low, high = power[:, lowest:split].sum(1), power[:, split:].sum(1)
+    low, high = power[:, lowest:split].sum(1), power[:, split:].sum(1)  # [N] each
     with torch.inference_mode():
-        lags = periodicity(torch.from_numpy(original)[None])[0]
-    period = lags.numpy().max(1, initial=0.0).repeat(PITCH_HOP // _HOP)
+        lags = periodicity(torch.from_numpy(original)[None])[0]  # [N / 2, lags], one for each 20 ms
+    period = lags.numpy().max(1, initial=0.0).repeat(PITCH_HOP // _HOP)  # [N]
     audible = low + high > np.maximum(_AUDIBLE * (low + high).max(initial=0.0), _FLOOR)
     fricative = audible & (high > low) & (period < _APERIODIC)
     return fricative, audible & (low > high) & (period > _PERIODIC)
@@ -118,8 +118,8 @@ def _stretches(frames: Flags) -> list[int]:
 
 def _third_octaves() -> Power:
     """Return which bins are in which band: 0/1 [321, 19]."""
-    hz = np.arange(_WINDOW // 2 + 1)[:, None] * _HZ
-    centres = _FIRST_BAND_HZ * 2 ** (np.arange(_BANDS) / 3)
+    hz = np.arange(_WINDOW // 2 + 1)[:, None] * _HZ  # [321, 1]
+    centres = _FIRST_BAND_HZ * 2 ** (np.arange(_BANDS) / 3)  # [19]
     inside: Power = ((hz >= centres * 2 ** (-1 / 6)) & (hz < centres * 2 ** (1 / 6))).astype(np.float64)
     return inside
 

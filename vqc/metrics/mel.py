@@ -22,7 +22,7 @@ def mel_distance(original: NDArray[np.float32], restored: NDArray[np.float32], s
     rate, and with fewer bands in the longer ones, as they have few bins at 16 kHz. The hop is a quarter of a window.
     """
     longest = round(_SHAPES[-1][0] * sample_rate)
-    pair = torch.from_numpy(np.stack([original, restored]))
+    pair = torch.from_numpy(np.stack([original, restored]))  # [2, T]
     pair = torch.nn.functional.pad(pair, (0, max(0, longest - pair.shape[1])))
     total = 0.0
     with torch.inference_mode():
@@ -36,7 +36,7 @@ def mel_distance(original: NDArray[np.float32], restored: NDArray[np.float32], s
 def mel_decibels(waveforms: Tensor, window: int, hop: int, bands: int, sample_rate: int) -> Tensor:
     """Mel spectra [B, frames, bands] of waveforms [B, T] in dB of full scale, at least -80; times in samples."""
     stft, mel = _parts(window, hop, bands, sample_rate)
-    magnitude: Tensor = stft(waveforms).abs()
+    magnitude: Tensor = stft(waveforms).abs()  # [B, frames, bins]
     return 20 * (magnitude @ mel).clamp_min(_FLOOR).log10()
 
 

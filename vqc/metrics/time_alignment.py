@@ -15,7 +15,7 @@ from vqc.metrics.audio_metrics import Samples
 from vqc.metrics.mel import mel_decibels, mel_distance
 
 REACH_SECONDS = 0.1
-_HOP_SECONDS, _BANDS = 0.002, 32
+_HOP_SECONDS, _BANDS = 0.002, 32  # of the mel spectra that are correlated
 _PREFERENCE = 0.98  # another lag has to be better by more than chance makes it
 
 
@@ -56,9 +56,9 @@ def _spectrum(samples: Samples, hop: int, sample_rate: int) -> Samples:
 def _peak(original: Samples, restored: Samples, reach: int) -> int:
     """argmax over lags of the sum of original[t, c] · restored[t + lag, c]; 0 for silence."""
     size = 1 << (max(len(original), len(restored)) + reach).bit_length()
-    spectra = [np.fft.rfft(values, size, axis=0) for values in (original, restored)]
-    correlation = np.fft.irfft((spectra[0].conj() * spectra[1]).sum(1), size)
-    around = np.concatenate([correlation[size - reach :], correlation[: reach + 1]])
+    spectra = [np.fft.rfft(values, size, axis=0) for values in (original, restored)]  # [size / 2 + 1, C] each
+    correlation = np.fft.irfft((spectra[0].conj() * spectra[1]).sum(1), size)  # [size], by lag modulo size
+    around = np.concatenate([correlation[size - reach :], correlation[: reach + 1]])  # lags -reach to reach
     return int(np.argmax(around)) - reach if around.max() > 0 else 0
 
 

@@ -46,7 +46,7 @@ def align_codes(speaker: str, codes: Int64Array, codes_per_second: float, classe
     """Codes [n] and classes [N] of an utterance, put together: of each 10 ms the code in its middle counts."""
     place = ((np.arange(len(classes)) + 0.5) * FRAME_SECONDS * codes_per_second).astype(np.int64)
     there = place < len(codes)
-    shifted = np.concatenate([[-1], codes])
+    shifted = np.concatenate([[-1], codes])  # [n + 1]: the code before each
     return AlignedCodes(speaker, codes[place[there]], shifted[place[there]], classes[there])
 
 
@@ -61,13 +61,13 @@ class CodeMap:
 
     def __init__(self, utterances: Sequence[AlignedCodes], codebook_size: int, context: Context) -> None:
         self.size, self.context = codebook_size, context
-        codes, pairs, classes = self._joined(utterances)
-        shares = np.bincount(classes, minlength=len(CLASSES)) / len(classes)
+        codes, pairs, classes = self._joined(utterances)  # [N] each
+        shares = np.bincount(classes, minlength=len(CLASSES)) / len(classes)  # [41]
         self.shares, self.majority = shares, int(shares.argmax())
         counts = np.zeros((codebook_size, len(CLASSES)), np.int64)
         np.add.at(counts, (codes, classes), 1)
-        self.codes = np.where(counts.any(1), counts.argmax(1), self.majority)
-        self.pairs, place = np.unique(pairs, return_inverse=True)
+        self.codes = np.where(counts.any(1), counts.argmax(1), self.majority)  # [K], a class for each code
+        self.pairs, place = np.unique(pairs, return_inverse=True)  # [P] pairs, and which one each of [N] is
         of_pairs = np.zeros((len(self.pairs), len(CLASSES)), np.int32)
         np.add.at(of_pairs, (place, classes), 1)
         often = of_pairs.sum(1) >= LEAST_HEARD
@@ -84,8 +84,8 @@ class CodeMap:
 
     def score(self, utterances: Sequence[AlignedCodes]) -> Score:
         """Count how often the map is right on these."""
-        codes, pairs, classes = self._joined(utterances)
-        said = self.phones(codes, pairs)
+        codes, pairs, classes = self._joined(utterances)  # [N] each
+        said = self.phones(codes, pairs)  # [N]
         right, speech = said == classes, classes != SILENCE
         confusion = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
         np.add.at(confusion, (classes, said), 1)
