@@ -16,7 +16,7 @@ from vqc.cli.declared_options import parameters_of, values_of
 from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
 from vqc.errors import OptionError
 from vqc.models.kinds import presets_for
-from vqc.training.options import MEDIA, TrainOptions, What
+from vqc.training.options import TrainOptions, What, is_part
 
 train = App("Train your own codec.", no_args_is_help=True)
 
@@ -57,7 +57,7 @@ def command_for(what: What, text: str) -> Callable[..., None]:
 
 def _words_for(what: What) -> dict[str, Any]:
     """The options that a command describes in its own words, or shares with other commands."""
-    of_codec = what not in MEDIA
+    of_codec = is_part(what)
     presets = presets_for(what)
     first = "by MODEL" if what in ("prior", "sharp") else presets[0]
     words = {

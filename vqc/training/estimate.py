@@ -12,15 +12,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from vqc.data.batches import Shard
-from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.models.base import CodecModel
 from vqc.training.loop.distributed import Ranks
 from vqc.training.loop.trainer import Trainer
-from vqc.training.options import MEDIA
+from vqc.training.media import MEDIA
+from vqc.training.options import is_part
 from vqc.training.run import Run
 
-PIXELS = 256  # side of the image on which operations are counted
 WARM_UP = 3  # steps that are not timed
-SECONDS = 2.0  # of audio on which operations are counted
 
 
 class Estimate(NamedTuple):
@@ -50,7 +49,7 @@ class RunEstimate(NamedTuple):
 def estimate_run(run: Run, data: Any, ranks: Ranks, device: str) -> RunEstimate:
     """Build the model and make some steps, in a folder that goes away; on several ranks all take part."""
     model = run.build()
-    cost = estimate(run.build()) if run.what in MEDIA else None
+    cost = None if is_part(run.what) else estimate(run.build())
     task = run.recipe.make_task(model, data, run.settings, Shard(ranks.rank, ranks.world))
     with tempfile.TemporaryDirectory() as folder:
         step = time_steps(Trainer(task, run.settings.loop, Path(folder), device=ranks.device(device)))
@@ -60,27 +59,19 @@ def estimate_run(run: Run, data: Any, ranks: Ranks, device: str) -> RunEstimate:
 @torch.inference_mode()
 def estimate(model: CodecModel) -> Estimate:
     """Count operations and bits of a model, without data."""
-    model.eval()
-    if isinstance(model, ImageModel):
-        side = -(-PIXELS // model.downsampling_factor) * model.downsampling_factor
-        signal, units = torch.zeros(1, 3, side, side), float(side * side)
-        per_map = units / model.downsampling_factor**2
-    else:
-        assert isinstance(model, AudioModel)
-        frames = math.ceil(SECONDS * model.sample_rate / model.hop_length)
-        signal, units = torch.zeros(1, frames * model.hop_length), frames * model.hop_length / model.sample_rate
-        per_map = float(frames)
+    codec: Any = model.eval()
+    signal, units, positions = MEDIA[model.media].blank(model)
     quality = model.default_quality
     with FlopCounterMode(display=False) as encoder:
-        codes = model.encode(signal, quality)
+        codes = codec.encode(signal, quality)
     with FlopCounterMode(display=False) as decoder:
-        model.decode(codes, quality)
+        codec.decode(codes, quality)
     sizes = [model.codebook_sizes(q + 1) for q in range(model.qualities)]
     return Estimate(
         encoder_macs=encoder.get_total_flops() / 2 / units,
         decoder_macs=decoder.get_total_flops() / 2 / units,
-        codes=tuple(len(of) * per_map / units for of in sizes),
-        bits=tuple(sum(map(math.log2, of)) * per_map / units for of in sizes),
+        codes=tuple(len(of) * positions / units for of in sizes),
+        bits=tuple(sum(map(math.log2, of)) * positions / units for of in sizes),
     )
 
 

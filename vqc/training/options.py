@@ -9,12 +9,12 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from vqc.errors import OptionError, OutputError
+from vqc.models.kinds import Media
 
 What = Literal["image", "audio", "prior", "likelihood", "sharp"]
-MEDIA = ("image", "audio")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,11 @@ def option(default: Any, flags: str, help: str, metavar: str | None = None, **re
     """A field of `TrainOptions` that the command line offers too."""
     line = CommandLine(flags=tuple(flags.split()), help=help, metavar=metavar, **rest)
     return field(default=default, metadata={"command_line": line})
+
+
+def is_part(what: str) -> bool:
+    """Whether this is a part of a trained codec."""
+    return what not in get_args(Media)
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
@@ -136,7 +141,7 @@ class TrainOptions:
     @property
     def is_part(self) -> bool:
         """Whether a part of a trained codec is trained."""
-        return self.what not in MEDIA
+        return is_part(self.what)
 
     def changes(self) -> dict[str, Any]:
         """All changes of the preset; options with a name of their own come last and win."""

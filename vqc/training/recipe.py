@@ -11,8 +11,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor
 
-from vqc.data.batches import ImageBatches, Shard, WaveformBatches
-from vqc.data.datasets import AudioDataset, ImageDataset, open_audio, open_images
+from vqc.data.batches import Shard
 from vqc.data.derived import Progress
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
@@ -20,6 +19,7 @@ from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpo
 from vqc.models.kinds import KINDS, load, trainables
 from vqc.models.parts import PARTS
 from vqc.training.loop.task import Task
+from vqc.training.media import AUDIO, IMAGES
 from vqc.training.settings import Settings
 
 M = TypeVar("M", bound=CodecModel)
@@ -55,11 +55,8 @@ class Recipe(ABC):
     ) -> Any:
         """Open the training data; decode them, the first time, and keep that on disk."""
         rate = self.sample_rate(settings)
-        dataset: ImageDataset | AudioDataset
-        if rate is None:
-            dataset = open_images(sources, download=download, progress=progress)
-        else:
-            dataset = open_audio(sources, rate, download=download, progress=progress)
+        medium = IMAGES if rate is None else AUDIO
+        dataset = medium.open(sources, rate, download=download, progress=progress)
         dataset.exclude(getattr(settings.task, "leave_out", ""))
         return dataset
 
@@ -125,25 +122,6 @@ def load_trained(model: CodecModel, path: str) -> None:
     trained = trained_codec(path, type(model))
     check_same_settings(path, trained.config, model.for_export().config)
     model.load_state_dict(trained.state_dict(), strict=False)
-
-
-def training_images(dataset: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
-    """Make the batches [B, 3, H, W] that the settings of an image task ask for."""
-    task = settings.task
-    return ImageBatches(
-        dataset,
-        batch_size=task.batch_size,
-        seed=settings.loop.seed,
-        side=task.crop or None,
-        max_shift=task.max_shift,
-        shard=shard,
-    )
-
-
-def training_waveforms(dataset: AudioDataset, settings: Settings, shard: Shard) -> WaveformBatches:
-    """Make the batches [B, T] that the settings of an audio task ask for."""
-    task = settings.task
-    return WaveformBatches(dataset, length=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard)
 
 
 def recipe_of(kind: str) -> Recipe:

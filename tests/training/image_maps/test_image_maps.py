@@ -107,6 +107,6 @@ def test_codes_reach_what_few_training_images_hold(tmp_path: Path, settings: Set
 
 
 def test_items_can_be_left_out_by_their_names(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vqc.training.recipe.open_images", lambda sources, **rest: copy.copy(data))
+    monkeypatch.setattr("vqc.training.media.open_images", lambda sources, **rest: copy.copy(data))
     kept = MapsRecipe().open_data((), resolve(TABLES, {"task.leave_out": "tiny/5"}), download=False, progress=None)
     assert kept.training == [i for i in data.training if i != 5]

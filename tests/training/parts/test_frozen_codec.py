@@ -127,7 +127,9 @@ def test_phones_are_learnt_from_the_entries_of_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["photo", "speech"])
-def test_sharp_decoders_restore_the_codes_of_files(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_perceptual_decoders_restore_the_codes_of_files(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     codec, signal = draw(kind), signal_of(kind)
     with torch.inference_mode():
         codes = codec.encode(signal, 1)

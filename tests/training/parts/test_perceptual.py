@@ -1,4 +1,4 @@
-"""The task of sharp decoders: the codec stands still, the critic is heard, and it does not judge itself."""
+"""The task of perceptual decoders: the codec stands still, the critic is heard, and it does not judge itself."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def make_task(kind: str, **options: Any) -> PerceptualTask:
     codec: Any = draw_model(kind)
     signals = images if kind == "photo" else sounds
     settings = {"crop": 32 if kind == "photo" else 3 * 1280, "critic_width": 4, "critic_start": START} | options
-    sharp = draw_perceptual(codec).requires_grad_(True)
-    return PerceptualTask(sharp, codec, signals, [signals(-1), signals(-2)[:1]], PerceptualTaskConfig(**settings))
+    decoder = draw_perceptual(codec).requires_grad_(True)
+    return PerceptualTask(decoder, codec, signals, [signals(-1), signals(-2)[:1]], PerceptualTaskConfig(**settings))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,11 +69,11 @@ def test_the_codec_stays_as_it_is(kind: str) -> None:
     later = task.validate()
     assert {name: rows[name] for name in own} == {name: later[name] for name in own}
     for name, tensor in task.codec.state_dict().items():
-        assert torch.equal(tensor, state[name]) != (name.startswith("sharp.") and not _idle(task, name)), name
+        assert torch.equal(tensor, state[name]) != (name.startswith("perceptual.") and not _idle(task, name)), name
 
 
 def _idle(task: PerceptualTask, name: str) -> bool:
-    parameter = task.model.get_parameter(name.removeprefix("sharp."))
+    parameter = task.model.get_parameter(name.removeprefix("perceptual."))
     return parameter.grad is None or not bool(parameter.grad.any())
 
 
@@ -105,7 +105,7 @@ def test_qualities_come_in_turn_and_each_has_figures() -> None:
 
 
 def test_the_score_is_texture_while_the_error_is_in_bounds() -> None:
-    compare, own = ImageComparison(), {"mse": 0.001, "texture": 0.02}
+    compare, own = ImageComparison(draw_model("photo")), {"mse": 0.001, "texture": 0.02}
     assert compare.figures({"mse": 0.0013, "texture": 0.01}, own)["score"] == pytest.approx(0.01)
     beyond = compare.figures({"mse": 0.0015, "texture": 0.01}, own)["score"]
     assert beyond == pytest.approx(0.01 + PENALTY * (1.5 - ALLOWED))

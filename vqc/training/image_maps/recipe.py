@@ -14,7 +14,8 @@ from vqc.data.datasets import ImageDataset
 from vqc.models.image_maps.model import ImageMaps
 from vqc.nn import ecvq_fit
 from vqc.training.image_maps.task import MapsTask, MapsTaskConfig
-from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored, training_images
+from vqc.training.media import IMAGES
+from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
 from vqc.training.sampling import check_not_empty, draw_items, evenly_spaced, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -41,7 +42,7 @@ class MapsRecipe(Recipe):
 
     def make_task(self, model: ImageMaps, dataset: ImageDataset, settings: Settings, shard: Shard) -> MapsTask:
         task = settings.task
-        batches = training_images(dataset, settings, shard)
+        batches = IMAGES.batches(dataset, settings, shard)
         items = dataset.validation[: task.validation_items]
         held_out = check_not_empty(self.signals(dataset, items, settings), dataset)
         return MapsTask(model.to(memory_format=torch.channels_last), Prefetched(batches), held_out, task)  # type: ignore[call-overload]

@@ -12,16 +12,14 @@ from typing import Any
 from torch import Tensor
 
 from vqc.errors import OptionError, TrainingError
-from vqc.models.base import AudioModel
 from vqc.models.config import Config
 from vqc.models.files.checkpoint import LoadedModel
 from vqc.models.files.header import codec_digest
 from vqc.models.files.zoo import load_model
+from vqc.training.media import MEDIA
 from vqc.training.recipe import Recipe
-from vqc.training.sampling import check_not_empty, evenly_spaced, first_seconds, image_batches
+from vqc.training.sampling import check_not_empty, evenly_spaced
 from vqc.training.settings import Settings
-
-SECONDS = 10.0  # of a validation utterance, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +45,7 @@ class PartRecipe(Recipe):
         return loaded
 
     def sample_rate(self, settings: Settings) -> int | None:
-        model = self.codec(settings).model
-        return model.sample_rate if isinstance(model, AudioModel) else None
+        return getattr(self.codec(settings).model, "sample_rate", None)
 
     def initialise(self, model: Any, dataset: Any, settings: Settings) -> None:
         """A part begins as it was built."""
@@ -58,18 +55,14 @@ class PartRecipe(Recipe):
 
         TrainingError: all of the data are smaller than one code.
         """
-        items = evenly_spaced(dataset.validation, settings.task.validation_items)
-        if isinstance(codec, AudioModel):
-            signals = first_seconds(dataset, items, codec.hop_length, SECONDS)
-        else:
-            signals = image_batches(dataset, items, codec.downsampling_factor, crop)
-        return check_not_empty(signals, dataset)
+        medium, items = MEDIA[codec.media], evenly_spaced(dataset.validation, settings.task.validation_items)
+        return check_not_empty(medium.held_out(dataset, items, medium.code_size(codec), crop), dataset)
 
 
-def check_crop(crop: int, codec: Any, *, least: int) -> None:
-    """OptionError unless a crop is of whole codes."""
-    unit = codec.hop_length if isinstance(codec, AudioModel) else codec.downsampling_factor
-    if crop % unit or crop < least:
+def check_crop(crop: int, codec: Any, *, whole: bool = False) -> None:
+    """OptionError unless a crop is of whole codes; 0 where `whole` images can be taken."""
+    unit = MEDIA[codec.media].code_size(codec)
+    if crop % unit or crop < (0 if whole else unit):
         raise OptionError(f"task.crop is {crop}; it must be a multiple of {unit}, the size of a code")
 
 

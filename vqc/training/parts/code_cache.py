@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -160,6 +160,9 @@ def _write(
         before += len(items)
 
 
+_Cut = tuple[Float32Array, tuple[slice, ...], int]  # window, its core, values: as in `_Stream`
+
+
 class _Stream(NamedTuple):
     number: int  # of the item, in its part
     item: int
@@ -187,22 +190,25 @@ def _streams(
     piece: int,
     quality: int,
 ) -> Iterator[_Stream]:
+    cut_of = {"image": _image_cuts, "audio": _audio_cuts}[model.media]
     for (number, item), view in itertools.product(enumerate(items), range(views)):
-        generator = np.random.default_rng((item, view))
-        if isinstance(model, ImageModel):
-            factor = model.downsampling_factor
-            image = cast(ImageData, data).image(item)
-            if piece:
-                image = piece_of(image, piece, item, view, quality)
-            else:
-                image = _seen(image, factor, view, generator)
-            cuts = _tiles(image, factor, model.halo)
-        else:
-            waveform = cast(AudioData, data).waveform(item)
-            late = generator.integers(max(1, min(model.hop_length, len(waveform)))) if view else 0
-            cuts = _chunks(waveform[late:], model.hop_length, model.halo)
-        for window, core, values in cuts:
+        for window, core, values in cut_of(model, data, item, view, piece, quality):
             yield _Stream(number, item, window, core, values)
+
+
+def _image_cuts(model: Any, data: Any, item: int, view: int, piece: int, quality: int) -> Iterator[_Cut]:
+    image = data.image(item)
+    if piece:
+        image = piece_of(image, piece, item, view, quality)
+    else:
+        image = _seen(image, model.downsampling_factor, view, np.random.default_rng((item, view)))
+    return _tiles(image, model.downsampling_factor, model.halo)
+
+
+def _audio_cuts(model: Any, data: Any, item: int, view: int, piece: int, quality: int) -> Iterator[_Cut]:
+    waveform, hop = data.waveform(item), model.hop_length
+    late = np.random.default_rng((item, view)).integers(max(1, min(hop, len(waveform)))) if view else 0
+    return _chunks(waveform[late:], hop, model.halo)
 
 
 def piece_of(image: NDArray[np.uint8], side: int, item: int, view: int, quality: int) -> NDArray[np.uint8]:
@@ -219,9 +225,6 @@ def _seen(image: NDArray[np.uint8], factor: int, view: int, generator: np.random
     top, left = generator.integers(2 * most + 1, size=2).tolist()
     around = np.pad(image, [(most, most), (most, most), (0, 0)], mode="reflect")
     return around[top : top + image.shape[0], left : left + image.shape[1]]
-
-
-_Cut = tuple[Float32Array, tuple[slice, ...], int]
 
 
 def _tiles(image: NDArray[np.uint8], factor: int, halo: int) -> Iterator[_Cut]:

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches
+from vqc.data.batches import Prefetched, Shard
 from vqc.errors import TrainingError
-from vqc.models.base import AudioModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
 from vqc.models.likelihood import Likelihood
 from vqc.models.parts import LIKELIHOOD
+from vqc.training.media import MEDIA
 from vqc.training.parts.base import PartRecipe, check_crop, no_batches
 from vqc.training.parts.likelihood import LikelihoodTask, LikelihoodTaskConfig
-from vqc.training.recipe import Exported, training_images, training_waveforms
+from vqc.training.recipe import Exported
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
 
@@ -40,12 +40,8 @@ class LikelihoodRecipe(PartRecipe):
     def make_task(self, model: Likelihood, dataset: Any, settings: Settings, shard: Shard) -> LikelihoodTask:
         codec: Any = load_checkpoint(settings.task.codec).model
         task = settings.task
-        check_crop(task.crop, codec, least=1 if isinstance(codec, AudioModel) else 0)
-        batches: ImageBatches | WaveformBatches
-        if isinstance(codec, AudioModel):
-            batches = training_waveforms(dataset, settings, shard)
-        else:
-            batches = training_images(dataset, settings, shard)
+        check_crop(task.crop, codec, whole=codec.media == "image")
+        batches = MEDIA[codec.media].batches(dataset, settings, shard)
         held_out = self.held_out(dataset, codec, settings, task.crop)
         return LikelihoodTask(model, codec, Prefetched(batches), held_out, pool=task.pool)
 

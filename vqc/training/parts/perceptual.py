@@ -13,17 +13,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.models.base import CodecModel
 from vqc.models.config import Config, limited
 from vqc.nn.precision import in_float32
 from vqc.training.adversarial import Adversary, make_critic
 from vqc.training.loop.task import Losses, Task
 from vqc.training.losses import LogMelLoss
+from vqc.training.media import AUDIO, IMAGES
 from vqc.training.parts.base import PartConfig
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.training.parts.texture_loss import TextureLoss
@@ -61,6 +63,10 @@ class Comparison(nn.Module, ABC):
     """Losses between restored signals and their originals."""
 
     lowest: ClassVar[float]  # values are clamped to [lowest, 1] before they are measured
+    compiles: ClassVar[bool]  # no decoder that is given the quality as a number: it would be compiled for each
+
+    def __init__(self, codec: Any) -> None:
+        super().__init__()
 
     @abstractmethod
     def forward(self, restored: Tensor, original: Tensor, quality: int) -> dict[str, Tensor]:
@@ -74,14 +80,19 @@ class Comparison(nn.Module, ABC):
     def figures(self, found: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
         """Figures from the values of the perceptual and of the own decoder, and a "score": lower is better."""
 
+    def decode(self, model: Any, codes: Tensor, quality: int, step: int) -> Tensor:
+        """Restore codes in a step of training."""
+        restored: Tensor = model.decode(codes, quality)
+        return restored
+
 
 class ImageComparison(Comparison):
     """Squared error and texture. The score is the texture, as long as the squared error stays in bounds."""
 
-    lowest: ClassVar[float] = 0.0
+    lowest, compiles = IMAGES.lowest, True
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, codec: Any) -> None:
+        super().__init__(codec)
         self.texture = TextureLoss()
 
     @in_float32
@@ -105,12 +116,17 @@ class ImageComparison(Comparison):
 class AudioComparison(Comparison):
     """Log-mel spectra, and spectra with their phases at qualities whose files carry the waveform."""
 
-    lowest: ClassVar[float] = -1.0
+    lowest, compiles = AUDIO.lowest, False
 
-    def __init__(self, sample_rate: int, carries_waveform: Callable[[int], bool]) -> None:
-        super().__init__()
-        self.carries_waveform = carries_waveform
-        self.log_mel, self.spectrum = LogMelLoss(sample_rate=sample_rate), ComplexSpectrumLoss()
+    def __init__(self, codec: Any) -> None:
+        super().__init__(codec)
+        self.carries_waveform = getattr(codec, "has_waveform_codes", lambda quality: True)
+        self.log_mel, self.spectrum = LogMelLoss(sample_rate=codec.sample_rate), ComplexSpectrumLoss()
+
+    def decode(self, model: Any, codes: Tensor, quality: int, step: int) -> Tensor:
+        """Restore codes with other noise in each step."""
+        restored: Tensor = model.decode(codes, quality, first_frame=step)
+        return restored
 
     @in_float32
     def forward(self, restored: Tensor, original: Tensor, quality: int) -> dict[str, Tensor]:
@@ -124,6 +140,9 @@ class AudioComparison(Comparison):
 
     def figures(self, found: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
         return {"score": found["log_mel"], "log_mel": found["log_mel"], "log_mel_own": own["log_mel"]}
+
+
+COMPARISONS: Mapping[str, type[Comparison]] = MappingProxyType({"image": ImageComparison, "audio": AudioComparison})
 
 
 class PerceptualTask(Task):
@@ -153,11 +172,10 @@ class PerceptualTask(Task):
         codec.perceptual = None  # is not to be frozen with the rest
         self.codec: Any = codec
         self.frozen = FrozenCodec(codec)
-        # A decoder that is given the quality as a number would be compiled for each.
-        self.networks = [decoder] if isinstance(codec, ImageModel) else []
         codec.perceptual = decoder
         self.restorer: Any = codec.with_perceptual_decoder()
-        self.compare = comparison_for(codec)
+        self.compare = COMPARISONS[codec.media](codec)
+        self.networks = [decoder] if self.compare.compiles else []
         self.weights = self.compare.weights(config)
         self.adversary: Adversary | None = None
         if config.adversarial:
@@ -212,20 +230,11 @@ class PerceptualTask(Task):
     def _restored(self, signal: Tensor, quality: int, step: int) -> Tensor:
         """Through the codes that files hold, to what is restored in float32."""
         codes = self.frozen.encode(signal, quality)
-        place = {"first_frame": step} if isinstance(self.codec, AudioModel) else {}  # always other noise
-        restored: Tensor = self.restorer.decode(codes, quality, **place)
-        return restored
+        return self.compare.decode(self.restorer, codes, quality, step)
 
     @property
     def _device(self) -> torch.device:
         return next(self.model.parameters()).device
-
-
-def comparison_for(codec: CodecModel) -> Comparison:
-    """The comparison of signals of the codec's medium."""
-    if isinstance(codec, AudioModel):
-        return AudioComparison(codec.sample_rate, getattr(codec, "has_waveform_codes", lambda quality: True))
-    return ImageComparison()
 
 
 def _decibels(mse: float) -> float:

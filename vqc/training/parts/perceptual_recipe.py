@@ -12,15 +12,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vqc.data.batches import CropBatches, Prefetched, Shard, WaveformBatches
+from vqc.data.batches import Prefetched, Shard
 from vqc.data.derived import Progress
 from vqc.errors import OptionError, TrainingError
-from vqc.models.base import AudioModel, CodecModel
+from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights
 from vqc.models.parts import PERCEPTUAL
+from vqc.training.media import MEDIA
 from vqc.training.parts.base import PartRecipe, check_crop, no_batches
 from vqc.training.parts.perceptual import PerceptualTask, PerceptualTaskConfig
-from vqc.training.recipe import Exported, training_waveforms
+from vqc.training.recipe import Exported
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
 
@@ -53,15 +54,8 @@ class PerceptualRecipe(PartRecipe):
 
     def make_task(self, model: nn.Module, dataset: Any, settings: Settings, shard: Shard) -> PerceptualTask:
         codec: Any = load_checkpoint(settings.task.codec).model
-        task = settings.task
-        check_crop(task.crop, codec, least=1)
-        batches: CropBatches | WaveformBatches
-        if isinstance(codec, AudioModel):
-            batches = training_waveforms(dataset, settings, shard)
-        else:
-            batches = CropBatches(
-                dataset, side=task.crop, batch_size=task.batch_size, seed=settings.loop.seed, shard=shard
-            )
+        check_crop(settings.task.crop, codec)
+        batches = MEDIA[codec.media].crops(dataset, settings, shard)
         return self._task(model, codec, dataset, settings, Prefetched(batches))
 
     def export(self, model: nn.Module, dataset: Any, settings: Settings) -> Exported:

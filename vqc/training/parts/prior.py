@@ -24,6 +24,7 @@ from vqc.models.config import limited
 from vqc.models.prior import CodePrior
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
+from vqc.training.media import MEDIA
 from vqc.training.parts.base import PartConfig
 from vqc.training.parts.code_cache import CachedCodes, CodeStreams
 from vqc.training.sampling import batches_of_one_shape, evenly_spaced
@@ -197,8 +198,8 @@ def relative_weights(dataset: ImageDataset | AudioDataset) -> dict[int, float] |
     """Weights of items for `PriorTask`: the probabilities of the dataset without their part for the length."""
     if dataset.probabilities is None:
         return None
-    sizes = dataset.lengths[dataset.training] if isinstance(dataset, AudioDataset) else 1
-    return dict(zip(dataset.training, (dataset.probabilities / sizes).tolist(), strict=True))
+    weights = dataset.probabilities / MEDIA[dataset.media].lengths(dataset)
+    return dict(zip(dataset.training, weights.tolist(), strict=True))
 
 
 def _units(tables: Mapping[int, NDArray[np.int64]]) -> dict[int, float]:

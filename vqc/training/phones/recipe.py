@@ -12,9 +12,10 @@ from vqc.data.batches import Prefetched, Shard
 from vqc.data.datasets import AudioDataset
 from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, subtract_mean
 from vqc.nn.pitch import PITCH_HOP
+from vqc.training.media import AUDIO
 from vqc.training.phones.clusters import place
 from vqc.training.phones.task import PhonesTask, PhonesTaskConfig
-from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored, training_waveforms
+from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
 from vqc.training.sampling import draw_items, draw_probabilities, evenly_spaced
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -41,7 +42,7 @@ class PhonesRecipe(Recipe):
 
     def make_task(self, model: PhonesModel, dataset: AudioDataset, settings: Settings, shard: Shard) -> PhonesTask:
         task = settings.task
-        batches = training_waveforms(dataset, settings, shard)
+        batches = AUDIO.batches(dataset, settings, shard)
         held = [whole(dataset, i) for i in evenly_spaced(dataset.validation, task.validation_utterances)]
         return PhonesTask(model, Prefetched(batches), held)
 

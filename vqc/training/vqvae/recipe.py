@@ -10,18 +10,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from vqc.data.batches import ImageBatches, Prefetched, Shard, WaveformBatches
+from vqc.data.batches import Prefetched, Shard
 from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import TrainingError
-from vqc.models.vqvae.audio import AudioVQVAE
-from vqc.models.vqvae.image import ImageVQVAE
-from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored, training_images, training_waveforms
+from vqc.training.media import AUDIO, IMAGES, Batches
+from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
 from vqc.training.sampling import check_not_empty, evenly_spaced, first_seconds, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables, table_bits
 from vqc.training.vqvae.task import ReconstructionConfig, ReconstructionTask, evaluate
 
-SECONDS = 10.0  # of a validation utterance, at most
 VARIANCE_ITEMS = 500  # training signals whose variance is taken, at most
 
 
@@ -36,7 +34,7 @@ class PaperRecipe(Recipe):
         """Items as batches that the model encodes whole: [B, 3, H, W], or [1, T]."""
 
     @abstractmethod
-    def batches(self, dataset: Any, settings: Settings, shard: Shard) -> ImageBatches | WaveformBatches:
+    def batches(self, dataset: Any, settings: Settings, shard: Shard) -> Batches:
         """The training batches."""
 
     @abstractmethod
@@ -84,12 +82,11 @@ class ImageRecipe(PaperRecipe):
     examples = "images"
     table_items = 2_000
 
-    def batches(self, dataset: ImageDataset, settings: Settings, shard: Shard) -> ImageBatches:
-        return training_images(dataset, settings, shard)
+    def batches(self, dataset: ImageDataset, settings: Settings, shard: Shard) -> Batches:
+        return IMAGES.batches(dataset, settings, shard)
 
     def signals(self, dataset: ImageDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
-        assert isinstance(model, ImageVQVAE)
-        return image_batches(dataset, items, model.downsampling_factor, settings.task.crop)
+        return IMAGES.held_out(dataset, items, model.downsampling_factor, settings.task.crop)
 
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
         return {"bpp": table_bits(model, signals) / sum(x[:, 0].numel() for x in signals)}
@@ -110,17 +107,16 @@ class AudioRecipe(PaperRecipe):
         rate: int = settings.model.sample_rate
         return rate
 
-    def batches(self, dataset: AudioDataset, settings: Settings, shard: Shard) -> WaveformBatches:
+    def batches(self, dataset: AudioDataset, settings: Settings, shard: Shard) -> Batches:
         task, hop = settings.task, math.prod(settings.model.strides)
         if task.crop < hop or task.crop % hop:
             raise TrainingError(f"task.crop is {task.crop} samples; it must be a multiple of {hop}, those of a code")
-        return training_waveforms(dataset, settings, shard)
+        return AUDIO.batches(dataset, settings, shard)
 
     def signals(self, dataset: AudioDataset, items: Sequence[int], model: Any, settings: Settings) -> list[Tensor]:
-        return first_seconds(dataset, items, math.prod(settings.model.strides), SECONDS)
+        return AUDIO.held_out(dataset, items, model.hop_length, settings.task.crop)
 
     def rates(self, model: Any, signals: Sequence[Tensor]) -> Mapping[str, float]:
-        assert isinstance(model, AudioVQVAE)
         seconds = sum(x.numel() for x in signals) / model.sample_rate
         return {"kbps": table_bits(model, signals) / seconds / 1_000}
 

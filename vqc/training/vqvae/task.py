@@ -18,6 +18,7 @@ from vqc.nn.distributed import rows_of_all_ranks
 from vqc.training.adversarial import Adversary, make_critic
 from vqc.training.loop.task import Losses, Task
 from vqc.training.losses import CODEC_SHAPES, LogMelLoss, ReconstructionLoss
+from vqc.training.media import MEDIA
 
 PaperModel = ImageVQVAE | AudioVQVAE
 
@@ -94,8 +95,8 @@ class ReconstructionTask(Task):
             raise TrainingError("the training signals are constant; there is nothing to learn from them")
         self.model, self.batches, self.validation, self.config = model, batches, validation, config
         self.variance, self.networks = variance, (model.encoder, model.decoder)
-        sample_rate = model.sample_rate if isinstance(model, AudioVQVAE) else None
-        self.compare = ReconstructionLoss(config.weights, variance=variance, sample_rate=sample_rate)
+        self.medium, rate = MEDIA[model.media], getattr(model, "sample_rate", None)
+        self.compare = ReconstructionLoss(config.weights, variance=variance, sample_rate=rate)
         self.adversary: Adversary | None = None
         if config.adversarial:
             side = config.crop or min(min(batch.shape[-2:]) for batch in validation)
@@ -162,9 +163,7 @@ class ReconstructionTask(Task):
 
     @torch.no_grad()
     def _decibels(self, batch: Tensor, mse: Tensor) -> dict[str, Tensor]:
-        signal = 1.0 if isinstance(self.model, ImageVQVAE) else batch.square().mean().clamp_min(1e-9)
-        name = "psnr" if isinstance(self.model, ImageVQVAE) else "snr"
-        return {name: 10 * torch.log10(signal / mse.clamp_min(1e-9))}
+        return {self.medium.fidelity: 10 * torch.log10(self.medium.power(batch) / mse.clamp_min(1e-9))}
 
     @torch.no_grad()
     def _place_codebook(self, step: int) -> None:
@@ -193,15 +192,15 @@ def evaluate(model: PaperModel, batches: Sequence[Tensor]) -> dict[str, float]:
     signal), "snr" in dB and "mel" (a mean over batches). Of the codes: "perplexity", and "codes_used", how many occur.
     "score" is the mse.
     """
-    low = 0.0 if isinstance(model, ImageVQVAE) else -1.0
-    device = model.quantizer.codebook.device
-    mel = LogMelLoss(CODEC_SHAPES, model.sample_rate).to(device) if isinstance(model, AudioVQVAE) else None
+    device, lowest = model.quantizer.codebook.device, MEDIA[model.media].lowest
+    rate: int | None = getattr(model, "sample_rate", None)
+    mel = None if rate is None else LogMelLoss(CODEC_SHAPES, rate).to(device)
     squares, power, samples, mel_sum = 0.0, 0.0, 0, 0.0
     histogram = torch.zeros(model.quantizer.codebook_size, dtype=torch.float64)
     for batch in batches:
         batch = batch.to(device)
         codes = model.encode(batch, 1)
-        restored = model.decode(codes, 1).clamp(low, 1)
+        restored = model.decode(codes, 1).clamp(lowest, 1)
         squares += float((restored - batch).double().square().sum())
         power += float(batch.double().square().sum())
         samples += batch.numel()
