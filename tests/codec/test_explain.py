@@ -14,7 +14,7 @@ from tiny_priors import draw_model, draw_prior
 from vqc.codec.audio_io import Recording
 from vqc.codec.codec import Codec
 from vqc.codec.files import compress_file
-from vqc.codec.inspect.explain import AudioBits, Explanation, ImageBits, bytes_by_mode, explanation_of
+from vqc.codec.inspect.explain import AudioBits, Explanation, bytes_by_mode, explanation_of
 from vqc.codec.open import codec_with
 from vqc.codec.prior_coding import CHECK_BYTES
 from vqc.data.image_files import Picture
@@ -82,8 +82,7 @@ def test_bits_of_an_image_are_those_of_its_streams(
     assert explanation.entropy == mode
     assert explanation.bytes == len(data)
     assert explanation.code_bits + explanation.other_bits == pytest.approx(8 * len(data))
-    where = explanation.where
-    assert isinstance(where, ImageBits)
+    where = explanation.image
     assert where.blocks.shape == (-(-size[0] // 16), -(-size[1] // 16))
     assert where.blocks.sum() == pytest.approx(explanation.code_bits)
     assert where.per_pixel.max() == pytest.approx(where.blocks.max() / 256)
@@ -101,8 +100,7 @@ def test_bits_of_audio_are_those_of_its_streams(speech: Codec, mode: Entropy) ->
     data = speech.compress(Recording([waveform], 16_000), quality=2, entropy=mode)
     explanation = explained(speech, data)
     check_sums(explanation.code_bits, mode, read_container(data).body, 2, silence=1)
-    where = explanation.where
-    assert isinstance(where, AudioBits)
+    where = explanation.audio
     assert where.seconds.shape == (22,)
     assert where.seconds.sum() == pytest.approx(explanation.code_bits)
     frames = -(-340_000 // 1280)
@@ -126,12 +124,10 @@ def test_each_place_costs_what_its_codes_do(image_model: ImageModel) -> None:
     codec = codec_with(image_model, DIGEST)
     picture = Picture(np.full((64, 128, 3), 99, np.uint8))
     picture.pixels[:, 64:] = noise(16, 16).pixels.repeat(4, 0).repeat(4, 1)
-    where = explained(codec, codec.compress(picture, quality=2, entropy="static")).where
-    assert isinstance(where, ImageBits)
+    where = explained(codec, codec.compress(picture, quality=2, entropy="static")).image
     assert where.blocks.shape == (16, 32)
     assert where.blocks[:, 17:].min() > where.blocks[:, 1:15].max()
-    plain = explained(codec, codec.compress(picture, quality=2, entropy="none")).where
-    assert isinstance(plain, ImageBits)
+    plain = explained(codec, codec.compress(picture, quality=2, entropy="none")).image
     assert (plain.blocks == 18).all()  # three codes of 6 bits, and one group with a single code
 
 
@@ -139,8 +135,7 @@ def test_sound_is_dear_where_it_is(audio_model: AudioModel) -> None:
     codec = codec_with(audio_model, DIGEST)
     waveform = waves(8_000 * 3 + 5, 1)
     waveform[8_000:16_000] = 0
-    seconds = explained(codec, codec.compress(Recording([waveform], 8_000), entropy="static")).where
-    assert isinstance(seconds, AudioBits)
+    seconds = explained(codec, codec.compress(Recording([waveform], 8_000), entropy="static")).audio
     first, silent, last, rest = seconds.seconds
     assert silent < min(first, last)
     assert 0 < rest < last
@@ -149,8 +144,7 @@ def test_sound_is_dear_where_it_is(audio_model: AudioModel) -> None:
 def test_a_second_that_ends_within_a_frame_is_shared(speech: Codec) -> None:
     """Frames of 80 ms: the thirteenth lies half in the first second and half in the second."""
     data = speech.compress(Recording([waves(32_000, 1)], 16_000), quality=2, entropy="none")
-    where = explained(speech, data).where
-    assert isinstance(where, AudioBits)
+    where = explained(speech, data).audio
     assert where.seconds == pytest.approx([where.seconds.sum() / 2] * 2)
 
 

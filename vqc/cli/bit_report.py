@@ -17,8 +17,6 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"  # eighths of a cell
 
 def explanation_as_dict(explanation: Explanation, heat_map: Path | None) -> dict[str, object]:
     """Return what is explained, for JSON."""
-    from vqc.codec.inspect.explain import AudioBits
-
     fields: dict[str, object] = {
         "entropy": explanation.entropy,
         "codes": [
@@ -36,15 +34,13 @@ def explanation_as_dict(explanation: Explanation, heat_map: Path | None) -> dict
         "other_bits": round(explanation.other_bits, 2),
         "bits": 8 * explanation.bytes,
     }
-    if isinstance(explanation.where, AudioBits):
-        return fields | {"bits_by_second": [round(bits, 2) for bits in explanation.where.seconds.tolist()]}
+    if explanation.audio is not None:
+        return fields | {"bits_by_second": [round(bits, 2) for bits in explanation.audio.seconds.tolist()]}
     return fields | {"map": None if heat_map is None else str(heat_map)}
 
 
 def print_explanation(explanation: Explanation, heat_map: Path | None, file: TextIO) -> None:
     """The same for people."""
-    from vqc.codec.inspect.explain import AudioBits
-
     total, alpha, other = 8 * explanation.bytes, 8 * explanation.alpha_bytes, explanation.other_bits
     rows = [
         [kind.label, f"{kind.codes:,}", f"{kind.bits:,.0f}", f"{kind.bits_per_code:.3f}", share(kind.bits, total)]
@@ -56,9 +52,9 @@ def print_explanation(explanation: Explanation, heat_map: Path | None, file: Tex
     codes = sum(kind.codes for kind in explanation.kinds)
     rows.append(["file", f"{codes:,}", f"{total:,}", "", share(total, total)])
     print_table([f"entropy: {explanation.entropy}", "codes", "bits", "bits/code", "share"], rows, file=file)
-    if isinstance(explanation.where, AudioBits):
+    if explanation.audio is not None:
         print(file=file)
-        print_bars(explanation.where, file)
+        print_bars(explanation.audio, file)
     elif heat_map is not None:
         print(f"\nwhere they go, from dark to bright: {heat_map}", file=file)
 

@@ -95,6 +95,15 @@ class Framing(ABC, Generic[Signal, Restored]):
             ContainerError: the file is damaged.
         """
 
+    def verify(self, reader: SegmentReader) -> None:
+        """Read all that a file says, without the network.
+
+        Raises:
+            ContainerError: the file is damaged.
+        """
+        for _ in reader:  # one segment at a time is held
+            pass
+
     @abstractmethod
     def workload(self, shape: Any) -> Workload:
         """Return the work of restoring a file of this shape."""

@@ -71,15 +71,17 @@ class ImageFraming(Framing[Picture, Picture]):
         codes = reader.read_grid(within(progress, 0, _READING))  # [G, h, w]
         return self._render(codes, reader, within(progress, _READING, 1))
 
+    def verify(self, reader: SegmentReader) -> None:
+        super().verify(reader)
+        _alpha(reader)
+
     def workload(self, shape: ImageShape) -> Workload:
         return Workload(shape.pixels, shape.pixels / self.model.downsampling_factor**2, 0.0)
 
     @torch.inference_mode()
     def _render(self, codes: NDArray[np.uint16], reader: SegmentReader, progress: Progress | None) -> Picture:
         """The picture of codes [G, h, w]."""
-        shape = reader.header.shape
-        assert isinstance(shape, ImageShape), "numbers of kinds of image models come with sizes of images"
-        alpha = None if reader.alpha is None else decode_alpha(reader.alpha, shape.height, shape.width)
+        shape, alpha = _shape(reader), _alpha(reader)
         pixels = np.empty((shape.height, shape.width) if shape.grayscale else (shape.height, shape.width, 3), np.uint8)
         tiling = self.segments(shape)
         for index, tile in enumerate(tiling):
@@ -126,3 +128,15 @@ class ImageFiles(MediaFiles[Picture, Picture]):
 
 def _scaled(part: slice, factor: int) -> slice:
     return slice(part.start * factor, part.stop * factor)
+
+
+def _shape(reader: SegmentReader) -> ImageShape:
+    shape = reader.header.shape
+    assert isinstance(shape, ImageShape), "numbers of kinds of image models come with sizes of images"
+    return shape
+
+
+def _alpha(reader: SegmentReader) -> NDArray[np.uint8] | None:
+    """The alpha plane [H, W], if the file has one."""
+    shape = _shape(reader)
+    return None if reader.alpha is None else decode_alpha(reader.alpha, shape.height, shape.width)

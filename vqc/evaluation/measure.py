@@ -141,7 +141,7 @@ def decompress(codec: Codec[Any, Any], data: bytes) -> tuple[NDArray[Any], CodeS
     container = read_container(data)
     reader = codec.reader(container, keep=True)
     joined = codec.framing.join(reader)
-    restored = joined.pixels if isinstance(joined, Picture) else np.concatenate(list(joined))[:, 0]
+    restored = joined.pixels if codec.model.media == "image" else np.concatenate(list(joined))[:, 0]
     codes = [np.ascontiguousarray(segment.codes) for segment in reader if segment.codes.size]
     return restored, CodeStatistics.of(codec.model, codes, container.header.quality)
 

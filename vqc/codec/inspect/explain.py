@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from vqc.codec.codec import Codec
 from vqc.drawing.heat_map import draw_heat_map
-from vqc.format.container import ENTROPIES, Container, Entropy, join_streams, write_container
-from vqc.format.shapes import AudioShape, ImageShape, Shape
+from vqc.format.container import ENTROPIES, Container, Entropy, Header, join_streams, write_container
+from vqc.format.shapes import AudioShape
 
 Bits = NDArray[np.float64]
 
@@ -74,7 +74,8 @@ class Explanation:
 
     entropy: Entropy
     kinds: tuple[KindBits, ...]
-    where: ImageBits | AudioBits
+    image: ImageBits | None  # by place, of an image
+    audio: AudioBits | None  # by time, of a recording
     bytes: int  # of the whole file
     alpha_bytes: int
 
@@ -111,7 +112,7 @@ def explanation_of(codec: Codec[Any, Any], container: Container, size: int) -> E
     return Explanation(
         entropy=header.entropy,
         kinds=tuple(kinds),
-        where=_where(codec, places, header.shape),
+        **_located(codec.framing.model, places, header),
         bytes=size,
         alpha_bytes=0 if container.alpha is None else len(container.alpha),
     )
@@ -138,17 +139,20 @@ def bytes_by_mode(codec: Codec[Any, Any], container: Container) -> dict[Entropy,
 
 def draw_explanation(explanation: Explanation, pixels: NDArray[np.uint8]) -> bytes:
     """The PNG of where the bits of an image go, with its pixels [H, W, 3] or [H, W] below."""
-    bits = explanation.where
-    assert isinstance(bits, ImageBits), "only images have a map"
+    bits = explanation.image
+    assert bits is not None, "only images have a map"
     title = f"Where the {explanation.bytes:,} bytes go"
     return draw_heat_map(bits.per_pixel, bits.block, bits.height, bits.width, title=title, pixels=pixels)
 
 
-def _where(codec: Codec[Any, Any], places: Bits, shape: Shape) -> ImageBits | AudioBits:
-    model = codec.framing.model
-    if isinstance(shape, ImageShape):
-        return ImageBits(blocks=places, block=model.downsampling_factor, height=shape.height, width=shape.width)
-    return AudioBits(seconds=_by_second(places, model.hop_length / model.sample_rate, shape))
+def _located(model: Any, places: Bits, header: Header) -> dict[str, Any]:
+    """Bits of the positions of codes, [h, w] or [T], as an explanation has them."""
+    shape: Any = header.shape
+    if header.media == "image":
+        block = model.downsampling_factor
+        return {"audio": None, "image": ImageBits(blocks=places, block=block, height=shape.height, width=shape.width)}
+    seconds = _by_second(places, model.hop_length / model.sample_rate, shape)
+    return {"image": None, "audio": AudioBits(seconds=seconds)}
 
 
 def _by_second(frames: Bits, frame_seconds: float, shape: AudioShape) -> Bits:

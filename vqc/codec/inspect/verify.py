@@ -70,13 +70,7 @@ def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 def _read_codes(container: Container, size: int, limit: int | None) -> None:
     from vqc.codec.limits import check_work
     from vqc.codec.open import codec_for_file
-    from vqc.format.alpha import decode_alpha
-    from vqc.format.shapes import ImageShape
 
-    codec, shape = codec_for_file(container.header, "cpu"), container.header.shape
+    codec = codec_for_file(container.header, "cpu")
     check_work(codec.framing, container.header, size, limit)
-    for _ in codec.reader(container):  # one segment at a time is held
-        pass
-    if container.alpha is not None:
-        assert isinstance(shape, ImageShape), "only images have alpha"
-        decode_alpha(container.alpha, shape.height, shape.width)
+    codec.framing.verify(codec.reader(container))
