@@ -176,26 +176,27 @@ def costs_in_words(lengths: Mapping[Entropy, int | None] | None, used: Entropy) 
 
 def in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
     """The fields that people read."""
-    from vqc.format.shapes import ImageShape
-
-    shape = container.header.shape
-    if isinstance(shape, ImageShape):
-        extras = " in grayscale" * shape.grayscale + " with alpha" * shape.alpha
-        contents = f"image, {shape.width} x {shape.height} pixels{extras}"
-        bits = f"{number(fields['bits_per_pixel'])} bpp"
-    else:
-        length = duration(shape.seconds)
-        extras = " (mid and side)" * shape.mid_side
-        contents = (
-            f"audio, {length}, {shape.sample_rate} Hz, channels: {shape.channels}{extras}, {shape.samples} samples"
-        )
-        bits = f"{number(fields['kbps'])} kbps"
+    media = container.header.media
+    contents = {"image": image_in_words, "audio": audio_in_words}[media](container.header.shape)
     alpha = f" + {size(fields['alpha_bytes'])} of alpha" if fields["alpha_bytes"] else ""
     return {
         "contents": contents,
         "model": f"{fields['model'] or 'not at hand'} ({fields['codec']}, {fields['digest']})",
         "quality": str(fields["quality"]),
         "entropy": fields["entropy"],
-        "rate": bits,
+        "rate": f"{number(fields[MEDIA[media].key])} {MEDIA[media].unit}",
         "size": f"{size(fields['bytes'])} = {size(fields['code_bytes'])} of codes{alpha} + {fields['other_bytes']} B",
     }
+
+
+def image_in_words(shape: Any) -> str:
+    """Describe an `ImageShape`."""
+    extras = " in grayscale" * shape.grayscale + " with alpha" * shape.alpha
+    return f"image, {shape.width} x {shape.height} pixels{extras}"
+
+
+def audio_in_words(shape: Any) -> str:
+    """Describe an `AudioShape`."""
+    extras = " (mid and side)" * shape.mid_side
+    length = duration(shape.seconds)
+    return f"audio, {length}, {shape.sample_rate} Hz, channels: {shape.channels}{extras}, {shape.samples} samples"

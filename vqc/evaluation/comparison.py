@@ -1,16 +1,34 @@
-"""The curves of other codecs beside the model's, and how far it is from them on average."""
+"""Curves of codecs: means of scores over the files, and how far the model is from other codecs on average."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from vqc.evaluation.baselines import baseline_named
-from vqc.evaluation.results import Curve, FileScore
-from vqc.evaluation.score_curves import curve_of
+from vqc.evaluation.results import Curve, Estimate, FileScore, Origin, Point
 from vqc.metrics.bjontegaard import bd_rate
 from vqc.metrics.catalogue import METRICS
+from vqc.metrics.intervals import estimate_mean
 
 BD_METRICS = ("psnr", "ms_ssim", "pesq_wb", "stoi")
+
+
+def curve_of(codec: str, label: str, origin: Origin, source: str, scores: Sequence[FileScore], files: int) -> Curve:
+    """The curve of one codec, by rising rate.
+
+    A setting that does not have all `files` is left out: a mean over other files cannot be compared.
+    """
+    settings: dict[str, list[FileScore]] = {}
+    for score in scores:
+        settings.setdefault(score.setting, []).append(score)
+    points = [_point(setting, rows) for setting, rows in settings.items() if len(rows) == files]
+    return Curve(
+        codec=codec,
+        label=label,
+        origin=origin,
+        source=source,
+        points=tuple(sorted(points, key=lambda point: point.rate)),
+    )
 
 
 def baseline_curves(scores: Sequence[FileScore], names: Sequence[str], files: int) -> list[Curve]:
@@ -39,3 +57,13 @@ def _points(curve: Curve, metric: str) -> tuple[list[float], list[float]]:
     """Rates and means of the points that have this metric."""
     points = [point for point in curve.points if metric in point.scores]
     return [point.rate for point in points], [point.scores[metric].mean for point in points]
+
+
+def _point(setting: str, rows: Sequence[FileScore]) -> Point:
+    metrics = dict.fromkeys(metric for row in rows for metric in row.scores)
+    return Point(
+        setting=setting,
+        rate=sum(row.rate for row in rows) / len(rows),
+        files=len(rows),
+        scores={m: Estimate(*estimate_mean([row.scores[m] for row in rows if m in row.scores])) for m in metrics},
+    )

@@ -10,11 +10,10 @@ from vqc.data.derived import Progress
 from vqc.errors import MediaError, MediaWarning, warnings_to
 from vqc.evaluation.baselines.scoring import unmatched
 from vqc.evaluation.code_statistics import CodeStatistics, describe_maps
-from vqc.evaluation.comparison import baseline_curves, bd_rates
+from vqc.evaluation.comparison import baseline_curves, bd_rates, curve_of
 from vqc.evaluation.measure import FileMeasurement, MeasureOptions, measure
 from vqc.evaluation.reference_curves import reference_curves
 from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
-from vqc.evaluation.score_curves import curve_of
 from vqc.models.base import CodecModel
 from vqc.models.files.zoo import load_model
 from vqc.workers import map_unordered

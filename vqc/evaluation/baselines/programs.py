@@ -9,7 +9,7 @@ from functools import cache
 
 from vqc.errors import MediaError
 
-_PATIENCE_SECONDS = 600  # the slowest codec takes a minute for a large photo
+_PATIENCE_SECONDS = 600  # then a program is taken to hang
 
 
 def absent(programs: Sequence[str], package: str) -> str | None:
