@@ -6,8 +6,10 @@ import io
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from vqc.codec import files
 from vqc.data.image_files import Picture, encode_image, read_image
 from vqc.data.media_type import media_of_file
 from vqc.errors import ContainerError, MediaError, ModelNotFoundError, OptionError, OutputError, VQCError
+from vqc.format import container as container_module
 from vqc.format.container import read_container, write_container
 from vqc.metrics.mse import audio_mse, image_mse
 
@@ -502,3 +505,19 @@ def test_wrong_types_are_told_in_a_sentence() -> None:
         vqc.compress(wave, sample_rate=16_000, model=3)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="by name"):
         vqc.compress(wave, sample_rate=16_000, device=None)  # type: ignore[arg-type]
+
+
+def test_a_file_is_parsed_once_and_one_just_made_never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, packed, target = tmp_path / "in.png", tmp_path / "packed.vqc", tmp_path / "out.png"
+    source.write_bytes(encode_image(Picture(pixels()), "png"))
+    sums = list[int]()
+
+    def crc32(data: bytes) -> int:
+        sums.append(len(data))
+        return zlib.crc32(data)
+
+    monkeypatch.setattr(container_module, "zlib", SimpleNamespace(crc32=crc32))
+    report = vqc.compress_file(source, packed, model="tiny-image", stats=True)
+    assert sums == [report.bytes_out - 4], "written"
+    vqc.decompress_file(packed, target)
+    assert sums == [report.bytes_out - 4] * 2, "and read"
