@@ -203,7 +203,7 @@ def prior_of(name: str, floats: bool, device: str) -> CodePrior | FloatPrior:
 
 
 class FloatPrior:
-    """What every other codec does: float32 logits, rounded at the very end."""
+    """The prior as every other codec has it: float32 logits, rounded at the very end."""
 
     def __init__(self, model: CodecModel, fixed: CodePrior) -> None:
         self.prior = build_prior(fixed.kind, config_to_dict(fixed.config), model).eval()
@@ -215,9 +215,9 @@ class FloatPrior:
         return frequencies(logits)
 
     def coding_steps(self, codes: torch.Tensor, quality: int) -> Iterator[CodingStep]:
-        parts = self.prior.stepwise if isinstance(self.prior, BlockPrior) else self.prior.parts
-        for index, logits in parts(codes, quality):
-            yield CodingStep(index, torch.round(logits.double() * ONE))
+        steps = self.prior.stepwise if isinstance(self.prior, BlockPrior) else self.prior.coding_steps
+        for indices, logits in steps(codes, quality):
+            yield CodingStep(indices, torch.round(logits.double() * ONE))
 
 
 if __name__ == "__main__":

@@ -176,14 +176,14 @@ def test_a_prior_that_would_not_be_exact_is_refused(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "parts"), [("photo", 27), ("photo-stepped", 33), ("speech", 20), ("speech-stepped", 46)]
+    ("kind", "steps"), [("photo", 27), ("photo-stepped", 33), ("speech", 20), ("speech-stepped", 46)]
 )
-def test_the_number_of_parts_does_not_grow_with_the_grid(
-    kind: str, parts: int, fixed: dict[str, CodePrior], models: dict[str, CodecModel]
+def test_the_number_of_steps_does_not_grow_with_the_grid(
+    kind: str, steps: int, fixed: dict[str, CodePrior], models: dict[str, CodecModel]
 ) -> None:
-    for side in (24, 40):  # larger parts would be cut, to fit a cache
+    for side in (24, 40):  # larger steps would be cut, to fit a cache
         codes = draw_codes(models[kind], 2, (side,) * len(GRIDS[kind][0]))
-        assert sum(1 for _ in fixed[kind].coding_steps(codes, 2)) == parts
+        assert sum(1 for _ in fixed[kind].coding_steps(codes, 2)) == steps
 
 
 @pytest.mark.parametrize(("kind", "grid"), [("photo", (9, 11)), ("speech", (40,))])
