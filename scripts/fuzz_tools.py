@@ -301,7 +301,7 @@ def use_model(path: Path) -> None:
 
 def warm_up() -> None:
     """Restores every golden file, so that no case pays for what the first of its kind loads; and all models stay."""
-    zoo._load_once = lru_cache(maxsize=None)(zoo._load_once.__wrapped__)
+    zoo._load_state = lru_cache(maxsize=None)(zoo._load_state.__wrapped__)
     for path in FILES:
         use_file(path.read_bytes())
 

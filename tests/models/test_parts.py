@@ -139,13 +139,13 @@ def test_of_two_files_of_one_codec_that_with_a_sharp_decoder_is_found(
     plain, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     digest = bytes.fromhex(save_checkpoint(plain, model, name="a", training={}, figures={}))
     zoo.add_model(plain)
-    assert zoo.find_by_digest(digest, sharp=True).name == "a", "whoever wants one says that there is none"
+    assert zoo.find_by_digest(digest, perceptual=True).name == "a", "whoever wants one says that there is none"
     model.attach_perceptual(draw_perceptual(model))
     save_checkpoint(other, model, name="b", training={}, figures={})
     zoo.add_model(other)
     assert zoo.find_by_digest(digest).name == "a"
-    assert zoo.find_by_digest(digest, sharp=True).name == "b"
-    assert zoo.load_model_by_digest(digest, sharp=True).model.perceptual is not None
+    assert zoo.find_by_digest(digest, perceptual=True).name == "b"
+    assert zoo.load_model_by_digest(digest, perceptual=True).model.perceptual is not None
 
 
 def test_a_model_that_was_loaded_is_read_again_once_it_has_one(tmp_path: Path) -> None:

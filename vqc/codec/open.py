@@ -59,7 +59,7 @@ def codec_for_file(header: Header, device: str, *, sharp: bool = False) -> Codec
         ContainerError: the file is of an unknown kind of model, or asks for what its model does not have.
     """
     kinds.kind_numbered(header.codec)  # a version that does not know the kind would look for its models in vain
-    codec = _codec(load_model_by_digest(header.digest, find_device(device), sharp=sharp))
+    codec = _codec(load_model_by_digest(header.digest, find_device(device), perceptual=sharp))
     check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)
     return with_perceptual_decoder(codec) if sharp else codec
 

@@ -23,7 +23,7 @@ from vqc.atomic import write_atomically
 from vqc.data.derived import Progress
 from vqc.errors import OptionError, OutputError, TrainingError
 from vqc.models.files.header import ModelInfo, codec_digest
-from vqc.models.files.zoo import find_by_name, refuse_taken
+from vqc.models.files.zoo import check_name_is_free, find_by_name
 from vqc.models.kinds import default_model, kind_named, trainables
 from vqc.nn.distributed import own_rank
 from vqc.training.loop.distributed import broadcast_bytes
@@ -91,7 +91,7 @@ def open_run(options: TrainOptions, *, dry_run: bool = False) -> Run:
             f"{run.folder} holds a run already; add --resume to go on with it, or choose another --run-dir"
         )
     if options.add and not options.resume:
-        refuse_taken(run.name, replace=options.force)
+        check_name_is_free(run.name, replace=options.force)
     return run
 
 

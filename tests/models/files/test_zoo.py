@@ -85,8 +85,8 @@ def test_a_damaged_copy_does_not_hide_a_good_one(digests: dict[str, str]) -> Non
 def test_names_that_cannot_be_those_of_files_are_refused() -> None:
     for name in ("a/b", "..", "-x", "a\x1b[31m", "a\nb", " a", "", "a" * 81, "a:b", "a\u202eb"):
         with pytest.raises(OutputError, match="cannot be the name of a file"):
-            zoo.refuse_taken(name)
-    zoo.refuse_taken("Größe 2 (最終)")
+            zoo.check_name_is_free(name)
+    zoo.check_name_is_free("Größe 2 (最終)")
 
 
 def test_a_model_is_read_once(digests: dict[str, str], tmp_path: Path) -> None:

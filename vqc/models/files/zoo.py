@@ -41,7 +41,7 @@ def list_models() -> list[ModelInfo]:
         try:
             models.append(_info_of(path, *_stamp(path)))
         except CheckpointError as error:
-            _leave_out(error)
+            _warn_left_out(error)
     return models
 
 
@@ -82,19 +82,19 @@ def _named(name_or_path: str | os.PathLike[str]) -> list[ModelInfo]:
     raise ModelNameError(f"there is no model {text!r}{did_you_mean(text, names)}; models at hand: {', '.join(names)}")
 
 
-def find_by_digest(prefix: bytes, *, sharp: bool = False) -> ModelInfo:
+def find_by_digest(prefix: bytes, *, perceptual: bool = False) -> ModelInfo:
     """The model whose digest begins with these bytes; ModelNotFoundError names the digest and the models at hand.
 
-    With `sharp`, of several that differ in this alone, the first with a sharp decoder.
+    With `perceptual`, of several that differ in this alone, the first with a perceptual decoder.
     """
-    return _with_digest(prefix, sharp)[0]
+    return _with_digest(prefix, perceptual)[0]
 
 
-def _with_digest(prefix: bytes, sharp: bool) -> list[ModelInfo]:
+def _with_digest(prefix: bytes, perceptual: bool) -> list[ModelInfo]:
     models = list_models()
     found = [info for info in models if bytes.fromhex(info.digest).startswith(prefix)]
     if found:
-        return sorted(found, key=lambda info: sharp and info.perceptual is None)
+        return sorted(found, key=lambda info: perceptual and info.perceptual is None)
     raise ModelNotFoundError(
         f"the file was made with the model {prefix.hex()}, which is not here ({_known(models)}); "
         f"get its {SUFFIX} file and run: vqc models add FILE"
@@ -113,7 +113,7 @@ def add_model(source: str | os.PathLike[str], *, replace: bool = False) -> Model
     for other in list_models():
         if (other.name, other.digest, other.perceptual) == (info.name, info.digest, info.perceptual):
             return other
-    refuse_taken(info.name, replace=replace)
+    check_name_is_free(info.name, replace=replace)
     target = user_models() / f"{info.name}{SUFFIX}"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, Path(source).read_bytes(), overwrite=replace)
@@ -137,7 +137,7 @@ def remove_model(name: str) -> ModelInfo:
     return info
 
 
-def refuse_taken(name: str, *, replace: bool = False) -> None:
+def check_name_is_free(name: str, *, replace: bool = False) -> None:
     """OutputError when a model has this name already; with `replace` only when it is a bundled one."""
     if not is_model_name(name):
         raise OutputError(f"the model's name {name!r} cannot be the name of a file; train with another --name")
@@ -155,28 +155,31 @@ def load_model(name_or_path: str | os.PathLike[str], device: str = "cpu") -> Loa
     return _load(_named(name_or_path), device)
 
 
-def load_model_by_digest(prefix: bytes, device: str = "cpu", *, sharp: bool = False) -> LoadedModel:
+def load_model_by_digest(prefix: bytes, device: str = "cpu", *, perceptual: bool = False) -> LoadedModel:
     """The model whose digest begins with these bytes, ready for use; see `find_by_digest`."""
-    return _load(_with_digest(prefix, sharp), device)
+    return _load(_with_digest(prefix, perceptual), device)
 
 
 def _load(found: list[ModelInfo], device: str) -> LoadedModel:
-    """The first that can be read: a damaged file does not hide another that is as good."""
+    """Load the first that can be read: a damaged file does not hide another that is as good."""
     for info in found[:-1]:
         try:
-            return _load_once(info.path, info.digest, (info.perceptual or {}).get("digest", ""), device)
+            return _load_once(info, device)
         except CheckpointError as error:
-            _leave_out(error)
-    info = found[-1]
-    return _load_once(info.path, info.digest, (info.perceptual or {}).get("digest", ""), device)
+            _warn_left_out(error)
+    return _load_once(found[-1], device)
 
 
-def _leave_out(error: CheckpointError) -> None:
+def _warn_left_out(error: CheckpointError) -> None:
     warnings.warn(ModelWarning(f"left out of the models: {error}"), stacklevel=3)
 
 
+def _load_once(info: ModelInfo, device: str) -> LoadedModel:
+    return _load_state(info.path, info.digest, (info.perceptual or {}).get("digest", ""), device)
+
+
 @lru_cache(maxsize=8)
-def _load_once(path: Path, digest: str, sharp_digest: str, device: str) -> LoadedModel:
+def _load_state(path: Path, digest: str, perceptual_digest: str, device: str) -> LoadedModel:
     from vqc.models.files.checkpoint import load_checkpoint
 
     return load_checkpoint(path, device)
