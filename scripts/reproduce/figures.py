@@ -35,10 +35,10 @@ def main() -> None:
     data = open_benchmark(options.data, info.media)
     caption = f"{describe(history_of_model(info))} These are of {data.title}."
     if info.media == "image":
-        pairs = [image_pair(item, options.model) for item in data.only(IMAGES).items]
+        pairs = [image_pair(item, options.model) for item in data.at_most(IMAGES).items]
         drawn.append(draw_reconstructions(*zip(*pairs, strict=True), options.folder / "reconstructions.png", caption))
     else:
-        pairs = [clip_pair(item, options.model) for item in data.only(CLIPS).items]
+        pairs = [clip_pair(item, options.model) for item in data.at_most(CLIPS).items]
         path = options.folder / "waveforms.png"
         drawn.append(draw_waveforms(*zip(*pairs, strict=True), path, caption, sample_rate=RATE))
     for one in drawn:

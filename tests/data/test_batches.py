@@ -12,7 +12,7 @@ import torch
 from tiny_packs import audio_pack, image_pack
 from torch import Tensor
 
-from vqc.data.batches import CropBatches, Draws, ImageBatches, Prefetched, Shard, WaveformBatches
+from vqc.data.batches import CropBatches, ImageBatches, ItemSampler, Prefetched, Shard, WaveformBatches
 from vqc.errors import TrainingError
 
 Maker = Callable[..., Callable[[int], Tensor]]
@@ -126,10 +126,10 @@ def test_images_come_channels_last() -> None:
 
 def test_items_are_drawn_with_their_chances() -> None:
     generator = np.random.default_rng(0)
-    drawn = Draws([4, 7, 9], np.array([0.5, 0.0, 1.5]))(4_000, generator)
+    drawn = ItemSampler([4, 7, 9], np.array([0.5, 0.0, 1.5]))(4_000, generator)
     counts: Any = {i: int((drawn == i).sum()) for i in (4, 7, 9)}
     assert counts == {4: pytest.approx(1_000, abs=120), 7: 0, 9: pytest.approx(3_000, abs=120)}
-    even = Draws([4, 7], None)(1_000, generator)
+    even = ItemSampler([4, 7], None)(1_000, generator)
     assert set(even.tolist()) == {4, 7}
 
 

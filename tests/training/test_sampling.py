@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tiny_packs import audio_pack
 
+from vqc.data.data_source import evenly_spaced
 from vqc.errors import TrainingError
-from vqc.training.sampling import draw_items, draw_probabilities, evenly_spaced
+from vqc.training.sampling import draw_items, draw_probabilities
 
 
 def test_items_are_spaced_evenly_from_the_first_on() -> None:

@@ -63,8 +63,9 @@ def convert(
     options: FileOptions, wanted: Conversion, work: Work, label: str, notes: Callable[[], Iterable[str]] = tuple
 ) -> None:
     """Make the files, tell of them, and end the command; `notes` are asked for once all names are known."""
+    existing = options.existing  # an error is told before anything is read
     with standard_input(options.inputs) as stdin:
-        plan = make_plan(options.inputs, options.output, wanted, stdin=stdin, existing=options.existing)
+        plan = make_plan(options.inputs, options.output, wanted, stdin=stdin, existing=existing)
         plan.notes += notes()
         outcomes = run_plan(plan, work, label, workers=options.jobs, quiet=options.quiet)
         report_outcomes(outcomes, plan.notes, as_json=options.json, quiet=options.quiet)

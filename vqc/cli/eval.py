@@ -124,12 +124,12 @@ def find_models_and_data(options: EvalOptions) -> list[ModelOnData]:
             if not chosen:
                 raise OptionError("none of the bundled models has a sharp decoder; name one with --model")
         chosen = chosen or bundled
-        return [ModelOnData(info, sample_set(info).only(options.limit)) for info in chosen]
+        return [ModelOnData(info, sample_set(info).at_most(options.limit)) for info in chosen]
     info = find_by_name(options.model or default_model(options.data))
     data = open_benchmark(
         options.data, info.media, split=options.split, listed=options.listed, download=options.download
     )
-    return [ModelOnData(info, data.only(options.limit))]
+    return [ModelOnData(info, data.at_most(options.limit))]
 
 
 def default_model(data: str) -> str:

@@ -88,7 +88,7 @@ class Naming:
         return self._stems[folder][stem] > 1
 
 
-def place(source: InputFile, output: str | None, suffix: str, naming: Naming, *, several: bool) -> Path | None:
+def output_path(source: InputFile, output: str | None, suffix: str, naming: Naming, *, several: bool) -> Path | None:
     """The file to write for a source, or None for a stream."""
     if output is None:
         return None if source.streamed else naming.result(source, suffix, None)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from vqc.cli.inputs import InputFile, find_inputs, skipped_note
-from vqc.cli.outputs import STANDARD_OUTPUT, Naming, Stream, is_batch, names_folder, place, stream_of
+from vqc.cli.outputs import STANDARD_OUTPUT, Naming, Stream, is_batch, names_folder, output_path, stream_of
 from vqc.errors import OptionError, OutputError, VQCError
 
 Existing = Literal["refuse", "replace", "skip", "update"]  # what to do where a result is there already
@@ -101,7 +101,7 @@ def make_plan(
         except VQCError as error:
             plan.failures.append((source.name, error))
             continue
-        target = place(source, output, suffix, wanted.naming, several=several)
+        target = output_path(source, output, suffix, wanted.naming, several=several)
         plan.jobs.append(Job(source, target, suffix, stream=stream))
     plan.jobs = disambiguate(plan.jobs, output, wanted.naming)
     plan.notes += filter(None, [full_names_note(plan.jobs, wanted.naming), skipped_note(found.others)])

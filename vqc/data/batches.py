@@ -48,7 +48,7 @@ def random_for(seed: int, step: int) -> np.random.Generator:
     return np.random.default_rng((seed % 2**64, step))
 
 
-class Draws:
+class ItemSampler:
     """Training items drawn for each row of a batch: with equal probabilities, or in proportion to weights."""
 
     def __init__(self, items: list[int], weights: Float64Array | None) -> None:
@@ -82,7 +82,7 @@ class ImageBatches:
     ) -> None:
         """TrainingError: whole images are asked for and they have several sizes."""
         self.dataset, self.batch_size, self.seed, self.max_shift = dataset, batch_size, seed, max_shift
-        self.rows, self.draws = shard.rows(batch_size), Draws(dataset.training, dataset.probabilities)
+        self.rows, self.draws = shard.rows(batch_size), ItemSampler(dataset.training, dataset.probabilities)
         sizes = np.unique(dataset.sizes[dataset.training], axis=0)
         one_size = (int(sizes[0, 0]), int(sizes[0, 1]))
         if side is None and len(sizes) > 1:
@@ -137,7 +137,7 @@ class CropBatches:
             seed,
             most_shrink,
         )
-        self.rows, self.draws = shard.rows(batch_size), Draws(dataset.training, dataset.probabilities)
+        self.rows, self.draws = shard.rows(batch_size), ItemSampler(dataset.training, dataset.probabilities)
 
     def __call__(self, step: int) -> Tensor:
         generator = random_for(self.seed, step)
@@ -155,7 +155,7 @@ class WaveformBatches:
 
     def __init__(self, dataset: AudioDataset, *, length: int, batch_size: int, seed: int, shard: Shard = WHOLE) -> None:
         self.dataset, self.length, self.batch_size, self.seed = dataset, length, batch_size, seed
-        self.rows, self.draws = shard.rows(batch_size), Draws(dataset.training, dataset.probabilities)
+        self.rows, self.draws = shard.rows(batch_size), ItemSampler(dataset.training, dataset.probabilities)
 
     def __call__(self, step: int) -> Tensor:
         generator = random_for(self.seed, step)

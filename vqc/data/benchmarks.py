@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vqc.data.audio_files import read_mono
 from vqc.data.cifar10 import is_cifar10, read_cifar10
-from vqc.data.data_source import counted
+from vqc.data.data_source import counted, evenly_spaced
 from vqc.data.download import dataset_class, download_dataset, missing, obtain_dataset, plain_name
 from vqc.data.formats import MEDIA, SUFFIXES
 from vqc.data.image_files import read_image
@@ -75,12 +75,12 @@ class Benchmark:
         """Such as "24 images of kodak"."""
         return f"{counted(len(self.items), self.media)} of {self.title}"
 
-    def only(self, most: int | None) -> Benchmark:
-        """At most so many of the items, evenly spaced."""
-        if most is None or most >= len(self.items):
+    def at_most(self, count: int | None) -> Benchmark:
+        """Return the set with at most `count` of the items, evenly spaced."""
+        if count is None or count >= len(self.items):
             return self
-        chosen = [self.items[i * len(self.items) // most] for i in range(most)]
-        return replace(self, items=tuple(chosen), title=f"the {len(self.items):,} of {self.title}")
+        chosen = tuple(evenly_spaced(self.items, count))
+        return replace(self, items=chosen, title=f"the {len(self.items):,} of {self.title}")
 
 
 def open_benchmark(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from numpy.typing import NDArray
 
@@ -15,6 +15,7 @@ from vqc.data.formats import MEDIA
 from vqc.format.shapes import Media
 
 Split = Literal["training", "validation"]
+Each = TypeVar("Each")
 
 
 class DataItem(NamedTuple):
@@ -57,6 +58,12 @@ class DataSource:
     identity: str
     contents: Callable[[], Contents]
     notes: tuple[str, ...] = ()
+
+
+def evenly_spaced(items: Sequence[Each], count: int) -> list[Each]:
+    """Return at most `count` of the items, evenly spaced."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def counted(count: int, media: Media) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vqc.data.benchmarks import Benchmark, BenchmarkItem
+from vqc.data.data_source import evenly_spaced
 from vqc.data.derived import Progress
 from vqc.errors import MediaError, MediaWarning, warnings_to
 from vqc.evaluation.baselines.scoring import unmatched
@@ -93,17 +94,13 @@ def evaluate(request: EvaluationOptions, progress: Progress | None = None) -> Ev
 
 def _work(request: EvaluationOptions) -> list[_Work]:
     items = request.data.items
-    whole = _some(len(items), len(items) if request.files is None else request.files)
-    shown = _some(len(items), request.examples) & whole
+    numbers = range(len(items))
+    whole = {*evenly_spaced(numbers, len(items) if request.files is None else request.files)}
+    shown = {*evenly_spaced(numbers, request.examples)} & whole
     return [
         _Work(item=item, plan=request.plan, whole=i in whole, show=request.example_qualities if i in shown else ())
         for i, item in enumerate(items)
     ]
-
-
-def _some(count: int, most: int) -> set[int]:
-    """At most so many numbers below `count`, evenly spaced."""
-    return {i * count // min(most, count) for i in range(min(most, count))}
 
 
 def _attempt(work: _Work) -> FileMeasurement | str:

@@ -21,12 +21,6 @@ Item = TypeVar("Item")
 BATCH = 100  # images of one size that are encoded together
 
 
-def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` of the items, evenly spaced."""
-    count = min(count, len(items))
-    return [items[i * len(items) // count] for i in range(count)]
-
-
 def draw_items(
     dataset: ImageDataset | AudioDataset, count: int, probabilities: NDArray[np.float64] | None, *, seed: int
 ) -> list[int]:

@@ -10,13 +10,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqc.data.batches import Prefetched, Shard
+from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import ImageDataset
 from vqc.models.image_maps.model import ImageMaps
 from vqc.nn import ecvq_fit
 from vqc.training.image_maps.task import MapsTask, MapsTaskConfig
 from vqc.training.media import IMAGES
 from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
-from vqc.training.sampling import check_not_empty, draw_items, evenly_spaced, image_batches
+from vqc.training.sampling import check_not_empty, draw_items, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from vqc.data.data_source import evenly_spaced
 from vqc.errors import OptionError, TrainingError
 from vqc.models.config import Config
 from vqc.models.files.checkpoint import LoadedModel
@@ -18,7 +19,7 @@ from vqc.models.files.header import codec_digest
 from vqc.models.files.zoo import load_model
 from vqc.training.media import MEDIA
 from vqc.training.recipe import Recipe
-from vqc.training.sampling import check_not_empty, evenly_spaced
+from vqc.training.sampling import check_not_empty
 from vqc.training.settings import Settings
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.data.batches import WHOLE, Shard, random_for
+from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.entropy.tables import TOTAL, ideal_bits
 from vqc.models.base import CodecModel
@@ -27,7 +28,7 @@ from vqc.training.loop.task import Losses, Task
 from vqc.training.media import MEDIA
 from vqc.training.parts.base import PartConfig
 from vqc.training.parts.code_cache import CachedCodes, CodeStreams
-from vqc.training.sampling import batches_of_one_shape, evenly_spaced
+from vqc.training.sampling import batches_of_one_shape
 
 _VALIDATION_BATCH = 1 << 17  # codes
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Prefetched, Shard
+from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
 from vqc.models.phones.model import HOP, SAMPLE_RATE, SCALE, PhonesModel, subtract_mean
 from vqc.nn.pitch import PITCH_HOP
@@ -16,7 +17,7 @@ from vqc.training.media import AUDIO
 from vqc.training.phones.clusters import place
 from vqc.training.phones.task import PhonesTask, PhonesTaskConfig
 from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
-from vqc.training.sampling import draw_items, draw_probabilities, evenly_spaced
+from vqc.training.sampling import draw_items, draw_probabilities
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 

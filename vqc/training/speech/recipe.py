@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Shard
+from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
 from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
 from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
-from vqc.training.sampling import evenly_spaced
 from vqc.training.settings import Settings
 from vqc.training.speech.export import calibrate, draw_utterances, without_idle_entries
 from vqc.training.speech.task import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vqc._distribution import install_command
 from vqc.data.batches import WHOLE, Prefetched, Shard
+from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
 from vqc.data.derived import make_once
 from vqc.errors import TrainingError
@@ -25,7 +26,7 @@ from vqc.nn.distributed import mean_over_ranks
 from vqc.nn.pitch import PITCH_HOP, track_pitch
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
-from vqc.training.sampling import draw_probabilities, evenly_spaced
+from vqc.training.sampling import draw_probabilities
 from vqc.training.speech.losses import WEIGHTS, SpeechLoss
 from vqc.training.stages import tracked
 

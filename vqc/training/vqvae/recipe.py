@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import Prefetched, Shard
+from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import TrainingError
 from vqc.training.media import AUDIO, IMAGES, Batches
 from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
-from vqc.training.sampling import check_not_empty, evenly_spaced, first_seconds, image_batches
+from vqc.training.sampling import check_not_empty, first_seconds, image_batches
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables, table_bits
 from vqc.training.vqvae.task import ReconstructionConfig, ReconstructionTask, evaluate
