@@ -36,7 +36,7 @@ from vqc.models.files.zoo import load_model
 from vqc.models.kinds import build_prior
 from vqc.models.prior import CodePrior
 from vqc.models.vqvae.priors import BlockPrior
-from vqc.nn.integer import ONE, CodingStep, dequantized, frequencies
+from vqc.nn.integer import LOGIT, CodingStep, dequantized, frequencies
 
 SAMPLES = Path(__file__).parents[1] / "examples"
 # what oneDNN, torch's own kernels and MKL may use
@@ -203,7 +203,7 @@ def prior_of(name: str, floats: bool, device: str) -> CodePrior | FloatPrior:
 
 
 class FloatPrior:
-    """The prior as every other codec has it: float32 logits, rounded at the very end."""
+    """What every other codec does: float32 logits, rounded at the very end."""
 
     def __init__(self, model: CodecModel, fixed: CodePrior) -> None:
         self.prior = build_prior(fixed.kind, config_to_dict(fixed.config), model).eval()
@@ -215,9 +215,9 @@ class FloatPrior:
         return frequencies(logits)
 
     def coding_steps(self, codes: torch.Tensor, quality: int) -> Iterator[CodingStep]:
-        steps = self.prior.stepwise if isinstance(self.prior, BlockPrior) else self.prior.coding_steps
-        for indices, logits in steps(codes, quality):
-            yield CodingStep(indices, torch.round(logits.double() * ONE))
+        parts = self.prior.stepwise if isinstance(self.prior, BlockPrior) else self.prior.coding_steps
+        for index, logits in parts(codes, quality):
+            yield CodingStep(index, torch.round(logits * LOGIT))
 
 
 if __name__ == "__main__":

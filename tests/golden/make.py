@@ -38,6 +38,7 @@ from vqc.models.prior import CodePrior
 from vqc.models.speech.model import SpeechConfig, SpeechModel
 from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
+from vqc.nn.integer import IntegerLinear
 
 VQVAE = {"widths": (6, 6), "residual_layers": 1, "residual_width": 4, "codebook_size": 24, "codebook_dim": 4}
 PHOTO = PhotoConfig(
@@ -133,6 +134,9 @@ def draw_prior(model: CodecModel, order: Mapping[str, Any]) -> CodePrior:
     for name, parameter in prior.named_parameters():
         if "table" not in name:
             parameter.add_(0.05 * torch.randn(parameter.shape))
+    layers = [module for module in prior.modules() if isinstance(module, IntegerLinear)]
+    for layer in layers[::2] if order else ():  # inputs of one byte; those of all others are of two
+        layer.input_shift.fill_(5)
     return prior
 
 

@@ -56,7 +56,7 @@ def test_every_code_comes_once(
     for index, logits in fixed[kind].coding_steps(codes, quality):
         group = index // math.prod(grid) % len(sizes)
         assert {sizes[g] for g in group.tolist()} == {logits.shape[1]}
-        assert torch.equal(logits, logits.floor())
+        assert torch.equal(16 * logits, (16 * logits).floor())  # units of features times units of coefficients
         places.append(index)
     assert torch.equal(torch.cat(places).sort()[0], torch.arange(codes.numel()))
 
@@ -169,7 +169,7 @@ def test_a_prior_of_another_kind_of_model_is_refused(models: dict[str, CodecMode
 def test_a_prior_that_would_not_be_exact_is_refused(tmp_path) -> None:
     model = draw_model("photo")
     model.attach_prior(draw_prior(model))
-    next(layer for name, layer in model.prior.named_buffers() if name.endswith("bias")).fill_(2.0**54)
+    next(layer for name, layer in model.prior.named_buffers() if name.endswith("weight")).fill_(65)
     save_checkpoint(tmp_path / "model.safetensors", model, name="tiny", training={}, figures={})
     with pytest.raises(CheckpointError, match="would not be exact"):
         load_checkpoint(tmp_path / "model.safetensors")
@@ -201,7 +201,7 @@ def test_a_finer_order_begins_as_the_coarser_one(
     for prior in (known, finer):
         places = torch.cat([index for index, _ in prior.coding_steps(codes, 2)])
         costs[prior] = torch.zeros(codes.numel()).index_put_((places,), prior.bits(codes, 2).float().detach())
-    assert torch.allclose(costs[known], costs[finer], atol=0.05)
+    assert torch.allclose(costs[known], costs[finer], atol=0.1)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ TOTAL = 1 << PRECISION
 _STATE_BITS = 64  # the coder's interval; it emits words of 32 bits
 _WORD = np.dtype(">u4")
 
-Frequencies = NDArray[np.float64]  # [N, K] of whole numbers
+Frequencies = NDArray[np.float64]  # [N, K] of whole numbers up to 2^24, of any sum
 
 # Exact: f / 2^24 and its running sums have 24 bits, and constriction scales them by an integer below 2^24.
 _FAMILY = stream.model.Categorical(perfect=False)
@@ -66,14 +66,14 @@ def decode_static(data: bytes, frequencies: ArrayLike, count: int) -> NDArray[np
 
 
 def symbol_bits(symbols: NDArray[np.int32], frequencies: Frequencies) -> NDArray[np.float64]:
-    """Information content in bits of each of symbols [N] under tables [N, K] that sum to 2^24.
+    """Return the information content in bits of each of symbols [N] under tables [N, K].
 
-    To keep every symbol possible constriction gives each 1 / 2^24 and divides the rest as the table says: this
-    matters to the rarest alone, which would else seem up to one bit dearer than they are.
+    To keep every symbol possible constriction gives each 1 / 2^24 and divides the rest as the table says.
     """
     rows, size = frequencies.shape
-    shares: NDArray[np.float64] = 1 + frequencies[np.arange(rows), symbols] * (1 - size / TOTAL)
-    return PRECISION - np.log2(shares)
+    share = frequencies[np.arange(rows), symbols] / frequencies.sum(1)
+    bits: NDArray[np.float64] = PRECISION - np.log2(1 + share * (TOTAL - size))
+    return bits
 
 
 class RangeEncoder:
@@ -85,11 +85,7 @@ class RangeEncoder:
     def encode(self, symbols: NDArray[np.int32], frequencies: Frequencies) -> None:
         """Write symbols [N] under tables [N, K]; a table of a single symbol takes no bits."""
         if len(symbols) and frequencies.shape[1] > 1:
-            self.encode_with_probabilities(symbols, frequencies * (1 / TOTAL))
-
-    def encode_with_probabilities(self, symbols: NDArray[np.int32], probabilities: NDArray[np.float64]) -> None:
-        """Write symbols [N] under tables [N, K] that are divided by 2^24 already."""
-        self._encoder.encode(symbols, _FAMILY, probabilities)
+            self._encoder.encode(symbols, _FAMILY, frequencies)
 
     def finish(self) -> bytes:
         """The stream."""
@@ -107,12 +103,11 @@ class RangeDecoder:
         """Symbols [N] under tables [N, K]; ContainerError when the stream cannot be one of these tables."""
         symbols = np.zeros(len(frequencies), np.int32)
         if len(symbols) and frequencies.shape[1] > 1:
-            probabilities = frequencies * (1 / TOTAL)
             try:
-                symbols = self._decoder.decode(_FAMILY, probabilities)
+                symbols = self._decoder.decode(_FAMILY, frequencies)
             except AssertionError as error:  # constriction's way to say "invalid data"
                 raise _damaged() from error
-            self._again.encode_with_probabilities(symbols, probabilities)
+            self._again.encode(symbols, frequencies)
         return symbols
 
     def finish(self) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vqc.errors import CheckpointError
 from vqc.models.config import config_to_dict, from_mapping
-from vqc.models.files import former_names
 from vqc.models.files.tensors import StoredTensor, digest_tensors
 from vqc.models.kinds import build_prior
 
@@ -31,8 +30,7 @@ class Part(ABC):
     title: ClassVar[str]  # in messages
     fields: ClassVar[tuple[str, ...]]  # of its description
     optional: ClassVar[tuple[str, ...]] = ("training", "figures")  # those of them that may be left out
-    in_digest: ClassVar[bool] = False  # whether it decides about bytes of files
-    is_integer: ClassVar[bool] = False  # whether its tensors hold integers, to be stored as such
+    in_digest: ClassVar[bool] = False  # whether it decides about bytes of files; then it is stored as it is
 
     @property
     def prefix(self) -> str:
@@ -67,10 +65,10 @@ class PriorPart(Part):
 
     name = attribute = title = "prior"
     fields = ("kind", "config", "parameters", "training", "figures")
-    in_digest = is_integer = True
+    in_digest = True
 
     def build(self, described: Mapping[str, Any], model: CodecModel, where: str) -> nn.Module:
-        prior = build_prior(described["kind"], former_names.prior_config(described["config"]), model, where=where)
+        prior = build_prior(described["kind"], described["config"], model, where=where)
         prior.quantize_(check=False)  # whoever fills it checks what it is filled with
         return prior
 

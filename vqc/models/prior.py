@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.entry_groups import EntryGroups
-from vqc.nn.integer import ONE, CodingStep, IntegerModule, frequencies
+from vqc.nn.integer import LOGIT, CodingStep, IntegerModule, frequencies
 from vqc.nn.sliced import slices_in
 
 
@@ -67,14 +67,14 @@ class CodePrior(IntegerModule, ABC):
         """Fit an integer prior to the codebooks of another codec, to train it on; `like`: a prior made for that."""
 
     def tables(self, logits: Tensor) -> Tensor:
-        """Return what a coder uses of logits [N, K]: integer frequencies [N, K], each at least 1, with the sum 2^24."""
+        """Return what a coder uses of logits [N, K]: frequencies float64 [N, K], whole numbers up to 2^24."""
         assert self.is_integer, "floats differ between machines"
         return frequencies(logits)
 
     def bits(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Tensor:
         """Return -log2 P of each code, in the order of coding: [N]. With gradients, of a prior that trains."""
         codes = codes.contiguous()  # [B, G, *grid]
-        flat, unit = codes.view(-1), 1 / ONE if self.is_integer else 1.0
+        flat, unit = codes.view(-1), 1 / LOGIT if self.is_integer else 1.0
         nats = [
             F.cross_entropy(logits * unit, flat[indices], reduction="none")  # [n]
             for indices, logits in self.coding_steps(codes, quality, mask)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.nn.integer import LARGEST, ONE, RANGE, IntegerEmbedding, IntegerLinear, IntegerModule
+from vqc.nn.integer import LARGEST, ONE, IntegerEmbedding, IntegerLinear, IntegerModule
 
 Sizes = Sequence[Sequence[int]]  # of the codebook of each group, at each quality
 Codebook = tuple[Tensor, Tensor]  # entries [K, D] and order-0 frequencies [K], at least 1
@@ -85,10 +85,9 @@ class CodeGroups(IntegerModule):
             first += size
 
     def _logits(self, output: Tensor, rows: slice) -> Tensor:
-        vectors, bias = self.clip(self.embedding.vectors[rows]), self.bias.vectors[rows, 0]
-        if not self.is_integer:
-            return torch.addmm(bias, output, vectors.T)  # [N, K_g]
-        return bias + torch.floor((output @ vectors.T) * (1 / ONE) + 0.5)
+        """Map what a network chose, [N, code_dim], to the logits [N, K] of the codes in these rows."""
+        bias: Tensor = self.bias(torch.arange(rows.start, rows.stop, device=output.device))[:, 0]  # [K]
+        return self.to_logits(self.embedding.products(output, rows) + bias)
 
     @torch.no_grad()
     def initialise(self, tables: Sequence[Tensor], quality: int) -> None:
@@ -135,20 +134,13 @@ class CodeGroups(IntegerModule):
             idle = frequencies <= (1 if bool((frequencies > 1).any()) else 0)
             counterpart = distances.masked_fill(idle & (distances > 0), torch.inf).argmin(1)
             change = _log_probabilities(others_frequencies) - _log_probabilities(frequencies)[counterpart]
-            vectors.append(self.embedding.vectors[rows][counterpart])
-            bias.append(self.bias.vectors[rows][counterpart] + torch.round(change * ONE)[:, None])
-        self.embedding.register_buffer("vectors", torch.cat(vectors))
-        self.bias.register_buffer("vectors", torch.cat(bias).clamp(-LARGEST, LARGEST))
+            vectors.append(self.embedding.values()[rows][counterpart])
+            bias.append(self.bias.values()[rows][counterpart] + torch.round(change * ONE)[:, None])
+        self.embedding.replace(torch.cat(vectors))
+        self.bias.replace(torch.cat(bias).clamp(-LARGEST, LARGEST))
 
     def _quantize(self) -> None:
         self.dropout = nn.Identity()
-        with torch.no_grad():
-            self.embedding.vectors.clamp_(-RANGE, RANGE)  # as all that reads them does
-
-    def _check_bounds(self) -> None:
-        bound = LARGEST * float(self.embedding.vectors.abs().sum(1).max())
-        if not bound < 1 << 53:
-            raise OverflowError(f"logits of {self.code_dim} components can reach {bound:.3g}: above 2^53 none is exact")
 
 
 def _log_probabilities(frequencies: Tensor) -> Tensor:

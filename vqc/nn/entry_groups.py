@@ -15,10 +15,16 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from vqc.nn.integer import LARGEST, ONE, IntegerLinear, IntegerModule, check_size
+from vqc.nn.integer import LARGEST, LOGIT, ONE, IntegerLinear, IntegerModule
 
 _LARGEST_EXPONENT = 64  # entries of any float32 stay far below 2^1024
-_LOGITS_AT_ONCE = 1 << 16  # half a MiB of float64: larger ones leave the cache, or cost more to allocate than compute
+_LOGITS_AT_ONCE = 1 << 17  # half a MiB of float32: larger ones leave the cache, or cost more to allocate than compute
+# Logits are sums of products, whole numbers in units of both steps; float32 holds them while they stay below 2^24, of
+# which 2^18 are for the table. Each of the features may be 32, and each coefficient 16.
+_COEFFICIENT_STEP = 2.0**-7
+_LARGEST_COEFFICIENT = 16 - _COEFFICIENT_STEP
+_LARGEST_FEATURE = 32.0
+_LARGEST_SUM = float((1 << 24) - (1 << 18))
 
 
 class EntryGroups(IntegerModule):
@@ -36,6 +42,8 @@ class EntryGroups(IntegerModule):
         self.count, self.dims, self.active_sizes = count, dims, tuple(active_sizes)
         self.embedding_dims = 2 * dims  # of a code
         self.features = 5 if dims == 1 else 3 * dims + 3
+        levels = 2.0 ** math.floor(math.log2(_LARGEST_SUM / self.features / (16 / _COEFFICIENT_STEP)))
+        self.step = _LARGEST_FEATURE / levels  # of features: 1/32 of one dimension, 1/8 of eight
         self.coefficients = IntegerLinear(width, count * self.features, zero=True)
         self.table = nn.Parameter(torch.zeros(qualities, count, size))
         self.register_buffer("exponents", torch.zeros(qualities, count))  # entries are divided by 2^exponent
@@ -57,18 +65,27 @@ class EntryGroups(IntegerModule):
         The slices count from the first of these groups.
         """
         c = self.coefficients(hidden, outputs=slice(groups.start * self.features, groups.stop * self.features))
-        c = c.view(-1, len(groups), self.features).transpose(0, 1)  # [n, N, F]
+        c = self._rounded(c).view(-1, len(groups), self.features).transpose(0, 1)  # [n, N, F]
         active = self.active_sizes[quality - 1]
         step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * active))
         for first in range(0, len(groups), step):
             some = slice(first, min(first + step, len(groups)))
             own = slice(groups.start + some.start, groups.start + some.stop)
-            shapes = self.to_fixed_point(self.outputs[quality - 1, own, :active]).transpose(1, 2)  # [n, F, K]
+            shapes = self.outputs[quality - 1, own, :active].transpose(1, 2)  # [n, F, K]
             table = self.table[quality - 1, own, None, :active]  # [n, 1, K]
             if self.is_integer:
-                yield some, torch.bmm(c[some], shapes).mul_(1 / ONE).floor_().add_(table)
-            else:
-                yield some, torch.baddbmm(table, c[some], shapes)
+                table = table * (LOGIT / ONE)
+            yield some, torch.baddbmm(table, c[some], shapes)
+
+    def _rounded(self, c: Tensor) -> Tensor:
+        """Return coefficients in their step, as floats: of nats while training, of units of logits as integers."""
+        if self.is_integer:
+            step, limit = _COEFFICIENT_STEP * ONE, _LARGEST_COEFFICIENT / _COEFFICIENT_STEP
+            return c.mul(1 / step).round_().clamp_(-limit, limit).mul_(_COEFFICIENT_STEP * LOGIT)
+        if not self.coefficients.rounds:
+            return c
+        bounded = c.clamp(-_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT)
+        return bounded + ((bounded / _COEFFICIENT_STEP).round() * _COEFFICIENT_STEP - bounded).detach()
 
     @torch.no_grad()
     def initialise(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
@@ -94,11 +111,13 @@ class EntryGroups(IntegerModule):
         mode = torch.zeros(x.shape[:-1], dtype=torch.float64, device=x.device)  # one-hot: the most frequent code
         for q, frequencies in enumerate(self._cut(tables)):
             mode[q, : len(frequencies)].scatter_(1, frequencies.argmax(1, keepdim=True), float(ONE))
-        features = [x, size, torch.floor(x.square() / (8 * ONE)), root, mode[..., None]]
+        parts = [x, size, torch.floor(x.square() / (8 * ONE)), root, mode[..., None]]
         if self.dims > 1:
             length = torch.floor(torch.sqrt(x.square().sum(-1, keepdim=True)))
-            features[3:4] = [length, torch.floor(torch.sqrt(length * ONE))]
-        self.outputs.copy_(torch.cat(features, -1).clamp(-LARGEST, LARGEST))
+            parts[3:4] = [length, torch.floor(torch.sqrt(length * ONE))]
+        features = (torch.cat(parts, -1) / (ONE * self.step)).round() * self.step
+        limit = _LARGEST_FEATURE - self.step
+        self.outputs.copy_(features.clamp(-limit, limit))
 
     @torch.no_grad()
     def remap_codebook(
@@ -117,7 +136,7 @@ class EntryGroups(IntegerModule):
         exactly = "donot_use_mm_for_euclid_dist"
         costs = torch.cdist(entries.double(), known.double(), compute_mode=exactly).square()  # [Q, G, K', K]
         same = costs == 0
-        departure = torch.zeros_like(self.table)  # [Q, G, K]
+        departure = torch.zeros(self.table.shape, device=self.table.device)  # [Q, G, K]
         for q, frequencies in enumerate(self._cut(known_tables)):
             own, used = len(frequencies), self.active_sizes[q]
             log_p = _log_probabilities(frequencies[:, :used])
@@ -129,21 +148,25 @@ class EntryGroups(IntegerModule):
         for q, frequencies in enumerate(tables):
             log_p = _log_probabilities(frequencies[:, : table.shape[-1]])
             table[q, : len(log_p), : log_p.shape[1]] += torch.round(log_p * ONE)
-        self.register_buffer("table", table.round().clamp(-LARGEST, LARGEST))
+        self.register_buffer("table", table.round().clamp(-LARGEST, LARGEST).to(torch.int16))
 
     def _cut(self, tables: Sequence[Tensor]) -> list[Tensor]:
         """Leave out the columns that are there for larger codebooks."""
         return [table[:, : self.table.shape[-1]] for table in tables]
 
     def _quantize(self) -> None:
-        table = torch.round(self.table.detach().double() * ONE).clamp(-LARGEST, LARGEST)
+        table, exponents = self.table.detach() * ONE, self.exponents
+        if not bool(table.isfinite().all()) or not bool((exponents.abs() <= _LARGEST_EXPONENT).all()):
+            raise OverflowError(f"a table is not of numbers, or exponents of entries are beyond {_LARGEST_EXPONENT}")
         del self.table
-        self.register_buffer("table", table)
+        self.register_buffer("table", table.round().clamp(-LARGEST, LARGEST).to(torch.int16))
+        self.register_buffer("exponents", exponents.to(torch.int8))
 
-    def _check_bounds(self) -> None:  # a sum of products of coefficients and features is far below 2^53
-        check_size(self.table)
-        check_size(self.exponents)
-        if self.exponents.abs().max() > _LARGEST_EXPONENT:
+    def dequantized(self) -> dict[str, Tensor]:
+        return {"table": self.table / ONE}
+
+    def _check_bounds(self) -> None:  # sums of coefficients and features are bounded by what these can be
+        if int(self.exponents.max()) > _LARGEST_EXPONENT or int(self.exponents.min()) < -_LARGEST_EXPONENT:
             raise OverflowError(f"exponents of entries are beyond {_LARGEST_EXPONENT}")
 
 

@@ -7,10 +7,11 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from vqc.nn.integer import ONE, TOTAL, IntegerModule, exponentials
+from vqc.nn.integer import ONE, IntegerModule, exponentials
 
+_WHOLE = 1 << 24  # what `exponentials` has for e^0
 _REACH = 16 * ONE  # beyond it both functions are constant
-_UNIT = 20  # bits of fraction in the tables
+_UNIT = 12  # bits of fraction in the tables: products of two are below 2^24, which float32 holds
 
 
 class Gate(IntegerModule):
@@ -24,27 +25,27 @@ class Gate(IntegerModule):
         tanh, sigmoid = gate_tables(x.device)
         index = (x.clamp(-_REACH, _REACH) + _REACH).to(torch.int64)
         values, gates = index.chunk(2, -1)
-        # products are below 2^40 and the scale is a power of two: exact
-        return torch.floor(tanh[values] * sigmoid[gates] * (ONE / (1 << 2 * _UNIT)) + 0.5)
+        # products are whole numbers up to 2^24 and the scale is a power of two: exact
+        return (tanh[values] * sigmoid[gates]).mul_(ONE / (1 << 2 * _UNIT)).round_()
 
 
 @cache
 def gate_tables(device: torch.device) -> tuple[Tensor, Tensor]:
-    """round(2^20 · tanh(x)) and round(2^20 · σ(x)) of x from −16 to 16 in steps of 1 / 2^10, as float64.
+    """Return round(2^12 · tanh(x)) and round(2^12 · σ(x)) of x from −16 to 16 in steps of 1 / 2^10, as float32.
 
     Made by integer arithmetic alone, from integer exponentials: tanh(x) = (1 − e^(−2x)) / (1 + e^(−2x)) and
     σ(x) = 1 / (1 + e^(−x)) of x >= 0, and their symmetry below.
     """
-    exponential = exponentials().to(torch.int64)
+    exponential = exponentials(ONE).to(torch.int64)
     x, last = torch.arange(_REACH + 1), len(exponential) - 1
     once, twice = exponential[x.clamp(max=last)], exponential[(2 * x).clamp(max=last)]
-    tanh = _ratio(TOTAL - twice, TOTAL + twice)
-    sigmoid = _ratio(torch.full_like(once, TOTAL), TOTAL + once)
+    tanh = _ratio(_WHOLE - twice, _WHOLE + twice)
+    sigmoid = _ratio(torch.full_like(once, _WHOLE), _WHOLE + once)
     tanh = torch.cat([-tanh[1:].flip(0), tanh])
     sigmoid = torch.cat([(1 << _UNIT) - sigmoid[1:].flip(0), sigmoid])
-    return tanh.to(device, torch.float64), sigmoid.to(device, torch.float64)
+    return tanh.to(device, torch.float32), sigmoid.to(device, torch.float32)
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """Quotients of integers in units of 1 / 2^20, to the nearest."""
+    """Quotients of integers in units of 1 / 2^12, to the nearest."""
     return torch.div((numerator << _UNIT + 1) + denominator, 2 * denominator, rounding_mode="floor")

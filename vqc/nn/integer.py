@@ -1,11 +1,11 @@
 """Layers that compute the same integers on every machine, and train as ordinary float layers before.
 
-A layer begins in float. `quantize_` rounds its parameters to integers, and then it works on integer-valued float64
-tensors: an activation a stands for a / 2^10 and is kept within ±(2^15 − 1), a weight has 16 bits and a power-of-two
-scale of its own. As long as no partial sum reaches 2^53, float64 adds and multiplies integers without rounding, in any
-order, on any processor, with any number of threads; `check_bounds` proves that from the actual weights and refuses
-otherwise. Rescaling multiplies by a power of two and rounds down, which is exact too, and every non-linear function is
-a comparison or a table that was made with integer arithmetic alone. So nothing a machine does can change a result.
+A layer begins in float. `quantize_` rounds its parameters, and from then on it works on whole numbers in float32
+tensors: an activation a stands for a / 2^10 and is kept within ±(2^15 − 1). A product of matrices is one of 8-bit
+integers (`vqc.nn.products`): weights have 8 bits and a scale for each output, and inputs are rounded to 8 bits in a
+unit of the layer's own, a power of two that `calibrate` chooses, or go in as a high and a low byte. All else is done
+value by value with operations that IEEE 754 rounds the same everywhere, and every non-linear function is a comparison
+or a table that was made with integer arithmetic alone. So nothing a machine does can change a result.
 
 The same `forward` of a network serves both: only the layers here know which numbers they are given.
 """
@@ -13,6 +13,8 @@ The same `forward` of a network serves both: only the layers here know which num
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import product
 from typing import NamedTuple
@@ -21,19 +23,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.nn.products import EXACT, LARGEST_INPUT, LARGEST_WEIGHT, MOST_TERMS, integer_product
+
 ONE = 1 << 10  # an activation of 1.0
-LARGEST = (1 << 15) - 1  # of an activation or weight
+LARGEST = (1 << 15) - 1  # of an activation
 RANGE = LARGEST / ONE
-TOTAL = 1 << 24  # what frequencies sum to
-_EXACT = 1 << 53  # integers up to here are float64 numbers
-_MOST_WEIGHT_BITS = 20  # of the fraction: weights below 2^-5 alone do not need more
+LOGIT = 1 << 8  # a nat in logits; so the table of exponentials fits the first-level cache
+SHIFTS = range(9)  # one in the bytes of an input is 2^shift of its integers: bytes reach from ±0.12 to ±31.75
+TWO_BYTES = -1  # in place of a shift: a high and a low byte, whose unit is 2
+_LOW = 128  # what one in a high byte is worth
+_LARGEST_OF_TWO = _LOW * LARGEST_INPUT + _LOW // 2 - 1
+_SAMPLE = 4096  # values of an input that calibration looks at, of each batch
+_FLOOR = 1e-12  # of the scale of weights that are all zero
 
 
 class CodingStep(NamedTuple):
     """Codes whose probabilities are known together, in the order in which they are coded."""
 
     indices: Tensor  # int64 [N]: where they are in the flattened codes
-    logits: Tensor  # [N, K], in nats; of an integer prior float64 integers in units of 1 / 2^10 nat
+    logits: Tensor  # [N, K], in nats; of an integer prior in units of 1 / 2^8 nat, the same float32 numbers everywhere
 
 
 class IntegerModule(nn.Module):
@@ -42,9 +50,13 @@ class IntegerModule(nn.Module):
     is_integer: bool = False
 
     def quantize_(self, *, check: bool = True) -> None:
-        """Round the parameters to integers, for good; OverflowError when sums could be inexact.
+        """Round the parameters to integers, for good.
 
-        Whoever loads other integers in their place may leave `check` out, but has to call `check_bounds` afterwards.
+        Args:
+            check: that no sum can be inexact; whoever loads other integers in their place calls `check_bounds` then.
+
+        Raises:
+            OverflowError: a sum could be inexact, or a parameter does not fit.
         """
         for module in self.modules():
             if isinstance(module, IntegerModule) and not module.is_integer:
@@ -54,36 +66,36 @@ class IntegerModule(nn.Module):
             self.check_bounds()
 
     def check_bounds(self) -> None:
-        """OverflowError when some sum could leave the integers that float64 holds, or a number the bits it has."""
+        """Raise OverflowError when some sum could leave the integers that float32 holds, or a number its bits."""
         for module in self.modules():
             if isinstance(module, IntegerModule):
                 module._check_bounds()
 
     def _quantize(self) -> None:
-        """Round the parameters of this module itself."""
+        """Change what this module itself holds."""
 
     def _check_bounds(self) -> None:
-        """Check the integers of this module itself."""
+        """Check what this module itself holds."""
 
-    def _unit_of(self, name: str) -> float:
-        """Return what an integer 1 stands for, in a tensor that was a parameter before `quantize_`."""
-        return 1 / ONE
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of activations."""
-        return torch.float64 if self.is_integer else torch.float32
+    def dequantized(self) -> dict[str, Tensor]:
+        """Return the float parameters that the integers of this module itself stand for, by their own names."""
+        return {}
 
     def to_fixed_point(self, integers: Tensor) -> Tensor:
-        """Make activations of integers in units of 1 / 2^10."""
-        return integers.to(torch.float64) if self.is_integer else integers.to(torch.float32) / ONE
+        """Return activations from integers in units of 1 / 2^10."""
+        x = integers.to(torch.float32)
+        return x if self.is_integer else x / ONE
+
+    def to_logits(self, x: Tensor) -> Tensor:
+        """Return logits from activations."""
+        return x * (LOGIT / ONE) if self.is_integer else x
 
     def relu(self, x: Tensor) -> Tensor:
-        """Apply ReLU, bounded above."""
+        """Return max(x, 0), bounded above."""
         return x.clamp(0, LARGEST if self.is_integer else RANGE)
 
     def clip(self, x: Tensor) -> Tensor:
-        """Return the activation nearest to x: sums of activations have to go through it."""
+        """Return the activation nearest to x: what sums of activations have to go through."""
         limit = LARGEST if self.is_integer else RANGE
         return x.clamp(-limit, limit)
 
@@ -91,84 +103,175 @@ class IntegerModule(nn.Module):
 class IntegerLinear(IntegerModule):
     """x Wᵀ + b, with a bias for each quality; qualities count from 1.
 
-    Args:
-        largest: bound of the inputs in integer units, for `check_bounds`.
+    Its inputs are of one byte once they have been calibrated, and of two until then.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, *, qualities: int = 1, zero: bool = False, largest: int = LARGEST
-    ) -> None:
+    weight: Tensor  # [O, I], int8 once quantized
+    scale: Tensor  # float32 [O], what one in a row of the integer weight is worth
+    bias: Tensor  # [Q, O], int16 in units of activations once quantized
+    input_shift: Tensor  # of SHIFTS, or TWO_BYTES
+    rounds: bool = False  # whether the float layer computes with rounded weights and inputs: see `round_in_training`
+
+    def __init__(self, inputs: int, outputs: int, *, qualities: int = 1, zero: bool = False) -> None:
         super().__init__()
-        self.largest = largest
-        self.shift: Tensor
         weight = torch.zeros(outputs, inputs) if zero else torch.randn(outputs, inputs) * math.sqrt(1.5 / inputs)
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(qualities, outputs))
+        self.register_buffer("input_shift", torch.tensor(TWO_BYTES, dtype=torch.int8))
+        self.errors: Tensor | None = None  # float64 [len(SHIFTS)], while calibrating: what each shift would cost
 
     def forward(
         self, x: Tensor, quality: int = 1, *, inputs: slice = slice(None), outputs: slice = slice(None)
     ) -> Tensor:
-        """[..., inputs] to [..., outputs], bounded; the slices choose inputs and outputs."""
-        weight, bias = self.weight[outputs, inputs], self.bias[quality - 1, outputs]  # [outputs, inputs], [outputs]
-        if not self.is_integer:
-            return self.clip(F.linear(x, weight, bias))
-        sums = torch.addmm(bias + 0.5 / self.unit, x.flatten(0, -2), weight.T)  # [N, outputs]; 0.5: to the nearest
-        return sums.mul_(self.unit).floor_().clamp_(-LARGEST, LARGEST).view(*x.shape[:-1], -1)
+        """Map [..., I] to [..., O], bounded; of a part of the inputs or outputs where slices are given."""
+        if self.is_integer:
+            return self.of_bytes(self.to_bytes(x), quality, inputs=inputs, outputs=outputs)
+        weight = self.trained_weight()[outputs, inputs]
+        return self.clip(F.linear(self.trained_input(x), weight, self.bias[quality - 1, outputs]))
 
-    def _quantize(self) -> None:
-        weight, bias = self.weight.detach().double(), self.bias.detach().double()
-        shift = fraction_bits(weight)
-        del self.weight, self.bias
-        self.register_buffer("shift", torch.tensor(shift, dtype=torch.float64))
-        self.register_buffer("weight", torch.round(weight * 2.0**shift))
-        self.register_buffer("bias", torch.round(bias * ONE * 2.0**shift))
+    def to_bytes(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Round an input to its byte, or to its high and low byte: int8, each as large as the input."""
+        shift = int(self.input_shift)
+        if shift >= 0:
+            return (x.mul(2.0**-shift).round_().clamp_(-LARGEST_INPUT, LARGEST_INPUT).to(torch.int8),)
+        whole = x.mul(0.5).round_().clamp_(-_LARGEST_OF_TWO, _LARGEST_OF_TWO)
+        high = whole.mul(1 / _LOW).round_()
+        return high.to(torch.int8), whole.sub_(high, alpha=_LOW).to(torch.int8)
 
-    def _check_bounds(self) -> None:
-        check_size(self.weight)
-        # the largest sum of any output: every input at its bound, with the sign of its weight
-        bound = float((self.weight.abs().sum(1) * self.largest + self.bias.abs().amax(0)).max())
-        if not bound < _EXACT or not 0 <= int(self.shift) <= _MOST_WEIGHT_BITS:
-            raise OverflowError(
-                f"sums over {self.weight.shape[1]} inputs can reach {bound:.3g}: above 2^53 none is exact"
-            )
+    def of_bytes(
+        self,
+        x: tuple[Tensor, ...],
+        quality: int = 1,
+        *,
+        inputs: slice = slice(None),
+        outputs: slice = slice(None),
+    ) -> Tensor:
+        """Map what `to_bytes` gave, [..., I], to [..., O]."""
+        weight = self.weight[outputs, inputs]
+        sums = integer_product(x[0].flatten(0, -2), weight)  # [N, O]
+        if len(x) == 2:
+            sums = sums * _LOW + integer_product(x[1].flatten(0, -2), weight)
+        y = (sums * self.unit[outputs]).add_(self.bias[quality - 1, outputs]).round_().clamp_(-LARGEST, LARGEST)
+        return y.view(*x[0].shape[:-1], -1)
+
+    def trained_weight(self) -> Tensor:
+        """Return the float weight, rounded if training says so; its gradient is as if it were not."""
+        if not self.rounds:
+            return self.weight
+        scale = _scale_of(self.weight.detach())
+        return self.weight + ((self.weight / scale).round() * scale - self.weight).detach()
+
+    def trained_input(self, x: Tensor) -> Tensor:
+        """Return a float input, rounded to its byte if training says so; looked at first while calibrating."""
+        if self.errors is not None:
+            self._look_at(x.detach())
+        shift = int(self.input_shift) if self.rounds else TWO_BYTES
+        if shift < 0:
+            return x
+        unit = 2.0**shift / ONE
+        bounded = x.clamp(-LARGEST_INPUT * unit, LARGEST_INPUT * unit)
+        return bounded + ((bounded / unit).round() * unit - bounded).detach()
+
+    def _look_at(self, x: Tensor) -> None:
+        """Add to `errors` the squared error of rounding some of x with each shift."""
+        assert self.errors is not None, "only while calibrating"
+        some = x.flatten()[:: max(1, x.numel() // _SAMPLE)].double() * ONE
+        for i, shift in enumerate(SHIFTS):
+            rounded = (some * 2.0**-shift).round().clamp(-LARGEST_INPUT, LARGEST_INPUT) * 2.0**shift
+            self.errors[i] += (some - rounded).square().sum().to(self.errors)
 
     @property
-    def unit(self) -> float:
-        """Unit of a sum of products, in units of activations: a power of two."""
-        return float(2.0 ** -int(self.shift))
+    def unit(self) -> Tensor:
+        """What one in a sum of products of bytes is in units of activations, float32 [O]."""
+        shift = int(self.input_shift)
+        return self.scale * (2.0**shift if shift >= 0 else 2.0)
 
-    def _unit_of(self, name: str) -> float:
-        return self.unit / ONE if name == "bias" else self.unit
+    def _quantize(self) -> None:
+        weight, bias = self.weight.detach().float(), self.bias.detach().double()
+        if not bool(weight.isfinite().all() and bias.isfinite().all()):
+            raise OverflowError("a weight is not a number")
+        scale = _scale_of(weight)
+        del self.weight, self.bias
+        self.register_buffer("scale", scale[:, 0].contiguous())  # float32 [O]
+        self.register_buffer("weight", (weight / scale).round().to(torch.int8))
+        self.register_buffer("bias", (bias * ONE).round().clamp(-LARGEST, LARGEST).to(torch.int16))
+
+    def _check_bounds(self) -> None:
+        if int(self.input_shift) not in (TWO_BYTES, *SHIFTS) or not bool((self.scale > 0).all()):
+            raise OverflowError("an input has a unit that layers do not have, or an output no scale")
+        if _largest(self.weight) > LARGEST_WEIGHT:
+            raise OverflowError(f"a weight is beyond ±{LARGEST_WEIGHT}: products would be wrong on some processors")
+        if self.weight.shape[1] > MOST_TERMS:
+            bound = LARGEST_INPUT * int(self.weight.abs().sum(1, dtype=torch.int64).max())
+            if bound >= EXACT:
+                raise OverflowError(
+                    f"sums over {self.weight.shape[1]} inputs can reach {bound}: above 2^24 none is exact"
+                )
+
+    def dequantized(self) -> dict[str, Tensor]:
+        return {"weight": self.weight.float() * self.scale[:, None], "bias": self.bias / ONE}
 
 
-def dequantized(network: IntegerModule, like: nn.Module) -> dict[str, Tensor]:
-    """Return the state of a float network like `like` that computes what an integer one does, to train it on.
+def _largest(values: Tensor) -> int:
+    """The largest size of int8 values; that of −128 is no int8."""
+    return max(int(values.max()), -int(values.min()))
 
-    Only tensors that both have are in it.
+
+def _scale_of(weight: Tensor) -> Tensor:
+    """What one stands for in the bytes of each row of a weight [O, I], [O, 1]."""
+    return weight.abs().amax(1, keepdim=True).clamp_min(_FLOOR) / LARGEST_WEIGHT
+
+
+@contextmanager
+def calibrating(network: nn.Module) -> Iterator[None]:
+    """Choose the unit of every layer's inputs by what a float network is given in the meantime.
+
+    The unit is that of least squared error. A layer that is given nothing keeps what it has.
     """
-    state, parameters, result = network.state_dict(), dict(like.named_parameters()), {}
-    for name, tensor in like.state_dict().items():
-        owner, _, own = name.rpartition(".")
-        if name in state:
-            module = network.get_submodule(owner)
-            unit = module._unit_of(own) if isinstance(module, IntegerModule) and name in parameters else 1.0
-            result[name] = (state[name] * unit).to(tensor.dtype)
-    return result
+    layers = [module for module in network.modules() if isinstance(module, IntegerLinear) and not module.is_integer]
+    for layer in layers:
+        layer.errors = torch.zeros(len(SHIFTS), dtype=torch.float64)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            if layer.errors is not None and bool(layer.errors.any()):
+                layer.input_shift.fill_(SHIFTS[int(layer.errors.argmin())])
+            layer.errors = None
 
 
-def fraction_bits(weight: Tensor) -> int:
-    """Return the number of bits of fraction that a tensor of 16-bit weights can have."""
-    largest = float(weight.abs().max())
-    if not largest <= LARGEST:
-        raise OverflowError(f"a weight is {largest:.3g}, which 16 bits cannot hold")
-    return _MOST_WEIGHT_BITS if largest == 0 else min(_MOST_WEIGHT_BITS, math.floor(math.log2(LARGEST / largest)))
+def is_calibrated(network: nn.Module) -> bool:
+    """Whether units of inputs have been chosen, of any layer."""
+    return any(int(layer.input_shift) != TWO_BYTES for layer in network.modules() if isinstance(layer, IntegerLinear))
 
 
-def check_size(integers: Tensor) -> None:
-    """OverflowError for what is not a whole number of 16 bits."""
-    largest = float(integers.abs().max())
-    if not largest <= LARGEST or not torch.equal(integers, integers.floor()):
-        raise OverflowError(f"numbers up to {largest:.3g} are not whole numbers of 16 bits")
+def forget_calibration(network: nn.Module) -> None:
+    """Let the inputs of all layers be of two bytes again."""
+    for layer in network.modules():
+        if isinstance(layer, IntegerLinear):
+            layer.input_shift.fill_(TWO_BYTES)
+
+
+def round_in_training(network: nn.Module, rounds: bool = True) -> None:
+    """Let a float network compute with the rounded weights and inputs that it will have as integers.
+
+    Gradients pass as if nothing were rounded ("straight through": Bengio et al. 2013, arXiv 1308.3432).
+    """
+    for module in network.modules():
+        if isinstance(module, IntegerLinear):
+            module.rounds = rounds
+
+
+def dequantized(network: nn.Module, like: nn.Module) -> dict[str, Tensor]:
+    """Return the state of a float network, of the same shape as `like`, that says what an integer one does.
+
+    Without what `like` lacks; what it has more of is not there either.
+    """
+    state = network.state_dict()
+    for name, module in network.named_modules():
+        if isinstance(module, IntegerModule) and module.is_integer:
+            state |= {f"{name}.{own}" if name else own: tensor for own, tensor in module.dequantized().items()}
+    return {name: state[name].to(tensor.dtype) for name, tensor in like.state_dict().items() if name in state}
 
 
 class IntegerConv(IntegerModule):
@@ -184,48 +287,85 @@ class IntegerConv(IntegerModule):
         self.linear = IntegerLinear(math.prod(kernel) * inputs, outputs, qualities=qualities)
 
     def forward(self, x: Tensor, quality: int = 1) -> Tensor:
-        """Convolve [B, *grid, inputs] to [B, *grid, outputs], bounded."""
-        reach = [size // 2 for size in self.kernel]
+        """Map [B, *grid, inputs] to [B, *grid, outputs], bounded."""
         if self.is_integer:  # gathered, because libraries may compute a convolution by Winograd's or Fourier's way
-            around = F.pad(x, [0, 0, *(n for side in reversed(reach) for n in (side, side))])
-            shifts = product(*map(range, self.kernel))
-            windows = ([slice(i, i + size) for i, size in zip(shift, x.shape[1:], strict=False)] for shift in shifts)
-            taps = torch.cat([around[:, *window] for window in windows], -1)  # [B, *grid, kernel · inputs]
-            result: Tensor = self.linear(taps, quality)
-            return result
+            return self.linear.of_bytes(tuple(map(self._taps, self.linear.to_bytes(x))), quality)
+        reach = [size // 2 for size in self.kernel]
         convolve = F.conv1d if len(reach) == 1 else F.conv2d
-        weight = self.linear.weight.view(-1, *self.kernel, self.inputs).movedim(-1, 1)  # [outputs, inputs, *kernel]
-        y = convolve(x.movedim(-1, 1), weight, self.linear.bias[quality - 1], padding=reach)
+        weight = self.linear.trained_weight().view(-1, *self.kernel, self.inputs)  # [outputs, *kernel, inputs]
+        rounded = self.linear.trained_input(x).movedim(-1, 1)
+        y = convolve(rounded, weight.movedim(-1, 1), self.linear.bias[quality - 1], padding=reach)
         return self.clip(y.movedim(1, -1))
+
+    def _taps(self, x: Tensor) -> Tensor:
+        """Put the neighbours of each position of [B, *grid, C] side by side, [B, *grid, kernel · C]."""
+        sides = (n // 2 for size in reversed(self.kernel) for n in (size, size))
+        around = F.pad(x, [0, 0, *sides])
+        shifts = product(*map(range, self.kernel))
+        windows = ([slice(i, i + size) for i, size in zip(shift, x.shape[1:], strict=False)] for shift in shifts)
+        return torch.cat([around[:, *window] for window in windows], -1)
 
 
 class IntegerEmbedding(IntegerModule):
-    """A trained vector for each of `size` codes."""
+    """A trained vector for each of `size` codes, with a scale of its own once quantized."""
+
+    vectors: Tensor  # [size, dims], int8 once quantized
+    scale: Tensor  # float32 [size], what one in an integer vector is worth, in units of activations
 
     def __init__(self, size: int, dims: int) -> None:
         super().__init__()
         self.vectors = nn.Parameter(torch.randn(size, dims))
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Look up codes int64 [...]: [..., dims], bounded."""
+        """Map codes int64 [...] to [..., dims], bounded."""
+        if self.is_integer:
+            return self.clip((F.embedding(codes, self.vectors) * self.scale[codes, None]).round_())
         return self.clip(F.embedding(codes, self.vectors))
 
+    def products(self, x: Tensor, codes: slice) -> Tensor:
+        """Map activations [N, dims] to their products with the vectors of some codes, [N, K], not bounded."""
+        if not self.is_integer:
+            return x @ self.clip(self.vectors[codes]).T
+        whole = x.mul(0.5).round_().clamp_(-_LARGEST_OF_TWO, _LARGEST_OF_TWO)
+        high = whole.mul(1 / _LOW).round_()
+        vectors = self.vectors[codes]
+        sums = integer_product(high.to(torch.int8), vectors) * _LOW
+        sums = sums + integer_product(whole.sub_(high, alpha=_LOW).to(torch.int8), vectors)
+        return (sums * (self.scale[codes] * (2.0 / ONE))).round_()
+
+    def values(self) -> Tensor:
+        """Return the vectors in units of 1 / 2^10 as they are read, [size, dims]."""
+        values: Tensor = self(torch.arange(len(self.vectors), device=self.vectors.device))
+        return values
+
+    def replace(self, values: Tensor) -> None:
+        """Take others [any size, dims] in the units of `values` in their place, once quantized."""
+        scale = _scale_of(values.float())
+        self.register_buffer("scale", scale[:, 0].contiguous())  # float32 [size]
+        self.register_buffer("vectors", (values.float() / scale).round().to(torch.int8))
+
     def _quantize(self) -> None:
-        vectors = torch.round(self.vectors.detach().double() * ONE)
+        vectors = self.vectors.detach() * ONE
+        if not bool(vectors.isfinite().all()) or float(vectors.abs().max()) > EXACT:
+            raise OverflowError("a vector of a code is beyond what 24 bits can hold")
         del self.vectors
-        self.register_buffer("vectors", vectors)
+        self.replace(vectors.clamp(-LARGEST, LARGEST))
 
     def _check_bounds(self) -> None:
-        check_size(self.vectors)
+        if _largest(self.vectors) > LARGEST_WEIGHT or not bool((self.scale > 0).all()):
+            raise OverflowError(f"a number of a code is beyond ±{LARGEST_WEIGHT}, or has no scale")
+
+    def dequantized(self) -> dict[str, Tensor]:
+        return {"vectors": self.vectors.float() * self.scale[:, None] / ONE}
 
 
 @cache
-def exponentials() -> Tensor:
-    """round(2^24 · exp(−i / 2^10)) up to the first that is zero, as float64; made by integer arithmetic alone."""
-    fraction, term, n = 1 << 128, 1 << 128, 0  # of e^(-1 / 1024), by its series, in units of 2^-128
+def exponentials(steps: int) -> Tensor:
+    """Return round(2^24 · exp(−i / steps)) up to the first that is zero, float64; made by integer arithmetic alone."""
+    fraction, term, n = 1 << 128, 1 << 128, 0  # of e^(-1 / steps), by its series, in units of 2^-128
     while term:
         n += 1
-        term //= ONE * n
+        term //= steps * n
         fraction += -term if n % 2 else term
     values, value = [], 1 << 128
     while rounded := (value >> 103) + 1 >> 1:
@@ -235,16 +375,10 @@ def exponentials() -> Tensor:
 
 
 def frequencies(logits: Tensor) -> Tensor:
-    """Softmax as integers: logits [N, K] in units of 1 / 2^10 nat to frequencies float64 [N, K] that sum to 2^24.
+    """Softmax as integers: logits [N, K] in units of 1 / 2^8 nat to frequencies float64 [N, K], not normalised.
 
-    Each is at least 1; what rounding leaves, less than K + 32 in 2^24, goes to the first code.
+    They are whole numbers up to 2^24, which the most likely code has: float64 adds any number of codes exactly.
     """
-    table = exponentials().to(logits.device)
-    # nats below the most likely code, as rows of the table; beyond its end e^-x rounds to zero
+    table = exponentials(LOGIT).to(logits.device)
     below = (logits.amax(1, keepdim=True) - logits).clamp_(max=len(table) - 1).to(torch.int32)
-    weights = table.index_select(0, below.flatten()).view(logits.shape)
-    # A weight is at most 2^24 and their sum at least that, so this is at most 2^28 and its product with a weight exact.
-    reciprocal = torch.div((TOTAL - logits.shape[1]) << 28, weights.sum(1).to(torch.int64), rounding_mode="floor")
-    shares = weights.mul_((reciprocal.to(torch.float64) * 2.0**-28)[:, None]).floor_().add_(1)
-    shares[:, 0] += TOTAL - shares.sum(1)  # never negative: rounding down leaves too little, not too much
-    return shares
+    return table.index_select(0, below.flatten()).view(logits.shape)

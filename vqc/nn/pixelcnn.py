@@ -78,7 +78,7 @@ class PixelWalk:
         device = self.layers[0].output_proj.weight.device
 
         def zeros(*shape: int) -> Tensor:
-            return torch.zeros(count, *shape, network.width, dtype=network.dtype, device=device)
+            return torch.zeros(count, *shape, network.width, device=device)
 
         self.shown = zeros(self.columns)  # features of this row so far, and of the one above from there on
         self.rows = [zeros(layer.size, self.columns) for layer in self.layers]  # input of the vertical stack

@@ -103,7 +103,7 @@ class ScalarMaps(IntegerModule):
             x = torch.cat([around, self.to_fixed_point(torch.cat([_companded(here), scale], 1))], 1)  # [n, inputs]
             hidden = self.relu(self.input_proj[m](x, quality))
             hidden = self.relu(self.hidden[m](hidden, quality))  # [n, width]
-            yield CodingStep(places[rows, m], self.distance[m](hidden, guess[:, m]))
+            yield CodingStep(places[rows, m], self.to_logits(self.distance[m](hidden, guess[:, m])))
 
     def update(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tensor:
         """Return the next context [B, h, w, C], once all values are known."""
@@ -157,7 +157,7 @@ class StateMap(LatticeHead):
             logits = self.output_proj(hidden)  # [n, K]
             if step.offsets:
                 logits = logits + self._by_distance(flat[places[:, 0]], hidden, step, rows, context.shape[1:-1])
-            yield CodingStep(places[rows, 0], logits)
+            yield CodingStep(places[rows, 0], self.to_logits(logits))
 
     def _by_distance(self, states: Tensor, hidden: Tensor, step: Pass, rows: Tensor, grid: Sequence[int]) -> Tensor:
         """Return what the known states [B · N] on both sides add to the logits, [n, K]."""

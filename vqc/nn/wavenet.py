@@ -65,7 +65,7 @@ class WaveWalk:
         self.dilations = [1, *network.dilations]
         sizes = [dilation * (network.kernel_size - 1) + 1 for dilation in self.dilations]  # frames that are reached
         device = network.causal.weight.device
-        self.rings = [torch.zeros(count, n, network.width, dtype=network.dtype, device=device) for n in sizes]
+        self.rings = [torch.zeros(count, n, network.width, device=device) for n in sizes]
 
     def step(self, features: Tensor | None) -> Tensor:
         """Return the context [N, skip_width] of the next frame, given features [N, C] of the last; None at first."""

@@ -23,7 +23,7 @@ from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.kinds import KINDS, build_prior
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.models.vqvae.priors import BlockPrior, PixelCNNPrior, WaveNetPrior
-from vqc.nn.integer import ONE
+from vqc.nn.integer import LOGIT
 
 SIZES = ((5, 3, 4), (4, 4))  # three groups at quality 1, two at quality 2
 CONFIGS = {
@@ -100,7 +100,7 @@ def influence(prior: BlockPrior, quality: int, *grid: int) -> Tensor:
     """[M, M] in the order of storage: does changing code i ever change the logits of code j at all?"""
     sizes = SIZES[quality - 1]
     seen = torch.zeros(len(sizes) * math.prod(grid), len(sizes) * math.prod(grid), dtype=torch.bool)
-    for seed in range(3):  # integers are coarse: not every change shows everywhere
+    for seed in range(8):  # integers are coarse: not every change shows everywhere
         codes = random_codes(sizes, *grid, seed=seed)
         before = by_place(prior.coding_steps(codes, quality), codes)
         for i in range(len(seen)):
@@ -146,8 +146,8 @@ def test_step_by_step_the_integers_are_those_of_all_at_once(
     prior, codes = fixed(draw(kind, block=block)), random_codes(SIZES[quality - 1], *grid, items=2)
     at_once, stepwise = (by_place(f(codes, quality), codes) for f in (prior.parallel, prior.stepwise))
     assert torch.equal(at_once, stepwise)
-    assert torch.equal(at_once, at_once.floor())
-    assert at_once.std() > 100
+    assert torch.equal(4 * at_once, (4 * at_once).floor())  # logits are in coarser units than activations
+    assert at_once.std() > 25
 
 
 @each_case
@@ -175,11 +175,11 @@ def test_integers_say_what_floats_do(kind: str, block: int, grid: tuple[int, ...
         floats = float(prior.bits(codes, 1).double().sum())
         smooth = by_place(prior.parallel(codes, 1), codes)
     prior.quantize_()
-    assert float(prior.bits(codes, 1).sum()) == pytest.approx(floats, rel=0.002)
+    assert float(prior.bits(codes, 1).sum()) == pytest.approx(floats, rel=0.01)
     steps = by_place(prior.parallel(codes, 1), codes)
-    error = (steps / ONE - smooth)[steps != -1].abs()
-    assert float(error.mean()) < 0.002
-    assert float(error.max()) < 0.05
+    error = (steps / LOGIT - smooth)[steps != -1].abs()
+    assert float(error.mean()) < 0.05
+    assert float(error.max()) < 0.5
 
 
 @each_kind

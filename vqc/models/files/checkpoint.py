@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from vqc.atomic import write_atomically
 from vqc.errors import CheckpointError
 from vqc.models.config import canonical_json, config_to_dict
-from vqc.models.files import former_names
 from vqc.models.files.header import (
     FORMAT,
     ModelInfo,
@@ -156,13 +155,11 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         header = read_header(file, size, path)
         info = info_from_header(header, size, path)
         model = build_described(info)
-        entries = [entry._replace(name=former_names.tensor_name(entry.name)) for entry in header.tensors]
-        check_tensors(_exported(model), entries, str(path))
+        check_tensors(_exported(model), header.tensors, str(path))
         file.seek(0)
         data = file.read(size)
     _check_digests(info, stored_tensors(parse_header(data, len(data), path), data))
-    tensors = {former_names.tensor_name(name): tensor for name, tensor in load(data).items()}
-    fill_model(model, tensors, str(path))
+    fill_model(model, load(data), str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
 
 
@@ -219,7 +216,7 @@ def check_tensors(own: Mapping[str, Tensor], entries: Sequence[TensorEntry], whe
             raise CheckpointError(
                 f"tensor {name!r} of {where} has shape {list(found.shape)}, its config asks for {list(wanted)}"
             )
-        if found.dtype.startswith("F") != (tensor.is_floating_point() and not _is_integer(name)):
+        if not _is_stored_as(tensor, found.dtype):
             raise CheckpointError(f"tensor {name!r} of {where} has type {found.dtype}, which is not one for it")
     if extra := sorted(set(stored) - set(own)):
         raise CheckpointError(f"{where} holds the tensor {extra[0]!r}, which its config does not ask for")
@@ -253,33 +250,23 @@ def _exported(model: CodecModel) -> dict[str, Tensor]:
     return {k: t for k, t in state.items() if not k.rpartition(".")[2].startswith(TRAINING_STATE_PREFIX)}
 
 
-def _is_integer(name: str) -> bool:
-    """True for the name in files of a tensor that holds integers, where the model has floats."""
-    part = part_of(name)
-    return part is not None and part.is_integer
+def _is_stored_as(tensor: Tensor, dtype: str) -> bool:
+    """Whether files may have a tensor of the model in this type: floats in any of floats, integers in their own."""
+    if tensor.is_floating_point():
+        return dtype.startswith("F")
+    return dtype == SAFETENSORS_NAMES[str(tensor.dtype).removeprefix("torch.")]
 
 
 def _as_weights(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tensor:
     tensor = tensor.detach().cpu()
-    if _is_integer(name):
-        tensor = _smallest_integers(tensor)
     if tensor.is_floating_point():
-        if weights == "float16" and not name.startswith(model.float32_tensors):
+        part = part_of(name)
+        exact = name.startswith(model.float32_tensors) or (part is not None and part.in_digest)
+        if weights == "float16" and not exact:
             tensor = tensor.half()
         if not bool(tensor.isfinite().all()):
             raise CheckpointError(f"tensor {name!r} is not finite as {tensor.dtype}; the model was not saved")
     return tensor.contiguous().clone()
-
-
-def _smallest_integers(tensor: Tensor) -> Tensor:
-    """Integers that a prior holds as floats."""
-    import torch
-
-    largest = float(tensor.abs().max()) if tensor.numel() else 0.0
-    for dtype in (torch.int8, torch.int16, torch.int32):
-        if largest <= torch.iinfo(dtype).max:
-            return tensor.to(dtype)
-    return tensor.to(torch.int64)
 
 
 def _as_stored(name: str, tensor: Tensor) -> StoredTensor:

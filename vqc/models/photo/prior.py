@@ -70,7 +70,7 @@ class PhotoPrior(EntryPrior):
         flat = codes.view(-1)
         index = torch.arange(codes.numel(), device=codes.device).view(codes.shape).permute(0, 2, 3, 1)  # [B, h, w, G]
         yield from self.dc.coding_steps(flat, index, quality, mask)
-        context = torch.zeros(*index.shape[:-1], self.config.width, dtype=self.dtype, device=codes.device)
+        context = torch.zeros(*index.shape[:-1], self.config.width, device=codes.device)
         update = self.dc.update
         for part in slices_in(self.slices):
             if part.first >= codes.shape[1]:  # a low quality has fewer maps

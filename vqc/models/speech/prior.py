@@ -87,7 +87,7 @@ class SpeechPrior(EntryPrior):
         pitch, envelope, waveform = torch.split(index, sizes, 1)  # [B, maps, T] each
 
         envelope = envelope.transpose(1, 2)  # [B, T, E]
-        context = torch.zeros(batch, frames, self.config.width, dtype=self.dtype, device=codes.device)
+        context = torch.zeros(batch, frames, self.config.width, device=codes.device)
         for part in slices_in(self.envelope):
             yield from part.coding_steps(flat, envelope, context, quality, mask)
             context = part.update(flat, envelope, context, quality)  # [B, T, width]

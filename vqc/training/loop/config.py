@@ -44,13 +44,18 @@ def learning_rate_at(config: LoopConfig, step: int, seconds: float) -> float:
 
     The warm-up takes a tenth of a run of few steps at most.
     """
-    progress = step / max(1, config.steps) if config.minutes is None else seconds / (60 * config.minutes)
+    progress = share_of_run(config, step, seconds)
     decayed = min(1.0, max(0.0, progress - config.decay_from) / (1 - config.decay_from))
     left = 1 - decayed if config.decay == "linear" else 0.5 * (1 + math.cos(math.pi * decayed))
     floor = config.final_learning_rate_ratio
     warmup_steps = min(config.warmup_steps, config.steps // 10)
     warmup = min(1.0, (step + 1) / max(1, warmup_steps))
     return config.learning_rate * warmup * (floor + (1 - floor) * left)
+
+
+def share_of_run(config: LoopConfig, step: int, seconds: float) -> float:
+    """Return how much of a run is over, 0 to 1: of its minutes where it has some, else of its steps."""
+    return step / max(1, config.steps) if config.minutes is None else seconds / (60 * config.minutes)
 
 
 def is_over(config: LoopConfig, step: int, seconds: float) -> bool:

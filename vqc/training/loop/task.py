@@ -25,6 +25,7 @@ class Task(ABC):
     model: Any  # the nn.Module with all parameters; these stay the same objects throughout
     critic: nn.Module | None = None  # a second network with an optimizer of its own (adversarial training)
     networks: Sequence[nn.Module] = ()  # worth a torch.compile
+    elapsed: float = 0.0  # share of the run that is over; the loop sets it before each step
 
     @abstractmethod
     def batch(self, step: int) -> Any:

@@ -30,7 +30,7 @@ from vqc.devices import seed_step, to_device, uses_bfloat16
 from vqc.errors import TrainingError
 from vqc.nn.distributed import own_rank
 from vqc.training.loop.callbacks import Callback, Outcome, RunPlan
-from vqc.training.loop.config import LoopConfig, is_over, learning_rate_at
+from vqc.training.loop.config import LoopConfig, is_over, learning_rate_at, share_of_run
 from vqc.training.loop.distributed import Agreement, agree, broadcast_number
 from vqc.training.loop.ema import WeightAverage
 from vqc.training.loop.interruption import Interruption
@@ -154,6 +154,7 @@ class Trainer:
         """Make one step of the optimizers, logged when it is due."""
         start, step = time.monotonic(), self.step
         rate = learning_rate_at(self.config, step, self.seconds)
+        self.task.elapsed = share_of_run(self.config, step, self.seconds)
         if not self.task.model.training:
             self.task.model.train()
         log = (step + 1) % self.config.log_every == 0

@@ -23,6 +23,7 @@ from vqc.entropy.tables import TOTAL, ideal_bits
 from vqc.models.base import CodecModel
 from vqc.models.config import limited
 from vqc.models.prior import CodePrior
+from vqc.nn.integer import calibrating, forget_calibration, is_calibrated, round_in_training
 from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
 from vqc.training.media import MEDIA
@@ -43,6 +44,7 @@ class PriorTaskConfig(PartConfig):
     codes_per_step: int = limited(65_536, 1)  # whose bits count, at most: of more, positions are drawn. Bounds memory
     validation_codes: int = limited(500_000, 1)  # of each quality, at most
     report_codes: int = limited(3_000_000, 1)  # likewise, for the figures in the model file
+    round_from: float = limited(0.75, 0, 1)  # share of the run from which it computes with rounded numbers; 1: never
     qualities: tuple[int, ...] = limited((), 1)  # empty: all
     views: int = limited(1, 1)  # encoded of each training item: as it is, mirrored, shifted by less than a code
     # Side in pixels of a random square, maybe shrunk and mirrored, that is encoded of each; 0: all.
@@ -113,17 +115,22 @@ class PriorTask(Task):
         self._tables = {q: codec.static_frequencies(q) for q in self.codes}
         self._to_symbols = codec.to_symbols
         self._units = _units(self._tables)
+        self._rounds = False
 
     def batch(self, step: int) -> PriorBatch:
         """Crops, any with the same chance as any other, and positions in them."""
+        return self._drawn(step, self.rows)
+
+    def _drawn(self, step: int, own_rows: slice) -> PriorBatch:
+        """Some rows of the batch of a step."""
         config = self.config
         quality = list(self.codes)[step % len(self.codes)]
         draws, generator = self._draws[quality], random_for(self.seed, step)
         drawn, starts, shape = draws(config.batch_size, generator)
         area = int(shape.prod())
         counted = max(1, min(area, config.codes_per_step // (config.batch_size * draws.streams.groups)))
-        places = generator.random((config.batch_size, area)).argsort(1)[self.rows, :counted]  # [B, counted]
-        own = zip(drawn[self.rows].tolist(), starts[self.rows], strict=True)
+        places = generator.random((config.batch_size, area)).argsort(1)[own_rows, :counted]  # [B, counted]
+        own = zip(drawn[own_rows].tolist(), starts[own_rows], strict=True)
         crops = np.stack([_crop(draws.streams[i], start, shape) for i, start in own])
         mask = np.zeros((len(crops), area), dtype=bool)
         np.put_along_axis(mask, places, True, 1)
@@ -132,8 +139,25 @@ class PriorTask(Task):
     def loss(self, batch: PriorBatch, step: int) -> Losses:
         """Bits a position, in a unit of the quality."""
         codes, chosen, quality = batch
+        if not self._rounds and self.elapsed >= self.config.round_from:
+            self._rounds = True
+            if not is_calibrated(self.model):
+                self.calibrate()
+            round_in_training(self.model)
         bits = self._bits(codes, quality, chosen).mean()
         return Losses(bits * (codes.shape[1] / self._units[quality]), {"bits_per_code": bits.detach()})
+
+    @torch.no_grad()
+    def calibrate(self) -> None:
+        """Choose the units of the inputs of all layers, by a batch of each quality: the same on all ranks."""
+        device = next(iter(self.model.state_dict().values())).device
+        training = self.model.training
+        self.model.eval()
+        with calibrating(self.model):
+            for step in range(len(self.codes)):
+                codes, chosen, quality = self._drawn(step, slice(None))
+                self._bits(codes.to(device), quality, chosen.to(device))
+        self.model.train(training)
 
     @in_float32
     def _bits(self, codes: Tensor, quality: int, chosen: Tensor) -> Tensor:
@@ -141,8 +165,14 @@ class PriorTask(Task):
         return self.model.bits(codes, quality, chosen)
 
     def validate(self) -> Mapping[str, float]:
-        """Means over the qualities; the score is the share of the bits under static tables that is left."""
+        """Means over the qualities, as rounded; the score is the share of the bits under static tables that is left."""
+        if not self._rounds:
+            self.calibrate()
+            round_in_training(self.model)
         figures = {quality: self.measure(quality) for quality in self.codes}
+        if not self._rounds:
+            round_in_training(self.model, False)
+            forget_calibration(self.model)
         share = float(np.mean([f.share for f in figures.values()]))
         mean = PriorFigures(*np.mean(list(figures.values()), axis=0).tolist())
         rows = {"score": share, **mean._asdict(), "saving_percent": 100 * (1 - share)}

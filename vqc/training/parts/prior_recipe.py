@@ -26,7 +26,7 @@ from vqc.models.files.header import codec_digest
 from vqc.models.kinds import build_prior, prior_kind_named, trainables
 from vqc.models.parts import PRIOR
 from vqc.models.prior import CodePrior
-from vqc.nn.integer import dequantized
+from vqc.nn.integer import dequantized, forget_calibration, is_calibrated
 from vqc.training.parts.base import PartRecipe
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_weights
@@ -87,6 +87,7 @@ class PriorRecipe(PartRecipe):
             model.load_state_dict(_trained_prior(Path(path), model, self.codec(settings).model))
         except (AttributeError, KeyError, RuntimeError):
             raise TrainingError(f"the prior in {path} is for other codebooks; leave out --start-from") from None
+        forget_calibration(model)
 
     def describe(self, path: str) -> str:
         return f"run {Path(path).name}" if Path(path).is_dir() else super().describe(path)
@@ -107,6 +108,8 @@ class PriorRecipe(PartRecipe):
         loaded = load_checkpoint(settings.task.codec)
         task = PriorTask(model.eval(), dataset.codec, dataset.codes, settings.task)
         floats = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
+        if not is_calibrated(model):
+            task.calibrate()
         try:
             loaded.model.attach_prior(model)
         except OverflowError as error:
