@@ -21,7 +21,7 @@ class VQCError(Exception):
 
 
 class MediaError(VQCError):
-    """An image or audio file cannot be read, or is of a sort that is not supported."""
+    """An image or audio file cannot be read, or is of a kind that is not supported."""
 
 
 class VQCWarning(UserWarning):

@@ -41,7 +41,7 @@ def threads() -> int:
 
 
 def set_threads(count: int) -> None:
-    """Compute on so many CPU threads from now on, in this process and in worker processes that it starts.
+    """Compute on `count` CPU threads from now on, in this process and in worker processes that it starts.
 
     Without it there are as many as torch chooses. It may be called before torch is loaded and at any time after.
 

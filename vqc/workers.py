@@ -146,4 +146,4 @@ def _end_with_parent() -> None:
         signal.pthread_kill(main, signal.SIGINT)
     while _at_work and time.monotonic() < end:
         time.sleep(0.02)
-    os._exit(1)  # the main thread may wait for more work for ever
+    os._exit(1)  # the main thread may wait for work without end

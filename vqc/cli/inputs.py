@@ -113,7 +113,7 @@ def inputs_in(
 
 
 def why_unreadable(path: Path) -> str:
-    """Say why a name is none of a file that can be read; an empty string if it is."""
+    """Say why a file cannot be read; an empty string if it can."""
     try:
         if path.is_file():
             return ""

@@ -75,7 +75,7 @@ def standard_input(inputs: Sequence[str]) -> Iterator[Path | None]:
 
 @contextmanager
 def flushed_output() -> Iterator[None]:
-    """At the end all is written to standard output, or the OSError of it raised; a reader that went away is none."""
+    """Flush standard output at the end, or raise the OSError of it; a reader that went away is no error."""
     try:
         yield
     finally:

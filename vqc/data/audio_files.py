@@ -24,13 +24,13 @@ import soxr
 from numpy.typing import NDArray
 
 from vqc.data import flac, mp3, mpg123, ogg, sound_headers
+from vqc.data.media_type import AnyFile
 from vqc.data.recording import Recording
 from vqc.data.splice import ByteRange, file_size, splice
 from vqc.errors import MediaError, MediaWarning
 from vqc.format.shapes import MAX_CHANNELS, SAMPLE_RATES
 
 Samples = NDArray[np.float32]
-Source = str | os.PathLike[str] | bytes | BinaryIO
 
 BLOCK = 65_536  # samples per channel in a block, unless asked otherwise
 FULL_SCALE = 1.001  # and no more: the largest 16-bit numbers are made 1 in more ways than one
@@ -54,10 +54,10 @@ class AudioReader:
     """An open audio file.
 
     `sample_rate` in Hz, `channels`, and `frames`: samples per channel, as declared. `channel_mask` says where the
-    channels stand, as in WAV (0: not known); None if they stand as so many channels usually do.
+    channels stand, as in WAV (0: not known); None if they stand as this number of channels usually does.
     """
 
-    def __init__(self, source: Source, *, name: str | None = None) -> None:
+    def __init__(self, source: AnyFile, *, name: str | None = None) -> None:
         """Open a WAV, FLAC, OGG (Vorbis, Opus or FLAC), MP3, AIFF, AU, CAF or W64 file.
 
         Warns (`MediaWarning`) of a file that may not be whole.
@@ -120,7 +120,7 @@ class AudioReader:
     ) -> None:
         self.close()
 
-    def _start(self, source: Source) -> None:
+    def _start(self, source: AnyFile) -> None:
         """Look into the file and opens the first of its parts, of several also the others for a moment."""
         file = self._own or source
         assert not isinstance(file, (str, bytes, os.PathLike)), "paths and bytes have been opened"

@@ -91,13 +91,13 @@ class AudioWriter:
         Args:
             target: a path, or a binary file object that can seek.
             format: as above; that of the path's suffix when left out.
-            channel_mask: where the channels stand, as in WAV; None: as so many usually do; 0: nobody knows.
-            samples: how many per channel will come, if known: a wav file of more than 4 GiB is begun as RF64.
+            channel_mask: where the channels stand, as in WAV; None: as this number usually does; 0: nobody knows.
+            samples: how many per channel will come, if known: a wav file of more than 4 GiB starts as RF64.
             name: how errors call the file; the path when left out.
 
         Raises:
             OptionError: the format or suffix is none of these.
-            OutputError: the file cannot be written, or cannot hold this sample rate or so many channels.
+            OutputError: the file cannot be written, or cannot hold this sample rate or number of channels.
         """
         path = os.fspath(target) if isinstance(target, (str, os.PathLike)) else None
         self.name = name or path or "the audio"
@@ -116,7 +116,7 @@ class AudioWriter:
         self._kept = _Kept(file)
         mask = default_mask(channels) if channel_mask is None and channels > 2 else channel_mask
         try:
-            self._file = self._begun(sample_rate, channels, mask or None, samples)
+            self._file = self._open(sample_rate, channels, mask or None, samples)
         except BaseException:
             self._close_own()
             raise
@@ -183,7 +183,7 @@ class AudioWriter:
             with suppress(OSError):
                 self._own.close()
 
-    def _begun(self, sample_rate: int, channels: int, mask: int | None, samples: int) -> WavFile | SoundStream:
+    def _open(self, sample_rate: int, channels: int, mask: int | None, samples: int) -> WavFile | SoundStream:
         container, coding = _CODING[self._format]
         try:
             if self._format == "wav":

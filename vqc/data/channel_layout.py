@@ -34,12 +34,12 @@ _VORBIS = MappingProxyType(
 
 
 def default_mask(channels: int) -> int:
-    """The mask of so many channels where nothing else is said; 0, for places unknown, of more than 8."""
+    """Return the mask of a number of channels where nothing else is said; 0, for places unknown, of more than 8."""
     return mask_of(_USUAL.get(channels, ()))
 
 
 def unless_default(mask: int, channels: int) -> int | None:
-    """The mask, or None if it is the usual one of so many channels."""
+    """Return the mask, or None if it is the usual one of this number of channels."""
     return None if mask == default_mask(channels) else mask
 
 

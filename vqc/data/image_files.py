@@ -28,6 +28,7 @@ from vqc.data.colour import to_srgb
 from vqc.data.file_signatures import HEAD_BYTES, image_format_of, not_media
 from vqc.data.formats import usual_suffixes, written_as
 from vqc.data.image_errors import why_unreadable
+from vqc.data.media_type import AnyFile
 from vqc.data.stills import load_still
 from vqc.errors import MediaError, OptionError, OutputError
 from vqc.format.shapes import MAX_PIXELS
@@ -36,7 +37,6 @@ _SMALL_FILE_PIXELS = 40_000_000  # of a file of any length: a page scanned at 60
 _PIXELS_PER_BYTE = 40  # of longer files
 _STRIP_PIXELS = 2**20
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
 
 _FORMAT_OF_SUFFIX = written_as("image")
 _SAVE_OPTIONS: MappingProxyType[str, dict[str, object]] = MappingProxyType(
@@ -78,7 +78,7 @@ class Picture:
         return self.pixels.ndim == 2
 
 
-def read_image(source: Source, *, name: str | None = None, limit: int | None = None) -> Picture:
+def read_image(source: AnyFile, *, name: str | None = None, limit: int | None = None) -> Picture:
     """The picture in a PNG, JPEG, WebP, TIFF or BMP file, or in a still GIF or AVIF.
 
     A `MediaWarning` says so where the file is not as it should be and yet every pixel is there.
@@ -104,7 +104,7 @@ def read_image(source: Source, *, name: str | None = None, limit: int | None = N
 
 
 def pixel_limit(length: int) -> int:
-    """The largest number of pixels that are read, unless asked, of a file of so many bytes.
+    """Return the largest number of pixels that are read, unless asked, of a file of `length` bytes.
 
     Small files may claim no more than is done in little time and memory: reading takes at most about 17 bytes a pixel,
     of which the decoder of lossless WebP takes most.
@@ -151,7 +151,7 @@ def encode_image(picture: Picture, format: str) -> bytes:  # noqa: A002
     JPEG and BMP hold no alpha: the picture is laid on white, as a browser shows it on an empty page.
 
     Raises:
-        OutputError: the format cannot hold so many pixels.
+        OutputError: the format cannot hold this number of pixels.
     """
     if format not in _SAVE_OPTIONS:
         raise OptionError(f"images are written as {', '.join(_SAVE_OPTIONS)}, not as {format}")

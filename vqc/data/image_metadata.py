@@ -60,14 +60,14 @@ def _meta(file: BinaryIO) -> bytes:
     """The inside of the `meta` box, after its version and flags."""
     while len(head := file.read(8)) == 8:
         size, name = struct.unpack(">I4s", head)
-        begun = 8
+        head_bytes = 8
         if size == 1:
-            size, begun = struct.unpack(">Q", file.read(8))[0], 16
+            size, head_bytes = struct.unpack(">Q", file.read(8))[0], 16
         if name == b"meta":
-            return file.read(min(size - begun, _LONGEST_BOX) if size else _LONGEST_BOX)[4:]
-        if size < begun:
+            return file.read(min(size - head_bytes, _LONGEST_BOX) if size else _LONGEST_BOX)[4:]
+        if size < head_bytes:
             break
-        file.seek(size - begun, 1)
+        file.seek(size - head_bytes, 1)
     raise ValueError("no description")
 
 

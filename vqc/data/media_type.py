@@ -11,8 +11,10 @@ from vqc.data.formats import SUFFIXES
 from vqc.errors import MediaError, OptionError
 from vqc.format.container import MAGIC
 
+AnyFile = str | os.PathLike[str] | bytes | BinaryIO  # a path, the bytes of a file, or a file open for reading
 
-def path_or_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> str | os.PathLike[str] | bytes:
+
+def path_or_bytes(source: AnyFile) -> str | os.PathLike[str] | bytes:
     """Read what is open; return a path, or bytes, as they are.
 
     Raises:

@@ -46,7 +46,7 @@ class _Link:
     content: bytes  # how its first page begins
     stop: int = 0
     samples: int = 0  # of FLAC
-    begun: bool = False  # whether there was a page that is no stream's first
+    started: bool = False  # whether there was a page that is no stream's first
     open: set[int] = field(default_factory=set)  # streams that have not ended
     bodies: list[ByteRange] = field(default_factory=list)  # of the first stream, if it is FLAC
 
@@ -60,7 +60,7 @@ class _Link:
         if page.flags & _FIRST:
             self.open.add(page.serial)
         else:
-            self.begun = True
+            self.started = True
         if page.flags & _LAST:
             self.open.discard(page.serial)
         if self.is_flac and page.serial == self.serial:
@@ -76,7 +76,7 @@ def inspect_ogg(file: BinaryIO, name: str) -> Recording:
     """
     links = list[_Link]()
     for page in _pages(file, name):
-        if not links or (page.flags & _FIRST and links[-1].begun):
+        if not links or (page.flags & _FIRST and links[-1].started):
             file.seek(page.body)
             links.append(_Link(page.start, page.serial, file.read(min(64, page.stop - page.body))))
         links[-1].add(page)

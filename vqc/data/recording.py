@@ -10,10 +10,10 @@ from typing import BinaryIO
 class Recording:
     """Found by looking into a file.
 
-    parts: files with the sound in them, to be read one after the other; none if the file can be read as it is.
+    parts: files with the sound in them, to be read in sequence; none if the file can be read as it is.
     places: for each channel, as they follow each other in the file, its bit in the channel mask; None where they
         stand in the order of these bits already.
-    channel_mask: as in WAV; None if the places are the usual ones of so many channels.
+    channel_mask: as in WAV; None if the places are the usual ones of this number of channels.
     doubts: what to warn of, each the end of a sentence that begins with the name of the file.
     is_mp3: whether the sound is MP3.
     """

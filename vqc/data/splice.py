@@ -24,7 +24,7 @@ class ByteRange(NamedTuple):
 
 
 def splice(file: BinaryIO, pieces: Sequence[ByteRange | bytes]) -> BinaryIO:
-    """The pieces, one after the other, as a file to read. It moves the position of `file` and leaves it open."""
+    """Return the pieces in sequence as a file to read. It moves the position of `file` and leaves it open."""
     return cast(BinaryIO, io.BufferedReader(_Spliced(file, pieces), _BUFFER_BYTES))
 
 

@@ -194,7 +194,7 @@ def _loaded(image: Image.Image, name: str) -> Image.Image:
 def _mended_jpeg(file: BinaryIO) -> Image.Image | None:
     """The image of a JPEG without an end marker; None where data is missing too.
 
-    Nothing is missing where it makes no difference what follows: zeros, as libjpeg puts them for missing data, or
+    Nothing is missing where what follows is ignored: zeros, as libjpeg puts them for missing data, or
     other bits.
     """
     file.seek(0)

@@ -38,7 +38,7 @@ def split_key(name: str) -> str:
 
 
 def split(*sets: Sequence[DataItem], share: float = SHARE) -> tuple[list[int], list[int]]:
-    """Indices, in all sets one after the other, of the training and of the validation items; neither is empty.
+    """Indices, in all sets in sequence, of the training and of the validation items; neither is empty.
 
     A set with a validation part of its own keeps it; of any other the hash takes its share, unless all of it is marked
     as training and another set has a validation part. Where nothing is left, the item with the lowest hash is held out.
@@ -74,6 +74,6 @@ def _no_split(items: Sequence[DataItem]) -> str:
 
 
 def _fraction(key: str) -> float:
-    """A number in [0, 1) that is as good as random and always the same."""
+    """Return a number in [0, 1), pseudorandom and always the same."""
     digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

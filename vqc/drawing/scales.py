@@ -25,7 +25,7 @@ class Scale(NamedTuple):
 
 
 def scale_for(values: Sequence[float], kind: Kind, *, margin: float = 0.04, most: int = 6) -> Scale:
-    """The axis that holds the values, with at most so many ticks; values that the kind cannot hold make it linear."""
+    """Return the axis that holds the values, with at most `most` ticks; linear where the kind cannot hold them."""
     if not values:
         return Scale("linear", 0, 1, (0, 1))
     if (kind == "log" and min(values) <= 0) or (kind == "below one" and not (min(values) > 0 and max(values) < 1)):

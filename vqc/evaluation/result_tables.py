@@ -25,7 +25,7 @@ class Table(NamedTuple):
     title: str
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    left: int = 1  # so many columns are text, set to the left; the others are numbers
+    left: int = 1  # this number of columns are text, set to the left; the others are numbers
 
 
 def tables(evaluation: Evaluation) -> list[Table]:

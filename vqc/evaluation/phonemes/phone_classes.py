@@ -48,7 +48,7 @@ def class_of(phone: str) -> int:
 
 
 def frame_classes(segments: Iterable[Segment], seconds: float) -> NDArray[np.int64]:
-    """The class in the middle of each whole 10 ms of so many seconds, int64 [N]; silence where no segment is."""
+    """Return the class in the middle of each whole 10 ms, int64 [N]; silence where no segment is."""
     middles = (np.arange(int(seconds / FRAME_SECONDS + 1e-6)) + 0.5) * FRAME_SECONDS
     classes = np.full(len(middles), SILENCE, np.int64)
     for segment in segments:
