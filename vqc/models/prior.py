@@ -74,7 +74,7 @@ class CodePrior(IntegerModule, ABC):
     def bits(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Tensor:
         """Return -log2 P of each code, in the order of coding: [N]. With gradients, of a prior that trains."""
         codes = codes.contiguous()  # [B, G, *grid]
-        flat, unit = codes.view(-1), 1 / LOGIT if self.is_integer else 1.0
+        flat, unit = codes.view(-1), 1 / LOGIT if self.is_integer else 1.0  # of logits, in nats
         nats = [
             F.cross_entropy(logits * unit, flat[indices], reduction="none")  # [n]
             for indices, logits in self.coding_steps(codes, quality, mask)
@@ -118,5 +118,5 @@ def codebooks_of(
     for shape, cut in enumerate(cuts):
         for entries in torch.split(quantizer.whole_codebook(shape), list(cut), dim=1):  # [Q, n, K, D]
             part = next(remaining)  # a slice: some maps of one shape
-            own = slice(part.first, part.first + part.count)
+            own = slice(part.first, part.first + part.count)  # rows of the tables
             yield Codebooks(part.groups, entries, [table[own] for table in tables])

@@ -107,7 +107,7 @@ class CodeGroups(IntegerModule):
         """
         first = sum(map(sum, self.sizes[: quality - 1]))
         for entries in codebooks:
-            components = principal_components(entries, self.code_dim)
+            components = principal_components(entries, self.code_dim)  # [K, at most code_dim]
             if len(codebooks) > 1:
                 components = features_of(components, self.code_dim)
             own = self.embedding.vectors[first : first + len(entries), : components.shape[1]]

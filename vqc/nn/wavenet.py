@@ -72,7 +72,7 @@ class WaveWalk:
         moved = torch.zeros_like(self.rings[0][:, 0]) if features is None else features
         h, skips = self.network.causal(self._taps(0, moved), self.quality), []
         for i, layer in enumerate(self.network.layers, 1):
-            h, skip = layer(self._taps(i, h), h, self.quality)
+            h, skip = layer(self._taps(i, h), h, self.quality)  # [N, C], [N, skip_width]
             skips.append(skip)
         self.frame += 1
         return self.network.relu(sum(skips[1:], skips[0]))
