@@ -82,6 +82,24 @@ def test_files_that_pages_name_are_there() -> None:
     assert not [(page.name, path) for page, path in named if not (ROOT / path).exists()]
 
 
+def test_the_floors_are_those_of_the_code() -> None:
+    rooms = runpy.run_path(str(ROOT / "tests/test_architecture.py"))["ROOMS"]
+    drawn = re.findall(r"^   (\d)   (.*)$", text_of(ROOT / "docs/ARCHITECTURE.md"), re.MULTILINE)
+    floor = {word: int(number) for number, names in drawn for word in names.split() if word in rooms}
+    assert {path.parent.name for path in (ROOT / "vqc").glob("*/__init__.py")} <= set(floor)
+    for room in (room for room in floor if floor[room]):
+        assert all(floor.get(below, 0) < floor[room] for below in rooms[room]), room
+
+
+def test_words_of_the_glossary_are_those_of_the_code() -> None:
+    rows = text_of(ROOT / "docs/ARCHITECTURE.md").split("| then | now |", 1)[1].splitlines()[2:]
+    named = {word for row in rows if row.startswith("|") for word in re.findall(r"`([\w]+)`", row.split("|")[2])}
+    code = list((ROOT / "vqc").rglob("*.py"))
+    words = {path.stem for path in code} | set().union(*(re.findall(r"\w+", text_of(path)) for path in code))
+    assert len(named) > 40
+    assert not named - words - {path.name for path in (ROOT / "vqc").rglob("*") if path.is_dir()}
+
+
 def test_docstrings_on_pages_are_those_of_the_code() -> None:
     blocks = [block for page in PAGES for block in DOCSTRING_BLOCK.findall(text_of(page))]
     assert blocks
