@@ -90,6 +90,15 @@ def info_of(trained: Trained) -> ModelInfo:
     return read_info(trained.model_file)
 
 
+def test_options_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(VQCError, match="did you mean 'image'"):
+        vqc.TrainOptions("imgae", data="photos")  # type: ignore[arg-type]
+    with pytest.raises(VQCError, match="--model is for"):
+        vqc.TrainOptions("image", data="photos", model="photo")  # type: ignore[arg-type]
+    assert vqc.TrainOptions("image", data="photos").data == ("photos",)  # type: ignore[arg-type]
+    assert vqc.TrainOptions("sharp", data=("photos",), start_from="photo").model == "photo", "nearly always the same"
+
+
 def test_a_folder_becomes_a_codec(train_images: Train) -> None:
     trained = train_images(steps=4, name="mine", add=True)
     info = info_of(trained)

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from vqc.errors import OptionError, OutputError
+from vqc.errors import OptionError, OutputError, did_you_mean
 from vqc.models.kinds import Media
 
 What = Literal["image", "audio", "prior", "likelihood", "sharp"]
@@ -155,6 +155,11 @@ class TrainOptions:
         return changes
 
     def _check(self) -> None:
+        if self.what not in get_args(What):
+            known = get_args(What)
+            raise OptionError(
+                f"{self.what!r} cannot be trained{did_you_mean(self.what, known)}; choose {', '.join(known)}"
+            )
         if not self.data and not self.resume:
             raise OptionError("--data is missing; give a folder, or the name of a data set")
         if (self.is_part and not self.resume) != bool(self.model):
