@@ -98,15 +98,16 @@ def by_place(parts: Any, codes: Tensor) -> Tensor:
 
 def influence(prior: BlockPrior, quality: int, *grid: int) -> Tensor:
     """[M, M] in the order of storage: does changing code i ever change the logits of code j at all?"""
-    sizes = SIZES[quality - 1]
-    seen = torch.zeros(len(sizes) * math.prod(grid), len(sizes) * math.prod(grid), dtype=torch.bool)
+    sizes, places = SIZES[quality - 1], math.prod(grid)
+    count = len(sizes) * places
+    modulus = torch.tensor(sizes).repeat_interleave(places)
+    seen = torch.zeros(count, count, dtype=torch.bool)
     for seed in range(8):  # integers are coarse: not every change shows everywhere
-        codes = random_codes(sizes, *grid, seed=seed)
-        before = by_place(prior.coding_steps(codes, quality), codes)
-        for i in range(len(seen)):
-            changed = codes.clone()
-            changed.view(-1)[i] = (changed.view(-1)[i] + 1) % sizes[i // math.prod(grid)]
-            seen[i] |= (by_place(prior.coding_steps(changed, quality), codes) != before).any(1)
+        codes = random_codes(sizes, *grid, seed=seed)  # [1, G, *grid]
+        changed = (codes.view(-1) + torch.eye(count, dtype=torch.int64)) % modulus  # code i in row i
+        batch = changed.view(count, *codes.shape[1:]).contiguous()
+        before = by_place(prior.coding_steps(codes, quality), codes)  # [M, K]
+        seen |= (by_place(prior.coding_steps(batch, quality), batch).view(count, count, -1) != before).any(2)
     return seen
 
 
