@@ -136,10 +136,3 @@ def test_deep_nesting_is_refused(model: Model, path: Path) -> None:
     deep = "[" * 100_000 + "]" * 100_000
     info = json.dumps(model.info)
     refused(path, write_model(model, info=f'{{"history":{deep},{info[1:]}'), "cannot be right")
-
-
-def test_a_tensor_by_its_name_and_by_a_former_one_is_refused(path: Path) -> None:
-    model = read_model(GOLDEN / "image-prior.safetensors")
-    tensor = model.tensors["prior.groups.output_proj.bias"]
-    model.tensors["prior.groups.choose.bias"] = tensor._replace(name="prior.groups.choose.bias")
-    refused(path, write_model(model), "holds a tensor twice")

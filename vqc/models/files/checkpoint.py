@@ -206,8 +206,6 @@ def _check_digests(info: ModelInfo, stored: list[StoredTensor]) -> None:
 def check_tensors(own: Mapping[str, Tensor], entries: Sequence[TensorEntry], where: str) -> None:
     """CheckpointError names the first tensor of a file that is missing, extra, misshapen or of another type."""
     stored = {entry.name: entry for entry in entries}
-    if len(stored) < len(entries):
-        raise CheckpointError(f"{where} holds a tensor twice, by its name and by a former one")
     for name, tensor in own.items():
         if name not in stored:
             raise CheckpointError(f"{where} lacks the tensor {name!r}, which its config asks for; get the file again")
