@@ -37,6 +37,7 @@ from vqc.models.kinds import build_prior
 from vqc.models.prior import CodePrior
 from vqc.models.vqvae.priors import BlockPrior
 from vqc.nn.integer import LOGIT, CodingStep, dequantized, frequencies
+from vqc.nn.products import VARIABLE
 
 SAMPLES = Path(__file__).parents[1] / "examples"
 # what oneDNN, torch's own kernels and MKL may use
@@ -54,6 +55,7 @@ class Setting(NamedTuple):
     python: str
     isa: str
     threads: int
+    int8: bool = True  # products of 8-bit integers by instructions for them, or by float32
     device: str = "cpu"
 
     @property
@@ -64,7 +66,13 @@ class Setting(NamedTuple):
             "ATEN_CPU_CAPABILITY": aten,
             "MKL_ENABLE_INSTRUCTIONS": mkl,
             "OMP_NUM_THREADS": str(self.threads),
+            VARIABLE: str(int(self.int8)),
         }
+
+    @property
+    def described(self) -> str:
+        """Columns of the table."""
+        return f"{self.isa:10}{'int8' if self.int8 else 'float32':10}{self.threads:<8}{self.device:8}"
 
 
 class Outcome(NamedTuple):
@@ -94,17 +102,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         write_streams(Path(folder), models, arguments.float)
         show(
-            f"{'torch':14}{'kernels':10}{'asked for':10}{'threads':8}{'device':8}" + "".join(f"{m:>13}" for m in models)
+            f"{'torch':14}{'kernels':10}{'asked for':10}{'products':10}{'threads':8}{'device':8}"
+            + "".join(f"{m:>13}" for m in models)
         )
         for setting in settings(arguments.python, quick=arguments.quick):
             outcome = run(setting, Path(folder), arguments.float)
             if outcome is None:
-                show(f"{'':24}{setting.isa:10}{setting.threads:<8}{setting.device:8}   not on this processor")
+                show(f"{'':24}{setting.described}   not on this processor")
                 continue
             tried.append((setting, outcome))
             cells = (f"{outcome.mismatches[m]:>5} of {outcome.streams[m]:>3}" for m in models)
-            shown = f"{outcome.torch:14}{outcome.capability:10}{setting.isa:10}{setting.threads:<8}{setting.device:8}"
-            show(shown + "".join(f"{cell:>13}" for cell in cells))
+            show(
+                f"{outcome.torch:14}{outcome.capability:10}{setting.described}"
+                + "".join(f"{cell:>13}" for cell in cells)
+            )
     failures = sum(sum(outcome.mismatches.values()) for _, outcome in tried)
     show(f"{failures} mismatches{' (float priors, the counter-example)' if arguments.float else ''}")
     if arguments.json:
@@ -118,6 +129,7 @@ def as_json(setting: Setting, outcome: Outcome) -> dict[str, object]:
         "torch": outcome.torch,
         "instructions": setting.isa,
         "kernels": outcome.capability,
+        "products": "int8" if setting.int8 else "float32",
         "threads": setting.threads,
         "device": setting.device,
         "mismatches": sum(outcome.mismatches.values()),
@@ -128,15 +140,16 @@ def as_json(setting: Setting, outcome: Outcome) -> dict[str, object]:
 def settings(others: Sequence[str], *, quick: bool) -> Iterator[Setting]:
     """All ways to compute that this machine may have."""
     if quick:
-        yield Setting(sys.executable, "SSE 4.1", 1)
-        yield Setting(sys.executable, "AVX2", 2)
+        yield Setting(sys.executable, "SSE 4.1", 1, int8=False)
+        yield Setting(sys.executable, "AVX2", 2, int8=False)
         return
     for python in (sys.executable, *others):
         for isa in ISAS:
             for threads in (1, 2):
-                yield Setting(python, isa, threads)
+                for int8 in (True, False):
+                    yield Setting(python, isa, threads, int8)
     if torch.cuda.is_available():
-        yield Setting(sys.executable, "AVX2", 2, "cuda")
+        yield Setting(sys.executable, "AVX2", 2, int8=False, device="cuda")
 
 
 def run(setting: Setting, folder: Path, floats: bool) -> Outcome | None:

@@ -10,6 +10,7 @@ Why ±64: processors without VNNI multiply 8-bit numbers by an instruction (`vpm
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 import torch
@@ -19,6 +20,7 @@ LARGEST_INPUT = 127
 LARGEST_WEIGHT = 64
 EXACT = 1 << 24  # whole numbers up to here are float32 numbers
 MOST_TERMS = EXACT // (LARGEST_INPUT * LARGEST_WEIGHT)  # of a sum that is exact whatever its factors are: 2,064
+VARIABLE = "VQC_INT8"  # 1 or 0: use 8-bit products if they are right here, or never; left out: where they are quick
 _FEWEST_ROWS = 17  # `torch._int_mm` takes no fewer
 
 
@@ -36,7 +38,8 @@ def integer_product(x: Tensor, weight: Tensor) -> Tensor:
 def has_quick_bytes() -> bool:
     """Whether 8-bit products are quick on this processor (others multiply them one by one), and right."""
     supported = getattr(torch.cpu, "_is_vnni_supported", lambda: False)
-    return bool(supported()) and is_exact()
+    wanted = {"0": False, "1": True}.get(os.environ.get(VARIABLE, ""), bool(supported()))
+    return wanted and is_exact()
 
 
 def is_exact() -> bool:
