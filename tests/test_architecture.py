@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "processors": {"errors"},
     "workers": {"processors", "errors"},
     "user_folders": set(),
+    "option_fields": set(),
     "devices": {"errors"},
     "atomic": {"partials", "errors"},
     "format": {"errors"},
@@ -42,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "models": {"user_folders", "nn", "atomic", "errors", "_version"},
     "codec": {"format", "models", "entropy", "data", "drawing", "devices", "metrics", "atomic", "errors", "_version"},
     "training": {
+        "option_fields",
         "format",
         "devices",
         "models",
@@ -72,6 +74,7 @@ ROOMS: dict[str, set[str]] = {
         "_distribution",
     },
     "cli": {
+        "option_fields",
         "format",
         "devices",
         "errors",
@@ -236,6 +239,7 @@ def test_commands_import_what_is_heavy_only_inside_functions() -> None:
     light = {
         "vqc.errors",
         "vqc.processors",
+        "vqc.option_fields",
         "vqc._version",
         "vqc.cli",
         "vqc.data.formats",

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from vqc.cli.convert import FileOptions, check_options, convert
-from vqc.cli.options import Entropy, flag, model_option, option, takes
+from vqc.cli.options import Entropy, model_option, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES
 from vqc.cli.outputs import Naming
 from vqc.cli.plan import Conversion, Existing, existing_policy
 from vqc.cli.rate_options import RateOptions, check_quality, default_model, rate_of
 from vqc.errors import MediaError
+from vqc.option_fields import option
 
 if TYPE_CHECKING:
     from vqc.cli.inputs import InputFile
@@ -30,12 +31,14 @@ SUFFIX = ".vqc"
 class CompressOptions(RateOptions, FileOptions):
     """The options of `vqc compress`."""
 
-    output: str | None = option("File, folder, or - (standard output). [default: INPUT.vqc]", "-o", metavar="OUT")
+    output: str | None = option(
+        None, "--output -o", "File, folder, or - (standard output). [default: INPUT.vqc]", "OUT"
+    )
     model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
-    entropy: Entropy = option("Code packing: auto, prior, static or none.", metavar="MODE", default="auto")
-    update: bool = flag("Compress only what has no file yet, or was changed since; replace those.")
-    stats: bool = flag("Also restore each file; print PSNR and MSE (full scale 1).")
-    explain: bool = flag("Also print where the bits go; draw it for images (OUT.bits.png).")
+    entropy: Entropy = option("auto", "--entropy", "Code packing: auto, prior, static or none.", "MODE")
+    update: bool = option(False, "--update", "Compress only what has no file yet, or was changed since; replace those.")
+    stats: bool = option(False, "--stats", "Also restore each file; print PSNR and MSE (full scale 1).")
+    explain: bool = option(False, "--explain", "Also print where the bits go; draw it for images (OUT.bits.png).")
 
     @property
     def existing(self) -> Existing:

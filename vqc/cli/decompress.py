@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from vqc.cli.console import warn
 from vqc.cli.convert import FileOptions, check_options, convert
-from vqc.cli.options import flag, option, takes
+from vqc.cli.options import takes
 from vqc.cli.output_format import MEDIA_SUFFIXES, format_of, requested_suffix, suffix_for
 from vqc.cli.outputs import Naming, is_batch, output_file
 from vqc.cli.plan import Conversion
 from vqc.cli.vqc_file import peek
 from vqc.data.formats import MEDIA
+from vqc.option_fields import option
 
 if TYPE_CHECKING:
     from vqc.cli.inputs import InputFile
@@ -34,14 +35,15 @@ class DecompressOptions(FileOptions):
     """The options of `vqc decompress`."""
 
     output: str | None = option(
-        "File, folder, or - (standard output). [default: INPUT.restored.png or .wav]", "-o", metavar="OUT"
+        None, "--output -o", "File, folder, or - (standard output). [default: INPUT.restored.png or .wav]", "OUT"
     )
     file_format: str | None = option(
+        None,
+        "--format",
         "png, jpg, webp, tiff or bmp; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
-        metavar="FORMAT",
-        called="format",
+        "FORMAT",
     )
-    sharp: bool = flag("With the model's sharp decoder: more texture, less true to the original.")
+    sharp: bool = option(False, "--sharp", "With the model's sharp decoder: more texture, less true to the original.")
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,11 @@ import typer
 from vqc.cli.commands import App
 from vqc.cli.console import print_json, print_table, warn
 from vqc.cli.eval_phonemes import phonemes
-from vqc.cli.options import (
-    Entropy,
-    ForceOption,
-    JsonOption,
-    QuietOption,
-    ThreadsOption,
-    flag,
-    model_option,
-    option,
-    takes,
-)
+from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
 from vqc.cli.outputs import check_new, check_suffix
 from vqc.cli.progress import ProgressBar
 from vqc.errors import OptionError
+from vqc.option_fields import option
 from vqc.processors import threads
 
 if TYPE_CHECKING:
@@ -44,22 +35,22 @@ class EvalOptions:
     """The options of `vqc eval`."""
 
     model: Annotated[str | None, model_option("Name or file. [default: by data; without, all bundled]")] = None
-    data: str | None = option("File, folder, kodak, cifar10 or LibriSpeech. [default: samples]", metavar="DATA")
-    quality: str | None = option("Such as 1,4,8, or all. [default: the model's]", "-q", metavar="1,4,8")
-    split: str | None = option("Part of the data: test, validation, test-other, …", metavar="PART")
-    listed: Path | None = option("Only the files that it names, one a line.", metavar="FILE", called="list")
-    limit: int | None = option("At most so many items, evenly spaced.", metavar="N", min=1)
-    files: int | None = option("Write whole files of at most so many. [default: all]", metavar="N", min=1)
-    download: bool = flag("Get named data that is not here.")
-    against: str = option("jpeg,webp,avif,jxl,png; opus,codec2,flac; or all.", metavar="CODECS", default="")
-    effort: int | None = option("Of compressing, as in vqc compress.", metavar="0..9", min=0, max=9)
-    sharp: bool = flag("Restore with the model's sharp decoder.")
-    metrics: str | None = option("Such as psnr,ms_ssim, or none. [default: all]", metavar="KEYS")
-    entropy: Entropy = option("Code packing: auto, prior, static or none.", metavar="MODE", default="auto")
-    report: Path | None = option("Write a page with figures, pictures and sounds.", metavar="HTML")
-    csv: Path | None = option("Write a line for every file.", metavar="CSV")
-    explain: bool = flag("Say what the numbers mean, and end.")
-    jobs: int | None = option("Files at the same time. [default: cores]", metavar="N", min=1)
+    data: str | None = option(None, "--data", "File, folder, kodak, cifar10 or LibriSpeech. [default: samples]", "DATA")
+    quality: str | None = option(None, "--quality -q", "Such as 1,4,8, or all. [default: the model's]", "1,4,8")
+    split: str | None = option(None, "--split", "Part of the data: test, validation, test-other, …", "PART")
+    listed: Path | None = option(None, "--list", "Only the files that it names, one a line.", "FILE")
+    limit: int | None = option(None, "--limit", "At most so many items, evenly spaced.", "N", least=1)
+    files: int | None = option(None, "--files", "Write whole files of at most so many. [default: all]", "N", least=1)
+    download: bool = option(False, "--download", "Get named data that is not here.")
+    against: str = option("", "--against", "jpeg,webp,avif,jxl,png; opus,codec2,flac; or all.", "CODECS")
+    effort: int | None = option(None, "--effort", "Of compressing, as in vqc compress.", "0..9", least=0, most=9)
+    sharp: bool = option(False, "--sharp", "Restore with the model's sharp decoder.")
+    metrics: str | None = option(None, "--metrics", "Such as psnr,ms_ssim, or none. [default: all]", "KEYS")
+    entropy: Entropy = option("auto", "--entropy", "Code packing: auto, prior, static or none.", "MODE")
+    report: Path | None = option(None, "--report", "Write a page with figures, pictures and sounds.", "HTML")
+    csv: Path | None = option(None, "--csv", "Write a line for every file.", "CSV")
+    explain: bool = option(False, "--explain", "Say what the numbers mean, and end.")
+    jobs: int | None = option(None, "--jobs", "Files at the same time. [default: cores]", "N", least=1)
     threads: ThreadsOption = None
     force: ForceOption = False
     json: JsonOption = False

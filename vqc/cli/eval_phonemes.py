@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, option, takes
+from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
 from vqc.cli.outputs import check_new, check_suffix
+from vqc.option_fields import option
 
 if TYPE_CHECKING:
     from vqc.evaluation.phonemes.study import PhonemeStudy
@@ -24,12 +25,14 @@ class PhonemeOptions:
         str, typer.Option("--data", metavar="DATA", help="Folder of speech with transcripts, or LibriSpeech.")
     ]
     model: Annotated[str, model_option("Name or file, with one codebook.")] = "phones"
-    split: str | None = option("Folder in the data, such as test-other.", metavar="PART")
-    alignments: Path | None = option("TextGrid or CTM files. [default: align by PocketSphinx]", metavar="FOLDER")
-    context: Literal["single", "pair"] = option(
-        "What stands for a phone: single (a code) or pair (two).", metavar="CONTEXT", default="single"
+    split: str | None = option(None, "--split", "Folder in the data, such as test-other.", "PART")
+    alignments: Path | None = option(
+        None, "--alignments", "TextGrid or CTM files. [default: align by PocketSphinx]", "FOLDER"
     )
-    picture: Path | None = option("Draw which phones are taken for which.", metavar="PNG")
+    context: Literal["single", "pair"] = option(
+        "single", "--context", "What stands for a phone: single (a code) or pair (two).", "CONTEXT"
+    )
+    picture: Path | None = option(None, "--picture", "Draw which phones are taken for which.", "PNG")
     threads: ThreadsOption = None
     force: ForceOption = False
     json: JsonOption = False

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import MISSING, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
 from inspect import Parameter, Signature, get_annotations, signature
-from typing import Annotated, Any, Literal, get_type_hints
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 import typer
 
@@ -88,56 +89,60 @@ def silence_warnings(quiet: bool) -> bool:
 QuietOption = Annotated[bool, typer.Option("--quiet", callback=silence_warnings, help="Print nothing but errors.")]
 
 
-def option(help: str, *short: str, metavar: str | None = None, default: Any = None, **settings: Any) -> Any:  # noqa: A002
-    """Declare a field of a dataclass as an option, for `takes`.
-
-    Args:
-        short: other names, such as "-o".
-        settings: as of `typer.Option`; and `called`, where the long name is not that of the field.
-    """
-    return field(default=default, metadata={"help": help, "short": short, "metavar": metavar, **settings})
-
-
-def flag(help: str, *short: str) -> Any:  # noqa: A002
-    """Declare a field of a dataclass as an option without a value."""
-    return option(help, *short, default=False)
-
-
 def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a command of a function whose last argument is a dataclass: its fields are the options.
-
-    A field is declared by `option` or `flag`, or annotated as Typer has it for the parameters of a function. In the
-    help the fields of a class stand before those of its bases.
-    """
+    """Make a command of a function whose last argument is a dataclass of options."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         *before, _ = signature(function, eval_str=True).parameters.values()
-        names = {parameter.name for parameter in before}
-        hints = get_type_hints(kind, include_extras=True)
-        classes = list(enumerate(kind.__mro__))
-        depth = {name: number for number, base in reversed(classes) for name in get_annotations(base)}
 
         def command(**given: Any) -> None:
-            function(*(given.pop(name) for name in names), kind(**given))
+            function(*(given.pop(parameter.name) for parameter in before), kind(**values_of(kind, given)))
 
-        options = [
-            Parameter(
-                each.name,
-                Parameter.KEYWORD_ONLY,
-                default=Parameter.empty if each.default is MISSING else each.default,
-                annotation=_annotated(hints[each.name], each.name, **each.metadata),
-            )
-            for each in sorted(fields(kind), key=lambda each: depth[each.name])
-        ]
+        parameters = [*before, *parameters_of(kind)]
         command.__name__, command.__doc__ = function.__name__, function.__doc__
-        command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*before, *options)}
-        command.__signature__ = Signature([*before, *options])  # type: ignore[attr-defined]
+        command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
         return command
 
     return decorate
 
 
-def _annotated(hint: Any, name: str, *, short: tuple[str, ...] = (), called: str = "", **settings: Any) -> Any:
-    if not settings:  # annotated already
-        return hint
-    return Annotated[hint, typer.Option(f"--{called or name.replace('_', '-')}", *short, **settings)]
+def parameters_of(kind: type[Any], own: Mapping[str, Any] = MappingProxyType({})) -> list[Parameter]:
+    """Return the parameters of a command, as Typer reads them, for the fields of a dataclass.
+
+    A field is offered if it is declared by `vqc.option_fields.option`, or annotated for Typer. Those of a class stand
+    before those of its bases.
+
+    Args:
+        own: what a command says in its own words, by field: help, or a type that is annotated for Typer.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    classes = list(enumerate(kind.__mro__))
+    depth = {name: number for number, base in reversed(classes) for name in get_annotations(base)}
+    found = []
+    for each in sorted(fields(kind), key=lambda each: depth[each.name]):
+        line, annotation = each.metadata.get("command_line"), own.get(each.name, "")
+        if line is None:
+            if get_origin(hints[each.name]) is Annotated:
+                default = Parameter.empty if each.default is MISSING else each.default
+                found.append(Parameter(each.name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[each.name]))
+            continue
+        if not get_origin(annotation):
+            shown = typer.Option(
+                *line.flags, metavar=line.metavar, help=annotation or line.help, min=line.least, max=line.most
+            )
+            annotation = Annotated[line.type or hints[each.name], shown]
+        default = each.default if each.default or each.default is False else None  # Typer shows "" and ()
+        if default is None:
+            annotation = Annotated[annotation.__origin__ | None, *annotation.__metadata__]
+        found.append(Parameter(each.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation))
+    return found
+
+
+def values_of(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a dataclass from what was given on the command line; what was left out is left out."""
+    values = {}
+    for each in fields(kind):
+        value, line = given.get(each.name), each.metadata.get("command_line")
+        if value is not None:
+            values[each.name] = value if line is None or line.parse is None else line.parse(value)
+    return values

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from vqc.cli.options import option
 from vqc.errors import OptionError
+from vqc.option_fields import option
 
 if TYPE_CHECKING:
     from vqc.codec.rate import Rate
@@ -23,12 +23,14 @@ UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2
 class RateOptions:
     """Options for the size or the quality of a file: at most one but for the effort."""
 
-    quality: float | None = option("1 smallest, 8 best; also 5.5. [default: the model's]", "-q", metavar="1..8")
-    lmbda: float | None = option("Photos: squared error a bit must save; instead of -q.", metavar="L", called="lambda")
-    target_size: str | None = option("Files of at most 20kB, 1.5MB or 9000 bytes.", metavar="SIZE")
-    target_bpp: float | None = option("Images of at most so many bits per pixel.", metavar="BPP")
-    target_kbps: float | None = option("Audio of at most so many kbit/s.", metavar="KBPS")
-    effort: int | None = option("More time, better files. [default: the model's]", metavar="0..9", min=0, max=9)
+    quality: float | None = option(None, "--quality -q", "1 smallest, 8 best; also 5.5. [default: the model's]", "1..8")
+    lmbda: float | None = option(None, "--lambda", "Photos: squared error a bit must save; instead of -q.", "L")
+    target_size: str | None = option(None, "--target-size", "Files of at most 20kB, 1.5MB or 9000 bytes.", "SIZE")
+    target_bpp: float | None = option(None, "--target-bpp", "Images of at most so many bits per pixel.", "BPP")
+    target_kbps: float | None = option(None, "--target-kbps", "Audio of at most so many kbit/s.", "KBPS")
+    effort: int | None = option(
+        None, "--effort", "More time, better files. [default: the model's]", "0..9", least=0, most=9
+    )
 
 
 def rate_of(options: RateOptions) -> Rate:

@@ -12,8 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from vqc.cli.commands import App
-from vqc.cli.declared_options import parameters_of, values_of
-from vqc.cli.options import DeviceOption, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option
+from vqc.cli.options import (
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    QuietOption,
+    ThreadsOption,
+    model_option,
+    parameters_of,
+    values_of,
+)
 from vqc.errors import OptionError
 from vqc.models.kinds import presets_for
 from vqc.training.options import TrainOptions, What, is_part

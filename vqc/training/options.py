@@ -6,33 +6,16 @@ No torch at import: the command reads its options from here before it knows whet
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vqc.errors import OptionError, OutputError, did_you_mean
 from vqc.models.kinds import Media
+from vqc.option_fields import option
 
 What = Literal["image", "audio", "prior", "likelihood", "sharp"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CommandLine:
-    """The way an option is given on the command line."""
-
-    flags: tuple[str, ...]
-    help: str
-    metavar: str | None
-    least: int | None = None
-    type: Any = None  # that it has there; None: that of its field
-    parse: Callable[[Any], Any] | None = None  # from that type to the field's
-
-
-def option(default: Any, flags: str, help: str, metavar: str | None = None, **rest: Any) -> Any:  # noqa: A002
-    """A field of `TrainOptions` that the command line offers too."""
-    line = CommandLine(flags=tuple(flags.split()), help=help, metavar=metavar, **rest)
-    return field(default=default, metadata={"command_line": line})
 
 
 def is_part(what: str) -> bool:
