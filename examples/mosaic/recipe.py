@@ -1,4 +1,4 @@
-"""How mosaics are trained: each colour moves to the mean of the pixels that it stands for."""
+"""The recipe of mosaics: each colour moves to the mean of the pixels that it stands for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from torch import Tensor
 from vqc.data.batches import Prefetched, Shard
 from vqc.models.config import Config, limited
 from vqc.training.loop.task import Losses, Task
-from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored, training_images
-from vqc.training.sampling import image_batches
+from vqc.training.media import IMAGES
+from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
 
 @dataclass(frozen=True, kw_only=True)
 class MosaicTaskConfig(Config):
-    """How batches are drawn."""
+    """Settings of the batches."""
 
     batch_size: int = limited(8, 1)
     crop: int = limited(0, 0)  # pixels a side; 0: whole images
@@ -58,7 +58,7 @@ class MosaicRecipe(Recipe):
         load_trained(model, path)
 
     def make_task(self, model: Any, dataset: Any, settings: Settings, shard: Shard) -> Task:
-        batches = Prefetched(training_images(dataset, settings, shard))
+        batches = Prefetched(IMAGES.batches(dataset, settings, shard))
         return MosaicTask(model, batches, self.signals(dataset, dataset.validation, settings))
 
     def export(self, model: Any, dataset: Any, settings: Settings) -> Exported:
@@ -69,4 +69,4 @@ class MosaicRecipe(Recipe):
 
     def signals(self, dataset: Any, items: Sequence[int], settings: Settings) -> list[Tensor]:
         """Items as batches [B, 3, H, W] that the model encodes whole."""
-        return image_batches(dataset, items, settings.model.block, settings.task.crop)
+        return IMAGES.held_out(dataset, items, settings.model.block, settings.task.crop)
