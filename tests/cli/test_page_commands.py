@@ -99,9 +99,8 @@ def test_python_of_training_asks_for_what_there_is(monkeypatch: pytest.MonkeyPat
     assert asked[1].arguments["model"] == "mine"
 
 
-def unknown(words: list[str]) -> list[str]:
+def unknown(words: list[str], command: Any) -> list[str]:
     """What a command line has that the program does not know: commands and options."""
-    command: Any = typer.main.get_command(app)
     options = {"--help", "-h", "--install-completion", "--show-completion"}
     rest = iter(words[1:])
     for word in rest:
@@ -120,7 +119,8 @@ def test_commands_and_options_that_pages_show_exist() -> None:
     lines = [line for page in PAGES for line in code_of(page)]
     found = [match[0] for line in lines for match in TYPED.finditer(line)]
     assert len(found) > 40
-    wrong = {line: names for line in found if (names := unknown(shlex.split(line, comments=True)))}
+    program = typer.main.get_command(app)
+    wrong = {line: names for line in found if (names := unknown(shlex.split(line, comments=True), program))}
     assert not wrong
 
 
