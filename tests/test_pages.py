@@ -155,6 +155,16 @@ def test_the_readmes_cells_are_of_the_default_quality_and_the_nearest_rates() ->
     assert cells == "5.00 kbps, PESQ-WB 2.00, STOI 0.900 | Opus: 4.50 kbps, PESQ-WB 2.00, STOI 0.900"
 
 
+def test_the_table_of_portability_has_a_line_for_each_way_to_multiply() -> None:
+    program = runpy.run_path(str(ROOT / "scripts/reproduce/pages.py"))
+    way = {"torch": "2", "instructions": "AVX2", "threads": 1, "device": "cpu", "streams": 4}
+    exact = [way | {"products": products, "mismatches": 0} for products in ("int8", "float32")]
+    text = program["portability"]({"portability": exact, "portability-float": [way | {"mismatches": 3}]})
+    assert [line.split(" | ")[3:] for line in text.splitlines()[2:]] == [
+        [products, "0 of 4", "3 of 4 |"] for products in ("int8", "float32")
+    ]
+
+
 if __name__ == "__main__":
     for one in PAGES:
         old = text_of(one)

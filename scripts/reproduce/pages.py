@@ -306,11 +306,12 @@ def machine(results: Results) -> str:
 
 
 def portability(results: Results) -> str:
-    """Mismatches by way to compute."""
+    """Mismatches by way to compute. How integers are multiplied is no question of the floats."""
     exact, rounded = results["portability"], results["portability-float"]
     floats = {way_of(row): outcome(row) for row in rounded}
-    rows = [[*way_of(row), outcome(row), floats.get(way_of(row), ABSENT)] for row in exact]
-    return table(["torch", "instructions", "threads", "integers: mismatches", "float32: mismatches"], rows)
+    rows = [[*way_of(row), row["products"], outcome(row), floats.get(way_of(row), ABSENT)] for row in exact]
+    headers = ["torch", "instructions", "threads", "8-bit products by", "integers: mismatches", "float32: mismatches"]
+    return table(headers, rows)
 
 
 def way_of(row: Document) -> tuple[str, str, str]:
