@@ -44,9 +44,9 @@ class Likelihood(nn.Module):
         self.config, self.media, self.qualities = config, media, qualities
         self.channels, self.largest = (3, 255) if media == "image" else (1, 65535)
         outputs = parameters_per_value(self.channels, config.mixtures)
-        start = torch.zeros(outputs // config.mixtures, config.mixtures)
-        start[1 + self.channels : 1 + 2 * self.channels] = torch.linspace(-2, 1, config.mixtures)
-        self.bias = nn.Parameter(start.flatten().repeat(qualities, 1))
+        start = torch.zeros(outputs // config.mixtures, config.mixtures)  # as `log_probability` splits it
+        start[1 + self.channels : 1 + 2 * self.channels] = torch.linspace(-2, 1, config.mixtures)  # of narrow and wide
+        self.bias = nn.Parameter(start.flatten().repeat(qualities, 1))  # [Q, P]
         self.network: nn.Module | None = None
         if config.layers:
             self.network = _Network(config, self.channels, outputs, 2 if media == "image" else 1)
@@ -59,6 +59,7 @@ class Likelihood(nn.Module):
             parameters = parameters.expand(len(original), -1, *original.shape[2:])
         else:
             parameters = parameters + self.network(restored / (self.largest / 2) - 1)
+        # parameters: [B, P, ...]; the result: one for each pixel or sample
         logs = log_probability(original, restored, parameters, largest=self.largest)
         return -logs.flatten(1).double().sum(1)
 
@@ -93,7 +94,7 @@ class _Network(nn.Module):
 
     def forward(self, signal: Tensor) -> Tensor:
         sides = signal.shape[2:]
-        beyond = [end for side in reversed(sides) for end in (0, -side % self.block)]
+        beyond = [end for side in reversed(sides) for end in (0, -side % self.block)]  # F.pad begins with the last axis
         whole = F.pad(signal, beyond, mode="replicate") if any(beyond) else signal
         out = from_blocks(self.project(self.stack(self.enter(to_blocks(whole, self.block)))), self.block)
         return out[:, :, : sides[0]] if len(sides) == 1 else out[:, :, : sides[0], : sides[1]]

@@ -93,7 +93,7 @@ def save_checkpoint(
     tensors = {key: _as_weights(key, t, model, weights) for key, t in _exported(model).items()}
     stored = [_as_stored(key, tensor) for key, tensor in tensors.items()]
     config = config_to_dict(model.config)
-    described: dict[str, Any] = {}
+    described: dict[str, Any] = {}  # by `Part.name`
     for part in PARTS:
         if (own := part.of(model)) is not None:
             told = {key: dict(parts.get(part.name, {}).get(key, {})) for key in part.told}
@@ -154,10 +154,10 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         size = os.fstat(file.fileno()).st_size
         header = read_header(file, size, path)
         info = info_from_header(header, size, path)
-        model = build_described(info)
+        model = build_described(info)  # before the tensors are read: a file of another sort costs no memory
         check_tensors(_exported(model), header.tensors, str(path))
         file.seek(0)
-        data = file.read(size)
+        data = file.read(size)  # the header again with it: the file may have changed since
     _check_digests(info, stored_tensors(parse_header(data, len(data), path), data))
     fill_model(model, load(data), str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)

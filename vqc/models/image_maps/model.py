@@ -110,14 +110,14 @@ class ImageMaps(ImageModel):
 
     def latents(self, image: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] to latents [B, D, h, w]; one bit is worth one unit of squared error."""
-        coefficients = 255 * self.transform.analyse(image - 0.5)
-        features = coefficients / self._scale()
+        coefficients = 255 * self.transform.analyse(image - 0.5)  # [B, D, h, w] in 8-bit values
+        features = coefficients / self._scale()  # of unit variance, for the network
         latents: Tensor = coefficients / self._step + self.analysis(features)
         return latents
 
     def restore(self, latents: Tensor) -> Tensor:
         """Quantized latents [B, D, h, w] to the image [B, 3, H, W], about [0, 1]."""
-        coefficients = latents * self._step
+        coefficients = latents * self._step  # [B, D, h, w] in 8-bit values
         linear = self.transform.synthesise(coefficients / 255)
         correction: Tensor = self.synthesis(coefficients / self._scale())
         return linear + 0.5 + CORRECTION * correction
@@ -128,7 +128,8 @@ class ImageMaps(ImageModel):
         result = self.quantizer(to_rows(latents.detach()), 0)
         entries = to_maps(result.quantized, latents)
         commitment = (latents - entries).square().sum(1).mean()
-        return MapsPass(self.restore(latents + (entries - latents).detach()), commitment, result.bits)
+        through = latents + (entries - latents).detach()  # straight-through: the gradient of the identity
+        return MapsPass(self.restore(through), commitment, result.bits)
 
     @property
     def _step(self) -> float:
@@ -139,7 +140,7 @@ class ImageMaps(ImageModel):
 
 
 class Analysis(nn.Module):
-    """Coefficients [B, D, h, w] to what is added to them; zero at the start."""
+    """Network from coefficients [B, D, h, w] to corrections of them; zero at the start."""
 
     def __init__(self, config: ImageMapsConfig, dims: int) -> None:
         super().__init__()
@@ -153,7 +154,7 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Quantized coefficients [B, D, h, w] to a correction of the image [B, 3, h·f, w·f]; zero at the start."""
+    """Network from quantized coefficients [B, D, h, w] to a correction of the image [B, 3, H, W]; zero at the start."""
 
     def __init__(self, config: ImageMapsConfig, dims: int) -> None:
         super().__init__()
@@ -165,7 +166,7 @@ class Synthesis(nn.Module):
         self.project = _zero(nn.Conv2d(config.fine_width, 3 * self.side**2, 3, padding=1))
 
     def forward(self, features: Tensor) -> Tensor:
-        h = F.pixel_shuffle(self.up(self.stack(self.enter(features))), 2)
+        h = F.pixel_shuffle(self.up(self.stack(self.enter(features))), 2)  # [B, fine_width, 2h, 2w]
         return F.pixel_shuffle(self.project(self.fine(h)), self.side)
 
 

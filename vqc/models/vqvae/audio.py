@@ -80,13 +80,13 @@ class AudioVQVAE(VQVAE, AudioModel):
         if self.frames is None:
             latents = self.encoder(signal.unsqueeze(1))
             return latents
-        scaled = SCALE * signal.unsqueeze(1)
+        scaled = SCALE * signal.unsqueeze(1)  # [B, 1, T]
         latents = self.frames.analyse(scaled) + self.encoder(scaled)
         return latents
 
     def reconstruct(self, quantized: Tensor) -> Tensor:
         """Waveform [B, T] from latents [B, D, T/hop], quantized or not."""
-        waveform: Tensor = self.decoder(quantized)
+        waveform: Tensor = self.decoder(quantized)  # [B, 1, T]
         if self.frames is not None:
             waveform = (waveform + self.frames.synthesise(quantized)) / SCALE
         return waveform.squeeze(1)
