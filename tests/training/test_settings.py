@@ -95,6 +95,11 @@ def test_limits_may_exclude_themselves_and_words_are_to_choose_from(wrong: dict[
         LoopConfig(**wrong)
 
 
+def test_the_name_of_a_kind_stands_for_its_defaults() -> None:
+    assert resolve(read_preset("audio-vqvae")) == resolve({"kind": "audio-vqvae"})
+    assert resolve(read_preset("speech")) != resolve({"kind": "speech"}), "a preset of that name is meant"
+
+
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(OptionError, match="did you mean 'librispeech'"):
         read_preset("librispech")
