@@ -163,9 +163,9 @@ def test_vectors_of_codes() -> None:
     table.quantize_()
     after = table(torch.arange(5)) / ONE
     assert torch.equal(after * ONE, (after * ONE).floor())
-    assert float((before - after).abs().max().detach()) <= float(before.abs().max().detach()) / 127 + 1 / ONE
+    assert float((before - after).abs().max().detach()) < 1.1 / ONE
     assert torch.equal(table.values(), after * ONE)
-    assert torch.allclose(table.products(x, slice(0, 5)) / ONE, by_float.detach(), atol=0.1)
+    assert torch.allclose(table.products(x, slice(0, 5)) / ONE, by_float.detach(), atol=0.02)
     table.replace(table.values()[:2])
     assert torch.equal(table(torch.arange(2)), after[:2] * ONE)
 
@@ -208,20 +208,19 @@ def test_what_is_no_number_is_refused(value: float) -> None:
             parameter.data.view(-1)[1] = kept
 
 
-@pytest.mark.parametrize("wrong", [65, -65, -128])
-def test_the_check_is_of_the_integers_that_are_there(wrong: int) -> None:
+@pytest.mark.parametrize(("layer", "name", "wrong"), [(0, "weight", 65), (0, "weight", -128), (1, "vectors", -8193)])
+def test_the_check_is_of_the_integers_that_are_there(layer: int, name: str, wrong: int) -> None:
     class Network(IntegerModule):
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.ModuleList([IntegerLinear(3, 3), IntegerEmbedding(2, 2)])
 
-    for layer, name in ((0, "weight"), (1, "vectors")):
-        network = Network()
-        network.quantize_()
+    network = Network()
+    network.quantize_()
+    network.check_bounds()
+    getattr(network.layers[layer], name)[0, 0] = wrong
+    with pytest.raises(OverflowError, match="beyond"):
         network.check_bounds()
-        getattr(network.layers[layer], name)[0, 0] = wrong
-        with pytest.raises(OverflowError, match="64"):
-            network.check_bounds()
 
 
 @pytest.mark.parametrize(

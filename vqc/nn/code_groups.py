@@ -48,7 +48,8 @@ class CodeGroups(IntegerModule):
         self.embedding = IntegerEmbedding(sum(map(sum, sizes)), code_dim)
         self.bias = IntegerEmbedding(sum(map(sum, sizes)), 1)
         nn.init.zeros_(self.bias.vectors)
-        self.input_proj = IntegerLinear(groups * code_dim, width, qualities=qualities)
+        # With inputs of one byte: 0.2 % more bits.
+        self.input_proj = IntegerLinear(groups * code_dim, width, qualities=qualities, precise=True)
         self.context_proj = IntegerLinear(context_width, groups * head_width, qualities=qualities)
         self.previous_proj = IntegerLinear(code_dim, (groups - 1) * head_width) if groups > 1 else None
         self.output_proj = IntegerLinear(head_width, groups * code_dim, zero=True)

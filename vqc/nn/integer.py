@@ -33,6 +33,7 @@ SHIFTS = range(9)  # one in the bytes of an input is 2^shift of its integers: by
 TWO_BYTES = -1  # in place of a shift: a high and a low byte, whose unit is 2
 _LOW = 128  # what one in a high byte is worth
 _LARGEST_OF_TWO = _LOW * LARGEST_INPUT + _LOW // 2 - 1
+_LARGEST_OF_VECTOR = _LOW * LARGEST_WEIGHT  # of a code's vector, whose high byte may be a weight
 _SAMPLE = 4096  # values of an input that calibration looks at, of each batch
 _FLOOR = 1e-12  # of the scale of weights that are all zero
 
@@ -104,6 +105,10 @@ class IntegerLinear(IntegerModule):
     """x Wᵀ + b, with a bias for each quality; qualities count from 1.
 
     Its inputs are of one byte once they have been calibrated, and of two until then.
+
+    Args:
+        zero: begin with weights of 0.
+        precise: keep inputs of two bytes, in twice the time.
     """
 
     weight: Tensor  # [O, I], int8 once quantized
@@ -112,8 +117,11 @@ class IntegerLinear(IntegerModule):
     input_shift: Tensor  # of SHIFTS, or TWO_BYTES
     rounds: bool = False  # whether the float layer computes with rounded weights and inputs: see `round_in_training`
 
-    def __init__(self, inputs: int, outputs: int, *, qualities: int = 1, zero: bool = False) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, qualities: int = 1, zero: bool = False, precise: bool = False
+    ) -> None:
         super().__init__()
+        self.precise = precise
         weight = torch.zeros(outputs, inputs) if zero else torch.randn(outputs, inputs) * math.sqrt(1.5 / inputs)
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(qualities, outputs))
@@ -134,9 +142,7 @@ class IntegerLinear(IntegerModule):
         shift = int(self.input_shift)
         if shift >= 0:
             return (x.mul(2.0**-shift).round_().clamp_(-LARGEST_INPUT, LARGEST_INPUT).to(torch.int8),)
-        whole = x.mul(0.5).round_().clamp_(-_LARGEST_OF_TWO, _LARGEST_OF_TWO)
-        high = whole.mul(1 / _LOW).round_()
-        return high.to(torch.int8), whole.sub_(high, alpha=_LOW).to(torch.int8)
+        return _two_bytes(x.mul(0.5))
 
     def of_bytes(
         self,
@@ -212,14 +218,21 @@ class IntegerLinear(IntegerModule):
         return {"weight": self.weight.float() * self.scale[:, None], "bias": self.bias / ONE}
 
 
+def _two_bytes(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Round numbers to 128 · high + low: int8, low within ±64."""
+    whole = x.round().clamp_(-_LARGEST_OF_TWO, _LARGEST_OF_TWO)
+    high = whole.mul(1 / _LOW).round_()
+    return high.to(torch.int8), whole.sub_(high, alpha=_LOW).to(torch.int8)
+
+
 def _largest(values: Tensor) -> int:
-    """The largest size of int8 values; that of −128 is no int8."""
+    """Return the largest size of integers, also of −128 in int8, whose size is no int8."""
     return max(int(values.max()), -int(values.min()))
 
 
-def _scale_of(weight: Tensor) -> Tensor:
-    """What one stands for in the bytes of each row of a weight [O, I], [O, 1]."""
-    return weight.abs().amax(1, keepdim=True).clamp_min(_FLOOR) / LARGEST_WEIGHT
+def _scale_of(weight: Tensor, largest: int = LARGEST_WEIGHT) -> Tensor:
+    """Return what one stands for in the integers, up to `largest`, of each row of a weight [O, I], [O, 1]."""
+    return weight.abs().amax(1, keepdim=True).clamp_min(_FLOOR) / largest
 
 
 @contextmanager
@@ -228,7 +241,7 @@ def calibrating(network: nn.Module) -> Iterator[None]:
 
     The unit is that of least squared error. A layer that is given nothing keeps what it has.
     """
-    layers = [module for module in network.modules() if isinstance(module, IntegerLinear) and not module.is_integer]
+    layers = [m for m in network.modules() if isinstance(m, IntegerLinear) and not (m.is_integer or m.precise)]
     for layer in layers:
         layer.errors = torch.zeros(len(SHIFTS), dtype=torch.float64)
     try:
@@ -307,9 +320,12 @@ class IntegerConv(IntegerModule):
 
 
 class IntegerEmbedding(IntegerModule):
-    """A trained vector for each of `size` codes, with a scale of its own once quantized."""
+    """A trained vector for each of `size` codes, with a scale of its own once quantized.
 
-    vectors: Tensor  # [size, dims], int8 once quantized
+    Eight bits would cost a prior of many codes 0.8 %: these vectors are its output too. So they have 14.
+    """
+
+    vectors: Tensor  # [size, dims], int16 once quantized
     scale: Tensor  # float32 [size], what one in an integer vector is worth, in units of activations
 
     def __init__(self, size: int, dims: int) -> None:
@@ -326,12 +342,12 @@ class IntegerEmbedding(IntegerModule):
         """Map activations [N, dims] to their products with the vectors of some codes, [N, K], not bounded."""
         if not self.is_integer:
             return x @ self.clip(self.vectors[codes]).T
-        whole = x.mul(0.5).round_().clamp_(-_LARGEST_OF_TWO, _LARGEST_OF_TWO)
-        high = whole.mul(1 / _LOW).round_()
-        vectors = self.vectors[codes]
-        sums = integer_product(high.to(torch.int8), vectors) * _LOW
-        sums = sums + integer_product(whole.sub_(high, alpha=_LOW).to(torch.int8), vectors)
-        return (sums * (self.scale[codes] * (2.0 / ONE))).round_()
+        x_high, x_low = _two_bytes(x.mul(0.5))
+        high, low = _two_bytes(self.vectors[codes].float())  # within ±64, as weights have to be
+        mixed = integer_product(x_high, low).float() + integer_product(x_low, high).float()  # [N, K]
+        sums = integer_product(x_high, high).float().mul_(_LOW).add_(mixed).mul_(_LOW)
+        sums.add_(integer_product(x_low, low).float())
+        return sums.mul_(self.scale[codes] * (2.0 / ONE)).round_()
 
     def values(self) -> Tensor:
         """Return the vectors in units of 1 / 2^10 as they are read, [size, dims]."""
@@ -340,9 +356,9 @@ class IntegerEmbedding(IntegerModule):
 
     def replace(self, values: Tensor) -> None:
         """Take others [any size, dims] in the units of `values` in their place, once quantized."""
-        scale = _scale_of(values.float())
+        scale = _scale_of(values.float(), _LARGEST_OF_VECTOR)
         self.register_buffer("scale", scale[:, 0].contiguous())  # float32 [size]
-        self.register_buffer("vectors", (values.float() / scale).round().to(torch.int8))
+        self.register_buffer("vectors", (values.float() / scale).round().to(torch.int16))
 
     def _quantize(self) -> None:
         vectors = self.vectors.detach() * ONE
@@ -352,8 +368,8 @@ class IntegerEmbedding(IntegerModule):
         self.replace(vectors.clamp(-LARGEST, LARGEST))
 
     def _check_bounds(self) -> None:
-        if _largest(self.vectors) > LARGEST_WEIGHT or not bool((self.scale > 0).all()):
-            raise OverflowError(f"a number of a code is beyond ±{LARGEST_WEIGHT}, or has no scale")
+        if _largest(self.vectors) > _LARGEST_OF_VECTOR or not bool((self.scale > 0).all()):
+            raise OverflowError(f"a number of a code is beyond ±{_LARGEST_OF_VECTOR}, or has no scale")
 
     def dequantized(self) -> dict[str, Tensor]:
         return {"vectors": self.vectors.float() * self.scale[:, None] / ONE}

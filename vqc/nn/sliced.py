@@ -148,7 +148,7 @@ class ContextUpdate(IntegerModule):
         super().__init__()
         self.input_proj = IntegerLinear(inputs, width, qualities=qualities)
         self.neighbourhood = IntegerConv(width, width, kernel, qualities=qualities)
-        self.output_proj = IntegerLinear(width, width)
+        self.output_proj = IntegerLinear(width, width, precise=True)  # with one byte: 0.05 % more bits
 
     def forward(self, known: Tensor, context: Tensor, quality: int) -> Tensor:
         """Features of the codes [B, *grid, inputs or fewer] and context [B, *grid, C] to the next context."""
@@ -253,7 +253,10 @@ class Slice(LatticeHead):
         self.groups = groups
         self.ends = [round(step * groups.count / channel_steps) for step in range(channel_steps + 1)]
         if lattice.levels > 1:
-            self.embed_proj = IntegerLinear(embedding_width, sizes.neighbour_width, qualities=sizes.qualities)
+            # With inputs of one byte: 0.1 % more bits.
+            self.embed_proj = IntegerLinear(
+                embedding_width, sizes.neighbour_width, qualities=sizes.qualities, precise=True
+            )
         if channel_steps > 1:
             self.previous_proj = IntegerLinear(embedding_width, sizes.head_width, qualities=sizes.qualities, zero=True)
 
