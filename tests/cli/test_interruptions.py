@@ -52,8 +52,11 @@ if __name__ == "__main__":
 """
 
 
-# Programs in the background are started with Ctrl-C ignored, and perhaps this test is one.
-LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+# Programs in the background are started with Ctrl-C ignored, those of nohup with SIGHUP, and perhaps this test is one.
+LISTEN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+)
 COMMAND = LISTEN + "import runpy; runpy.run_module('vqc', run_name='__main__')"
 
 
