@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,26 @@ def misplaced(path: Path) -> Iterator[str]:
 
 def test_imports_run_one_way() -> None:
     assert not [fault for path in MODULES for fault in misplaced(path)]
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Not for type checkers either: whoever reads one would have to read all of them."""
+    modules = {module_of(path): path for path in MODULES}
+    needs = {}
+    for module, path in modules.items():
+        named = {name for name, _ in imports(parse(path), path)}
+        for node in ast.walk(parse(path)):  # modules that are taken from a package
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                named |= {f"{node.module}.{alias.name}" for alias in node.names}
+        needs[module] = {name for name in named if name in modules and name not in (module, "vqc")}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 def oversized(path: Path) -> Iterator[str]:

@@ -18,9 +18,17 @@ from vqc.codec.progress import Meter, Progress, compressing, report_progress
 from vqc.codec.rate import Rate
 from vqc.codec.rate_control import RateController, effort_of, hit_size, is_rate_choice
 from vqc.codec.segments import SegmentReader
-from vqc.codec.stream_coder import Codes, EntropyOption, StreamCoder, write_streams
+from vqc.codec.stream_coder import Codes, StreamCoder, write_streams
 from vqc.codec.validation import check_header, check_mode, check_quality
-from vqc.format.container import DIGEST_BYTES, Container, Header, join_streams, read_container, write_container
+from vqc.format.container import (
+    DIGEST_BYTES,
+    Container,
+    EntropyOption,
+    Header,
+    join_streams,
+    read_container,
+    write_container,
+)
 from vqc.models.base import CodecModel
 from vqc.models.kinds import KINDS
 from vqc.models.search import OperatingPoint

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from vqc.codec.stream_coder import EntropyOption
+    from vqc.format.container import EntropyOption
     from vqc.models.base import CodecModel
 
 Progress = Callable[[float], None]  # told now and then which share of the work is done, 0..1

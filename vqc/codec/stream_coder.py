@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +22,11 @@ from vqc.entropy.bitpack import code_width, pack, packed_length, unpack
 from vqc.entropy.range_coder import decode_static, encode_static
 from vqc.entropy.tables import PRECISION
 from vqc.errors import ContainerError
-from vqc.format.container import Entropy
+from vqc.format.container import Entropy, EntropyOption
 from vqc.models.base import CodecModel
 from vqc.models.prior import CodePrior
 
 Codes = NDArray[np.uint16]  # as they wait for their entropy mode; tables sum to 2^16, so codes fit
-EntropyOption = Literal["auto", "prior", "static", "none"]
 
 
 class StreamCoder:

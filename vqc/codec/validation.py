@@ -12,7 +12,7 @@ from vqc.models.kinds import kind_numbered
 
 if TYPE_CHECKING:
     from vqc.codec.rate import Rate
-    from vqc.codec.stream_coder import EntropyOption
+    from vqc.format.container import EntropyOption
     from vqc.models.base import CodecModel
 
 

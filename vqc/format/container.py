@@ -61,6 +61,7 @@ from vqc.format.shapes import (
 MAGIC = b"VQC"
 VERSION = 1
 Entropy = Literal["none", "static", "prior"]
+EntropyOption = Literal["auto", "prior", "static", "none"]  # "auto": the mode of the fewest bytes
 ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})
 DIGEST_BYTES = 6
 
