@@ -57,7 +57,8 @@ LISTEN = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
 )
-COMMAND = LISTEN + "import runpy; runpy.run_module('vqc', run_name='__main__')"
+RUN = "import runpy; runpy.run_module('vqc', run_name='__main__')"
+COMMAND = LISTEN + RUN
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
 
 
 def test_nohup_is_respected(tmp_path: Path) -> None:
-    command = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + COMMAND
+    command = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + RUN
     with started(["-c", command, "decompress", "-", "-o", "x.png"], tmp_path, stdin=subprocess.PIPE) as process:
         wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
         process.send_signal(signal.SIGHUP)
