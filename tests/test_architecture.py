@@ -62,6 +62,7 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {
         "format",
         "codec",
+        "entropy",
         "data",
         "metrics",
         "models",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vqc.entropy.range_coder import symbol_bits
 from vqc.evaluation.results import CodeMaps
 from vqc.models.base import TABLE_PRECISION, CodecModel
 
@@ -52,9 +53,9 @@ def code_bits(model: CodecModel, codes: NDArray[np.integer], quality: int) -> Fl
     known = torch.from_numpy(codes.astype(np.int64)).to(device)  # [B, G, ...]
     bits = torch.zeros(known.numel(), dtype=torch.float64, device=device)
     for indices, logits in model.prior.counting_steps(known, quality):
-        frequencies = model.prior.tables(logits)  # [N, K], integers
-        chosen = frequencies.gather(1, known.view(-1)[indices, None])[:, 0]  # [N]
-        bits[indices] = (frequencies.sum(1).double() / chosen.double()).log2()
+        frequencies = model.prior.tables(logits).cpu().numpy()  # [N, K], integers
+        symbols = known.view(-1)[indices].cpu().numpy().astype(np.int32)  # [N]
+        bits[indices] = torch.from_numpy(symbol_bits(symbols, frequencies)).to(device)
     result: Float64Array = bits.view(known.shape).cpu().numpy()
     return result
 
