@@ -36,7 +36,8 @@ from vqc.models.files.zoo import load_model
 from vqc.models.kinds import build_prior
 from vqc.models.prior import CodePrior
 from vqc.models.vqvae.priors import BlockPrior
-from vqc.nn.integer import LOGIT, CodingStep, dequantized, frequencies
+from vqc.nn.integer import LOGIT, CodingStep, dequantized
+from vqc.nn.integer_softmax import frequencies
 from vqc.nn.products import VARIABLE
 
 SAMPLES = Path(__file__).parents[1] / "examples"

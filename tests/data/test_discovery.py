@@ -5,18 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from folders import made
 
 from vqc.data.discovery import find_media
 from vqc.errors import TrainingError
 from vqc.format.shapes import Media
-
-
-def made(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 def parts(folder: Path, media: Media = "image") -> dict[str, str | None]:

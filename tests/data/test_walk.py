@@ -6,19 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from folders import made
 
 from vqc.data.benchmarks import open_benchmark
 from vqc.data.discovery import find_media
 from vqc.data.walk import files_below, walk
 from vqc.errors import MediaError
-
-
-def made(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 def closed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

@@ -25,12 +25,11 @@ from vqc.nn.integer import (
     IntegerModule,
     calibrating,
     dequantized,
-    exponentials,
     forget_calibration,
-    frequencies,
     is_calibrated,
     round_in_training,
 )
+from vqc.nn.integer_softmax import exponentials, frequencies
 from vqc.nn.products import LARGEST_INPUT, LARGEST_WEIGHT, MOST_TERMS
 
 SHIFTS = (TWO_BYTES, 0, 3, 8)

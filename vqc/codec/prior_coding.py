@@ -104,7 +104,7 @@ def _run(
     for part in prior.coding_steps(codes, quality):
         for first in range(0, len(part.indices), _ROWS):
             index = part.indices[first : first + _ROWS]
-            # [N, K] of whole numbers that sum to 2^24: no float decides a bit
+            # [N, K] of whole numbers: no rounding of a network decides a bit
             tables = prior.tables(part.logits[first : first + _ROWS]).cpu().numpy()
             symbols = step(index, tables)
             # the logits that follow depend on these codes

@@ -8,7 +8,7 @@ short file is bounded in `vqc.codec.limits`. Compared with the information conte
 byte to this rounding, and less than 0.1 % to the coder's arithmetic.
 
 Static tables are frequencies f_k >= 1 that sum to 2^16 (see `vqc.entropy.tables`). Tables for every symbol, which a
-learned prior gives, sum to 2^24, constriction's own precision; whoever decodes must ask for the symbols in the same
+learned prior gives, are whole numbers up to 2^24 of any sum; whoever decodes must ask for the symbols in the same
 portions, with the same tables.
 """
 
@@ -28,7 +28,8 @@ _WORD = np.dtype(">u4")
 
 Frequencies = NDArray[np.float64]  # [N, K] of whole numbers up to 2^24, of any sum
 
-# Exact: f / 2^24 and its running sums have 24 bits, and constriction scales them by an integer below 2^24.
+# Running sums of whole numbers are exact in float64. constriction scales each by (2^24 - K) / sum and rounds down, as
+# IEEE 754 says, and so the same everywhere.
 _FAMILY = stream.model.Categorical(perfect=False)
 
 

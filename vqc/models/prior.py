@@ -23,7 +23,8 @@ from torch.nn import functional as F
 
 from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.entry_groups import EntryGroups
-from vqc.nn.integer import LOGIT, CodingStep, IntegerModule, frequencies
+from vqc.nn.integer import LOGIT, CodingStep, IntegerModule
+from vqc.nn.integer_softmax import frequencies
 from vqc.nn.sliced import slices_in
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from vqc.nn.integer import LARGEST, LOGIT, ONE, IntegerLinear, IntegerModule
+from vqc.nn.integer import LARGEST, LOGIT, ONE, IntegerLinear, IntegerModule, round_straight_through
 
 _LARGEST_EXPONENT = 64  # entries of any float32 stay far below 2^1024
 _LOGITS_AT_ONCE = 1 << 17  # half a MiB of float32: larger ones leave the cache, or cost more to allocate than compute
@@ -84,8 +84,7 @@ class EntryGroups(IntegerModule):
             return c.mul(1 / step).round_().clamp_(-limit, limit).mul_(_COEFFICIENT_STEP * LOGIT)
         if not self.coefficients.rounds:
             return c
-        bounded = c.clamp(-_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT)
-        return bounded + ((bounded / _COEFFICIENT_STEP).round() * _COEFFICIENT_STEP - bounded).detach()
+        return round_straight_through(c.clamp(-_LARGEST_COEFFICIENT, _LARGEST_COEFFICIENT), _COEFFICIENT_STEP)
 
     @torch.no_grad()
     def initialise(self, entries: Tensor, tables: Sequence[Tensor]) -> None:

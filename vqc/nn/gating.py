@@ -7,7 +7,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from vqc.nn.integer import ONE, IntegerModule, exponentials
+from vqc.nn.integer import ONE, IntegerModule
+from vqc.nn.integer_softmax import exponentials
 
 _WHOLE = 1 << 24  # what `exponentials` has for e^0
 _REACH = 16 * ONE  # beyond it both functions are constant

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -164,8 +163,7 @@ class IntegerLinear(IntegerModule):
         """Return the float weight, rounded if training says so; its gradient is as if it were not."""
         if not self.rounds:
             return self.weight
-        scale = _scale_of(self.weight.detach())
-        return self.weight + ((self.weight / scale).round() * scale - self.weight).detach()
+        return round_straight_through(self.weight, _scale_of(self.weight.detach()))
 
     def trained_input(self, x: Tensor) -> Tensor:
         """Return a float input, rounded to its byte if training says so; looked at first while calibrating."""
@@ -175,8 +173,7 @@ class IntegerLinear(IntegerModule):
         if shift < 0:
             return x
         unit = 2.0**shift / ONE
-        bounded = x.clamp(-LARGEST_INPUT * unit, LARGEST_INPUT * unit)
-        return bounded + ((bounded / unit).round() * unit - bounded).detach()
+        return round_straight_through(x.clamp(-LARGEST_INPUT * unit, LARGEST_INPUT * unit), unit)
 
     def _look_at(self, x: Tensor) -> None:
         """Add to `errors` the squared error of rounding some of x with each shift."""
@@ -216,6 +213,11 @@ class IntegerLinear(IntegerModule):
 
     def dequantized(self) -> dict[str, Tensor]:
         return {"weight": self.weight.float() * self.scale[:, None], "bias": self.bias / ONE}
+
+
+def round_straight_through(x: Tensor, step: Tensor | float) -> Tensor:
+    """Round to multiples of a step, with the gradient of x itself (Bengio et al. 2013, arXiv 1308.3432)."""
+    return x + ((x / step).round() * step - x).detach()
 
 
 def _two_bytes(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -268,7 +270,7 @@ def forget_calibration(network: nn.Module) -> None:
 def round_in_training(network: nn.Module, rounds: bool = True) -> None:
     """Let a float network compute with the rounded weights and inputs that it will have as integers.
 
-    Gradients pass as if nothing were rounded ("straight through": Bengio et al. 2013, arXiv 1308.3432).
+    Gradients pass as if nothing were rounded: see `round_straight_through`.
     """
     for module in network.modules():
         if isinstance(module, IntegerLinear):
@@ -373,28 +375,3 @@ class IntegerEmbedding(IntegerModule):
 
     def dequantized(self) -> dict[str, Tensor]:
         return {"vectors": self.vectors.float() * self.scale[:, None] / ONE}
-
-
-@cache
-def exponentials(steps: int) -> Tensor:
-    """Return round(2^24 · exp(−i / steps)) up to the first that is zero, float64; made by integer arithmetic alone."""
-    fraction, term, n = 1 << 128, 1 << 128, 0  # of e^(-1 / steps), by its series, in units of 2^-128
-    while term:
-        n += 1
-        term //= steps * n
-        fraction += -term if n % 2 else term
-    values, value = [], 1 << 128
-    while rounded := (value >> 103) + 1 >> 1:
-        values.append(rounded)
-        value = value * fraction >> 128
-    return torch.tensor([*values, 0], dtype=torch.float64)
-
-
-def frequencies(logits: Tensor) -> Tensor:
-    """Softmax as integers: logits [N, K] in units of 1 / 2^8 nat to frequencies float64 [N, K], not normalised.
-
-    They are whole numbers up to 2^24, which the most likely code has: float64 adds any number of codes exactly.
-    """
-    table = exponentials(LOGIT).to(logits.device)
-    below = (logits.amax(1, keepdim=True) - logits).clamp_(max=len(table) - 1).to(torch.int32)
-    return table.index_select(0, below.flatten()).view(logits.shape)

@@ -5,21 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import SPEECH as TINY
 
-from vqc.models.speech.model import CODE_HOP, PITCHES, SpeechCodes, SpeechConfig, SpeechModel
+from vqc.models.speech.model import CODE_HOP, PITCHES, SpeechCodes, SpeechModel
 from vqc.nn.excitation import pulse_train
 
-TINY = SpeechConfig(
-    mels=16,
-    width=16,
-    encoder_blocks=1,
-    decoder_blocks=1,
-    envelope_groups=((2, 1, 16), (2, 2, 16)),
-    waveform_groups=((10, 4, 16),),
-    qualities=2,
-    first_waveform_quality=2,
-    default_quality=1,
-)
 PAUSE = 8  # code frame in which the voice below pauses
 
 

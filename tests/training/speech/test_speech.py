@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_models import SPEECH as CONFIG
 from tiny_packs import audio_pack
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from vqc.data.batches import WHOLE, Shard
 from vqc.data.datasets import AudioDataset
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import save_checkpoint
-from vqc.models.speech.model import CODE_HOP, SpeechConfig, SpeechModel
+from vqc.models.speech.model import CODE_HOP, SpeechModel
 from vqc.nn.pitch import track_pitch
 from vqc.training.settings import resolve
 from vqc.training.speech import task as speech
@@ -26,17 +27,6 @@ from vqc.training.speech.task import SpeechData, SpeechTask, SpeechTaskConfig, p
 pytest.importorskip("pesq")
 pytest.importorskip("pystoi")
 
-CONFIG = SpeechConfig(
-    mels=16,
-    width=16,
-    encoder_blocks=1,
-    decoder_blocks=1,
-    envelope_groups=((2, 1, 16), (2, 2, 16)),
-    waveform_groups=((10, 4, 16),),
-    qualities=2,
-    first_waveform_quality=2,
-    default_quality=1,
-)
 TASK = SpeechTaskConfig(
     batch_size=4,
     frames=5,
