@@ -96,7 +96,7 @@ ROOMS: dict[str, set[str]] = {
         "training",
         "evaluation",
     },
-    "__init__": {"codec", "models", "training", "processors", "errors", "_version"},
+    "__init__": {"codec", "models", "training", "evaluation", "processors", "errors", "_version"},
     "__main__": {"cli"},
 }
 

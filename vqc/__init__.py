@@ -8,6 +8,11 @@
     vqc.compress(image, rate=vqc.Rate(target_bytes=20_000))
     vqc.compress_file("photo.jpg", "photo.vqc")
     vqc.decompress_file("photo.vqc", "photo.png")
+    codes = vqc.encode(image, quality=5)                  # .array int64 [G, h, w]; of a batch [N, G, h, w]
+    vqc.decode(codes).array
+    samples, rate = vqc.read("talk.vqc")                  # as soundfile does; vqc.write(path, samples, rate)
+    vqc.info("photo.vqc").rate                            # without decoding
+    vqc.evaluate("photos/", qualities="all", against=["jpeg", "avif"])
     vqc.train(vqc.TrainOptions("image", data=("photos",), minutes=120, name="mine", add=True))
     vqc.set_threads(1)                                    # CPU threads to compute with
 
@@ -34,26 +39,36 @@ if TYPE_CHECKING:
         decompress_file,
         verify,
     )
+    from vqc.codec.codes import Codes, decode, encode
+    from vqc.codec.inspect.info import FileInfo, info
+    from vqc.codec.read_write import read, write
     from vqc.errors import (
         CheckpointError,
         ContainerError,
         MediaError,
+        MediaWarning,
         MissingPackageError,
         ModelNameError,
         ModelNotFoundError,
+        ModelWarning,
         OptionError,
         OutputError,
         TrainingError,
         VQCError,
+        VQCWarning,
     )
-    from vqc.models.files.zoo import load_model
+    from vqc.evaluation.api import evaluate
+    from vqc.evaluation.results import Evaluation
+    from vqc.models.files.checkpoint import LoadedModel, ModelInfo
+    from vqc.models.files.zoo import list_models, load_model
     from vqc.processors import set_threads
     from vqc.training.options import TrainOptions
     from vqc.training.train import train
 
 _ERRORS = (
-    *("CheckpointError", "ContainerError", "MediaError", "MissingPackageError", "ModelNameError"),
-    *("ModelNotFoundError", "OptionError", "OutputError", "TrainingError", "VQCError"),
+    *("CheckpointError", "ContainerError", "MediaError", "MediaWarning", "MissingPackageError"),
+    *("ModelNameError", "ModelNotFoundError", "ModelWarning", "OptionError", "OutputError", "TrainingError"),
+    *("VQCError", "VQCWarning"),
 )
 _CODEC = (
     *("Audio", "Image", "Rate", "Report", "VerifyResult"),
@@ -63,7 +78,13 @@ _MODULES = {
     **dict.fromkeys(_ERRORS, "vqc.errors"),
     **dict.fromkeys(_CODEC, "vqc.codec.api"),
     "TrainOptions": "vqc.training.options",
-    "load_model": "vqc.models.files.zoo",
+    **dict.fromkeys(("Codes", "decode", "encode"), "vqc.codec.codes"),
+    **dict.fromkeys(("FileInfo", "info"), "vqc.codec.inspect.info"),
+    **dict.fromkeys(("read", "write"), "vqc.codec.read_write"),
+    **dict.fromkeys(("LoadedModel", "ModelInfo"), "vqc.models.files.checkpoint"),
+    **dict.fromkeys(("list_models", "load_model"), "vqc.models.files.zoo"),
+    "Evaluation": "vqc.evaluation.results",
+    "evaluate": "vqc.evaluation.api",
     "set_threads": "vqc.processors",
     "train": "vqc.training.train",
 }
@@ -71,12 +92,19 @@ _MODULES = {
 __all__ = [
     "Audio",
     "CheckpointError",
+    "Codes",
     "ContainerError",
+    "Evaluation",
+    "FileInfo",
     "Image",
+    "LoadedModel",
     "MediaError",
+    "MediaWarning",
     "MissingPackageError",
+    "ModelInfo",
     "ModelNameError",
     "ModelNotFoundError",
+    "ModelWarning",
     "OptionError",
     "OutputError",
     "Rate",
@@ -84,16 +112,24 @@ __all__ = [
     "TrainOptions",
     "TrainingError",
     "VQCError",
+    "VQCWarning",
     "VerifyResult",
     "__version__",
     "compress",
     "compress_file",
+    "decode",
     "decompress",
     "decompress_file",
+    "encode",
+    "evaluate",
+    "info",
+    "list_models",
     "load_model",
+    "read",
     "set_threads",
     "train",
     "verify",
+    "write",
 ]
 
 

@@ -8,15 +8,18 @@ be replaced is decided in the moment of that renaming, by the system: of two pro
 from __future__ import annotations
 
 import errno
+import io
 import os
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from vqc.errors import OutputError
+from vqc.errors import OptionError, OutputError
 from vqc.partials import CLOSED_BEFORE_RENAMED, cut, make_partial
 
 LONGEST_NAME = 255  # bytes, in nearly every file system
@@ -84,6 +87,28 @@ def write_atomically(target: str | os.PathLike[str], data: bytes, *, overwrite: 
     """Make `target` a file with these bytes, whole or not at all. Raises what `atomic_file` does."""
     with atomic_file(target, overwrite=overwrite) as file:
         file.write(data)
+
+
+@contextmanager
+def path_of(target: str | os.PathLike[str] | BinaryIO) -> Iterator[str | os.PathLike[str]]:
+    """A path as it is; for a file that is open for writing another one, whose bytes it gets if the block ends well.
+
+    Raises:
+        OptionError: the target is neither, or is open as text.
+    """
+    if isinstance(target, str | os.PathLike):
+        yield target
+        return
+    if not hasattr(target, "write"):
+        raise OptionError(f"a target is a path or a file open for writing, not {type(target).__name__}")
+    if isinstance(target, io.TextIOBase):
+        raise OptionError("the target is open as text; open it with mode 'wb'")
+    name = getattr(target, "name", "")
+    with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
+        held = Path(folder, Path(name).name or "file") if isinstance(name, str) else Path(folder, "file")
+        yield held
+        with held.open("rb") as file:
+            shutil.copyfileobj(file, target)
 
 
 def fitting_name(stem: str, suffix: str) -> str:

@@ -102,6 +102,7 @@ def run_evaluation(options: EvalOptions) -> None:
 def find_models_and_data(options: EvalOptions) -> list[ModelOnData]:
     """The models and their data."""
     from vqc.data.benchmarks import open_benchmark
+    from vqc.evaluation.api import model_for
     from vqc.evaluation.samples import sample_set
     from vqc.models.files.zoo import BUNDLED_FOLDER, find_by_name, list_models
 
@@ -116,20 +117,11 @@ def find_models_and_data(options: EvalOptions) -> list[ModelOnData]:
                 raise OptionError("none of the bundled models has a sharp decoder; name one with --model")
         chosen = chosen or bundled
         return [ModelOnData(info, sample_set(info).at_most(options.limit)) for info in chosen]
-    info = find_by_name(options.model or default_model(options.data))
+    info = find_by_name(options.model or model_for(options.data))
     data = open_benchmark(
         options.data, info.media, split=options.split, listed=options.listed, download=options.download
     )
     return [ModelOnData(info, data.at_most(options.limit))]
-
-
-def default_model(data: str) -> str:
-    """The model for data whose model is not named."""
-    from vqc.data.benchmarks import media_of_data
-    from vqc.models.kinds import default_model
-
-    media, small = media_of_data(data)
-    return "cifar10" if small else default_model(media)
 
 
 def evaluate_one(subject: ModelOnData, options: EvalOptions) -> Evaluation:
@@ -143,36 +135,29 @@ def evaluate_one(subject: ModelOnData, options: EvalOptions) -> Evaluation:
 
 def evaluation_request(subject: ModelOnData, options: EvalOptions) -> EvaluationOptions:
     """Return what to measure of a model."""
-    from vqc.evaluation.baselines import choose_baselines
-    from vqc.evaluation.evaluate import EvaluationOptions
-    from vqc.evaluation.measure import MeasureOptions
-    from vqc.metrics.catalogue import choose_metrics
-    from vqc.models.kinds import kind_named
+    from vqc.evaluation.api import evaluation_of
 
     info, data = subject
-    qualities = parse_qualities(options.quality, info)
-    against, notes = choose_baselines(options.against, info.media)
-    metrics, absent = choose_metrics(options.metrics, info.media)
-    plan = MeasureOptions(
-        media=info.media,
-        model=str(info.path),
-        qualities=qualities,
+    return evaluation_of(
+        info,
+        data,
+        qualities=parse_qualities(options.quality, info),
+        against=options.against,
+        metrics=options.metrics,
         entropy=options.entropy,
-        metrics=metrics,
-        against=against,
         effort=options.effort,
         sharp=options.sharp,
-    )
-    default = info.default_quality if info.default_quality in qualities else qualities[len(qualities) // 2]
-    return EvaluationOptions(
-        plan=plan,
-        data=data,
+        files=options.files or (sample_files(info) if options.data is None else None),
         jobs=options.jobs or min(threads(), len(data.items) if options.data else 1),
-        files=options.files or (kind_named(info.kind).sample_files if options.data is None else None),
         examples=EXAMPLES if options.report else 0,
-        example_qualities=tuple(sorted({qualities[len(qualities) // 4], default})),
-        notes=(*absent, *notes),
     )
+
+
+def sample_files(info: ModelInfo) -> int | None:
+    """Return of how many of the bundled samples whole files are written."""
+    from vqc.models.kinds import kind_named
+
+    return kind_named(info.kind).sample_files
 
 
 def parse_qualities(text: str | None, info: ModelInfo) -> tuple[int, ...]:

@@ -13,9 +13,10 @@ from vqc.cli.models import model_as_dict, print_model
 from vqc.cli.options import JsonOption, LimitOption, ThreadsOption
 from vqc.cli.vqc_file import read_file
 from vqc.data.formats import MEDIA
-from vqc.errors import MediaError, ModelNotFoundError, VQCError, did_you_mean
+from vqc.errors import MediaError, VQCError, did_you_mean
 
 if TYPE_CHECKING:
+    from vqc.codec.inspect.info import FileInfo
     from vqc.format.container import Container, Entropy
     from vqc.models.files.header import ModelInfo
 
@@ -77,13 +78,15 @@ def describe(name: str, limit: int | None, *, costs: bool) -> tuple[dict[str, An
 
     With `costs` the codes of a `.vqc` file are read, if its model is at hand.
     """
+    from vqc.codec.inspect.info import info_of
+
     path = Path(name)
     if is_model(path) or not path.exists():
         model = model_called(name)
         return {"type": "model"} | model_as_dict(model), lambda: print_model(model)
     container = read_file(path, limit)
-    fields = container_as_dict(container, path.stat().st_size)
-    words = in_words(container, fields)
+    described = info_of(container, path.stat().st_size)
+    fields, words = info_as_dict(described), in_words(described)
     if costs:
         lengths = costs_of(container) if fields["model"] else None
         fields["bytes_by_entropy"] = lengths
@@ -116,36 +119,22 @@ def is_model(path: Path) -> bool:
         return False  # reading it again gives the error
 
 
-def model_of(container: Container) -> ModelInfo | None:
-    """The model that a file was made with, if it is at hand."""
-    from vqc.models.files.zoo import find_by_digest
-
-    try:
-        return find_by_digest(container.header.digest)
-    except ModelNotFoundError:
-        return None
-
-
-def container_as_dict(container: Container, file_bytes: int) -> dict[str, Any]:
+def info_as_dict(described: FileInfo) -> dict[str, Any]:
     """The header of a file, its model and its rate, for JSON."""
-    from vqc.models.kinds import kind_numbered
-
-    header, model = container.header, model_of(container)
-    alpha = len(container.alpha) if container.alpha is not None else 0
     return {
         "type": "vqc",
-        "media": header.media,
-        "codec": kind_numbered(header.codec).name,
-        "model": model.name if model else None,
-        "digest": header.digest.hex(),
-        "quality": header.quality,
-        "entropy": header.entropy,
-        **vars(header.shape),
-        "bytes": file_bytes,
-        "code_bytes": len(container.body),
-        "alpha_bytes": alpha,
-        "other_bytes": file_bytes - len(container.body) - alpha,
-        MEDIA[header.media].key: header.shape.rate(file_bytes),
+        "media": described.media,
+        "codec": described.kind,
+        "model": described.model,
+        "digest": described.digest,
+        "quality": described.quality,
+        "entropy": described.entropy,
+        **vars(described.shape),
+        "bytes": described.bytes,
+        "code_bytes": described.code_bytes,
+        "alpha_bytes": described.alpha_bytes,
+        "other_bytes": described.other_bytes,
+        MEDIA[described.media].key: described.rate,
     }
 
 
@@ -174,18 +163,18 @@ def costs_in_words(lengths: Mapping[Entropy, int | None] | None, used: Entropy) 
     return {f"as {mode}": compared(mode, length) for mode, length in lengths.items()}
 
 
-def in_words(container: Container, fields: dict[str, Any]) -> dict[str, str]:
+def in_words(described: FileInfo) -> dict[str, str]:
     """The fields that people read."""
-    media = container.header.media
-    contents = {"image": image_in_words, "audio": audio_in_words}[media](container.header.shape)
-    alpha = f" + {size(fields['alpha_bytes'])} of alpha" if fields["alpha_bytes"] else ""
+    contents = {"image": image_in_words, "audio": audio_in_words}[described.media](described.shape)
+    alpha = f" + {size(described.alpha_bytes)} of alpha" if described.alpha_bytes else ""
+    parts = f"{size(described.code_bytes)} of codes{alpha} + {described.other_bytes} B"
     return {
         "contents": contents,
-        "model": f"{fields['model'] or 'not at hand'} ({fields['codec']}, {fields['digest']})",
-        "quality": str(fields["quality"]),
-        "entropy": fields["entropy"],
-        "rate": f"{number(fields[MEDIA[media].key])} {MEDIA[media].unit}",
-        "size": f"{size(fields['bytes'])} = {size(fields['code_bytes'])} of codes{alpha} + {fields['other_bytes']} B",
+        "model": f"{described.model or 'not at hand'} ({described.kind}, {described.digest})",
+        "quality": str(described.quality),
+        "entropy": described.entropy,
+        "rate": f"{number(described.rate)} {MEDIA[described.media].unit}",
+        "size": f"{size(described.bytes)} = {parts}",
     }
 
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-from vqc.atomic import atomic_file, check_target, write_atomically
+from vqc.atomic import atomic_file, check_target, path_of, write_atomically
 from vqc.codec.audio_io import AudioFiles
 from vqc.codec.codec import Codec
 from vqc.codec.image_io import ImageFiles
@@ -32,11 +32,12 @@ FILES: Mapping[Media, MediaFiles[Any, Any]] = MappingProxyType({"image": ImageFi
 _RESTORING, _EXPLAINING = 0.3, 0.2  # of the time that compressing takes with them
 
 Input = Source | BinaryIO  # or a file that is open for reading
+Output = Target | BinaryIO  # or a file that is open for writing
 
 
 def compress_file(
     source: Input,
-    target: Target,
+    target: Output,
     *,
     model: Model = None,
     quality: float | None = None,
@@ -53,14 +54,14 @@ def compress_file(
 
     Args:
         source: path, the bytes of the file, or the file, open for reading.
-        target: path of the `.vqc` file; it appears whole or not at all.
+        target: path of the `.vqc` file, which appears whole or not at all; or a file, open for writing.
         model: name or path of a model, or a loaded one; by default the one for the medium.
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
         rate: effort, or a size that the file is to have instead of a quality.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
-        explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside the target.
+        explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside its path.
         limit: largest number of pixels or of samples per channel to compress; by default what a file may hold, and of
             sources under 1 MB what takes a core a minute.
         overwrite: whether an existing target may be replaced.
@@ -72,33 +73,15 @@ def compress_file(
         OutputError: the target cannot be written, or exists.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
-    begin = time.perf_counter()
-    check_target(target, overwrite=overwrite)
     check_entropy(entropy)
-    source = path_or_bytes(source)
-    media = media_of_file(source)
-    heat_map = _free_heat_map(target, overwrite) if explain and media == "image" else None
-    codec, files, length = open_codec(media, model, device), FILES[media], _size(source)
-    compressed = 1 - _RESTORING * stats - _EXPLAINING * explain  # shares of the time
-    with files.open(source, limit) as (signal, shape):
-        check_source(codec.framing, shape, length, limit, _name(source))
-        told = within(progress, 0, compressed)
-        made = codec.make_file(signal, quality=quality, entropy=entropy, rate=rate or Rate(), progress=told)
-    seconds, mse = time.perf_counter() - begin, None
-    if stats:
-        told = within(progress, compressed, compressed + _RESTORING)
-        mse = files.mse(source, signal, codec.restore(made.container, progress=told))
-    explanation = explanation_of(codec, made.container, len(made)) if explain else None
-    drawn = None if heat_map is None or explanation is None else draw_explanation(explanation, signal.pixels)
-    _write(target, made.data, heat_map, drawn, overwrite)
-    report_progress(progress, 1.0)
-    extras = {"mse": mse, "explanation": explanation, "heat_map": heat_map}
-    return _report(codec, made.container.header, length, len(made), len(made), seconds, **extras)
+    wanted = _Wanted(model, quality, entropy, rate or Rate(), device, stats, explain, limit)
+    with path_of(target) as path:
+        return _compress(source, path, wanted, overwrite, progress, may_draw=path is target)
 
 
 def decompress_file(
     source: Input,
-    target: Target,
+    target: Output,
     *,
     format: str | None = None,  # noqa: A002, the word of data.images and data.audio
     sharp: bool = False,
@@ -111,7 +94,7 @@ def decompress_file(
 
     Args:
         source: path, the bytes of the `.vqc` file, or the file, open for reading.
-        target: path of the image or audio file; it appears whole or not at all.
+        target: path of the image or audio file, which appears whole or not at all; or a file, open for writing.
         format: png, jpeg, webp, tiff or bmp; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
@@ -128,17 +111,58 @@ def decompress_file(
         OutputError: the target cannot be written, or exists.
     """
     begin = time.perf_counter()
-    check_target(target, overwrite=overwrite)
-    data = read_vqc(source)
-    container = read_container(data, limit=limit)
-    shape, files = container.header.shape, FILES[container.header.media]
-    format = files.format_for(target, format, shape)  # noqa: A001
-    codec = codec_for_file(container.header, device, sharp=sharp)
-    check_work(codec.framing, container.header, len(data), limit)
-    restored = codec.restore(container, progress=progress)
-    bytes_out = files.write(restored, shape, target, format, overwrite=overwrite)
+    with path_of(target) as path:
+        check_target(path, overwrite=overwrite)
+        data = read_vqc(source)
+        container = read_container(data, limit=limit)
+        shape, files = container.header.shape, FILES[container.header.media]
+        format = files.format_for(path, format, shape)  # noqa: A001
+        codec = codec_for_file(container.header, device, sharp=sharp)
+        check_work(codec.framing, container.header, len(data), limit)
+        restored = codec.restore(container, progress=progress)
+        bytes_out = files.write(restored, shape, path, format, overwrite=overwrite)
     seconds = time.perf_counter() - begin
     return _report(codec, container.header, len(data), bytes_out, len(data), seconds)
+
+
+class _Wanted(NamedTuple):
+    """The options of `compress_file` that say what is in the file."""
+
+    model: Model
+    quality: float | None
+    entropy: str
+    rate: Rate
+    device: str
+    stats: bool
+    explain: bool
+    limit: int | None
+
+
+def _compress(
+    source: Input, target: Target, wanted: _Wanted, overwrite: bool, progress: Progress | None, *, may_draw: bool
+) -> Report:
+    """Compress as `compress_file` does; a map of the bits is drawn where something can lie beside the target."""
+    begin = time.perf_counter()
+    check_target(target, overwrite=overwrite)
+    source, explain = path_or_bytes(source), wanted.explain
+    media = media_of_file(source)
+    heat_map = _free_heat_map(target, overwrite) if explain and may_draw and media == "image" else None
+    codec, files, length = open_codec(media, wanted.model, wanted.device), FILES[media], _size(source)
+    compressed = 1 - _RESTORING * wanted.stats - _EXPLAINING * explain  # shares of the time
+    with files.open(source, wanted.limit) as (signal, shape):
+        check_source(codec.framing, shape, length, wanted.limit, _name(source))
+        told = within(progress, 0, compressed)
+        made = codec.make_file(signal, quality=wanted.quality, entropy=wanted.entropy, rate=wanted.rate, progress=told)
+    seconds, mse = time.perf_counter() - begin, None
+    if wanted.stats:
+        told = within(progress, compressed, compressed + _RESTORING)
+        mse = files.mse(source, signal, codec.restore(made.container, progress=told))
+    explanation = explanation_of(codec, made.container, len(made)) if explain else None
+    drawn = None if heat_map is None or explanation is None else draw_explanation(explanation, signal.pixels)
+    _write(target, made.data, heat_map, drawn, overwrite)
+    report_progress(progress, 1.0)
+    extras = {"mse": mse, "explanation": explanation, "heat_map": heat_map}
+    return _report(codec, made.container.header, length, len(made), len(made), seconds, **extras)
 
 
 def _report(

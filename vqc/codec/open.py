@@ -30,8 +30,10 @@ Model = str | os.PathLike[str] | LoadedModel | None  # None: the default for the
 def open_codec(media: Literal["image"], model: Model, device: str) -> Codec[Picture, Picture]: ...
 @overload
 def open_codec(media: Literal["audio"], model: Model, device: str) -> Codec[Recording, Blocks]: ...
-def open_codec(media: Media, model: Model, device: str) -> Codec[Any, Any]:
-    """The codec to compress with.
+@overload
+def open_codec(media: Media | None, model: Model, device: str) -> Codec[Any, Any]: ...
+def open_codec(media: Media | None, model: Model, device: str) -> Codec[Any, Any]:
+    """The codec to compress with; of a model that is given, whatever its medium, where that is None.
 
     Raises:
         OptionError: the model is for the other medium, or there is no such device.
@@ -40,9 +42,12 @@ def open_codec(media: Media, model: Model, device: str) -> Codec[Any, Any]:
     if not isinstance(model, LoadedModel):
         if model is not None and not isinstance(model, str | os.PathLike):
             raise OptionError(f"a model is given by name, by path or as loaded, not as {type(model).__name__}")
-        model = load_model(kinds.default_model(media) if model is None else model, find_device(device))
+        if model is None:
+            assert media is not None, "there is a default for each medium"
+            model = kinds.default_model(media)
+        model = load_model(model, find_device(device))
     codec = _codec(model)
-    if codec.model.media != media:
+    if media is not None and codec.model.media != media:
         what, other = ("an image", "audio") if media == "image" else ("audio", "images")
         raise OptionError(
             f"the model {model.info.name} is for {other}, but this is {what}; leave the model out, or choose another"
@@ -59,9 +64,19 @@ def codec_for_file(header: Header, device: str, *, sharp: bool = False) -> Codec
         ContainerError: the file is of an unknown kind of model, or asks for what its model does not have.
     """
     kinds.kind_numbered(header.codec)  # a version that does not know the kind would look for its models in vain
-    codec = _codec(load_model_by_digest(header.digest, find_device(device), perceptual=sharp))
+    codec = codec_for_digest(header.digest, device, sharp)
     check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)
     return with_perceptual_decoder(codec) if sharp else codec
+
+
+def codec_for_digest(digest: bytes, device: str, sharp: bool) -> Codec[Any, Any]:
+    """The codec of the model whose digest begins so, with a sharp decoder in its file if that is asked for.
+
+    Raises:
+        OptionError: there is no such device.
+        ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
+    """
+    return _codec(load_model_by_digest(digest, find_device(device), perceptual=sharp))
 
 
 def with_perceptual_decoder(codec: Codec[Any, Any]) -> Codec[Any, Any]:

@@ -1,0 +1,79 @@
+"""What a `.vqc` file says of itself, without decoding it and without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from vqc.codec.inspect.verify import read_vqc
+from vqc.errors import ModelNotFoundError
+from vqc.format.container import Container, Entropy, read_container
+from vqc.format.shapes import Media, Shape
+from vqc.models.files.zoo import find_by_digest
+from vqc.models.kinds import kind_numbered
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileInfo:
+    """Description of a `.vqc` file."""
+
+    kind: str  # of its model
+    model: str | None  # its name; None if it is not at hand
+    digest: str  # the first six bytes of it, in hex
+    quality: int
+    entropy: Entropy  # how the codes are written
+    shape: Shape  # of the image or the audio
+    bytes: int  # of the whole file
+    code_bytes: int
+    alpha_bytes: int  # 0 without transparency
+
+    @property
+    def media(self) -> Media:
+        """The medium that is restored."""
+        return self.shape.media
+
+    @property
+    def other_bytes(self) -> int:
+        """Bytes of header and checksum."""
+        return self.bytes - self.code_bytes - self.alpha_bytes
+
+    @property
+    def rate(self) -> float:
+        """Bits of the whole file per pixel of an image, kilobits per second of audio."""
+        return self.shape.rate(self.bytes)
+
+
+def info(source: str | os.PathLike[str] | bytes | BinaryIO, *, limit: int | None = None) -> FileInfo:
+    """Describe a `.vqc` file without decoding it.
+
+    Args:
+        source: path of the file, its bytes, or the file, open for reading.
+        limit: largest number of pixels (2^28 by default) or samples per channel (2^36) to believe.
+
+    Raises:
+        MediaError: the file cannot be read.
+        ContainerError: it is no `.vqc` file, damaged, or over the limit.
+    """
+    data = read_vqc(source)
+    return info_of(read_container(data, limit=limit), len(data))
+
+
+def info_of(container: Container, file_bytes: int) -> FileInfo:
+    """The description of a file of so many bytes that was read already."""
+    header = container.header
+    try:
+        model: Any = find_by_digest(header.digest).name
+    except ModelNotFoundError:
+        model = None
+    return FileInfo(
+        kind=kind_numbered(header.codec).name,
+        model=model,
+        digest=header.digest.hex(),
+        quality=header.quality,
+        entropy=header.entropy,
+        shape=header.shape,
+        bytes=file_bytes,
+        code_bytes=len(container.body),
+        alpha_bytes=len(container.alpha) if container.alpha is not None else 0,
+    )
