@@ -85,6 +85,24 @@ def test_a_folder_is_done_once_and_then_only_what_is_new(run: Run, desk: Path) -
     assert Path("small/a.vqc").read_bytes() == old
     assert run("decompress", "small", "-o", "back").code == 0
     assert "3 files skipped" in run("decompress", "small", "-o", "back", "--skip-existing").err
+    os.utime("small/c.vqc", (4.1e9, 4.1e9))
+    updated = run("decompress", "small", "-o", "back", "--update", "--json")
+    assert updated.code == 0
+    assert [report["input"] for report in json.loads(updated.out) if "skipped" not in report] == ["small/c.vqc"]
+    assert "2 files skipped" in updated.err
+
+
+def test_results_have_the_time_of_their_sources(run: Run, desk: Path) -> None:
+    os.utime("photo.png", (1e9, 1e9))
+    assert run("compress", "photo.png", *IMAGE).code == 0
+    assert run("decompress", "photo.vqc").code == 0
+    assert [Path(name).stat().st_mtime for name in ("photo.vqc", "photo.restored.png")] == [1e9, 1e9]
+    assert "1 file skipped" in run("compress", "photo.png", *IMAGE, "--update").err
+    os.utime("photo.png", (1e9 + 1, 1e9 + 1))
+    assert "1 file skipped" not in run("compress", "photo.png", *IMAGE, "--update").err
+    sent = run("compress", "-", *IMAGE, "-o", "sent.vqc", stdin=Path("photo.png").read_bytes())
+    assert sent.code == 0
+    assert Path("sent.vqc").stat().st_mtime > 1e9 + 1, "standard input has no time"
 
 
 def test_a_file_that_grew_is_said_to_have_grown(run: Run, desk: Path) -> None:

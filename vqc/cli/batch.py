@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -107,7 +109,9 @@ def try_job(job: Job, work: Work, progress: Progress | None) -> Outcome:
     name, target = job.source.name, job.output
     try:
         with writable(job) as path:
-            return Outcome(name, target, work(job, path, progress))
+            report = work(job, path, progress)
+        keep_time(job)
+        return Outcome(name, target, report)
     except BrokenPipeError:
         raise
     except (VQCError, OSError, MemoryError) as error:
@@ -116,6 +120,15 @@ def try_job(job: Job, work: Work, progress: Progress | None) -> Outcome:
         if not OUT_OF_MEMORY.search(str(error)):
             raise
         return Outcome.failure(name, MemoryError(), target, job.source.path)
+
+
+def keep_time(job: Job) -> None:
+    """Give the result the time at which its source was changed, as gzip does; not where there is none to give."""
+    if job.target is None or job.source.streamed or not job.target.is_file():
+        return
+    times = job.source.path.stat()
+    with suppress(OSError):  # a file system that keeps no times
+        os.utime(job.target, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def make_folders(jobs: Sequence[Job]) -> list[Path]:

@@ -11,7 +11,7 @@ from vqc.cli.convert import FileOptions, check_options, convert
 from vqc.cli.options import Entropy, model_option, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES
 from vqc.cli.outputs import Naming
-from vqc.cli.plan import Conversion, Existing, existing_policy
+from vqc.cli.plan import Conversion
 from vqc.cli.rate_options import RateOptions, check_quality, default_model, rate_of
 from vqc.errors import MediaError
 from vqc.option_fields import option
@@ -36,13 +36,8 @@ class CompressOptions(RateOptions, FileOptions):
     )
     model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
     entropy: Entropy = option("auto", "--entropy", "Code packing: auto, prior, static or none.", "MODE")
-    update: bool = option(False, "--update", "Compress only what has no file yet, or was changed since; replace those.")
     stats: bool = option(False, "--stats", "Also restore each file; print PSNR and MSE (full scale 1).")
     explain: bool = option(False, "--explain", "Also print where the bits go; draw it for images (OUT.bits.png).")
-
-    @property
-    def existing(self) -> Existing:
-        return existing_policy(force=self.force, skip=self.skip_existing, update=self.update)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from vqc.cli.options import (
     QuietOption,
     SkipOption,
     ThreadsOption,
+    UpdateOption,
 )
 from vqc.cli.outputs import check_output
 from vqc.cli.plan import existing_policy, make_plan
@@ -39,6 +40,7 @@ class FileOptions:
     threads: ThreadsOption = None
     force: ForceOption = False
     skip_existing: SkipOption = False
+    update: UpdateOption = False
     limit: LimitOption = None
     json: JsonOption = False
     quiet: QuietOption = False
@@ -50,7 +52,7 @@ class FileOptions:
     @property
     def existing(self) -> Existing:
         """Policy for results that are there already."""
-        return existing_policy(force=self.force, skip=self.skip_existing)
+        return existing_policy(force=self.force, skip=self.skip_existing, update=self.update)
 
 
 def check_options(options: FileOptions, suffixes: Iterable[str], only: str | None = None) -> None:

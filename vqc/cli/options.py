@@ -68,6 +68,9 @@ JobsOption = Annotated[
 ]
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 SkipOption = Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist as they are; count them.")]
+UpdateOption = Annotated[
+    bool, typer.Option("--update", help="Do only what has no result yet, or was changed since; replace those.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
