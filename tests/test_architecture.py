@@ -96,6 +96,7 @@ ROOMS: dict[str, set[str]] = {
         "training",
         "evaluation",
     },
+    "pillow": {"codec", "format", "errors"},
     "__init__": {"codec", "models", "training", "evaluation", "processors", "errors", "_version"},
     "__main__": {"cli"},
 }
@@ -127,6 +128,7 @@ OUTSIDE: dict[str, set[str]] = {
         "pytorch_msssim",
         "pocketsphinx",
     },
+    "pillow": {"PIL"},
     "cli": {"typer", "rich"},
 }
 WITH_EXTRAS = {"metrics", "drawing", "training", "evaluation"}
