@@ -120,3 +120,31 @@ def test_a_folder_beside_it_is_drawn_in_proportion_to_its_images(tmp_path: Path)
     of_charts = [pack.names[i].startswith("charts") for i in pack.training]
     assert sum(pack.probabilities[of_charts]) == pytest.approx(10 / (2_700 + 30 + 10))
     assert len(pack.validation) == 300, "those of CIFAR-10 alone"
+
+
+def test_classes_come_with_the_images(tmp_path: Path) -> None:
+    labels = np.arange(4_000) % 10
+    np.savez(tmp_path / "lossless_4000.npz", images=numbered(4_000), labels=labels)
+    zipped(tmp_path / "jpeg_train.zip", {"ship/2.png": png(2, 2), "cat/1.png": png(1, 2), "odd/3.png": png(3, 2)})
+    found = cifar10.read_labels(tmp_path)
+    assert found.train_compressed == ["cat", "", "ship"]
+    assert found.train[:3] == ["airplane", "automobile", "bird"]
+    assert list(map(len, found)) == [2_700, 3, 300, 1_000]
+    pack = open_images([str(tmp_path)])
+    rows = [i for i in range(len(pack.names)) if "jpeg" not in pack.names[i]]
+    assert [pack.labels[i] for i in rows] == [cifar10.CLASSES[number(pack.image(i)) % 10] for i in rows]
+
+
+def test_classes_of_official_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar10, "BATCH_ROWS", 300)
+    for i, name in enumerate(cifar10.OFFICIAL):
+        rows = np.zeros((300, 1 + 3 * 32 * 32), dtype=np.uint8)
+        rows[:, 0] = (np.arange(300) + i) % 10
+        rows.tofile(tmp_path / name)
+    found = cifar10.read_labels(tmp_path)
+    assert (found.train[300], found.test[0], len(found.validation)) == ("automobile", "dog", 1_000)
+
+
+def test_files_without_classes_have_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "lossless_4000.npz", images=numbered(4_000))
+    assert set(open_images([str(tmp_path)]).labels) == {""}

@@ -70,3 +70,12 @@ def test_half_precision_signals_are_compared_in_float32() -> None:
         half = compare(estimate, noise(1)).total
     assert half.dtype == torch.float32
     assert float(half) == pytest.approx(float(compare(estimate.float(), noise(1)).total), rel=1e-6)
+
+
+def test_the_relative_error_of_quiet_speech_counts_like_that_of_loud_speech() -> None:
+    compare = ReconstructionLoss({"relative": 1.0}, variance=1e-9, sample_rate=None)
+    x = torch.stack([noise(), noise(1)]).view(2, -1)
+    loud, both = x.clone(), x * torch.tensor([[1.0], [0.01]])
+    assert float(compare(0.5 * both, both).terms["relative"]) == pytest.approx(0.25, rel=1e-4)
+    assert float(compare(0.5 * loud, loud).total) == pytest.approx(0.25, rel=1e-4)
+    assert float(compare(torch.zeros(1, 9), torch.zeros(1, 9)).total) == 0  # silence

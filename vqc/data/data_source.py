@@ -25,12 +25,14 @@ class DataItem(NamedTuple):
     key: what decides by its hash about validation, where the set has no validation part of its own.
     part: the set's own part, or None where that is left to the hash.
     weight: how often it is drawn in training, relative to the other items of its set.
+    label: its class, where the set tells one.
     """
 
     name: str
     key: str
     part: Split | None = None
     weight: float = 1.0
+    label: str = ""
 
 
 class Contents(NamedTuple):

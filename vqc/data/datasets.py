@@ -32,6 +32,7 @@ class MemmapDataset:
     """Base of image and audio datasets.
 
     names: of all items that could be decoded.
+    labels: their classes; empty texts where a set tells none.
     training, validation: their indices.
     probabilities: of each training item to be drawn, float64 [len(training)]; None when all have the same.
     skipped: name and reason of what could not be decoded.
@@ -48,6 +49,7 @@ class MemmapDataset:
         self.title = " + ".join(source.title for source in sources)
         items = [item for decoded in sets for item in decoded.items]
         self.names = [item.name for item in items]
+        self.labels = [item.label for item in items]
         self.training, self.validation = split(*(decoded.items for decoded in sets))
         self.skipped = [entry for decoded in sets for entry in decoded.skipped]
         self.notes = (*(note for source in sources for note in source.notes), *self._skipped_note())

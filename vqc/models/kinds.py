@@ -81,7 +81,7 @@ _PIXELCNN = PriorKind(
     name="pixelcnn",
     prior="vqc.models.vqvae.priors:PixelCNNPrior",
     config="vqc.models.vqvae.priors:PixelCNNConfig",
-    presets=("pixelcnn", "pixelcnn-maps"),
+    presets=("pixelcnn", "pixelcnn-maps", "pixelcnn-classes"),
     seconds=(70.0, 6.0),
 )
 _WAVENET = PriorKind(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -36,11 +37,29 @@ class CodePrior(IntegerModule, ABC):
 
     kind: ClassVar[str]
     config: Any
+    labels: Tensor | None = None  # see `showing`
 
     @abstractmethod
     def __init__(self, config: Any, codec: Any) -> None:
         """For the codes of a `CodecModel`; ValueError when the config, or this kind of prior, does not fit it."""
         super().__init__()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that it can be told of; their numbers are the labels. Most priors know none."""
+        return getattr(self.config, "classes", ())
+
+    @contextmanager
+    def showing(self, labels: Tensor | None) -> Iterator[None]:
+        """Take codes, in the meantime, to be of the classes int64 [B], or [1] for all; −1 and None say nothing.
+
+        For drawing and for measuring: a file says nothing of classes.
+        """
+        before, self.labels = self.labels, labels
+        try:
+            yield
+        finally:
+            self.labels = before
 
     @abstractmethod
     def coding_steps(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:

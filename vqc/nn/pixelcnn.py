@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqc.nn.gating import Gate
-from vqc.nn.integer import IntegerLinear, IntegerModule
+from vqc.nn.integer import IntegerEmbedding, IntegerLinear, IntegerModule
 
 
 class GatedPixelCNN(IntegerModule):
     """Features [N, h, w, C] of codes to a context [N, h, w, C] that depends only on earlier positions.
 
-    The first layer has kernels of its own size and no residual connection, as in the paper.
+    The first layer has kernels of its own size and no residual connection, as in the paper. What a class says (its
+    section 2.3) is added to the vertical stack of each layer, and from there reaches the horizontal one.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class GatedPixelCNN(IntegerModule):
         kernel_size: int,
         first_kernel_size: int,
         qualities: int,
+        classes: int = 0,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -47,30 +49,56 @@ class GatedPixelCNN(IntegerModule):
         self.layers = nn.ModuleList(
             GatedPixelLayer(width, reach, qualities, first=i == 0, dropout=dropout) for i, reach in enumerate(reaches)
         )
+        self.classes: IntegerEmbedding | None = None  # of each class, what it adds to all layers
+        if classes:
+            self.classes = IntegerEmbedding(classes, layers * 2 * width)
+            nn.init.zeros_(self.classes.vectors)
 
-    def forward(self, features: Tensor, quality: int, inside: Tensor | None = None) -> Tensor:
+    def of_classes(self, labels: Tensor | None) -> list[Tensor | None]:
+        """Return what classes int64 [N] add to each layer, [N, 1, 1, 2C]; nothing for −1, nor without labels."""
+        if labels is None or self.classes is None:
+            return [None] * len(self.layers)
+        added = self.classes(labels.clamp_min(0)) * (labels >= 0)[:, None]  # [N, layers · 2C]
+        return list(added[:, None, None].chunk(len(self.layers), -1))
+
+    def forward(
+        self, features: Tensor, quality: int, inside: Tensor | None = None, labels: Tensor | None = None
+    ) -> Tensor:
         """Compute whole maps; positions not `inside`, bool [N, h, w], are equivalent to those beyond the edge."""
         shown = features if inside is None else features * inside[..., None]
         vertical = F.pad(shown, (0, 0, 0, 0, 1, 0))[:, :-1]  # [N, h, w, C], one row down
         horizontal = F.pad(shown, (0, 0, 1, 0))[:, :, :-1]  # [N, h, w, C], one column to the right
-        for layer in self.layers:
-            vertical, horizontal = layer(vertical, horizontal, quality)
+        for layer, added in zip(self.layers, self.of_classes(labels), strict=True):
+            vertical, horizontal = layer(vertical, horizontal, quality, added)
             if inside is not None:
                 vertical = vertical * inside[..., None]
         return self.relu(horizontal)
 
-    def walk(self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None = None) -> PixelWalk:
+    def walk(
+        self,
+        count: int,
+        sides: tuple[int, ...],
+        quality: int,
+        inside: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> PixelWalk:
         """Begin the same for `count` maps of these sides, a position at a time."""
-        return PixelWalk(self, count, sides, quality, inside)
+        return PixelWalk(self, count, sides, quality, inside, labels)
 
 
 class PixelWalk:
     """Contexts of a position of every map, from position to position in raster order; remembers what it needs."""
 
     def __init__(
-        self, network: GatedPixelCNN, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None
+        self,
+        network: GatedPixelCNN,
+        count: int,
+        sides: tuple[int, ...],
+        quality: int,
+        inside: Tensor | None,
+        labels: Tensor | None,
     ) -> None:
-        self.network, self.quality = network, quality
+        self.network, self.quality, self.added = network, quality, network.of_classes(labels)
         self.inside = None if inside is None else inside[..., None]
         self.layers: list[GatedPixelLayer] = list(network.layers)  # type: ignore[arg-type]
         _, self.columns = sides
@@ -106,7 +134,7 @@ class PixelWalk:
         vertical, self.across = self.shown[:, None], []
         for i, layer in enumerate(self.layers):
             self.rows[i] = torch.cat([self.rows[i][:, 1:], vertical], 1)
-            above = layer.above(self.rows[i], self.quality)  # [N, 1, w, 2C]
+            above = layer.above(self.rows[i], self.quality, self.added[i])  # [N, 1, w, 2C]
             self.across.append(layer.vertical_to_horizontal(above)[:, 0])
             vertical = layer.gate(above)
             if self.inside is not None:
@@ -127,20 +155,22 @@ class GatedPixelLayer(IntegerModule):
         self.dropout: nn.Module = nn.Dropout(dropout)
         self.output_proj = IntegerLinear(width, width)
 
-    def forward(self, vertical: Tensor, horizontal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, vertical: Tensor, horizontal: Tensor, quality: int, added: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Compute both stacks [N, h, w, C] of the next layer."""
-        above = self.above(F.pad(vertical, (0, 0, 0, 0, self.size - 1, 0)), quality)
+        above = self.above(F.pad(vertical, (0, 0, 0, 0, self.size - 1, 0)), quality, added)
         left, columns = F.pad(horizontal, (0, 0, self.size - 1, 0)), horizontal.shape[2]
         taps = torch.cat([left[:, :, i : i + columns] for i in range(self.size)], -1)  # [N, h, w, size · C]
         return self.gate(above), self.at(taps, self.vertical_to_horizontal(above), horizontal, quality)
 
-    def above(self, rows: Tensor, quality: int) -> Tensor:
-        """Convolve rows [N, size − 1 + h, w, C] to what they say of the last h, [N, h, w, 2C]."""
+    def above(self, rows: Tensor, quality: int, added: Tensor | None = None) -> Tensor:
+        """Convolve rows [N, size − 1 + h, w, C] to what they, and a class, say of the last h, [N, h, w, 2C]."""
         h, w = rows.shape[1] - self.size + 1, rows.shape[2]
         around = F.pad(rows, (0, 0, self.reach, self.reach))  # [N, size − 1 + h, reach + w + reach, C]
         taps = [around[:, i : i + h, j : j + w] for i in range(self.size) for j in range(2 * self.reach + 1)]
         result: Tensor = self.vertical(torch.cat(taps, -1), quality)
-        return result
+        return result if added is None else self.clip(result + added)
 
     def at(self, taps: Tensor, across: Tensor, horizontal: Tensor, quality: int) -> Tensor:
         """Compute the next horizontal stack [..., C] from its taps [..., size · C] and what is above [..., 2C]."""

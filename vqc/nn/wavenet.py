@@ -43,8 +43,13 @@ class WaveNet(IntegerModule):
             for i in range(len(dilations))
         )
 
-    def forward(self, features: Tensor, quality: int, inside: Tensor | None = None) -> Tensor:
-        """Compute whole sequences. Frames that are not `inside` come last and are in no other frame's past."""
+    def forward(
+        self, features: Tensor, quality: int, inside: Tensor | None = None, labels: Tensor | None = None
+    ) -> Tensor:
+        """Compute whole sequences. Frames that are not `inside` come last and are in no other frame's past.
+
+        There are no classes of sequences.
+        """
         moved = F.pad(features, (0, 0, 1, 0))[:, :-1]  # [N, T, C]: its own frame is not seen
         h, skips = self.causal(_taps(moved, self.kernel_size, 1), quality), []
         for layer, dilation in zip(self.layers, self.dilations, strict=True):
@@ -52,7 +57,14 @@ class WaveNet(IntegerModule):
             skips.append(skip)
         return self.relu(sum(skips[1:], skips[0]))
 
-    def walk(self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None = None) -> WaveWalk:
+    def walk(
+        self,
+        count: int,
+        sides: tuple[int, ...],
+        quality: int,
+        inside: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> WaveWalk:
         """Begin the same for `count` sequences, a frame at a time."""
         return WaveWalk(self, count, quality)
 

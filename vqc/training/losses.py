@@ -16,6 +16,7 @@ _SPEECH_SHAPES = ((256, 32), (512, 56), (1024, 80), (2048, 96))
 # Of descript-audio-codec (Kumar et al. 2023, arXiv 2306.06546).
 CODEC_SHAPES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
 WAVEFORM_LOSSES = ("stft", "mel")
+QUIETEST = 0.03  # of the variance of the signals, is added to the power of each
 
 
 class LogMelLoss(nn.Module):
@@ -72,7 +73,10 @@ class Compared(NamedTuple):
 
 
 class ReconstructionLoss(nn.Module):
-    """Weighted sum of "mse" in units of the variance, "l1" in units of its root, and for waveforms "stft" and "mel".
+    """Weighted sum of "mse" in units of the variance, "l1" in units of its root, "relative", and for waveforms others.
+
+    "relative" is the squared error of each signal in units of its own power, so that quiet speech counts like loud
+    speech; QUIETEST of the variance is added to that power, for silence. "stft" and "mel" compare spectra.
 
     OptionError: a waveform's loss without `sample_rate`, that is for images.
     """
@@ -80,6 +84,7 @@ class ReconstructionLoss(nn.Module):
     def __init__(self, weights: Mapping[str, float], *, variance: float, sample_rate: int | None) -> None:
         super().__init__()
         self.weights = {name: weight for name, weight in weights.items() if weight}
+        self.variance = variance
         units = {"mse": variance, "l1": variance**0.5}
         self.units = {name: units.get(name, 1.0) for name in self.weights}
         for name in WAVEFORM_LOSSES:
@@ -98,6 +103,10 @@ class ReconstructionLoss(nn.Module):
         terms = {"mse": (estimate - target).square().mean()}
         if "l1" in self.weights:
             terms["l1"] = (estimate - target).abs().mean()
+        if "relative" in self.weights:
+            errors = (estimate - target).square().flatten(1).mean(1)  # [B]
+            powers = target.square().flatten(1).mean(1) + QUIETEST * self.variance
+            terms["relative"] = (errors / powers).mean()
         for name in WAVEFORM_LOSSES:
             if name in self.weights:
                 terms[name] = getattr(self, name)(estimate, target)

@@ -28,6 +28,7 @@ def names_of(kind: Kind, file: Path) -> Iterator[str]:
     """Every name in a model file of a kind that has all parts; numbers in the names of tensors are N."""
     model = load_checkpoint(FOLDER / f"{MODELS.get(kind.name, kind.name)}.safetensors").model
     config = PRIORS[kind.prior.name] | ORDERS.get(f"{kind.name}-stepped-prior", {})
+    config |= {"classes": ["cat", "dog"]} if kind.prior.name == "pixelcnn" else {}
     model.attach_prior(build_prior(kind.prior.name, config, model))
     model.likelihood = Likelihood(LikelihoodConfig(), model.media, model.qualities)
     parts = {name: {"training": {}, "figures": {}} for name in ("prior", "likelihood", "sharp")}

@@ -351,3 +351,47 @@ def test_priors_are_for_models_of_their_medium(image_model: ImageModel, audio_mo
 def test_configs_that_make_no_network_are_refused(kind: str, config: dict[str, Any], said: str) -> None:
     with pytest.raises(CheckpointError, match=said):
         build_prior(kind, config, codec(kind))
+
+
+NAMES = ("cat", "dog", "ship")
+each_way = pytest.mark.parametrize("way", ["parallel", "stepwise"])
+
+
+def logits_of(prior: BlockPrior, way: str, codes: Tensor, labels: list[int] | None) -> Tensor:
+    with prior.showing(None if labels is None else torch.tensor(labels)):
+        return by_place(getattr(prior, way)(codes, 1), codes)
+
+
+@each_way
+def test_each_item_is_given_its_own_class(way: str) -> None:
+    prior = fixed(draw("pixelcnn", block=3, classes=NAMES))
+    codes = random_codes(SIZES[0], 4, 5).expand(3, -1, -1, -1).contiguous()  # three times the same
+    told = logits_of(prior, way, codes, [2, 0, -1]).view(3, -1, 8)
+    for row, label in enumerate([2, 0, -1]):
+        assert torch.equal(told[row], logits_of(prior, way, codes, [label]).view(3, -1, 8)[row])
+    assert not torch.equal(told[0], told[1])
+    assert not torch.equal(told[0], told[2])
+
+
+@each_way
+def test_without_a_class_it_codes_like_a_prior_that_knows_none(way: str) -> None:
+    prior, plain = draw("pixelcnn", block=3, classes=NAMES), draw("pixelcnn", block=3)
+    plain.load_state_dict({name: prior.state_dict()[name] for name in plain.state_dict()})
+    codes = random_codes(SIZES[0], 4, 5, items=2)
+    expected = logits_of(fixed(plain), way, codes, None)
+    for labels in (None, [-1], [-1, -1]):
+        assert torch.equal(logits_of(fixed(prior), way, codes, labels), expected)
+
+
+def test_step_by_step_the_integers_of_a_class_are_those_of_all_at_once() -> None:
+    prior, codes = fixed(draw("pixelcnn", block=3, classes=NAMES)), random_codes(SIZES[0], 4, 5, items=2)
+    at_once, stepwise = (logits_of(prior, way, codes, [1, 2]) for way in ("parallel", "stepwise"))
+    assert torch.equal(at_once, stepwise)
+
+
+def test_classes_are_named_once_and_only_images_have_them() -> None:
+    assert draw("pixelcnn", classes=NAMES).classes == NAMES
+    assert draw("wavenet").classes == ()
+    with pytest.raises(CheckpointError, match="two classes have the same name"):
+        draw("pixelcnn", classes=("cat", "cat"))
+    assert "classes" not in config_to_dict(draw("pixelcnn").config)  # digests of old files stay

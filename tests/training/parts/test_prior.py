@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ from tiny_priors import draw_codes, draw_model, draw_prior
 
 from vqc.data.batches import Shard
 from vqc.data.datasets import AudioDataset, ImageDataset
+from vqc.errors import TrainingError
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.kinds import build_prior
 from vqc.nn.integer import dequantized
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_weights
+from vqc.training.parts.prior_recipe import labels_of
 
 
 class Images:
@@ -250,3 +253,53 @@ def test_integers_turned_back_to_floats_become_the_same_integers(kind: str, imag
     assert again.keys() == state.keys()
     for name, integers in state.items():
         assert (again[name] - integers).abs().max() <= (2 if name.endswith("bias") else 0), name
+
+
+def class_task(model: ImageModel, codes: dict[int, CachedCodes], dropout: float) -> PriorTask:
+    """Items 0, 3, 6, … are of class 0, others of class 1; the last item has no class."""
+    torch.manual_seed(0)
+    small = {"width": 12, "layers": 3, "head_width": 12, "code_dim": 6, "block": 16, "classes": ["third", "other"]}
+    prior = build_prior("pixelcnn", small, model)
+    prior.initialise(model)
+    labels = np.array([int(i % 3 > 0) for i in range(15)] + [-1])
+    config = PriorTaskConfig(batch_size=64, crop=3, class_dropout=dropout)
+    return PriorTask(prior, model, codes, config, labels=labels)
+
+
+def test_batches_of_a_prior_of_classes_tell_some_of_them(
+    image_model: ImageModel, codes: dict[int, CachedCodes]
+) -> None:
+    all_told, most_told = (class_task(image_model, codes, dropout).batch(0) for dropout in (0.0, 0.25))
+    assert all_told.labels is not None
+    assert most_told.labels is not None
+    assert set(all_told.labels.tolist()) == {0, 1}
+    hidden = most_told.labels < 0
+    assert 4 <= int(hidden.sum()) <= 32  # of 64; 16 are expected
+    assert torch.equal(most_told.labels[~hidden], all_told.labels[~hidden])
+    assert torch.equal(most_told.codes, all_told.codes)
+    assert make_task(image_model, codes).batch(0).labels is None
+
+
+def test_what_a_class_tells_is_measured_beside_what_files_cost(
+    image_model: ImageModel, codes: dict[int, CachedCodes]
+) -> None:
+    task = class_task(image_model, codes, 0.0)
+    with torch.no_grad():
+        task.model.groups.output_proj.weight.normal_(0, 0.1)  # of a new prior it is 0
+    assert task.measure(1, told=True) == task.measure(1)  # classes begin at nothing
+    before = task.measure(1)
+    with torch.no_grad():
+        task.model.network.classes.vectors.normal_()
+    assert task.measure(1) == before
+    assert task.measure(1, told=True) != before
+    assert task.validate().keys() >= {"bits_per_code", "bits_per_code_told"}
+
+
+def test_data_without_its_classes_are_one_sentence(image_model: ImageModel) -> None:
+    prior = build_prior("pixelcnn", {"width": 8, "layers": 2, "classes": ["cat", "dog"]}, image_model)
+
+    pictures = SimpleNamespace(title="the pictures", labels=["", "dog", "house"])
+    assert labels_of(pictures, prior).tolist() == [-1, 1, -1]
+    pictures.labels = ["", "house"]
+    with pytest.raises(TrainingError, match=r"no item of the pictures is of a class of model.classes, such as 'cat'"):
+        labels_of(pictures, prior)

@@ -43,9 +43,12 @@ class PixelCNNConfig(Config):
     head_width: int = limited(128, 1, 4096)  # of each group's own layer
     code_dim: int = limited(16, 1, 1024)  # of an embedded code
     dropout: float = limited(0.0, 0, 0.99)
+    classes: tuple[str, ...] = limited((), written_when_set=True)  # names of what images may be told to show
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("two classes have the same name")
         if self.kernel_size % 2 == 0 or self.first_kernel_size % 2 == 0:
             raise ValueError(f"kernels are {self.first_kernel_size} and {self.kernel_size} wide, not odd and above 1")
 
@@ -104,7 +107,7 @@ class BlockPrior(CodePrior):
         flat = codes.view(-1)
         for blocks in _cut(codes, self.config.block, self.together, mask):
             features = self.groups.features(flat[blocks.indices.movedim(0, -1)], quality)  # [N, *sides, width]
-            context = self.network(features, quality, blocks.inside)  # [N, *sides, C]
+            context = self.network(features, quality, blocks.inside, blocks.labels(self.labels))  # [N, *sides, C]
             yield from self._at(flat, blocks.indices[:, blocks.mask], context[blocks.mask], quality)
 
     def counting_steps(self, codes: Tensor, quality: int) -> Iterator[CodingStep]:
@@ -116,7 +119,7 @@ class BlockPrior(CodePrior):
         flat = codes.view(-1)
         for blocks in _cut(codes, self.config.block, self.together, mask):
             count, *sides = blocks.mask.shape  # N blocks of one size
-            walk = self.network.walk(count, tuple(sides), quality, blocks.inside)
+            walk = self.network.walk(count, tuple(sides), quality, blocks.inside, blocks.labels(self.labels))
             asked = blocks.mask.flatten(1)  # [N, positions of a block]
             features = None  # of the position before
             for position, indices in enumerate(blocks.indices.flatten(2).unbind(2)):  # [G, N] each
@@ -160,6 +163,7 @@ class PixelCNNPrior(BlockPrior):
             kernel_size=config.kernel_size,
             first_kernel_size=config.first_kernel_size,
             qualities=qualities,
+            classes=len(config.classes),
             dropout=config.dropout,
         )
         return network, config.width
@@ -198,6 +202,13 @@ class _Blocks:
     indices: Tensor  # int64 [G, N, *sides]: where each code is in the flattened ones; beyond the grid anywhere
     mask: Tensor  # bool [N, *sides]: positions whose codes are asked for
     inside: Tensor | None  # bool [N, *sides]: positions of the grid; None when all are
+    items: Tensor  # int64 [N]: which item each is of
+
+    def labels(self, of_items: Tensor | None) -> Tensor | None:
+        """Return labels int64 [N] of the blocks from those of the items, [B] or [1]."""
+        if of_items is None:
+            return None
+        return of_items.expand(len(self.items)) if len(of_items) == 1 else of_items[self.items]
 
 
 def _cut(codes: Tensor, block: int, together: int, mask: Tensor | None) -> Iterator[_Blocks]:
@@ -218,4 +229,5 @@ def _cut(codes: Tensor, block: int, together: int, mask: Tensor | None) -> Itera
         asked = inside if mask is None else inside & mask.flatten()[own]  # [N, *sides]
         group = torch.arange(groups, device=codes.device).view(-1, *[1] * own.dim())
         indices = (own // positions * groups + group) * positions + own % positions  # [G, N, *sides]
-        yield _Blocks(indices, asked, inside if any(beyond) else None)
+        items = own.flatten(1)[:, 0] // positions
+        yield _Blocks(indices, asked, inside if any(beyond) else None, items)

@@ -19,6 +19,7 @@ from torch import Tensor
 from vqc.data.batches import WHOLE, Shard, random_for
 from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset, ImageDataset
+from vqc.devices import to_device
 from vqc.entropy.tables import TOTAL, ideal_bits
 from vqc.models.base import CodecModel
 from vqc.models.config import limited
@@ -47,6 +48,7 @@ class PriorTaskConfig(PartConfig):
     round_from: float = limited(0.75, 0, 1)  # share of the run from which it computes with rounded numbers; 1: never
     qualities: tuple[int, ...] = limited((), 1)  # empty: all
     views: int = limited(1, 1)  # encoded of each training item: as it is, mirrored, shifted by less than a code
+    class_dropout: float = limited(0.15, 0, 1)  # share of labelled items whose class is not told: files tell none
     # Side in pixels of a random square, maybe shrunk and mirrored, that is encoded of each; 0: all.
     piece: int = limited(0, 0)
 
@@ -57,6 +59,7 @@ class PriorBatch(NamedTuple):
     codes: Tensor  # int64 [B, G, h, w] or [B, G, T]
     chosen: Tensor  # bool [B, h, w] or [B, T]: positions whose bits count, equally many of each crop
     quality: int
+    labels: Tensor | None = None  # int64 [B], classes or −1; None for a prior without classes
 
 
 class PriorFigures(NamedTuple):
@@ -91,6 +94,7 @@ class PriorTask(Task):
         codec: whose static tables the prior is compared with.
         codes: by quality; those given are trained.
         weights: of each item of the data to be drawn, relative to others of its size; the same for all if left out.
+        labels: of all items of the data, int64 [N]: numbers of the prior's classes or −1. For a prior of classes.
         shard: each of several processes takes its rows of the batch.
     """
 
@@ -104,12 +108,14 @@ class PriorTask(Task):
         config: PriorTaskConfig,
         *,
         weights: Mapping[int, float] | None = None,
+        labels: NDArray[np.int64] | None = None,
         seed: int = 0,
         shard: Shard = WHOLE,
     ) -> None:
         self.model, self.codes, self.config, self.seed = prior, dict(sorted(codes.items())), config, seed
         network = getattr(prior, "network", None)  # does all positions at once
         self.networks = [] if network is None else [network]
+        self.labels = labels if prior.classes else None
         self.rows = shard.rows(config.batch_size)
         self._draws = {q: _Crops(parts.training, config, weights) for q, parts in self.codes.items()}
         self._tables = {q: codec.static_frequencies(q) for q in self.codes}
@@ -134,18 +140,23 @@ class PriorTask(Task):
         crops = np.stack([_crop(draws.streams[i], start, shape) for i, start in own])
         mask = np.zeros((len(crops), area), dtype=bool)
         np.put_along_axis(mask, places, True, 1)
-        return PriorBatch(torch.from_numpy(crops), torch.from_numpy(mask.reshape(-1, *shape)), quality)
+        labels = None
+        if self.labels is not None:
+            told = generator.random(config.batch_size) >= config.class_dropout
+            of_rows = np.where(told, self.labels[draws.streams.items[drawn]], -1)[own_rows]
+            labels = torch.from_numpy(of_rows)
+        return PriorBatch(torch.from_numpy(crops), torch.from_numpy(mask.reshape(-1, *shape)), quality, labels)
 
     def loss(self, batch: PriorBatch, step: int) -> Losses:
         """Bits a position, in a unit of the quality."""
-        codes, chosen, quality = batch
+        codes = batch.codes
         if not self._rounds and self.elapsed >= self.config.round_from:
             self._rounds = True
             if not is_calibrated(self.model):
                 self.calibrate()
             round_in_training(self.model)
-        bits = self._bits(codes, quality, chosen).mean()
-        return Losses(bits * (codes.shape[1] / self._units[quality]), {"bits_per_code": bits.detach()})
+        bits = self._bits(codes, batch).mean()
+        return Losses(bits * (codes.shape[1] / self._units[batch.quality]), {"bits_per_code": bits.detach()})
 
     @torch.no_grad()
     def calibrate(self) -> None:
@@ -155,14 +166,15 @@ class PriorTask(Task):
         self.model.eval()
         with calibrating(self.model):
             for step in range(len(self.codes)):
-                codes, chosen, quality = self._drawn(step, slice(None))
-                self._bits(codes.to(device), quality, chosen.to(device))
+                batch = to_device(self._drawn(step, slice(None)), device)
+                self._bits(batch.codes, batch)
         self.model.train(training)
 
     @in_float32
-    def _bits(self, codes: Tensor, quality: int, chosen: Tensor) -> Tensor:
+    def _bits(self, codes: Tensor, batch: PriorBatch) -> Tensor:
         """Logits of bfloat16 are off by 1/16 of a nat."""
-        return self.model.bits(codes, quality, chosen)
+        with self.model.showing(batch.labels):
+            return self.model.bits(codes, batch.quality, batch.chosen)
 
     def validate(self) -> Mapping[str, float]:
         """Means over the qualities, as rounded; the score is the share of the bits under static tables that is left."""
@@ -170,20 +182,27 @@ class PriorTask(Task):
             self.calibrate()
             round_in_training(self.model)
         figures = {quality: self.measure(quality) for quality in self.codes}
+        told = None if self.labels is None else [self.measure(q, told=True).bits_per_code for q in self.codes]
         if not self._rounds:
             round_in_training(self.model, False)
             forget_calibration(self.model)
         share = float(np.mean([f.share for f in figures.values()]))
         mean = PriorFigures(*np.mean(list(figures.values()), axis=0).tolist())
         rows = {"score": share, **mean._asdict(), "saving_percent": 100 * (1 - share)}
+        if told is not None:
+            rows["bits_per_code_told"] = float(np.mean(told))
         if len(figures) > 1:
             rows |= {f"bits_per_code_{quality}": f.bits_per_code for quality, f in figures.items()}
             rows |= {f"saving_percent_{quality}": 100 * (1 - f.share) for quality, f in figures.items()}
         return rows
 
     @torch.inference_mode()
-    def measure(self, quality: int, at_most: int | None = None) -> PriorFigures:
-        """Measure one quality on validation streams, as a file would hold them; on `at_most` codes."""
+    def measure(self, quality: int, at_most: int | None = None, *, told: bool = False) -> PriorFigures:
+        """Measure one quality on validation streams, as a file would hold them; on `at_most` codes.
+
+        Args:
+            told: tell the prior the class of each, which no file does.
+        """
         streams = self.codes[quality].validation
         device = next(iter(self.model.state_dict().values())).device  # a prior in integers has no parameters
         bits = static = 0.0
@@ -191,7 +210,9 @@ class PriorTask(Task):
         chosen = _validation_streams(streams, at_most or self.config.validation_codes)
         for batch in batches_of_one_shape(chosen, streams.shape, _VALIDATION_BATCH):
             codes = np.stack([streams[i] for i in batch]).astype(np.int64)
-            bits += float(self.model.bits(torch.from_numpy(codes).to(device), quality).double().sum())
+            labels = torch.from_numpy(self.labels[streams.items[batch]]) if told and self.labels is not None else None
+            with self.model.showing(labels if labels is None else labels.to(device)):
+                bits += float(self.model.bits(torch.from_numpy(codes).to(device), quality).double().sum())
             symbols = np.stack([self._to_symbols(item) for item in codes], axis=1)
             static += ideal_bits(symbols.reshape(streams.groups, -1), self._tables[quality])
             count += codes.size

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -34,6 +36,9 @@ from vqc.training.recipe import Exported, check_same_settings
 from vqc.training.run import read_run
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
+
+# Settings of layers that begin at zero, so that a prior without them can be trained on with them.
+_ADDED = ("spatial_passes", "channel_steps", "extra_coarse_levels", "classes")
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class PriorRecipe(PartRecipe):
             dataset.codes,
             settings.task,
             weights=relative_weights(dataset.data),
+            labels=labels_of(dataset.data, model),
             seed=settings.loop.seed,
             shard=shard,
         )
@@ -106,7 +112,9 @@ class PriorRecipe(PartRecipe):
     def export(self, model: CodePrior, dataset: CodeDataset, settings: Settings) -> Exported:
         """The codec as its file has it, with this prior in integers."""
         loaded = load_checkpoint(settings.task.codec)
-        task = PriorTask(model.eval(), dataset.codec, dataset.codes, settings.task)
+        task = PriorTask(
+            model.eval(), dataset.codec, dataset.codes, settings.task, labels=labels_of(dataset.data, model)
+        )
         floats = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
         if not is_calibrated(model):
             task.calibrate()
@@ -118,7 +126,12 @@ class PriorRecipe(PartRecipe):
                 "train it with a lower learning rate or more loop.weight_decay"
             ) from None
         integers = {q: task.measure(q, settings.task.report_codes) for q in tracked(task.codes)}
-        return Exported(loaded, {f"quality_{q}": described(floats[q], integers[q]) for q in task.codes})
+        figures = {f"quality_{q}": described(floats[q], integers[q]) for q in task.codes}
+        if model.classes:
+            for q in task.codes:
+                told = task.measure(q, settings.task.report_codes, told=True)
+                figures[f"quality_{q}"]["bits_per_code_told"] = round(told.bits_per_code, 5)
+        return Exported(loaded, figures)
 
     def save(self, path: Path, exported: Exported, name: str, training: Mapping[str, Any]) -> str:
         """Write the codec's file with the prior inside; its description of the other parts stays."""
@@ -126,6 +139,23 @@ class PriorRecipe(PartRecipe):
         return save_again(
             path, loaded, name=name, parts={PRIOR.name: {"training": training, "figures": exported.figures}}
         )
+
+
+def labels_of(dataset: ImageDataset | AudioDataset, prior: CodePrior) -> NDArray[np.int64] | None:
+    """Labels int64 [N] of all items for a prior of classes, −1 where the data tell none; None for other priors.
+
+    TrainingError: the data have none of its classes.
+    """
+    if not prior.classes:
+        return None
+    numbers = {name: number for number, name in enumerate(prior.classes)}
+    labels = np.array([numbers.get(label, -1) for label in dataset.labels], dtype=np.int64)
+    if not (labels >= 0).any():
+        raise TrainingError(
+            f"no item of {dataset.title} is of a class of model.classes, such as {prior.classes[0]!r}; give data with "
+            "these classes, as CIFAR-10 has them, or --set model.classes=[]"
+        )
+    return labels
 
 
 def _prepare(prior: Any, codec: CodecModel) -> None:
@@ -159,8 +189,8 @@ def _fill_missing(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor
 
 
 def _architecture_key(config: Any) -> Any:
-    """The settings that weights depend on: neither the dropout, nor the shapes of the slices, nor their order."""
+    """The settings that weights depend on: neither the dropout, nor the shapes of the slices, nor `_ADDED`."""
     if hasattr(config, "slices"):
         config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
-    neutral: dict[str, Any] = {"dropout": 0.0, "spatial_passes": (), "channel_steps": (), "extra_coarse_levels": ()}
+    neutral: dict[str, Any] = {"dropout": 0.0} | dict.fromkeys(_ADDED, ())
     return dataclasses.replace(config, **{name: value for name, value in neutral.items() if hasattr(config, name)})

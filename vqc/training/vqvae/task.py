@@ -42,6 +42,7 @@ class ReconstructionConfig(Config):
     free_steps: int = limited(300, 0)  # before the codebook is placed
     mse: float = limited(1.0, 0)  # in units of the variance of the signals
     l1: float = limited(0.0, 0)  # in units of its root
+    relative: float = limited(0.0, 0)  # squared error of each signal in units of its own power
     stft: float = limited(0.0, 0)  # waveforms: spectra at three resolutions
     mel: float = limited(0.0, 0)  # waveforms: log-mel spectra at seven resolutions
     adversarial: float = limited(0.0, 0)
@@ -52,12 +53,12 @@ class ReconstructionConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not any(self.weights.values()):
-            raise ValueError("nothing compares signals: give one of mse, l1, stft and mel a weight above 0")
+            raise ValueError("nothing compares signals: give one of mse, l1, relative, stft and mel a weight above 0")
 
     @property
     def weights(self) -> dict[str, float]:
         """Weights of the losses that compare a reconstruction with its original."""
-        return {"mse": self.mse, "l1": self.l1, "stft": self.stft, "mel": self.mel}
+        return {"mse": self.mse, "l1": self.l1, "relative": self.relative, "stft": self.stft, "mel": self.mel}
 
 
 PAPER = ReconstructionConfig()
