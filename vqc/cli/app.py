@@ -18,6 +18,7 @@ from vqc.cli.compress import compress
 from vqc.cli.console import sentence, warn
 from vqc.cli.decompress import decompress
 from vqc.cli.eval import evaluation
+from vqc.cli.help import help_command
 from vqc.cli.info import info
 from vqc.cli.models import models
 from vqc.cli.standard_streams import flushed_output, repair_standard_files
@@ -54,6 +55,7 @@ app.command(epilog="Example: vqc compress photo.png -q 6", no_args_is_help=True)
 app.command(epilog="Example: vqc decompress photo.vqc -o photo.jpg", no_args_is_help=True)(decompress)
 app.command(epilog="Example: vqc info photo.vqc", no_args_is_help=True)(info)
 app.command(epilog="Example: vqc verify backup/*.vqc", no_args_is_help=True)(verify)
+app.command(name="help", epilog="Example: vqc help formats")(help_command)
 app.add_typer(models, name="models", epilog="Example: vqc models --json")
 app.add_typer(train, name="train")
 app.add_typer(evaluation, name="eval")
