@@ -64,6 +64,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
 
 
+def unbroken(left: dict[str, bytes], whole: dict[str, bytes]) -> list[str]:
+    """Names of the results among files that were left; AssertionError when one is not whole."""
+    done = [name for name in left if not name.startswith(".")]
+    assert all(whole[name] == left[name] for name in done), "a result is broken"
+    return done
+
+
 def kill_after(seconds: float, photos: Path, results: Path, whole: dict[str, bytes], sent: signal.Signals) -> str:
     """Kills a run after so long, and looks at what it left; says in what state it was met."""
     process = compressing(photos, results)
@@ -71,8 +78,7 @@ def kill_after(seconds: float, photos: Path, results: Path, whole: dict[str, byt
     process.send_signal(sent)
     finished(process, PATIENCE_SECONDS)
     left = contents(results)
-    done = {name: data for name, data in left.items() if not name.startswith(".")}
-    assert all(whole[name] == data for name, data in done.items()), f"a result is broken after {seconds:.2f} s"
+    done = unbroken(left, whole)
     after = compressing(photos, results, "--skip-existing", "--quiet", "--jobs", "1")
     said = finished(after)
     assert (after.returncode, said) == (0, b""), f"the next run fails after {seconds:.2f} s: {said!r}"
@@ -80,10 +86,10 @@ def kill_after(seconds: float, photos: Path, results: Path, whole: dict[str, byt
     return f"{seconds:5.2f} s: {len(done)} of {len(whole)} files, {len(left) - len(done)} partial"
 
 
-def kill_often(moments: int, folder: Path, sent: signal.Signals = signal.SIGKILL, files: int = FILES) -> Sequence[str]:
+def kill_often(moments: int, folder: Path, sent: signal.Signals = signal.SIGKILL) -> Sequence[str]:
     """Kills runs at so many moments, spread evenly over one; a line about each."""
     photos, results = folder / "photos", folder / "results"
-    make_photos(photos, files)
+    make_photos(photos)
     begin = time.perf_counter()
     undisturbed = compressing(photos, results, "--quiet")
     said = finished(undisturbed)

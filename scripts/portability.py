@@ -3,7 +3,6 @@
     python scripts/portability.py                     every instruction set and number of threads of this machine
     python scripts/portability.py --python PYTHON     in another environment too, for example one with torch 2.11
     python scripts/portability.py --float             the counter-example: the same networks in float32
-    python scripts/portability.py --quick             the oldest instructions on one thread, newer ones on two
 
 Streams are written once, in this process. Then each setting, in a process of its own, writes the same codes again and
 reads the streams. A mismatch is a stream with other bytes, or one that gives other codes or an error. A GPU is one more
@@ -67,6 +66,7 @@ class Setting(NamedTuple):
             "ATEN_CPU_CAPABILITY": aten,
             "MKL_ENABLE_INSTRUCTIONS": mkl,
             "OMP_NUM_THREADS": str(self.threads),
+            "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin for each other take minutes on a busy machine
             VARIABLE: str(int(self.int8)),
         }
 
@@ -89,28 +89,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", action="append", default=[], help="another interpreter to try as well")
     parser.add_argument("--float", action="store_true", help="use float priors, which break")
-    parser.add_argument("--quick", action="store_true", help="two settings only")
     parser.add_argument("--models", default=",".join(QUALITIES))
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--device", default="cpu", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
-        print(json.dumps(try_streams(Path(arguments.work), arguments.float, arguments.device)))
+        print(json.dumps(try_streams(Path(arguments.work), arguments.device)))
         return 0
     models, tried = arguments.models.split(","), []
     show = (lambda *_: None) if arguments.json else print
     with tempfile.TemporaryDirectory() as folder:
-        write_streams(Path(folder), models, arguments.float, quick=arguments.quick)
+        write_streams(Path(folder), models, floats=arguments.float)
         show(
             f"{'torch':14}{'kernels':10}{'asked for':10}{'products':10}{'threads':8}{'device':8}"
             + "".join(f"{m:>13}" for m in models)
         )
-        for setting in settings(arguments.python, quick=arguments.quick):
-            outcome = run(setting, Path(folder), arguments.float)
-            if outcome is None:
+        for setting in settings(arguments.python):
+            outcomes = run(setting, Path(folder))
+            if outcomes is None:
                 show(f"{'':24}{setting.described}   not on this processor")
                 continue
+            (outcome,) = outcomes.values()
             tried.append((setting, outcome))
             cells = (f"{outcome.mismatches[m]:>5} of {outcome.streams[m]:>3}" for m in models)
             show(
@@ -138,12 +138,8 @@ def as_json(setting: Setting, outcome: Outcome) -> dict[str, object]:
     }
 
 
-def settings(others: Sequence[str], *, quick: bool) -> Iterator[Setting]:
+def settings(others: Sequence[str]) -> Iterator[Setting]:
     """All ways to compute that this machine may have."""
-    if quick:
-        yield Setting(sys.executable, "SSE 4.1", 1, int8=False)
-        yield Setting(sys.executable, "AVX2", 2, int8=False)
-        return
     for python in (sys.executable, *others):
         for isa in ISAS:
             for threads in (1, 2):
@@ -153,46 +149,73 @@ def settings(others: Sequence[str], *, quick: bool) -> Iterator[Setting]:
         yield Setting(sys.executable, "AVX2", 2, int8=False, device="cuda")
 
 
-def run(setting: Setting, folder: Path, floats: bool) -> Outcome | None:
+def quick_check(folder: Path) -> dict[str, Outcome]:
+    """Write streams as this process computes, and read them by the oldest instructions on two threads.
+
+    One process tries "integer" priors, and as the counter-example the "float" one of photos.
+    """
+    write_streams(folder, list(QUALITIES), qualities=(1, 8), batches=(2,))
+    write_streams(folder, ["photo"], floats=True, qualities=(1, 8), batches=(2,))
+    outcomes = run(Setting(sys.executable, "SSE 4.1", 2, int8=False), folder)
+    assert outcomes is not None, "every processor has them"
+    return outcomes
+
+
+def run(setting: Setting, folder: Path) -> dict[str, Outcome] | None:
     """Try all streams in a process of its own; None when the processor refuses its instructions."""
-    command = [setting.python, __file__, "--work", str(folder), "--device", setting.device, *["--float"] * floats]
+    command = [setting.python, __file__, "--work", str(folder), "--device", setting.device]
     done = subprocess.run(command, env=os.environ | setting.variables, stdout=subprocess.PIPE, text=True)
     if done.returncode == -signal.SIGILL:
         return None
     done.check_returncode()
-    return Outcome(**json.loads(done.stdout.splitlines()[-1]))
+    return {sort: Outcome(**outcome) for sort, outcome in json.loads(done.stdout.splitlines()[-1]).items()}
 
 
-def write_streams(folder: Path, models: Sequence[str], floats: bool, *, quick: bool) -> None:
+def write_streams(
+    folder: Path,
+    models: Sequence[str],
+    *,
+    floats: bool = False,
+    qualities: Sequence[int] = (1, 5, 8),
+    batches: Sequence[int] = (1, 2),
+) -> None:
     """The reference: codes and streams of the samples, at several qualities, alone and several in one batch."""
+    folder = folder / ("float" if floats else "integer")
+    folder.mkdir()
     for name in models:
         model = load_model(name).model
-        qualities = QUALITIES.get(name.removesuffix("-test"), (1,))
-        for quality in qualities[::2] if quick else qualities:
+        for quality in set(qualities) & set(QUALITIES.get(name.removesuffix("-test"), (1,))):
             codes = sample_codes(model, quality)
-            for items in (2,) if quick else (1, 2):
+            for items in batches:
                 batch = np.concatenate([np.roll(codes, i, -1) for i in range(items)])
                 stream = encode_with_prior(prior_of(name, floats, "cpu"), batch, quality)
                 np.savez(folder / f"{name}-{quality}-{items}.npz", codes=batch, stream=np.frombuffer(stream, np.uint8))
 
 
-def try_streams(folder: Path, floats: bool, device: str) -> dict[str, object]:
-    """Write and read every stream of a folder; see `Outcome`."""
-    mismatches, streams = dict[str, int](), dict[str, int]()
-    for path in sorted(folder.glob("*.npz")):
-        name, quality, _ = path.stem.rsplit("-", 2)
-        reference = np.load(path)
-        prior = prior_of(name, floats, device)
-        codes, stream = reference["codes"], reference["stream"].tobytes()
-        same = encode_with_prior(prior, codes, int(quality)) == stream
-        try:
-            same = same and np.array_equal(decode_with_prior(prior, stream, codes.shape, int(quality)), codes)
-        except ContainerError:
-            same = False
-        streams[name] = streams.get(name, 0) + 1
-        mismatches[name] = mismatches.get(name, 0) + (not same)
-    capability = torch.backends.cpu.get_cpu_capability()
-    return Outcome(torch.__version__, capability, mismatches, streams)._asdict()
+def try_streams(folder: Path, device: str) -> dict[str, dict[str, object]]:
+    """Write and read every stream of the folders "integer" and "float"; see `Outcome`."""
+    capability, outcomes = torch.backends.cpu.get_cpu_capability(), dict[str, dict[str, object]]()
+    for streams_of in sorted(folder.iterdir()):
+        mismatches, streams = dict[str, int](), dict[str, int]()
+        for path in sorted(streams_of.glob("*.npz")):
+            name, quality, _ = path.stem.rsplit("-", 2)
+            prior = prior_of(name, streams_of.name == "float", device)
+            streams[name] = streams.get(name, 0) + 1
+            mismatches[name] = mismatches.get(name, 0) + (not is_same(prior, path, int(quality)))
+        outcomes[streams_of.name] = Outcome(torch.__version__, capability, mismatches, streams)._asdict()
+    return outcomes
+
+
+def is_same(prior: CodePrior | FloatPrior, path: Path, quality: int) -> bool:
+    """Return whether the prior writes the codes of a file as the stream in it, and reads them from it."""
+    reference = np.load(path)
+    codes, stream = reference["codes"], reference["stream"].tobytes()
+    if encode_with_prior(prior, codes, quality) != stream:
+        return False
+    try:
+        return np.array_equal(decode_with_prior(prior, stream, codes.shape, quality), codes)
+    except ContainerError:
+        return False
 
 
 @torch.inference_mode()

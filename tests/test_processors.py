@@ -133,7 +133,7 @@ def test_the_runtime_hears_of_it() -> None:
     """GNU's OpenMP prints its settings when it is loaded."""
     environment = {**os.environ, "OMP_DISPLAY_ENV": "VERBOSE"}
     arguments = [sys.executable, "-m", "vqc", "compress", str(ROOT / "examples" / "photo.jpg"), "-o", "-"]
-    arguments += ["--entropy", "none", "--effort", "0", "-q", "1", "--threads", "3"]
+    arguments += ["-m", str(ROOT / "tests/golden/image.safetensors"), "--entropy", "none", "--threads", "3"]
     run = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, check=True)
     said = run.stderr.decode()
     if "GOMP_SPINCOUNT" not in said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import warnings
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 import typer
 
 from vqc.cli.batch import run_plan
+from vqc.cli.compress import CompressFile, CompressOptions
+from vqc.cli.decompress import DecompressFile, DecompressOptions
 from vqc.cli.file_reports import report_outcomes
 from vqc.cli.inputs import InputFile
 from vqc.cli.plan import Job, Plan
+from vqc.codec.rate import Rate
 from vqc.errors import MediaError, MediaWarning, OptionError, VQCError
 
 if TYPE_CHECKING:
@@ -50,6 +54,12 @@ def test_one_bad_file_does_not_stop_the_others(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == ["vqc: early: was known before", "vqc: missing: No such file or directory"]
+
+
+def test_worker_processes_are_given_the_same_work() -> None:
+    compress = CompressFile(CompressOptions(inputs=["a"], explain=True, entropy="static"), Rate(effort=2))
+    decompress = DecompressFile(DecompressOptions(inputs=["a"], sharp=True))
+    assert [pickle.loads(pickle.dumps(work)) for work in (compress, decompress)] == [compress, decompress]  # noqa: S301
 
 
 def test_folders_that_stay_empty_are_taken_away_again(tmp_path: Path) -> None:

@@ -67,13 +67,14 @@ def test_a_folder_keeps_its_tree_and_a_bad_file_does_not_stop_the_rest(run: Run,
     for name in ("in/a.png", "in/deep/b.png"):
         Path(name).write_bytes(Path("photo.png").read_bytes())
     Path("in/broken.png").write_bytes(Path("broken.png").read_bytes())
-    result = run("compress", "in", "-o", "small", *IMAGE, "--jobs", jobs)
+    result = run("compress", "in", "-o", "small", *IMAGE, "--explain", "--jobs", jobs)
     assert result.code == 1
     assert sorted(str(path) for path in Path("small").rglob("*.vqc")) == ["small/a.vqc", "small/deep/b.vqc"]
     assert len(result.err.splitlines()) == 1
     assert result.err.startswith("vqc: in/broken.png: ")
     assert "in/a.png" in result.out
     assert "2 files" in result.out
+    assert result.out.count("header and checks") == 2, "each is explained"
     assert run("decompress", "small", "-o", "back", "--format", "bmp", "--quiet").out == ""
     assert sorted(str(path) for path in Path("back").rglob("*.*")) == ["back/a.bmp", "back/deep/b.bmp"]
 

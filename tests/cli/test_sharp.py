@@ -131,14 +131,13 @@ def test_what_cannot_be_trained(run: Run, media: Path, small_models: Path) -> No
 def test_a_file_is_restored_either_way(run: Run, models: Path) -> None:
     assert run("compress", "photo.png", "-m", "sharp-photo", "-o", "p.vqc").code == 0
     assert run("compress", "talk.wav", "-m", "sharp-speech", "-o", "t.vqc").code == 0
-    for folder, option in (("own", ()), ("other", ("--sharp",)), ("jobs", ("--sharp", "--jobs", "2"))):
+    for folder, option in (("own", ()), ("other", ("--sharp",))):
         result = run("decompress", "p.vqc", "t.vqc", "-o", f"{folder}/", *option)
         assert (result.code, result.err) == (0, "")
-    pictures = {name: Path(name, "p.png").read_bytes() for name in ("own", "other", "jobs")}
-    talks = {name: soundfile.read(f"{name}/t.wav")[0] for name in ("own", "other", "jobs")}
-    assert pictures["own"] != pictures["other"] == pictures["jobs"]
+    pictures = {name: Path(name, "p.png").read_bytes() for name in ("own", "other")}
+    talks = {name: soundfile.read(f"{name}/t.wav")[0] for name in ("own", "other")}
+    assert pictures["own"] != pictures["other"]
     assert not np.array_equal(talks["own"], talks["other"])
-    assert np.array_equal(talks["other"], talks["jobs"])
     piped = run("decompress", "-", "--sharp", stdin=Path("p.vqc").read_bytes())
     assert (piped.code, piped.raw) == (0, pictures["other"])
 

@@ -97,14 +97,16 @@ def test_effort_brings_the_restored_picture_nearer() -> None:
     assert costs[0] > costs[1] > costs[2]
 
 
-@pytest.mark.parametrize("entropy", ["auto", "static"])
-def test_a_picture_meets_its_size(entropy: str) -> None:
-    shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:160, :192]
-    for rate in (Rate(target_bytes=700), Rate(target_bytes=1_300, effort=2), Rate(target_bpp=0.31)):
-        target = rate.target_size(160 * 192)
-        data = vqc.compress(shown, entropy=entropy, rate=rate)
-        assert 0.98 * target <= len(data) <= target
-        assert vqc.decompress(data).array.shape == shown.shape
+@pytest.mark.parametrize(
+    ("entropy", "rate"),
+    [("auto", Rate(target_bytes=700)), ("static", Rate(target_bytes=1_300, effort=2)), ("auto", Rate(target_bpp=0.31))],
+)
+def test_a_picture_meets_its_size(entropy: str, rate: Rate) -> None:
+    shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:128, :160]
+    target = rate.target_size(128 * 160)
+    data = vqc.compress(shown, entropy=entropy, rate=rate)
+    assert 0.98 * target <= len(data) <= target
+    assert vqc.decompress(data).array.shape == shown.shape
 
 
 def test_tiles_share_the_size() -> None:
@@ -117,10 +119,10 @@ def test_tiles_share_the_size() -> None:
 
 def test_sound_meets_its_rate() -> None:
     samples, rate = soundfile.read(SAMPLES / "speech.flac", dtype="float32")
-    samples = samples[: 4 * rate]
+    samples = samples[: 3 * rate]
     for kbps in (0.7, 2.0):
         data = vqc.compress(samples, sample_rate=rate, rate=Rate(target_kbps=kbps))
-        assert 0.97 * kbps <= 8 * len(data) / 4_000 <= kbps  # a byte is half a percent of the smaller one
+        assert 0.97 * kbps <= 8 * len(data) / 3_000 <= kbps  # a byte is half a percent of the smaller one
         assert vqc.decompress(data).samples.shape == (len(samples), 1)
 
 
