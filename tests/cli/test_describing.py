@@ -14,7 +14,7 @@ import pytest
 
 import vqc
 from vqc.cli.console import number
-from vqc.cli.models import by_quality
+from vqc.cli.models import by_quality, prior_in_words
 from vqc.models.files.header import ModelInfo
 from vqc.user_folders import user_models
 
@@ -194,6 +194,18 @@ def test_figures_are_told_apart_by_quality(
 
 
 def test_what_a_prior_saves_stands_beside_the_rates() -> None:
-    saved = {"quality_2": {"saving_percent": 25.25, "bits_per_code": 0.5}}
+    saved = {"quality_2": {"saving_percent": 25.25, "bits_per_code_integer": 0.5}}
     info = SimpleNamespace(figures={"quality_2": {"bpp": 0.2}}, prior={"figures": saved}, qualities=2, media="image")
-    assert by_quality(cast(ModelInfo, info)) == ({2: {"bpp": 0.2, "prior saves": "25.2 %"}}, {})
+    assert by_quality(cast(ModelInfo, info)) == ({2: {"bpp": 0.2, "prior saves": "25.2 %", "bits a code": 0.5}}, {})
+
+
+def test_layers_and_receptive_field_of_a_prior_are_told() -> None:
+    wavenet = {"block": 512, "kernel_size": 2, "dilations": [1, 2, 4, 8]}
+    told = prior_in_words({"kind": "wavenet", "parameters": 1234, "config": wavenet})
+    assert told == "wavenet, 1,234 parameters, 4 layers, sees the 17 codes before each"  # 2 and 1 + 2 + 4 + 8
+    short = prior_in_words({"kind": "wavenet", "parameters": 1, "config": wavenet | {"block": 16}})
+    assert "sees the 15 codes before each" in short
+    pixelcnn = {"block": 8, "layers": 2, "kernel_size": 3, "first_kernel_size": 7, "classes": ["cat", "dog"]}
+    told = prior_in_words({"kind": "pixelcnn", "parameters": 9, "config": pixelcnn})
+    assert "2 layers, sees 4 codes up and to each side, in blocks of 8x8" in told
+    assert told.endswith("can be told one of 2 classes: cat, dog")

@@ -34,6 +34,7 @@ FIGURES: Heads = {  # by their names in model files
     "relative_mse": ("relative MSE", "{:.3g}".format),
     "perplexity": ("perplexity", "{:,.0f}".format),
     "prior saves": ("prior saves", str),
+    "bits a code": ("bits a code", "{:.2f}".format),
 }
 
 models = App("List the models at hand; show, add or remove one.", invoke_without_command=True)
@@ -46,16 +47,11 @@ NamesArgument = Annotated[
 @models.callback()
 def list_all(context: typer.Context, json: JsonOption = False) -> None:
     """List the models at hand; show, add or remove one."""
-    if not context.invoked_subcommand:
-        list_command(json=json)
-
-
-@models.command(name="list", epilog="Example: vqc models list --json")
-def list_command(json: JsonOption = False) -> None:
-    """List the models at hand, as vqc models does."""
     from vqc.models.files.zoo import list_models
     from vqc.user_folders import user_models
 
+    if context.invoked_subcommand:
+        return
     found = sorted(list_models(), key=rank)  # stable: otherwise in the order of the library
     if json:
         print_json([model_as_dict(info) for info in found])
@@ -158,7 +154,7 @@ def print_model(info: ModelInfo) -> None:
         "file": f"{info.path} ({size(info.bytes)})",
         "digest": f"{info.digest[:SHORT_DIGEST]}, which .vqc files name it by",
         "network": f"{info.kind}, {info.parameters:,} parameters",
-        "prior": "" if info.prior is None else f"{info.prior['kind']}, {info.prior['parameters']:,} parameters",
+        "prior": "" if info.prior is None else prior_in_words(info.prior),
         "sharp decoder": "" if info.perceptual is None else f"{info.perceptual['parameters']:,} parameters",
         "trained on": training_in_words(info.training),
         "figures": in_words(rest),
@@ -177,6 +173,23 @@ def print_model(info: ModelInfo) -> None:
         print("\nThe figures are of the data that the training was watched with; vqc eval measures on others.")
 
 
+def prior_in_words(prior: Mapping[str, Any]) -> str:
+    """Kind, size, layers and receptive field of a prior: `wavenet, 1,083,696 parameters, 10 layers, …`."""
+    parts, config = [prior["kind"], f"{prior['parameters']:,} parameters"], prior["config"]
+    if prior["kind"] == "wavenet":
+        dilations, others = config["dilations"], config["kernel_size"] - 1
+        reach = min(config["block"] - 1, config["kernel_size"] + others * sum(dilations))
+        parts += [f"{len(dilations)} layers", f"sees the {reach:,} codes before each"]
+    elif prior["kind"] == "pixelcnn":
+        reach = config["first_kernel_size"] // 2 + (config["layers"] - 1) * (config["kernel_size"] // 2)
+        side = config["block"]
+        seen = f"sees {min(reach, side - 1)} codes up and to each side, in blocks of {side}x{side}"
+        parts += [f"{config['layers']} layers", seen]
+    if config.get("classes"):
+        parts.append(f"can be told one of {len(config['classes'])} classes: {', '.join(config['classes'])}")
+    return ", ".join(parts)
+
+
 def training_in_words(training: Mapping[str, Any]) -> str:
     """The data and how long: `CIFAR-10, 2,000 steps in 25 min`. The rest is for programs: --json."""
     parts = [str(training["data"])] if training.get("data") else []
@@ -190,7 +203,7 @@ def training_in_words(training: Mapping[str, Any]) -> str:
 def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
     """The figures that a model file has for each quality (`quality_1` …, rate first), and the others.
 
-    What the prior saves is a share of the order-0 rate, on the codes of its validation data.
+    What the prior saves is a share of the order-0 rate, on the codes of its validation data; so are its bits a code.
     """
     rows: dict[int, dict[str, Any]] = {}
     rest: dict[str, Any] = {}
@@ -202,7 +215,11 @@ def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, An
             rest[name] = value
     for name, value in (info.prior or {}).get("figures", {}).items():
         quality = int(name.removeprefix("quality_"))
-        rows.setdefault(quality, {})["prior saves"] = f"{value['saving_percent']:.1f} %"
+        of_prior = {
+            "prior saves": f"{value['saving_percent']:.1f} %",
+            "bits a code": value.get("bits_per_code_integer"),
+        }
+        rows.setdefault(quality, {}).update({key: shown for key, shown in of_prior.items() if shown is not None})
     return rows, rest
 
 
