@@ -15,7 +15,7 @@ def features(count: int = 4_000, dims: int = 5, seed: int = 0) -> np.ndarray:
 def test_of_the_same_set_it_is_zero_and_of_a_moved_one_the_square_of_the_way() -> None:
     a = features()
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(a, a + [3, 0, 4, 0, 0]) == pytest.approx(25)
+    assert frechet_distance(a, a + np.array([3, 0, 4, 0, 0])) == pytest.approx(25)
 
 
 def test_of_scaled_and_turned_sets() -> None:
