@@ -41,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "metrics": {"nn", "errors", "_distribution"},
     "data": {"format", "errors", "_distribution", "processors", "user_folders"},
     "drawing": {"atomic", "errors", "_distribution"},
-    "models": {"user_folders", "nn", "atomic", "errors", "_version"},
+    "models": {"user_folders", "devices", "nn", "atomic", "errors", "_version"},
     "codec": {"format", "models", "entropy", "data", "drawing", "devices", "metrics", "atomic", "errors", "_version"},
     "training": {
         "option_fields",

@@ -16,6 +16,8 @@ from torch import Tensor
 from vqc.errors import OptionError
 
 BFLOAT16_VARIABLE = "VQC_BFLOAT16"
+ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"  # holds the library of convolutions back to what an older processor has
+_WITH_BFLOAT16 = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "DEFAULT", "ALL")
 
 
 def find_device(device: str) -> str:
@@ -64,13 +66,30 @@ def uses_bfloat16(precision: Literal["auto", "float32", "bfloat16"], device: tor
         return forced == "1"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and _cpu_has_bfloat16()
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16, and torch and its library are free to let it."""
+    limit = os.environ.get(ISA_VARIABLE, "").upper()
+    if limit and not limit.startswith(_WITH_BFLOAT16):
+        return False
     capabilities = torch.cpu.get_capabilities()
-    return device.type == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    has = any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return has and "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
 def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[None]:
     """Forward passes within compute convolutions and products in bfloat16, if asked for."""
     return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
+
+
+def quick_networks(device: torch.device) -> AbstractContextManager[None]:
+    """Where a CPU multiplies bfloat16, convolutions within compute in it; elsewhere nothing changes.
+
+    For what need not be exact: the networks of an encoder and of a decoder.
+    """
+    return autocast(device, device.type == "cpu" and uses_bfloat16("auto", device))
 
 
 def seed_step(device: torch.device, seed: int, micro_step: int, rank: int) -> None:

@@ -26,7 +26,7 @@ from vqc.models.prior import CodePrior
 
 CHECK_BYTES = 2  # of a CRC-32: of 65,536 wrong decodings one goes unnoticed
 _ITEMS = 32  # channels or tiles coded together: bounds memory
-_ROWS = 512  # tables made at a time: 1 MiB of 256 codes, to stay in the cache
+_FREQUENCIES = 1 << 17  # of tables made at a time: 1 MiB, to stay in the cache
 
 Codes = NDArray[np.uint16]
 Costs = NDArray[np.float32]  # bits of each code
@@ -102,10 +102,11 @@ def _run(
     codes = torch.zeros(shape, dtype=torch.int64, device=device)  # [B, G, ...], filled step by step
     flat = codes.view(-1)
     for part in prior.coding_steps(codes, quality):
-        for first in range(0, len(part.indices), _ROWS):
-            index = part.indices[first : first + _ROWS]
+        rows = max(1, _FREQUENCIES // part.logits.shape[1])
+        for first in range(0, len(part.indices), rows):
+            index = part.indices[first : first + rows]
             # [N, K] of whole numbers: no rounding of a network decides a bit
-            tables = prior.tables(part.logits[first : first + _ROWS]).cpu().numpy()
+            tables = prior.tables(part.logits[first : first + rows]).cpu().numpy()
             symbols = step(index, tables)
             # the logits that follow depend on these codes
             flat[index] = torch.from_numpy(symbols).to(device, torch.int64)

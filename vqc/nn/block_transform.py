@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.nn.precision import in_float32
+
 
 class BlockTransform(nn.Module):
     """Orthonormal rows over blocks of `channels` × `size` × `size` pixels; the rows are fixed, found by `fit_klt`.
@@ -22,10 +24,12 @@ class BlockTransform(nn.Module):
         self.register_buffer("basis", torch.eye(dims, channels * size * size))
         self.register_buffer("scale", torch.ones(dims))
 
+    @in_float32
     def analyse(self, image: Tensor) -> Tensor:
         """Image [B, C, H, W], zero-mean, to coefficients [B, dims, H/size, W/size]."""
         return F.conv2d(F.pixel_unshuffle(image, self.size), self.basis[:, :, None, None])
 
+    @in_float32
     def synthesise(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, dims, h, w] to the image [B, C, h·size, w·size] that has no others."""
         return F.pixel_shuffle(F.conv2d(coefficients, self.basis.T[:, :, None, None]), self.size)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vqc.nn.integer import LARGEST, LOGIT, ONE, IntegerLinear, IntegerModule, round_straight_through
 
@@ -56,8 +57,9 @@ class EntryGroups(IntegerModule):
 
     def embed(self, codes: Tensor, quality: int) -> Tensor:
         """Return features [..., n · embedding_dims] of the entries of codes int64 [..., n] of the first n groups."""
-        group = torch.arange(codes.shape[-1], device=codes.device)
-        return self.to_fixed_point(self.inputs[quality - 1][group, codes].flatten(-2))
+        inputs = self.inputs[quality - 1]  # [G, K, embedding_dims]
+        rows = codes + inputs.shape[1] * torch.arange(codes.shape[-1], device=codes.device)  # among those of all groups
+        return self.to_fixed_point(F.embedding(rows, inputs.flatten(0, 1)).flatten(-2))
 
     def logits(self, hidden: Tensor, groups: range, quality: int) -> Iterator[tuple[slice, Tensor]]:
         """Give the logits [n, N, K] of these groups, some at a time, from [N, width]; K: active entries.

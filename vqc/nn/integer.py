@@ -100,6 +100,16 @@ class IntegerModule(nn.Module):
         return x.clamp(-limit, limit)
 
 
+class _Constants(NamedTuple):
+    """What an integer layer needs in every call, made from what it stores."""
+
+    source: tuple[Tensor, ...]
+    versions: tuple[int, ...]  # of the source
+    shift: int  # of SHIFTS, or TWO_BYTES
+    unit: Tensor  # float32 [O]: what one in a sum of products of bytes is in units of activations
+    bias: Tensor  # float32 [Q, O]
+
+
 class IntegerLinear(IntegerModule):
     """x Wᵀ + b, with a bias for each quality; qualities count from 1.
 
@@ -126,6 +136,7 @@ class IntegerLinear(IntegerModule):
         self.bias = nn.Parameter(torch.zeros(qualities, outputs))
         self.register_buffer("input_shift", torch.tensor(TWO_BYTES, dtype=torch.int8))
         self.errors: Tensor | None = None  # float64 [len(SHIFTS)], while calibrating: what each shift would cost
+        self._known: _Constants | None = None
 
     def forward(
         self, x: Tensor, quality: int = 1, *, inputs: slice = slice(None), outputs: slice = slice(None)
@@ -138,7 +149,7 @@ class IntegerLinear(IntegerModule):
 
     def to_bytes(self, x: Tensor) -> tuple[Tensor, ...]:
         """Round an input to its byte, or to its high and low byte: int8, each as large as the input."""
-        shift = int(self.input_shift)
+        shift = self._constants().shift
         if shift >= 0:
             return (x.mul(2.0**-shift).round_().clamp_(-LARGEST_INPUT, LARGEST_INPUT).to(torch.int8),)
         return _two_bytes(x.mul(0.5))
@@ -155,8 +166,11 @@ class IntegerLinear(IntegerModule):
         weight = self.weight[outputs, inputs]
         sums = integer_product(x[0].flatten(0, -2), weight)  # [N, O]
         if len(x) == 2:
-            sums = sums * _LOW + integer_product(x[1].flatten(0, -2), weight)
-        y = (sums * self.unit[outputs]).add_(self.bias[quality - 1, outputs]).round_().clamp_(-LARGEST, LARGEST)
+            sums = sums.mul_(_LOW).add_(integer_product(x[1].flatten(0, -2), weight))
+        constants = self._constants()
+        # not in one operation: some processors would round once, others twice
+        y = sums.to(torch.float32).mul_(constants.unit[outputs])
+        y.add_(constants.bias[quality - 1, outputs]).round_().clamp_(-LARGEST, LARGEST)
         return y.view(*x[0].shape[:-1], -1)
 
     def trained_weight(self) -> Tensor:
@@ -183,11 +197,19 @@ class IntegerLinear(IntegerModule):
             rounded = (some * 2.0**-shift).round().clamp(-LARGEST_INPUT, LARGEST_INPUT) * 2.0**shift
             self.errors[i] += (some - rounded).square().sum().to(self.errors)
 
-    @property
-    def unit(self) -> Tensor:
-        """What one in a sum of products of bytes is in units of activations, float32 [O]."""
-        shift = int(self.input_shift)
-        return self.scale * (2.0**shift if shift >= 0 else 2.0)
+    def _constants(self) -> _Constants:
+        source = self.input_shift, self.scale, self.bias
+        versions = tuple(0 if tensor.is_inference() else tensor._version for tensor in source)
+        known = self._known
+        if (
+            known is None
+            or known.versions != versions
+            or any(a is not b for a, b in zip(known.source, source, strict=True))
+        ):
+            shift = int(self.input_shift)
+            unit = self.scale * (2.0**shift if shift >= 0 else 2.0)
+            self._known = known = _Constants(source, versions, shift, unit, self.bias.float())
+        return known
 
     def _quantize(self) -> None:
         weight, bias = self.weight.detach().float(), self.bias.detach().double()

@@ -12,6 +12,7 @@ in memory as the convolutions read them, channels last.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +35,12 @@ class QualityBlock(nn.Module):
 
     def forward(self, h: Tensor, indices: Tensor) -> Tensor:
         """Add what the block makes of h [B, C, H, W]; `indices`: int64 [B] or [1], qualities counted from 0."""
-        inner = self.first(h)
-        inner = torch.addcmul(self.shift[indices, :, None, None], inner, 1 + self.gain[indices, :, None, None])
+        gain, shift = 1 + self.gain[indices], self.shift[indices]  # [B or 1, hidden]
+        if len(indices) == 1:  # into the weights: no pass over the maps
+            bias = cast(Tensor, self.first.bias) * gain[0] + shift[0]
+            inner = F.conv2d(h, self.first.weight * gain.view(-1, 1, 1, 1), bias, padding=1)
+        else:
+            inner = torch.addcmul(shift[..., None, None], self.first(h), gain[..., None, None])
         out: Tensor = h + self.second(F.relu(inner, inplace=True))
         return out
 

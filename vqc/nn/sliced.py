@@ -31,6 +31,7 @@ from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.entry_groups import EntryGroups
@@ -232,7 +233,7 @@ class LatticeHead(IntegerModule, ABC):
 
     def _from_neighbours(self, known: Tensor, rows: Tensor, step: Pass, grid: Sequence[int], quality: int) -> Tensor:
         index, inside = neighbours(rows, step.offsets, grid)  # [n, T]
-        taps = torch.where(inside[..., None], known[index], 0)  # [n, T, neighbour_width]
+        taps = torch.where(inside[..., None], F.embedding(index, known), 0)  # [n, T, neighbour_width]
         if self.lattice.marks_edges:
             taps = torch.cat([taps, self.to_fixed_point(inside[..., None] * ONE)], -1)
         layers = [*self.coarse_neighbour_proj, *self.neighbour_proj]

@@ -29,6 +29,12 @@ SMALL = PhotoConfig(
 )
 
 
+@pytest.fixture(autouse=True)
+def float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared here is closer than bfloat16 comes."""
+    monkeypatch.setenv("VQC_BFLOAT16", "0")
+
+
 @pytest.fixture(scope="module")
 def images() -> Tensor:
     """Smooth colours with edges, [12, 3, 64, 64]: correlated between blocks as photos are."""
@@ -65,6 +71,19 @@ def test_decode_is_the_training_pass(model: PhotoModel, images: Tensor) -> None:
         codes = model.encode(images[:2], 2)
         torch.testing.assert_close(model.decode(codes, 2), expected.image, rtol=0, atol=2e-5)
     assert torch.equal(codes[:, :DC_COUNT], expected.dc_codes)
+
+
+def test_networks_in_bfloat16_change_next_to_nothing(
+    model: PhotoModel, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their weights alone are rounded: an image is what the transform makes of its codes, and a small correction."""
+    codes = model.encode(images, 2)
+    whole = model.decode(codes, 2)
+    monkeypatch.setenv("VQC_BFLOAT16", "1")
+    rounded = model.decode(codes, 2)
+    assert rounded.dtype == torch.float32
+    assert 0 < 255 * (rounded - whole).abs().max() < 0.25
+    assert (model.encode(images, 2) != codes).float().mean() < 0.01
 
 
 def test_the_first_three_coefficients_are_all_there_is_of_flat_blocks(model: PhotoModel) -> None:

@@ -76,6 +76,8 @@ def test_codes_under_autocast_are_those_of_float32(kind: str) -> None:
         assert torch.equal(frozen.encode(signal, quality), codes)
         assert torch.equal(frozen.encode_as_files_do(signal, quality), usual)
         assert torch.equal(frozen.decode(codes, quality), restored)
+    if kind == "photo":  # which chooses what of it may be in bfloat16, and always does
+        return
     careless = asked_directly(model, signal, quality)
     assert careless is None or not torch.equal(careless, codes), "this signal does not tell the two apart"
 

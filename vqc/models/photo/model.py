@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqc.devices import quick_networks
 from vqc.models.base import ImageModel, Int64Array
 from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks, limited
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
@@ -30,6 +31,7 @@ from vqc.models.photo.search import PhotoSearch
 from vqc.models.search import EncoderSearch, OperatingPoint
 from vqc.nn.block_transform import BlockTransform
 from vqc.nn.ecvq import GroupedECVQ, to_maps, to_rows
+from vqc.nn.precision import in_float32
 from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
 
 BLOCK = 16  # pixels per side of a block
@@ -151,7 +153,8 @@ class PhotoModel(ImageModel):
         return PhotoSearch(self, signal, quality, inner)
 
     def decode(self, codes: Tensor, quality: int) -> Tensor:
-        return self.restore(self.dequantize(codes, quality), self.index(quality))
+        with quick_networks(codes.device):
+            return self.restore(self.dequantize(codes, quality), self.index(quality))
 
     def dequantize(self, codes: Tensor, quality: int) -> Tensor:
         """Codes int64 [B, G, h, w] to quantized latents [B, D, h, w]; groups that the quality does not have are 0."""
@@ -193,6 +196,7 @@ class PhotoModel(ImageModel):
         """The inverse of `dc_codes`."""
         return (codes - DC_SIZE // 2).to(self.steps.dtype) * self.config.mean_step
 
+    @in_float32
     def predict_ac(self, dc: Tensor, index: Tensor) -> Tensor:
         """Quantized DC coefficients [B, 3, h, w] to a prediction of all others [B, D - 3, h, w]."""
         scale, steps = self._scale(), self._steps(index)  # networks see values of about unit size
@@ -215,26 +219,41 @@ class PhotoModel(ImageModel):
 
     def synthesize(self, latents: Tensor, index: Tensor) -> Tensor:
         """Quantized latents [B, D, h, w] to an image [B, 3, H, W], about [0, 1]."""
-        coefficients = latents.contiguous(memory_format=torch.channels_last) * self._steps(index)
-        linear = self.transform.synthesise(coefficients / 255)
-        correction: Tensor = self.synthesis(coefficients / self._scale(), 4 * linear, index)
-        return linear + 0.5 + CORRECTION * correction
+        features, linear = self._linear(latents, index)
+        return linear + 0.5 + self._correction(features, linear, index)
 
     def self_ensemble(self, latents: Tensor, index: Tensor) -> Tensor:
         """The mean of the images that are synthesized as they are and rotated.
 
         The errors of the two differ in part (self-ensemble: Timofte, Rothe and Van Gool 2016).
         """
-        return (self.synthesize(latents, index) + self.synthesize_rotated(latents, index)) / 2
+        features, linear = self._linear(latents, index)
+        upright = self._correction(features, linear, index)
+        rotated = self._correction(self._rotated(features), linear.flip(2, 3), index).flip(2, 3)
+        return linear + 0.5 + (upright + rotated) / 2
 
     def synthesize_rotated(self, latents: Tensor, index: Tensor) -> Tensor:
-        """Synthesize the image rotated by 180°, and rotate it back.
+        """Synthesize the image rotated by 180°, and rotate it back."""
+        return self.synthesize(self._rotated(latents), index).flip(2, 3)
+
+    def _rotated(self, coefficients: Tensor) -> Tensor:
+        """Coefficients [B, D, h, w] of the image rotated by 180°.
 
         A coefficient of a rotated block is the block's own, or its negative: the components of
         `BlockTransform.fit_klt` are even or odd.
         """
         signs = self.transform.rotation_signs()[None, :, None, None]
-        return self.synthesize((latents * signs).flip(2, 3), index).flip(2, 3)
+        return (coefficients * signs).flip(2, 3)
+
+    def _linear(self, latents: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """What the synthesis network sees [B, D, h, w], and the image [B, 3, H, W] of the transform alone, about 0."""
+        coefficients = latents.contiguous(memory_format=torch.channels_last) * self._steps(index)
+        return coefficients / self._scale(), self.transform.synthesise(coefficients / 255)
+
+    def _correction(self, features: Tensor, linear: Tensor, index: Tensor) -> Tensor:
+        """What the synthesis network adds to a linear image [B, 3, H, W]."""
+        correction: Tensor = self.synthesis(features, 4 * linear, index)
+        return CORRECTION * correction
 
     def forward(self, image: Tensor, index: Tensor) -> PhotoPass:
         """Training pass of images [B, 3, H, W] at qualities int64 [B]; codebooks follow when training."""

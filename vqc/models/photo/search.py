@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from vqc.devices import quick_networks
 from vqc.models.search import EncoderSearch
 from vqc.nn.ecvq import to_maps, to_rows
 
@@ -28,7 +29,8 @@ class PhotoSearch(EncoderSearch):
     def __init__(self, model: Any, image: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> None:
         self.model, self.image, self.quality = model, image, quality
         self.index = model.index(quality)
-        self.latents = model.latents(image, self.index)  # [B, D, h, w]
+        with quick_networks(image.device):
+            self.latents = model.latents(image, self.index)  # [B, D, h, w]
         self.step, self.rotated = torch.zeros_like(self.latents), False
         dc, self.ac = self._dc_and_ac()
         self.dc_groups = dc.shape[1]
@@ -55,7 +57,8 @@ class PhotoSearch(EncoderSearch):
         decoded = model.dequantize(self.window_with(codes), self.quality)  # [B, D, h, w]
         with torch.inference_mode(False), torch.enable_grad():
             at = decoded.clone().requires_grad_(True)
-            error = (synthesize(at, self.index.clone()) - self.image.clone()).square().sum()
+            with quick_networks(at.device):
+                error = (synthesize(at, self.index.clone()) - self.image.clone()).square().sum()
             # in the units of the latents: 8-bit squares over λ
             (slope,) = torch.autograd.grad(error * (255**2 / model.config.lambdas[self.quality - 1]), at)
         self.step = self.step * MOMENTUM + (decoded - slope / 2 - self.latents) * REFINEMENT

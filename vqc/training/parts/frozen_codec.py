@@ -1,4 +1,4 @@
-"""A trained codec inside a training: it stands still, and computes in float32 whatever the precision of the run.
+"""A trained codec inside a training: it stands still, and computes as it does for files, whatever the run does.
 
 Forward passes of a run may be in bfloat16, and a codec asked in the middle of one would answer in bfloat16 too: with
 codes that no file holds (one in forty of speech, one in eighty of photos), or not at all. Whatever learns from a
@@ -18,7 +18,7 @@ from vqc.nn.precision import in_float32
 
 
 class FrozenCodec(nn.Module):
-    """Encoder and decoder of a codec without gradient, in float32. As a module it moves to the device of the training.
+    """Encoder and decoder of a codec without gradient or autocast. As a module it moves to the device of the training.
 
     Args:
         codec: is set to evaluation mode, and its parameters are frozen.
