@@ -43,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "drawing": {"atomic", "errors", "_distribution"},
     "models": {"user_folders", "devices", "nn", "atomic", "errors", "_version"},
     "codec": {"format", "models", "entropy", "data", "drawing", "devices", "metrics", "atomic", "errors", "_version"},
+    "archive": {"format", "codec", "data", "models", "atomic", "workers", "errors"},
     "training": {
         "option_fields",
         "format",
@@ -93,11 +94,12 @@ ROOMS: dict[str, set[str]] = {
         "drawing",
         "models",
         "codec",
+        "archive",
         "training",
         "evaluation",
     },
     "pillow": {"codec", "format", "errors"},
-    "__init__": {"codec", "models", "training", "evaluation", "processors", "errors", "_version"},
+    "__init__": {"archive", "codec", "models", "training", "evaluation", "processors", "errors", "_version"},
     "__main__": {"cli"},
 }
 
@@ -113,6 +115,7 @@ OUTSIDE: dict[str, set[str]] = {
     "data": {"torch", "numpy", "PIL", "soundfile", "soxr"},
     "models": {"torch", "numpy", "safetensors"},
     "codec": {"torch", "numpy", "PIL"},
+    "archive": {"torch", "numpy"},
     # matplotlib is of the extra `eval`, imported inside functions, and of no other room.
     "drawing": {"torch", "numpy", "PIL", "matplotlib"},
     # pesq and pystoi score speech in validation: extra `eval`, imported inside functions.

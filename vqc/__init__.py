@@ -13,6 +13,7 @@
     samples, rate = vqc.read("talk.vqc")                  # as soundfile does; vqc.write(path, samples, rate)
     vqc.info("photo.vqc").rate                            # without decoding
     vqc.evaluate("photos/", qualities="all", against=["jpeg", "avif"])
+    vqc.open_archive("set.vqca")[0].decode()              # a data set in one file: see vqc.torch too
     vqc.train(vqc.TrainOptions("image", data=("photos",), minutes=120, name="mine", add=True))
     vqc.set_threads(1)                                    # CPU threads to compute with
 
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from vqc._version import __version__
 
 if TYPE_CHECKING:
+    from vqc.archive.reader import open_archive
     from vqc.codec.api import (
         Audio,
         Image,
@@ -85,6 +87,7 @@ _MODULES = {
     **dict.fromkeys(("list_models", "load_model"), "vqc.models.files.zoo"),
     "Evaluation": "vqc.evaluation.results",
     "evaluate": "vqc.evaluation.api",
+    "open_archive": "vqc.archive.reader",
     "set_threads": "vqc.processors",
     "train": "vqc.training.train",
 }
@@ -125,6 +128,7 @@ __all__ = [
     "info",
     "list_models",
     "load_model",
+    "open_archive",
     "read",
     "set_threads",
     "train",

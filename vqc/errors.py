@@ -36,6 +36,10 @@ class MediaWarning(VQCWarning):
     """An image or audio file was read or written, but not all of it is as it should be."""
 
 
+class ArchiveWarning(VQCWarning):
+    """An archive was read, but only a part of it can be."""
+
+
 class ContainerError(VQCError):
     """A ``.vqc`` file is damaged, cut short, implausible, or not a ``.vqc`` file at all."""
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from vqc._version import __version__
+from vqc.cli.archive import archives
 from vqc.cli.commands import App
 from vqc.cli.compress import compress
 from vqc.cli.console import sentence, warn
@@ -56,6 +57,7 @@ app.command(epilog="Example: vqc decompress photo.vqc -o photo.jpg", no_args_is_
 app.command(epilog="Example: vqc info photo.vqc", no_args_is_help=True)(info)
 app.command(epilog="Example: vqc verify backup/*.vqc", no_args_is_help=True)(verify)
 app.command(name="help", epilog="Example: vqc help formats")(help_command)
+app.add_typer(archives, name="archive")
 app.add_typer(models, name="models", epilog="Example: vqc models --json")
 app.add_typer(train, name="train")
 app.add_typer(evaluation, name="eval")

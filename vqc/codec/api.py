@@ -9,7 +9,7 @@ Whatever a user can do wrong raises a `vqc.errors.VQCError` with one sentence.
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.rate import Rate
 from vqc.errors import ContainerError, OptionError
 from vqc.format.container import read_container
-from vqc.format.shapes import ImageShape
+from vqc.format.shapes import ImageShape, Shape
 
 __all__ = [
     "Audio",
@@ -103,16 +103,25 @@ def decompress(
     shape = container.header.shape
     codec = codec_for_file(container.header, device, sharp=sharp)
     check_work(codec.framing, container.header, len(data), limit)
+    return gather(codec.restore(container), shape, len(data), limit)
+
+
+def gather(restored: Any, shape: Shape, size: int, limit: int | None) -> Image | Audio:
+    """Hold what a codec restores of a file of `size` bytes as an `Image` or, all blocks together, as `Audio`.
+
+    Raises:
+        ContainerError: the audio is longer than should be held in memory, or damaged.
+    """
     if isinstance(shape, ImageShape):
-        return Image.of(codec.restore(container))
-    most = MAX_VALUES_IN_MEMORY if len(data) >= SMALL_FILE else MAX_VALUES_OF_A_SMALL_FILE
+        return Image.of(restored)
+    most = MAX_VALUES_IN_MEMORY if size >= SMALL_FILE else MAX_VALUES_OF_A_SMALL_FILE
     if limit is None and shape.samples * shape.channels > most:
         raise ContainerError(
             f"the .vqc file claims {shape.samples:,} samples of {shape.channels} channels, more than should be held "
             "in memory; use decompress_file, or raise the limit"
         )
     samples, start = np.empty((shape.samples, shape.channels), np.float32), 0  # [T, C]
-    for block in codec.restore(container):
+    for block in restored:
         samples[start : start + len(block)] = block
         start += len(block)
     return Audio(samples, shape.sample_rate)

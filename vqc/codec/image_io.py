@@ -7,7 +7,7 @@ pixels ◄ round ◄ crop ◄ network ◄ codes of the tile and its halo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -82,18 +82,34 @@ class ImageFraming(Framing[Picture, Picture]):
     def _render(self, codes: NDArray[np.uint16], reader: SegmentReader, progress: Progress | None) -> Picture:
         """The picture of codes [G, h, w]."""
         shape, alpha = _shape(reader), _alpha(reader)
-        pixels = np.empty((shape.height, shape.width) if shape.grayscale else (shape.height, shape.width, 3), np.uint8)
+        pixels = _no_pixels(shape)
         tiling = self.segments(shape)
         for index, tile in enumerate(tiling):
             self._decode_tile(codes, tile, reader.header.quality, pixels)
             report_progress(progress, (index + 1) / len(tiling))
         return Picture(pixels, alpha)
 
+    @torch.inference_mode()
+    def render_each(self, codes: NDArray[np.int64], readers: Sequence[SegmentReader]) -> list[Picture]:
+        """The pictures of codes [B, G, h, w] of one tile each, with what else their files say."""
+        images = self.model.decode(torch.from_numpy(codes).to(self.device), readers[0].header.quality)  # [B, 3, H, W]
+        pictures = []
+        for image, reader in zip(images, readers, strict=True):
+            pixels = _no_pixels(_shape(reader))
+            self._place(image, self.segments(_shape(reader)).tile(0), pixels)
+            pictures.append(Picture(pixels, _alpha(reader)))
+        return pictures
+
     def _decode_tile(self, codes: NDArray[np.uint16], tile: Tile, quality: int, pixels: Pixels) -> None:
         """Write the pixels of the tile's core, of codes [G, h, w] of the whole image."""
-        factor, (rows, columns) = self.model.downsampling_factor, tile
+        rows, columns = tile
         window = codes[None, :, rows.outer_start : rows.outer_stop, columns.outer_start : columns.outer_stop]
         image = self.model.decode(torch.from_numpy(window.astype(np.int64)).to(self.device), quality)[0]
+        self._place(image, tile, pixels)
+
+    def _place(self, image: Tensor, tile: Tile, pixels: Pixels) -> None:
+        """Write the pixels of the tile's core, of what the network gives for its window, [3, H, W]."""
+        factor, (rows, columns) = self.model.downsampling_factor, tile
         image = image[:, _scaled(rows.inner, factor), _scaled(columns.inner, factor)]  # [3, H, W]
         core = pixels[_scaled(rows.core, factor), _scaled(columns.core, factor)]  # cut where the padding begins
         image = image[:, : core.shape[0], : core.shape[1]]
@@ -124,6 +140,11 @@ class ImageFiles(MediaFiles[Picture, Picture]):
         data = encode_image(restored, format)
         write_atomically(target, data, overwrite=overwrite)
         return len(data)
+
+
+def _no_pixels(shape: ImageShape) -> Pixels:
+    """Room for the pixels of an image."""
+    return np.empty((shape.height, shape.width) if shape.grayscale else (shape.height, shape.width, 3), np.uint8)
 
 
 def _scaled(part: slice, factor: int) -> slice:

@@ -51,8 +51,10 @@ def encode_with_prior(
             encoder.encode(symbols, tables)
             return symbols
 
-        _run(prior, items.shape, quality, step, None if costs is None else costs[first : first + _ITEMS], done)
-    return _check(codes) + encoder.finish()
+        code_with_prior(
+            prior, items.shape, quality, step, None if costs is None else costs[first : first + _ITEMS], done
+        )
+    return check_of(codes) + encoder.finish()
 
 
 @torch.inference_mode()
@@ -76,27 +78,33 @@ def decode_with_prior(
         for first in range(0, shape[0], _ITEMS):
             items = min(_ITEMS, shape[0] - first), *shape[1:]
             some = None if costs is None else costs[first : first + _ITEMS]
-            parts.append(_run(prior, items, quality, lambda _, tables: decoder.decode(tables), some, done))
+            parts.append(code_with_prior(prior, items, quality, lambda _, tables: decoder.decode(tables), some, done))
         decoder.finish()
     except ContainerError as error:
-        raise _mismatch() from error
+        raise codes_do_not_fit() from error
     codes = np.concatenate(parts)
-    if _check(codes) != data[:CHECK_BYTES]:
-        raise _mismatch()
+    if check_of(codes) != data[:CHECK_BYTES]:
+        raise codes_do_not_fit()
     return codes
 
 
-def _mismatch() -> ContainerError:
+def codes_do_not_fit() -> ContainerError:
+    """The error of a stream that is not exactly that of its codes."""
     return ContainerError(
         "the codes in the .vqc file do not fit its model's prior: the file is damaged, get it again; if it is whole "
         "(vqc verify --no-decode says so), this machine computes integers wrongly: please report it"
     )
 
 
-def _run(
-    prior: CodePrior, shape: tuple[int, ...], quality: int, step: Step, costs: Costs | None, done: Done | None
+def code_with_prior(
+    prior: CodePrior,
+    shape: tuple[int, ...],
+    quality: int,
+    step: Step,
+    costs: Costs | None = None,
+    done: Done | None = None,
 ) -> Codes:
-    """All codes of a stream, in the prior's order, each part from `step`."""
+    """All codes of streams, in the prior's order, each part from `step`; the rest as `encode_with_prior` has it."""
     assert costs is None or costs.flags.c_contiguous, "costs are written into a view"
     device = next(prior.buffers()).device
     codes = torch.zeros(shape, dtype=torch.int64, device=device)  # [B, G, ...], filled step by step
@@ -117,6 +125,7 @@ def _run(
     return codes.cpu().numpy().astype(np.uint16)
 
 
-def _check(codes: Codes) -> bytes:
+def check_of(codes: Codes) -> bytes:
+    """The first bytes of the stream of codes [B, G, ...]."""
     crc = zlib.crc32(np.ascontiguousarray(codes, dtype="<u2").tobytes())
     return (crc & 0xFFFF).to_bytes(CHECK_BYTES, "little")

@@ -70,11 +70,15 @@ class RateController:
         searches = [self.model.encoder_search(batch, point.quality, window.inner) for batch in batches]
         self.meter.add(ENCODING * window.positions)
         for search in searches:
-            for _ in range(self.effort if search.refines else 0):
-                codes = search.search(self._bits_of(point.quality), point.lambda_scale)  # [B, G, ...]
-                search.refine(codes)
-                self.meter.add(REFINING * math.prod(codes.shape[2:]))
+            self.refine(search, point)
         return searches
+
+    def refine(self, search: EncoderSearch, point: OperatingPoint) -> None:
+        """Make the passes that only aim, as many as the effort says."""
+        for _ in range(self.effort if search.refines else 0):
+            codes = search.search(self._bits_of(point.quality), point.lambda_scale)  # [B, G, ...]
+            search.refine(codes)
+            self.meter.add(REFINING * math.prod(codes.shape[2:]))
 
     def codes(self, searches: list[EncoderSearch], point: OperatingPoint) -> Codes:
         """Choose the codes of a segment, [A, G, ...]."""

@@ -65,7 +65,7 @@ class SegmentReader:
 
     def read_with_costs(self, index: int) -> tuple[Segment, Costs]:
         """Read as `read` does; return the bits that each code takes as well, [A, G, ...]."""
-        region, (_, items, _) = self.segments.region(index), self._parts(index)
+        region, (_, items, _) = self.segments.region(index), self.parts(index)
         costs = np.zeros((len(items), len(self.coder.sizes), *extent(region)), np.float32)
         return self._read(index, costs, None), costs
 
@@ -79,13 +79,13 @@ class SegmentReader:
             grid[(slice(None), *segment.region)] = segment.codes[0]
         return grid
 
-    def _parts(self, index: int) -> tuple[bytes, list[int], bytes]:
-        """Split a stream into what stands before the codes, the items that have codes, and the codes."""
+    def parts(self, index: int) -> tuple[bytes, list[int], bytes]:
+        """Split the stream of a segment into what stands before the codes, the items that have codes, and the codes."""
         shape, stream = self.header.shape, self.streams[index]
         return split_silence(stream, shape.items) if shape.tells_silence else (b"", [0], stream)
 
     def _read(self, index: int, costs: Costs | None, done: Done | None) -> Segment:
-        region, (prefix, items, stream) = self.segments.region(index), self._parts(index)
+        region, (prefix, items, stream) = self.segments.region(index), self.parts(index)
         codes = self.coder.read(stream, self.header.entropy, len(items), extent(region), costs, done=done)
         return Segment(prefix, items, stream, codes, region)
 

@@ -42,21 +42,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from vqc.errors import ContainerError
-from vqc.format.shapes import (
-    ALPHA,
-    CHANNEL_MASK,
-    CODE_OF_RATE,
-    GRAYSCALE,
-    MAX_CHANNELS,
-    MID_SIDE,
-    RATE_OF_CODE,
-    SAMPLE_RATES,
-    SILENCE,
-    AudioShape,
-    ImageShape,
-    Media,
-    Shape,
-)
+from vqc.format.fields import ByteReader, check_size, read_shape, varint, write_shape
+from vqc.format.shapes import Media, Shape
 
 MAGIC = b"VQC"
 VERSION = 1
@@ -65,10 +52,8 @@ EntropyOption = Literal["auto", "prior", "static", "none"]  # "auto": the mode o
 ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})
 DIGEST_BYTES = 6
 
-_LARGEST_MASK = 2**32 - 1
 _CHECKSUM_BYTES = 4
 _FIXED_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + _CHECKSUM_BYTES
-_VARINT_BYTES = 9  # 63 bits
 FRONT_BYTES = 64  # in which every header lies
 
 
@@ -104,10 +89,10 @@ def write_container(container: Container) -> bytes:
     assert 1 <= header.quality <= 255, "quality fits its byte"
     mode = next(code for code, name in ENTROPIES.items() if name == header.entropy)
     parts = [MAGIC, bytes([VERSION, header.codec, mode | header.shape.flags() << 4, header.quality]), header.digest]
-    parts += [_varint(number) for number in header.shape.numbers()]
+    parts.append(write_shape(header.shape))
     assert header.shape.alpha == (container.alpha is not None), "the alpha flag says whether there is an alpha section"
     if container.alpha is not None:
-        parts += [_varint(len(container.alpha)), container.alpha]
+        parts += [varint(len(container.alpha)), container.alpha]
     content = b"".join([*parts, container.body])
     return content + zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "little")
 
@@ -125,7 +110,7 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
     _check_front(data)
     if zlib.crc32(data[:-_CHECKSUM_BYTES]) != int.from_bytes(data[-_CHECKSUM_BYTES:], "little"):
         raise ContainerError("the .vqc file is damaged or cut short: its checksum does not match; get it again")
-    reader = _Reader(data[len(MAGIC) + 1 : -_CHECKSUM_BYTES])
+    reader = ByteReader(data[len(MAGIC) + 1 : -_CHECKSUM_BYTES])
     header = _read_header(reader, limit)
     alpha = reader.take(reader.varint("length of alpha"), "alpha") if header.shape.alpha else None
     return Container(header=header, alpha=alpha, body=reader.rest())
@@ -138,10 +123,10 @@ def peek_header(front: bytes, *, limit: int | None = None) -> Header:
         ContainerError: not a `.vqc` file, of another version, larger than the limit, or certainly damaged.
     """
     _check_front(front)
-    return _read_header(_Reader(front[len(MAGIC) + 1 :]), limit)
+    return _read_header(ByteReader(front[len(MAGIC) + 1 :]), limit)
 
 
-def _read_header(reader: _Reader, limit: int | None) -> Header:
+def _read_header(reader: ByteReader, limit: int | None) -> Header:
     codec = reader.byte("codec")
     mode = reader.byte("mode")
     if mode & 15 not in ENTROPIES:
@@ -150,10 +135,10 @@ def _read_header(reader: _Reader, limit: int | None) -> Header:
         )
     quality = reader.byte("quality")
     if quality == 0:
-        raise _damaged("quality")
+        raise reader.damaged("quality")
     digest = reader.take(DIGEST_BYTES, "digest")
-    shape = _read_image_shape(reader, mode >> 4) if codec % 2 else _read_audio_shape(reader, mode >> 4)
-    _check_size(shape, limit)
+    shape = read_shape(reader, codec, mode >> 4)
+    check_size(shape, limit)
     return Header(codec=codec, entropy=ENTROPIES[mode & 15], quality=quality, digest=digest, shape=shape)
 
 
@@ -162,7 +147,7 @@ def join_streams(streams: Sequence[bytes]) -> bytes:
     assert streams, "at least one stream"
     if len(streams) == 1:
         return streams[0]
-    return b"".join(part for stream in streams for part in (_varint(len(stream)), stream))
+    return b"".join(part for stream in streams for part in (varint(len(stream)), stream))
 
 
 def split_streams(body: bytes, count: int) -> list[bytes]:
@@ -176,46 +161,11 @@ def split_streams(body: bytes, count: int) -> list[bytes]:
         return [body]
     if len(body) < count:  # before a long loop
         raise ContainerError(f"the .vqc file has no room for its {count:,} streams; it is damaged, get it again")
-    reader = _Reader(body)
+    reader = ByteReader(body)
     streams = [reader.take(reader.varint("length of a stream"), "stream") for _ in range(count)]
     if reader.rest():
         raise ContainerError(f"the .vqc file holds more than its {count:,} streams; it is damaged, get it again")
     return streams
-
-
-class _Reader:
-    """Takes bytes from the front, each step checked against what is there."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._position = 0
-
-    def take(self, length: int, what: str) -> bytes:
-        if length > len(self._data) - self._position:
-            raise _damaged(what)
-        self._position += length
-        return self._data[self._position - length : self._position]
-
-    def byte(self, what: str) -> int:
-        return self.take(1, what)[0]
-
-    def varint(self, what: str) -> int:
-        number = 0
-        for index in range(_VARINT_BYTES):
-            byte = self.byte(what)
-            number |= (byte & 127) << 7 * index
-            if byte < 128:
-                if byte == 0 and index > 0:
-                    break  # a needless byte
-                return number
-        raise _damaged(what)
-
-    def rest(self) -> bytes:
-        return self.take(len(self._data) - self._position, "rest")
-
-
-def _damaged(what: str) -> ContainerError:
-    return ContainerError(f"the .vqc file is damaged: its {what} cannot be right; get it again")
 
 
 def _check_front(data: bytes) -> None:
@@ -230,57 +180,3 @@ def _check_front(data: bytes) -> None:
         raise ContainerError(
             f"the .vqc file has format {data[len(MAGIC)]}, and this version reads {VERSION}; update vqc"
         )
-
-
-def _read_image_shape(reader: _Reader, flags: int) -> ImageShape:
-    if flags & ~(GRAYSCALE | ALPHA):
-        raise _damaged("flags")
-    return ImageShape(
-        width=reader.varint("width"),
-        height=reader.varint("height"),
-        grayscale=bool(flags & GRAYSCALE),
-        alpha=bool(flags & ALPHA),
-    )
-
-
-def _read_audio_shape(reader: _Reader, flags: int) -> AudioShape:
-    samples = reader.varint("number of samples")
-    rate = reader.varint("sample rate")
-    channels = reader.varint("number of channels")
-    sample_rate = RATE_OF_CODE.get(rate, rate)
-    if sample_rate not in SAMPLE_RATES or rate in CODE_OF_RATE:
-        raise _damaged("sample rate")
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise _damaged("number of channels")
-    mid_side, silence, masked = (bool(flags & flag) for flag in (MID_SIDE, SILENCE, CHANNEL_MASK))
-    if flags > 7 or (mid_side and channels != 2) or (silence and channels != 1):
-        raise _damaged("flags")
-    mask = reader.varint("channel mask") if masked else None
-    if mask is not None and mask > _LARGEST_MASK:
-        raise _damaged("channel mask")
-    return AudioShape(
-        samples=samples,
-        sample_rate=sample_rate,
-        channels=channels,
-        mid_side=mid_side,
-        silence=silence,
-        channel_mask=mask,
-    )
-
-
-def _check_size(shape: Shape, limit: int | None) -> None:
-    largest, words = shape.largest if limit is None else limit, shape.size_in_words
-    if shape.size == 0:
-        raise ContainerError(f"the .vqc file is damaged: it claims {words}; get it again")
-    if shape.size > largest:
-        raise ContainerError(
-            f"the .vqc file claims {words}, over the limit of {largest:,}; raise it if you trust the file"
-        )
-
-
-def _varint(number: int) -> bytes:
-    parts = []
-    while number >= 128:
-        parts.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*parts, number])

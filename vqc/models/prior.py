@@ -13,6 +13,7 @@ and only then may a coder use them.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -75,6 +76,10 @@ class CodePrior(IntegerModule, ABC):
     def counting_steps(self, codes: Tensor, quality: int) -> Iterator[CodingStep]:
         """Give the same logits when all codes are there already, in any order: for callers that only count bits."""
         yield from self.coding_steps(codes, quality)
+
+    def most_items(self, grid: tuple[int, ...]) -> int:
+        """Items of this grid that may be given together, and each in the order that it has alone."""
+        return sys.maxsize
 
     @abstractmethod
     def initialise(self, codec: Any) -> None:

@@ -110,6 +110,12 @@ class BlockPrior(CodePrior):
             context = self.network(features, quality, blocks.inside, blocks.labels(self.labels))  # [N, *sides, C]
             yield from self._at(flat, blocks.indices[:, blocks.mask], context[blocks.mask], quality)
 
+    def most_items(self, grid: tuple[int, ...]) -> int:
+        """See `CodePrior.most_items`: the blocks of an item are to be walked together."""
+        block: int = self.config.block
+        blocks = math.prod(-(-size // min(block, size)) for size in grid)
+        return max(1, self.together // blocks)
+
     def counting_steps(self, codes: Tensor, quality: int) -> Iterator[CodingStep]:
         """See `CodePrior.counting_steps`."""
         yield from self.parallel(codes, quality)

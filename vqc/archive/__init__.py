@@ -1,0 +1,1 @@
+"""Archives: many items, coded in batches, in one file under one header."""

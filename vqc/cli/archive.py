@@ -1,0 +1,256 @@
+"""`vqc archive`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vqc.cli.archive_write import archive_inputs
+from vqc.cli.commands import App
+from vqc.cli.console import print_json, printable, problem_with, size, warn
+from vqc.cli.options import (
+    DeviceOption,
+    Entropy,
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    LimitOption,
+    QuietOption,
+    SkipOption,
+    ThreadsOption,
+    model_option,
+    takes,
+)
+from vqc.cli.plan import existing_policy, join_suffixes
+from vqc.cli.progress import ProgressBar
+from vqc.data.formats import usual_suffixes, written_as
+from vqc.errors import OptionError, VQCError, did_you_mean
+from vqc.option_fields import option
+
+if TYPE_CHECKING:
+    from vqc.archive.reader import Archive, ArchivedItem
+
+archives = App(
+    "Keep a data set as codes in one file: make, list, extract, append to or check an archive.", no_args_is_help=True
+)
+
+ArchiveArgument = Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive, usually .vqca.")]
+NamesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="Names of items, or folders of them. [default: all]")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteOptions:
+    """The options of create and append."""
+
+    archive: ArchiveArgument
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Folders and files of images, or of audio.")]
+    model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
+    effort: int | None = option(
+        None, "--effort", "More time, better files. [default: the model's]", "0..9", least=0, most=9
+    )
+    device: DeviceOption = "auto"
+    jobs: JobsOption = 1
+    threads: ThreadsOption = None
+    limit: LimitOption = None
+    json: JsonOption = False
+    quiet: QuietOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateOptions(WriteOptions):
+    """The options of create."""
+
+    quality: float | None = option(None, "--quality -q", "1 smallest, 8 best; also 5.5. [default: the model's]", "1..8")
+    entropy: Entropy = option("auto", "--entropy", "Code packing: auto, prior, static or none.", "MODE")
+    force: ForceOption = False
+
+
+@archives.command(epilog="Example: vqc archive create set.vqca photos/ --jobs 2", no_args_is_help=True)
+@takes(CreateOptions)
+def create(options: CreateOptions) -> None:
+    """Make an archive of images or audio; names are paths, labels the folders."""
+    archive_inputs(
+        options.archive,
+        options.inputs,
+        options,
+        quality=options.quality,
+        entropy=options.entropy,
+        force=options.force,
+    )
+
+
+@archives.command(epilog="Example: vqc archive append set.vqca more/", no_args_is_help=True)
+@takes(WriteOptions)
+def append(options: WriteOptions) -> None:
+    """Add what an archive does not have yet, or go on with one that was cut short."""
+    archive_inputs(options.archive, options.inputs, options, append=True)
+
+
+@archives.command("list", epilog="Example: vqc archive list set.vqca", no_args_is_help=True)
+def list_items(
+    archive: ArchiveArgument,
+    names: NamesArgument = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List the items of an archive: size, label and name."""
+    opened, problems = opened_archive(archive), list[str]()
+    items = selected(opened, names, problems)
+    if json:
+        print_json({**about(opened), "items": [as_dict(item) for item in items]})
+    else:
+        print_items(items)
+        if not quiet:
+            print(summary(opened, items), file=sys.stderr)
+    end_with(problems)
+
+
+@archives.command(epilog="Example: vqc archive extract set.vqca -o out/", no_args_is_help=True)
+def extract(
+    archive: ArchiveArgument,
+    names: NamesArgument = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to. [default: here]", show_default=False)
+    ] = Path(),
+    file_format: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="As in decompress, or vqc. [default: png or wav]")
+    ] = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    limit: LimitOption = None,
+    force: ForceOption = False,
+    skip_existing: SkipOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Restore items as files; all, or those that are named."""
+    from vqc.archive.extract import extract as extract_items
+
+    opened, problems = opened_archive(archive, device=device, limit=limit), list[str]()
+    suffix = suffix_of(file_format, opened)
+    existing_policy(force=force, skip=skip_existing)
+    items, skipped = selected(opened, names, problems), 0
+    with ProgressBar("Extracting", len(items), quiet=quiet) as bar:
+        extracting = extract_items(opened, items, output, suffix=suffix, overwrite=force, skip=skip_existing)
+        for number, one in enumerate(extracting, 1):
+            if one.problem:
+                problems.append("")  # told here
+                bar.warn(printable(problem_with(one.item.name, one.problem)))
+            skipped += one.skipped
+            bar.at(number, len(items))
+    if skipped and not quiet:
+        warn(f"{skipped:,} {'file' if skipped == 1 else 'files'} skipped, as the result is there already")
+    end_with(problems)
+
+
+@archives.command(epilog="Example: vqc archive verify set.vqca", no_args_is_help=True)
+def verify(
+    archive: ArchiveArgument,
+    no_decode: Annotated[bool, typer.Option("--no-decode", help="Compare checks, but read no codes.")] = False,
+    threads: ThreadsOption = None,
+    limit: LimitOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Check that every item of an archive is whole and can be read."""
+    from vqc.archive.verify import verify_archive
+
+    opened = opened_archive(archive, limit=limit)
+    problems = [opened.problem] if opened.problem else []
+    with ProgressBar("Verifying", len(opened), quiet=quiet) as bar:
+        for number, problem in verify_archive(opened, decode=not no_decode):
+            problems += [problem] if problem else []
+            bar.at(number, len(opened))
+    if not problems and not quiet:
+        print(f"{archive}: ok, {len(opened):,} items")
+    end_with(problems)
+
+
+def opened_archive(path: Path, **options: Any) -> Archive:
+    """An archive; what is wrong with its end is told by the warning."""
+    from vqc.archive.reader import open_archive
+
+    return open_archive(path, **options)
+
+
+def selected(archive: Archive, names: Sequence[str] | None, problems: list[str]) -> list[ArchivedItem]:
+    """The items with these names or in folders so called, or all; OptionError for a name that nothing has."""
+    items = list(archive.sound(problems))
+    if not names:
+        return items
+    wanted = [name.rstrip("/") for name in names]
+    found = [item for item in items if any(item.name == name or item.name.startswith(f"{name}/") for name in wanted)]
+    for name in wanted:
+        if not any(item.name == name or item.name.startswith(f"{name}/") for item in found):
+            known = [item.name for item in items[:10_000]]
+            raise OptionError(f"{name}: no item of the archive has this name{did_you_mean(name, known)}")
+    return found
+
+
+def suffix_of(file_format: str | None, archive: Archive) -> str | None:
+    """The suffix of a format; OptionError when the medium of the archive has no such format."""
+    if file_format is None:
+        return None
+    suffix = f".{file_format.lower().removeprefix('.')}"
+    if suffix != ".vqc" and suffix not in written_as(archive.media):
+        fitting = join_suffixes((".vqc", *usual_suffixes(archive.media)))
+        raise OptionError(f"--format {file_format}: the items cannot be written so; use {fitting}")
+    return suffix
+
+
+def print_items(items: Sequence[ArchivedItem]) -> None:
+    """Print a line for each item: bytes, size, label, name."""
+    widest = max((len(item.label) for item in items), default=0)
+    for item in items:
+        label, name = printable(item.label), printable(item.name)
+        print(f"{item.length:>9,}  {item.shape.length_in_words:>19}  {label:<{widest}}  {name}")
+
+
+def about(archive: Archive) -> dict[str, object]:
+    """What all items have in common, for JSON."""
+    header = archive.header
+    return {
+        "file": archive.path,
+        "bytes": archive.size,
+        "media": archive.media,
+        "model": model_name(archive),
+        "quality": header.quality,
+        "entropy": header.entropy,
+    }
+
+
+def as_dict(item: ArchivedItem) -> dict[str, object]:
+    """An item for JSON."""
+    shape = {key: value for key, value in vars(item.shape).items() if value is not None}
+    return {"name": item.name, "label": item.label, "bytes": item.length, **shape}
+
+
+def summary(archive: Archive, items: Sequence[ArchivedItem]) -> str:
+    """One line about the archive."""
+    header, labels = archive.header, {item.label for item in items if item.label}
+    parts = [f"{len(items):,} {'item' if len(items) == 1 else 'items'}", size(sum(item.length for item in items))]
+    parts += [f"{len(labels):,} {'label' if len(labels) == 1 else 'labels'}"] if labels else []
+    return f"{', '.join(parts)}; {model_name(archive)}, quality {header.quality}, {header.entropy}"
+
+
+def model_name(archive: Archive) -> str:
+    """The name of the model, or its digest where it is not at hand."""
+    from vqc.models.files.zoo import find_by_digest
+
+    try:
+        return find_by_digest(archive.header.digest).name
+    except VQCError:
+        return archive.header.digest.hex()
+
+
+def end_with(problems: Sequence[str]) -> None:
+    """Print what is wrong, and end the command with exit code 1 if anything is."""
+    for problem in filter(None, problems):
+        warn(printable(problem))
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,99 @@
+"""Streams of many items of one shape, written and read together: each has the bytes that it would have alone.
+
+A prior is asked once for a step of all items, which is what makes small items fast; each item has a range coder of its
+own. The prior computes in integers, so that what it says of an item does not depend on the items beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqc.codec.prior_coding import CHECK_BYTES, Codes, check_of, code_with_prior, codes_do_not_fit
+from vqc.codec.stream_coder import StreamCoder
+from vqc.entropy.range_coder import Frequencies, RangeDecoder, RangeEncoder
+from vqc.errors import ContainerError
+from vqc.format.container import Entropy
+
+TOGETHER = 2**15  # codes that a prior is asked for at once: bounds memory
+
+
+def write_each(coder: StreamCoder, codes: Codes, entropy: Entropy) -> list[bytes]:
+    """The stream of each of B items with codes [B, G, ...], as `StreamCoder.write` gives it of the item alone."""
+    if entropy != "prior":
+        return [coder.write(item[None], entropy) for item in codes]
+    size = _items_together(coder, codes.shape[1:])
+    return [stream for first in range(0, len(codes), size) for stream in _encode(coder, codes[first : first + size])]
+
+
+def read_each(coder: StreamCoder, streams: Sequence[bytes], entropy: Entropy, grid: tuple[int, ...]) -> Codes:
+    """The codes [B, G, *grid] of streams of one item each.
+
+    Raises:
+        ContainerError: a stream is not that of such codes; none is read then.
+    """
+    if entropy != "prior":
+        return np.concatenate([coder.read(stream, entropy, 1, grid) for stream in streams])
+    shape = len(coder.sizes), *grid
+    size = _items_together(coder, shape)
+    return np.concatenate([_decode(coder, streams[i : i + size], shape) for i in range(0, len(streams), size)])
+
+
+def _items_together(coder: StreamCoder, shape: tuple[int, ...]) -> int:
+    """Items with codes of this shape [G, ...] that a prior is asked of at once."""
+    return min(max(1, TOGETHER // math.prod(shape)), coder.prior.most_items(shape[1:]))
+
+
+@torch.inference_mode()
+def _encode(coder: StreamCoder, codes: Codes) -> list[bytes]:
+    encoders = [RangeEncoder() for _ in codes]
+    codes = np.ascontiguousarray(codes)
+    flat = codes.reshape(-1)
+
+    def step(index: Tensor, tables: Frequencies) -> NDArray[np.int32]:
+        places = index.cpu().numpy()
+        symbols: NDArray[np.int32] = flat[places].astype(np.int32)
+        _for_each_item(places // codes[0].size, lambda item, rows: encoders[item].encode(symbols[rows], tables[rows]))
+        return symbols
+
+    code_with_prior(coder.prior, codes.shape, coder.quality, step)
+    return [check_of(item[None]) + encoder.finish() for item, encoder in zip(codes, encoders, strict=True)]
+
+
+@torch.inference_mode()
+def _decode(coder: StreamCoder, streams: Sequence[bytes], shape: tuple[int, ...]) -> Codes:
+    decoders = [RangeDecoder(stream[CHECK_BYTES:]) for stream in streams]
+    size = math.prod(shape)
+
+    def step(index: Tensor, tables: Frequencies) -> NDArray[np.int32]:
+        symbols = np.zeros(len(tables), np.int32)
+
+        def decode(item: int, rows: NDArray[np.int64]) -> None:
+            symbols[rows] = decoders[item].decode(tables[rows])
+
+        _for_each_item(index.cpu().numpy() // size, decode)
+        return symbols
+
+    try:
+        codes = code_with_prior(coder.prior, (len(streams), *shape), coder.quality, step)
+        for decoder in decoders:
+            decoder.finish()
+    except ContainerError as error:
+        raise codes_do_not_fit() from error
+    if any(check_of(item[None]) != stream[:CHECK_BYTES] for item, stream in zip(codes, streams, strict=True)):
+        raise codes_do_not_fit()
+    return codes
+
+
+def _for_each_item(items: NDArray[np.int64], use: Callable[[int, NDArray[np.int64]], object]) -> None:
+    """Give `use` each item and its rows, in order, of rows [N] that belong to these items."""
+    order = np.argsort(items, kind="stable")
+    ends = np.flatnonzero(np.diff(items[order], append=-1)) + 1
+    for first, last in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+        rows = order[first:last]
+        use(int(items[rows[0]]), rows)
