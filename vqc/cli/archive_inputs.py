@@ -49,16 +49,16 @@ def find_sources(inputs: Sequence[str], media: Media | None) -> FoundSources:
     if STREAM in inputs:
         raise OptionError("an archive is made of files, which have names; standard input (-) has none")
     found = find_inputs(inputs, MEDIA_SUFFIXES, "images or audio files", passed_over=frozenset({".vqc", ".vqca"}))
-    counts: Counter[Media] = Counter(medium for source in found.sources if (medium := medium_of(source)))
+    counts: Counter[Media] = Counter(filter(None, map(medium_of, found.sources)))
     if media is None and len(counts) > 1:
-        counted = " and ".join(f"{count:,} {MEDIA[medium].plural}" for medium, count in counts.items())
+        counted = " and ".join(f"{count:,} {MEDIA[kind].plural}" for kind, count in counts.items())
         raise OptionError(f"here are {counted}, and an archive has one kind: choose with -m photo or -m speech")
-    if media is None:
-        media = next(iter(counts), "image")
+    only: Media = next(iter(counts), "image")
+    one = media or only
     folders = {Path(name).resolve() for name in inputs if Path(name).is_dir()}
-    chosen = FoundSources(media, failures=[(name, problem_with(name, error)) for name, error in found.failures])
+    chosen = FoundSources(one, failures=[(name, problem_with(name, error)) for name, error in found.failures])
     for source in found.sources:
-        if medium_of(source) not in (media, None):
+        if medium_of(source) not in (one, None):
             found.others[source.path.suffix.lower()] += 1
             continue
         name = name_of(source, folders if len(inputs) > 1 else set())

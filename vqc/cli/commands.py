@@ -24,8 +24,8 @@ GROUPS = {
     "Quality": ("model", "quality", "lambda", "target-size", "target-bpp", "target-kbps", "effort", "sharp", "entropy"),
     "Training": ("preset", "set", "run-dir", "resume", "start-from", "steps", "time", "seed", "dry-run"),
     "Measuring": ("against", "metrics", "context"),
-    "Output": ("output", "format", "name", "add", "report", "csv", "picture", "tensorboard", "force", "skip-existing",
-               "update", "stats", "explain", "json", "quiet"),
+    "Output": ("output", "archive", "format", "name", "add", "report", "csv", "picture", "tensorboard", "force",
+               "skip-existing", "update", "stats", "explain", "json", "quiet"),
     "Speed": ("device", "jobs", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups

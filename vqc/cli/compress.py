@@ -13,7 +13,7 @@ from vqc.cli.output_format import MEDIA_SUFFIXES
 from vqc.cli.outputs import Naming
 from vqc.cli.plan import Conversion
 from vqc.cli.rate_options import RateOptions, check_quality, default_model, rate_of
-from vqc.errors import MediaError
+from vqc.errors import MediaError, OptionError
 from vqc.option_fields import option
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class CompressOptions(RateOptions, FileOptions):
     )
     model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
     entropy: Entropy = option("auto", "--entropy", "Code packing: auto, prior, static or none.", "MODE")
+    archive: Path | None = option(None, "--archive", "Put everything into one file, for a data set.", "ARCHIVE")
     stats: bool = option(False, "--stats", "Also restore each file; print PSNR and MSE (full scale 1).")
     explain: bool = option(False, "--explain", "Also print where the bits go; draw it for images (OUT.bits.png).")
 
@@ -63,6 +64,9 @@ class CompressFile:
 @takes(CompressOptions)
 def compress(options: CompressOptions) -> None:
     """Compress images and audio to .vqc files."""
+    if options.archive is not None:
+        compress_to_archive(options, options.archive)
+        return
     check_options(options, MEDIA_SUFFIXES | {SUFFIX}, only=SUFFIX)
     wanted = Conversion(
         suffixes=MEDIA_SUFFIXES,
@@ -73,6 +77,33 @@ def compress(options: CompressOptions) -> None:
         passed_over=frozenset({SUFFIX}),  # the results of an earlier run
     )
     convert(options, wanted, CompressFile(options, rate_of(options)), "Compressing")
+
+
+def compress_to_archive(options: CompressOptions, target: Path) -> None:
+    """Do what `vqc archive create` does; OptionError for options that archives do not have."""
+    from vqc.cli.archive_write import archive_inputs
+
+    sizes = options.target_size, options.target_bpp, options.target_kbps
+    others = {
+        "-o": options.output,
+        "--update": options.update,
+        "--skip-existing": options.skip_existing,
+        "--stats": options.stats,
+        "--explain": options.explain,
+        "a target size": any(size is not None for size in sizes),
+    }
+    if given := [name for name, value in others.items() if value]:
+        raise OptionError(f"--archive and {given[0]} exclude each other; see vqc archive create --help")
+    rate = rate_of(options)  # which says what else excludes each other
+    archive_inputs(
+        target,
+        options.inputs,
+        options,
+        quality=options.quality,
+        lmbda=rate.lmbda,
+        entropy=options.entropy,
+        force=options.force,
+    )
 
 
 def suffix_for(model: str | None, quality: float | None) -> Callable[[InputFile], str]:

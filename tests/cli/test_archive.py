@@ -1,0 +1,129 @@
+"""`vqc archive` as its users run it, with tiny untrained models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vqc
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
+IMAGE, AUDIO = ("-m", "tiny-image"), ("-m", "tiny-audio")
+
+
+@pytest.fixture
+def photos(desk: Path) -> Path:
+    for name in ("cats/1.png", "cats/ż 2.png", "dogs/1.png"):
+        (desk / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(desk / "photo.png", desk / "photos" / name)
+    return desk / "photos"
+
+
+def test_an_archive_there_and_back(run: Run, photos: Path) -> None:
+    result = run("archive", "create", "set.vqca", "photos", *IMAGE)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("set.vqca: 3 items  ")
+    result = run("archive", "list", "set.vqca")
+    assert [line.split()[-1] for line in result.out.splitlines()] == ["cats/1.png", "2.png", "dogs/1.png"]
+    assert "3 items" in result.err
+    assert "2 labels; tiny-image, quality 1, static" in result.err
+    listed = json.loads(run("archive", "list", "set.vqca", "cats", "--json").out)
+    assert [(item["name"], item["label"]) for item in listed["items"]] == [
+        ("cats/1.png", "cats"),
+        ("cats/ż 2.png", "cats"),
+    ]
+    assert run("archive", "verify", "set.vqca").out == "set.vqca: ok, 3 items\n"
+    assert run("archive", "extract", "set.vqca", "dogs/", "-o", "out").code == 0
+    assert [path.name for path in Path("out").rglob("*.*")] == ["1.png"]
+    with Image.open("out/dogs/1.png") as image:
+        assert image.size == (45, 30)
+    assert run("archive", "extract", "set.vqca", "-o", "out").code == 1  # one is there
+    assert run("archive", "extract", "set.vqca", "-o", "out", "--skip-existing", "--quiet").code == 0
+    assert run("archive", "extract", "set.vqca", "-o", "files", "--format", "vqc").code == 0
+    assert vqc.verify("files/cats/1.vqc").model == "tiny-image"
+
+
+def test_compress_makes_the_same_archive(run: Run, photos: Path) -> None:
+    run("archive", "create", "one.vqca", "photos", *IMAGE)
+    result = run("compress", "photos", "--archive", "two.vqca", *IMAGE)
+    assert (result.code, result.err) == (0, "")
+    assert Path("one.vqca").read_bytes() == Path("two.vqca").read_bytes()
+    result = run("compress", "photos", "--archive", "two.vqca", "-o", "out", *IMAGE)
+    assert (result.code, result.err) == (2, "vqc: --archive and -o exclude each other; see vqc archive create --help\n")
+    result = run("compress", "photos", "--archive", "two.vqca", *IMAGE)
+    assert result.code == 1
+    assert "exists already" in result.err
+
+
+def test_a_broken_image_is_left_out_and_told(run: Run, photos: Path) -> None:
+    shutil.copy("broken.png", photos / "cats/3.png")
+    result = run("archive", "create", "set.vqca", "photos", *IMAGE)
+    assert result.code == 1
+    assert "cats/3.png" in result.err
+    assert "Traceback" not in result.err
+    assert len(vqc.open_archive("set.vqca")) == 3
+
+
+def test_what_is_there_is_not_added_again(run: Run, photos: Path) -> None:
+    run("archive", "create", "set.vqca", "photos", *IMAGE)
+    before = Path("set.vqca").read_bytes()
+    Image.fromarray(np.zeros((5, 7), np.uint8)).save(photos / "new.png")
+    result = run("archive", "append", "set.vqca", "photos", *IMAGE)
+    assert result.code == 0
+    assert result.err == "vqc: 3 items left out, as the archive has them already\n"
+    assert Path("set.vqca").read_bytes().startswith(before)
+    assert vqc.open_archive("set.vqca").names == ["cats/1.png", "cats/ż 2.png", "dogs/1.png", "new.png"]
+    assert json.loads(run("archive", "append", "set.vqca", "photos", "--json").out)["skipped"] == 4
+
+
+def test_several_folders_keep_their_names(run: Run, photos: Path) -> None:
+    run("archive", "create", "set.vqca", "photos/cats", "photos/dogs", *IMAGE)
+    opened = vqc.open_archive("set.vqca")
+    assert opened.names == ["cats/1.png", "cats/ż 2.png", "dogs/1.png"]
+    assert opened.labels == ["cats", "dogs"]
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "sentence"),
+    [
+        (("create", "set.vqca", "."), 2, "an archive has one kind: choose with -m"),
+        (("create", "set.vqca", "-", *IMAGE), 2, "standard input (-) has none"),
+        (("create", "set.vqca", "photos", *IMAGE, "-q", "9"), 2, "quality 9"),
+        (("create", "set.vqca", "nothing", *IMAGE), 1, "no such file or folder"),
+        (("append", "set.vqca", "photos"), 1, "set.vqca: "),
+        (("list", "set.vqca"), 1, "set.vqca: "),
+        (("list", "photo.png"), 1, "this is not an archive"),
+        (("extract", "good.vqca", "cats/7.png"), 2, "no item of the archive has this name"),
+        (("extract", "good.vqca", "--format", "wav"), 2, "the items cannot be written so"),
+        (("extract", "good.vqca", "--force", "--skip-existing"), 2, "exclude each other"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    run: Run, photos: Path, command: tuple[str, ...], code: int, sentence: str
+) -> None:
+    run("archive", "create", "good.vqca", "photos", *IMAGE)
+    result = run("archive", *command)
+    assert result.code == code
+    assert sentence in result.err
+    assert len(result.err.splitlines()) == 1
+    assert not Path("set.vqca").exists()
+
+
+def test_a_cut_archive_is_listed_and_told(run: Run, photos: Path) -> None:
+    run("archive", "create", "set.vqca", "photos", *IMAGE, "--entropy", "none")
+    last = vqc.open_archive("set.vqca")._entry(2)
+    Path("cut.vqca").write_bytes(Path("set.vqca").read_bytes()[: last.start + 1])
+    result = run("archive", "list", "cut.vqca")
+    assert len(result.out.splitlines()) == 2
+    assert "ends within a block" in result.err
+    assert run("archive", "verify", "cut.vqca").code == 1
+    assert run("archive", "append", "cut.vqca", "photos").code == 0
+    assert run("archive", "verify", "cut.vqca").out == "cut.vqca: ok, 3 items\n"
