@@ -16,6 +16,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+import typer
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "vqc"
@@ -299,6 +301,19 @@ def modules_after(statement: str) -> set[str]:
 )
 def test_start_up_is_without_torch(statement: str) -> None:
     assert not modules_after(statement) & {"torch", "constriction", "scipy", "matplotlib"}
+
+
+def test_compressing_imports_neither_torchs_compiler_nor_pydantic(tmp_path: Path) -> None:
+    """Each would take longer than all else that happens before the first pixel is looked at."""
+    Image.new("RGB", (24, 16)).save(tmp_path / "small.png")
+    command = ["vqc", "compress", str(tmp_path / "small.png"), "--quiet"]
+    loaded = modules_after(
+        f"import contextlib, sys; sys.argv = {command}\n"
+        "from vqc.cli.app import main\n"
+        "with contextlib.suppress(SystemExit): main()"
+    )
+    assert (tmp_path / "small.vqc").exists()
+    assert not loaded & {"sympy", "scipy", "matplotlib", *["pydantic"] * typer.__version__.startswith("0.29.")}
 
 
 def test_the_core_needs_torch_alone_of_its_family() -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -45,6 +45,8 @@ class _Plain(_Base):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as Typer does, but a value that cannot be used is an OptionError."""
+        for parameter in self.get_params(ctx):
+            convert_only_when_needed(parameter)
         try:
             rest: list[str] = super().parse_args(ctx, args)
             return rest
@@ -150,6 +152,28 @@ class App(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
         """Register a `Command`, as Typer does."""
         return super().command(name, **{"cls": Command, **settings})
+
+
+class LazyConversion:
+    """Conversion of the values of a parameter that leaves alone those which need none, most of all defaults."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the value as the command takes it; stands in for what Typer would build."""
+        kind = param.type_descriptor.annotation
+        if not isinstance(value, str | tuple | list):
+            return value if value is not None or not param.multiple else ()
+        if isinstance(value, str) and (kind is str or (get_origin(kind) is Literal and value in get_args(kind))):
+            return value
+        if kind == list[str]:
+            return list(value)
+        param._runtime_param = None
+        return param.get_runtime_param().coerce(value, param=param, ctx=ctx)
+
+
+def convert_only_when_needed(parameter: Any) -> None:
+    """Spare most commands the import of pydantic, by which Typer converts values: half of all imports before torch."""
+    if typer.__version__.startswith("0.29.") and parameter._runtime_param is None:  # no part of Typer's interface
+        parameter._runtime_param = LazyConversion()
 
 
 def group_of(names: Sequence[str]) -> tuple[str, int]:

@@ -277,7 +277,8 @@ def build_prior(kind: str, config: Mapping[str, Any], codec: CodecModel, *, wher
         prior: CodePrior = load(row.prior)(fitting, codec)
     except ValueError as error:
         raise CheckpointError(f"{where} is not one for models of kind {codec.kind}: {error}") from None
-    return prior.to(codec.static_table.device)
+    device = codec.static_table.device
+    return prior if device.type == "cpu" else prior.to(device)  # what a `Budget` made cannot be moved
 
 
 def load(name: str) -> Any:

@@ -48,15 +48,17 @@ class EntryGroups(IntegerModule):
         self.coefficients = IntegerLinear(width, count * self.features, zero=True)
         self.table = nn.Parameter(torch.zeros(qualities, count, size))
         self.register_buffer("exponents", torch.zeros(qualities, count))  # entries are divided by 2^exponent
-        # what a code is read as, and what its logit is made of
+        # what a code is read as, and what its logit is made of: of each quality from its first use, see `prepare`
         self.register_buffer("inputs", torch.zeros(qualities, count, size, self.embedding_dims), persistent=False)
         self.register_buffer("outputs", torch.zeros(qualities, count, size, self.features), persistent=False)
         self.exponents: Tensor
         self.inputs: Tensor
         self.outputs: Tensor
+        self._sources = dict[int, tuple[Tensor, Tensor]]()  # of each quality not used yet
 
     def embed(self, codes: Tensor, quality: int) -> Tensor:
         """Return features [..., n · embedding_dims] of the entries of codes int64 [..., n] of the first n groups."""
+        self._make_features(quality)
         inputs = self.inputs[quality - 1]  # [G, K, embedding_dims]
         rows = codes + inputs.shape[1] * torch.arange(codes.shape[-1], device=codes.device)  # among those of all groups
         return self.to_fixed_point(F.embedding(rows, inputs.flatten(0, 1)).flatten(-2))
@@ -66,6 +68,7 @@ class EntryGroups(IntegerModule):
 
         The slices count from the first of these groups.
         """
+        self._make_features(quality)
         c = self.coefficients(hidden, outputs=slice(groups.start * self.features, groups.stop * self.features))
         c = self._rounded(c).view(-1, len(groups), self.features).transpose(0, 1)  # [n, N, F]
         active = self.active_sizes[quality - 1]
@@ -100,25 +103,38 @@ class EntryGroups(IntegerModule):
             self.exponents[q, :own] = spread.log2().round()
         self.prepare(entries, tables)
 
-    @torch.no_grad()
     def prepare(self, entries: Tensor, tables: Sequence[Tensor]) -> None:
-        """Make the features of entries [Q, count, K, D]; the most frequent code of each table has one of its own."""
+        """Take entries [Q, count, K, D], whose features are made when a quality is first used.
+
+        The most frequent code of each table has a feature of its own.
+        """
+        sources = zip(entries.detach(), self._cut(tables), strict=True)
+        self._sources = {q + 1: source for q, source in enumerate(sources)}
+
+    @torch.no_grad()
+    def _make_features(self, quality: int) -> None:
+        """Make the features of the entries of a quality, once."""
+        source = self._sources.get(quality)
+        if source is None:
+            return
+        entries, frequencies = source
         # A power of two scales exactly; floor, sqrt and products of integers below 2^53 are correctly rounded.
-        x = entries.double() * 2.0 ** -self.exponents.double()[..., None, None]  # [Q, G, K, D]
+        exponents = self.exponents[quality - 1].to(entries).double()
+        x = entries.double() * 2.0 ** -exponents[:, None, None]  # [G, K, D]
         x = torch.floor(x * ONE + 0.5).clamp(-LARGEST, LARGEST)
         size = x.abs()
         root = torch.floor(torch.sqrt(size * ONE))
-        self.inputs.copy_(torch.cat([x, x.sign() * root], -1))
         mode = torch.zeros(x.shape[:-1], dtype=torch.float64, device=x.device)  # one-hot: the most frequent code
-        for q, frequencies in enumerate(self._cut(tables)):
-            mode[q, : len(frequencies)].scatter_(1, frequencies.argmax(1, keepdim=True), float(ONE))
+        mode[: len(frequencies)].scatter_(1, frequencies.to(x.device).argmax(1, keepdim=True), float(ONE))
         parts = [x, size, torch.floor(x.square() / (8 * ONE)), root, mode[..., None]]
         if self.dims > 1:
             length = torch.floor(torch.sqrt(x.square().sum(-1, keepdim=True)))
             parts[3:4] = [length, torch.floor(torch.sqrt(length * ONE))]
         features = (torch.cat(parts, -1) / (ONE * self.step)).round() * self.step
         limit = _LARGEST_FEATURE - self.step
-        self.outputs.copy_(features.clamp(-limit, limit))
+        self.inputs[quality - 1] = torch.cat([x, x.sign() * root], -1)
+        self.outputs[quality - 1] = features.clamp(-limit, limit)
+        self._sources.pop(quality, None)  # last: another thread may be at it, too
 
     @torch.no_grad()
     def remap_codebook(

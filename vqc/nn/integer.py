@@ -213,7 +213,7 @@ class IntegerLinear(IntegerModule):
 
     def _quantize(self) -> None:
         weight, bias = self.weight.detach().float(), self.bias.detach().double()
-        if not bool(weight.isfinite().all() and bias.isfinite().all()):
+        if not (weight.is_meta or bool(weight.isfinite().all() and bias.isfinite().all())):
             raise OverflowError("a weight is not a number")
         scale = _scale_of(weight)
         del self.weight, self.bias
@@ -386,7 +386,7 @@ class IntegerEmbedding(IntegerModule):
 
     def _quantize(self) -> None:
         vectors = self.vectors.detach() * ONE
-        if not bool(vectors.isfinite().all()) or float(vectors.abs().max()) > EXACT:
+        if not vectors.is_meta and (not bool(vectors.isfinite().all()) or float(vectors.abs().max()) > EXACT):
             raise OverflowError("a vector of a code is beyond what 24 bits can hold")
         del self.vectors
         self.replace(vectors.clamp(-LARGEST, LARGEST))

@@ -175,6 +175,13 @@ def test_models_are_written_whole_or_not_at_all(model: ImageVQVAE, tmp_path: Pat
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_reading_draws_no_random_numbers_and_leaves_nothing_without_values(path: Path) -> None:
+    before = torch.get_rng_state()
+    loaded = load_checkpoint(path).model
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not any(tensor.is_meta for tensor in (*loaded.parameters(), *loaded.buffers()))
+
+
 def test_describing_a_model_needs_neither_torch_nor_numpy(path: Path) -> None:
     code = (
         "import sys; from vqc.models.files import checkpoint\n"

@@ -5,8 +5,10 @@ Torch is imported when weights are read or written, not before: `read_info` is f
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
+from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -47,6 +49,7 @@ SAFETENSORS_NAMES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
+DTYPES = {short: name for name, short in SAFETENSORS_NAMES.items()}
 
 
 class LoadedModel(NamedTuple):
@@ -147,8 +150,6 @@ def stored_weights(path: Path) -> Literal["float16", "float32"]:
 
 def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:
     """Read a model file; CheckpointError when it is damaged, or its tensors do not belong to its config."""
-    from safetensors.torch import load
-
     path = Path(path)
     with opened_model(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -156,10 +157,10 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         info = info_from_header(header, size, path)
         model = build_described(info)  # before the tensors are read: a file of another sort costs no memory
         check_tensors(_exported(model), header.tensors, str(path))
-        file.seek(0)
-        data = file.read(size)  # the header again with it: the file may have changed since
-    _check_digests(info, stored_tensors(parse_header(data, len(data), path), data))
-    fill_model(model, load(data), str(path))
+        data = mmap(file.fileno(), size, access=ACCESS_COPY)  # can be written, which changes no file
+    stored = stored_tensors(parse_header(data, size, path), data)  # again: the file may have changed since
+    _check_digests(info, stored)
+    fill_model(model, {tensor.name: _tensor_of(tensor) for tensor in stored}, str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
 
 
@@ -221,13 +222,17 @@ def check_tensors(own: Mapping[str, Tensor], entries: Sequence[TensorEntry], whe
 
 
 def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Copy tensors that `check_tensors` has passed into a model; CheckpointError when no codec can work with them."""
+    """Give a model tensors that `check_tensors` has passed; CheckpointError when no codec can work with them.
+
+    Those that have the model's own type are used as they are, not copied.
+    """
     own = _exported(model)
     converted = {name: t.to(own[name].dtype) for name, t in tensors.items()}
     for name, tensor in converted.items():
-        if not bool(tensor.isfinite().all()):
+        if tensor.is_floating_point() and not _is_finite(tensor):
             raise CheckpointError(f"tensor {name!r} of {where} has values that are not finite; get the file again")
-    model.load_state_dict({state_name(name): tensor for name, tensor in converted.items()}, strict=False)
+    model.load_state_dict({state_name(name): t for name, t in converted.items()}, strict=False, assign=True)
+    _fill_training_state(model)
     try:
         model.check_static_tables()
     except ValueError as error:
@@ -238,6 +243,21 @@ def fill_model(model: CodecModel, tensors: Mapping[str, Tensor], where: str) -> 
         except OverflowError as error:
             raise CheckpointError(f"the prior in {where} would not be exact: {error}") from None
         model.prior.prepare(model)
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all values are finite: their sum tells it at once, unless it is too large itself."""
+    return math.isfinite(float(tensor.sum())) or bool(tensor.isfinite().all())
+
+
+def _fill_training_state(model: CodecModel) -> None:
+    """Make what serves training alone zero, where it was built without memory: files do not hold it."""
+    import torch
+
+    for module in model.modules():
+        for name, tensor in module.named_buffers(recurse=False):
+            if tensor.is_meta:
+                module.register_buffer(name, torch.zeros(tensor.shape, dtype=tensor.dtype))
 
 
 def _exported(model: CodecModel) -> dict[str, Tensor]:
@@ -253,6 +273,15 @@ def _is_stored_as(tensor: Tensor, dtype: str) -> bool:
     if tensor.is_floating_point():
         return dtype.startswith("F")
     return dtype == SAFETENSORS_NAMES[str(tensor.dtype).removeprefix("torch.")]
+
+
+def _tensor_of(stored: StoredTensor) -> Tensor:
+    """A tensor that lies where it is stored."""
+    import torch
+
+    if not stored.data:
+        return torch.empty(stored.shape, dtype=getattr(torch, DTYPES[stored.dtype]))
+    return torch.frombuffer(stored.data, dtype=getattr(torch, DTYPES[stored.dtype])).view(stored.shape)
 
 
 def _as_weights(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tensor:

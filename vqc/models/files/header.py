@@ -24,6 +24,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -107,7 +108,7 @@ def read_header(file: BinaryIO, size: int, path: Path) -> Header:
     return parse_header(start + file.read(_header_length(start, size, path)), size, path)
 
 
-def parse_header(front: bytes, size: int, path: Path) -> Header:
+def parse_header(front: bytes | mmap, size: int, path: Path) -> Header:
     """Check the front of a model file of `size` bytes; `front` holds at least its header."""
     length = _header_length(front[:8], size, path)
     try:
@@ -187,7 +188,7 @@ def codec_digest(path: Path) -> str:
     return digest_of(info.kind, info.config, (t for t in stored_tensors(header, data) if part_of(t.name) is None))
 
 
-def stored_tensors(header: Header, data: bytes) -> list[StoredTensor]:
+def stored_tensors(header: Header, data: bytes | mmap) -> list[StoredTensor]:
     """The tensors of a model file that is in memory, without a copy."""
     body = memoryview(data)[header.data_start :]
     return [StoredTensor(t.name, t.dtype, t.shape, body[t.start : t.stop]) for t in header.tensors]
