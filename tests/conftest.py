@@ -168,6 +168,30 @@ def small_models(_small_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return _small_models / "vqc" / "models"
 
 
+@pytest.fixture(scope="session")
+def _models_with_priors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tiny_priors import draw_model, draw_prior
+
+    from vqc.models.files.checkpoint import save_checkpoint
+
+    folder = tmp_path_factory.mktemp("priors")
+    for kind in ("photo", "speech"):
+        model = draw_model(kind)
+        model.attach_prior(draw_prior(model))
+        save_checkpoint(folder / f"tiny-{kind}.safetensors", model, name=f"tiny-{kind}", training={}, figures={})
+    return folder
+
+
+@pytest.fixture
+def models_with_priors(_models_with_priors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The models `tiny-photo` and `tiny-speech`, which have priors, are in the user's model folder, and no others."""
+    folder = tmp_path / "data" / "vqc" / "models"
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(_models_with_priors)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return folder
+
+
 @pytest.fixture
 def training_media(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder with eight `pictures` and eight `talks`; models and caches lie below it."""

@@ -43,7 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "metrics": {"nn", "errors", "_distribution"},
     "data": {"format", "errors", "_distribution", "processors", "user_folders"},
     "drawing": {"atomic", "errors", "_distribution"},
-    "models": {"user_folders", "devices", "nn", "atomic", "errors", "_version"},
+    "models": {"user_folders", "devices", "nn", "entropy", "atomic", "errors", "_version"},
     "codec": {"format", "models", "entropy", "data", "drawing", "devices", "metrics", "atomic", "errors", "_version"},
     "archive": {"format", "codec", "data", "models", "atomic", "workers", "errors"},
     "training": {
@@ -62,9 +62,11 @@ ROOMS: dict[str, set[str]] = {
         "_version",
         "_distribution",
     },
+    "sampling": {"option_fields", "format", "codec", "models", "data", "drawing", "atomic", "errors"},
     "evaluation": {
         "format",
         "codec",
+        "sampling",
         "entropy",
         "data",
         "metrics",
@@ -97,11 +99,22 @@ ROOMS: dict[str, set[str]] = {
         "models",
         "codec",
         "archive",
+        "sampling",
         "training",
         "evaluation",
     },
     "pillow": {"codec", "format", "errors"},
-    "__init__": {"archive", "codec", "models", "training", "evaluation", "processors", "errors", "_version"},
+    "__init__": {
+        "archive",
+        "codec",
+        "sampling",
+        "models",
+        "training",
+        "evaluation",
+        "processors",
+        "errors",
+        "_version",
+    },
     "__main__": {"cli"},
 }
 
@@ -121,6 +134,7 @@ OUTSIDE: dict[str, set[str]] = {
     # matplotlib is of the extra `eval`, imported inside functions, and of no other room.
     "drawing": {"torch", "numpy", "PIL", "matplotlib"},
     # pesq and pystoi score speech in validation: extra `eval`, imported inside functions.
+    "sampling": {"torch", "numpy"},
     "training": {"torch", "numpy", "safetensors", "pesq", "pystoi"},
     "evaluation": {
         "torch",
@@ -274,6 +288,7 @@ def test_commands_import_what_is_heavy_only_inside_functions() -> None:
         "vqc.data.formats",
         "vqc.models.kinds",
         "vqc.training.options",
+        "vqc.sampling.options",
         "typer",
     }
     for path in sorted((PACKAGE / "cli").glob("*.py")):

@@ -14,6 +14,7 @@
     vqc.info("photo.vqc").rate                            # without decoding
     vqc.evaluate("photos/", qualities="all", against=["jpeg", "avif"])
     vqc.open_archive("set.vqca")[0].decode()              # a data set in one file: see vqc.torch too
+    vqc.sample("cifar10", 16, seed=1)                     # images that nobody took, from what the prior has learnt
     vqc.train(vqc.TrainOptions("image", data=("photos",), minutes=120, name="mine", add=True))
     vqc.set_threads(1)                                    # CPU threads to compute with
 
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from vqc.models.files.checkpoint import LoadedModel, ModelInfo
     from vqc.models.files.zoo import list_models, load_model
     from vqc.processors import set_threads
+    from vqc.sampling.sample import sample
     from vqc.training.options import TrainOptions
     from vqc.training.train import train
 
@@ -88,6 +90,7 @@ _MODULES = {
     "Evaluation": "vqc.evaluation.results",
     "evaluate": "vqc.evaluation.api",
     "open_archive": "vqc.archive.reader",
+    "sample": "vqc.sampling.sample",
     "set_threads": "vqc.processors",
     "train": "vqc.training.train",
 }
@@ -130,6 +133,7 @@ __all__ = [
     "load_model",
     "open_archive",
     "read",
+    "sample",
     "set_threads",
     "train",
     "verify",

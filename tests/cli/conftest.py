@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from tiny_priors import draw_model, draw_prior
 
 from vqc.cli import progress
 from vqc.cli.app import main
-from vqc.models.files.checkpoint import save_checkpoint
 
 
 class Result(NamedTuple):
@@ -66,24 +64,4 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_models: Path) ->
     seconds = np.arange(5512) / 11025
     soundfile.write("clip.wav", np.stack([np.sin(seconds * 2000), np.cos(seconds * 3000)], 1) / 3, 11025)
     Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def _models_with_priors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("priors")
-    for kind in ("photo", "speech"):
-        model = draw_model(kind)
-        model.attach_prior(draw_prior(model))
-        save_checkpoint(folder / f"tiny-{kind}.safetensors", model, name=f"tiny-{kind}", training={}, figures={})
-    return folder
-
-
-@pytest.fixture
-def models_with_priors(_models_with_priors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The models `tiny-photo` and `tiny-speech`, which have priors, are in the user's model folder, and no others."""
-    folder = tmp_path / "data" / "vqc" / "models"
-    folder.parent.mkdir(parents=True)
-    folder.symlink_to(_models_with_priors)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return folder

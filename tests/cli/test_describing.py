@@ -153,7 +153,7 @@ def test_version(run: Run) -> None:
     assert run("--version").out == f"vqc {vqc.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["compress", "decompress", "info", "verify", "models"])
+@pytest.mark.parametrize("command", ["compress", "decompress", "info", "verify", "models", "sample"])
 def test_each_help_has_one_sentence_and_one_example(run: Run, command: str) -> None:
     lines = run(command, "--help").out.splitlines()
     assert lines[2].startswith("  ")
@@ -165,7 +165,14 @@ def test_each_help_has_one_sentence_and_one_example(run: Run, command: str) -> N
 
 @pytest.mark.parametrize(
     "command",
-    [["--help"], ["compress", "--help"], ["models"], ["info", "photo.vqc"], ["verify", "--no-decode", "clip.vqc"]],
+    [
+        ["--help"],
+        ["compress", "--help"],
+        ["sample", "--help"],
+        ["models"],
+        ["info", "photo.vqc"],
+        ["verify", "--no-decode", "clip.vqc"],
+    ],
 )
 def test_these_commands_never_import_torch(packed: Path, command: list[str]) -> None:
     program = (

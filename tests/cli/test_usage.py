@@ -63,7 +63,9 @@ def test_help_stands_in_groups_and_in_words(run: Run) -> None:
     ]
 
 
-@pytest.mark.parametrize("command", ["compress", "decompress", "verify", "models", "eval", "train", "train image"])
+@pytest.mark.parametrize(
+    "command", ["compress", "decompress", "verify", "models", "sample", "eval", "train", "train image"]
+)
 def test_help_has_no_words_of_python_and_cuts_no_sentence(run: Run, command: str) -> None:
     words = run(*command.split(), "--help").out
     for wrong in ("<", "list[", "{", "...  ", ",...", "x>="):

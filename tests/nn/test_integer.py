@@ -242,6 +242,18 @@ def test_exponentials_are_rounded_exactly(steps: int) -> None:
     assert table[-1] == 0 < table[-2]
 
 
+@pytest.mark.parametrize("temperature", ["0.001", "0.7", "1.3", "100"])
+def test_a_temperature_is_another_table_of_exponentials(temperature: str) -> None:
+    table, divisor = exponentials(LOGIT * Fraction(temperature)), LOGIT * Decimal(temperature)
+    for i in range(0, len(table), max(1, len(table) // 7)):
+        value = (1 << 24) * (Decimal(-i) / divisor).exp()
+        assert int(table[i]) == int(value.to_integral_value("ROUND_HALF_UP"))
+    logits = torch.tensor([[0.0, -100.0, -256.0, -300.5]])
+    assert frequencies(logits, Fraction(temperature)).tolist() == [
+        [float(table[min(n, len(table) - 1)]) for n in (0, 100, 256, 300)]
+    ]
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.integers(1, 300).flatmap(

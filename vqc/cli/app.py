@@ -22,6 +22,7 @@ from vqc.cli.eval import evaluation
 from vqc.cli.help import help_command
 from vqc.cli.info import info
 from vqc.cli.models import models
+from vqc.cli.sample import sample
 from vqc.cli.standard_streams import flushed_output, repair_standard_files
 from vqc.cli.train import train
 from vqc.cli.verify import verify
@@ -58,6 +59,7 @@ app.command(epilog="Example: vqc info photo.vqc", no_args_is_help=True)(info)
 app.command(epilog="Example: vqc verify backup/*.vqc", no_args_is_help=True)(verify)
 app.command(name="help", epilog="Example: vqc help formats")(help_command)
 app.add_typer(archives, name="archive")
+app.command(epilog="Example: vqc sample cifar10 -n 16 -o grid.png")(sample)
 app.add_typer(models, name="models", epilog="Example: vqc models --json")
 app.add_typer(train, name="train")
 app.add_typer(evaluation, name="eval")

@@ -22,10 +22,11 @@ from vqc.errors import OptionError
 GROUPS = {
     "Data": ("data", "split", "list", "limit", "files", "download", "alignments"),
     "Quality": ("model", "quality", "lambda", "target-size", "target-bpp", "target-kbps", "effort", "sharp", "entropy"),
-    "Training": ("preset", "set", "run-dir", "resume", "start-from", "steps", "time", "seed", "dry-run"),
+    "Training": ("preset", "set", "run-dir", "resume", "start-from", "steps", "time", "dry-run"),
+    "Drawing": ("n", "size", "seconds", "class", "temperature", "top-p", "complete", "keep", "hole"),
     "Measuring": ("against", "metrics", "context"),
-    "Output": ("output", "archive", "format", "name", "add", "report", "csv", "picture", "tensorboard", "force",
-               "skip-existing", "update", "stats", "explain", "json", "quiet"),
+    "Output": ("output", "archive", "format", "name", "add", "report", "csv", "picture", "tensorboard", "save-codes",
+               "force", "skip-existing", "update", "stats", "explain", "json", "quiet"),
     "Speed": ("device", "jobs", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups

@@ -25,7 +25,7 @@ from vqc.codec.validation import check_quality
 from vqc.data.image_files import Picture
 from vqc.errors import MediaError, OptionError
 from vqc.format.chunking import silence_bits
-from vqc.format.container import Container, Header, join_streams
+from vqc.format.container import Container, Entropy, Header, join_streams
 from vqc.format.shapes import AudioShape, ImageShape, Shape
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.kinds import KINDS
@@ -141,8 +141,13 @@ def decode(
     check_quality(codec.model, codes.quality, codec.name, Rate())
     codec = with_perceptual_decoder(codec) if sharp else codec
     if codes.is_batch:
-        return [Image.of(codec.restore(_container(codec, replace(codes, array=one)))) for one in codes.array]
-    restored = codec.restore(_container(codec, codes))
+        return [Image.of(codec.restore(container_of(codec, replace(codes, array=one)))) for one in codes.array]
+    return restore(codec, codes)
+
+
+def restore(codec: Codec[Any, Any], codes: Codes) -> Image | Audio:
+    """Restore codes of one image or waveform with the codec of their model; see `decode`."""
+    restored = codec.restore(container_of(codec, codes))
     if isinstance(restored, Picture):
         return Image.of(restored)
     assert isinstance(codes.shape, AudioShape), "what is no picture is a waveform"
@@ -207,8 +212,8 @@ def _described(codec: Codec[Any, Any], array: NDArray[Any] | Tensor, quality: in
     return Codes(numbers.astype(np.int64), codec.name, codec.digest, quality, shape)
 
 
-def _container(codec: Codec[Any, Any], codes: Codes) -> Container:
-    """The file of codes [G, h, w] or [C, G, T], in plain bits."""
+def container_of(codec: Codec[Any, Any], codes: Codes, entropy: Entropy = "none") -> Container:
+    """The file of codes [G, h, w] or [C, G, T], by default in plain bits; OptionError when they are none."""
     shape, array = codes.shape, codes.array
     array = array[None] if shape.media == "image" else array  # [C, G, ...]
     segments, coder = codec.framing.segments(shape), StreamCoder(codec.model, codes.quality)
@@ -224,7 +229,7 @@ def _container(codec: Codec[Any, Any], codes: Codes) -> Container:
         if ((part[sounds] < 0) | (part[sounds] >= sizes)).any():
             raise OptionError(f"the codes are not all between 0 and the size of their codebook ({codec.name})")
         prefix = silence_bits(sounds.tolist()) if shape.tells_silence else b""
-        streams.append(prefix + coder.write(part[sounds].astype(np.uint16), "none"))
+        streams.append(prefix + coder.write(part[sounds].astype(np.uint16), entropy))
     kind = KINDS[codec.model.kind].wire_id
-    header = Header(codec=kind, entropy="none", quality=codes.quality, digest=codec.digest, shape=shape)
+    header = Header(codec=kind, entropy=entropy, quality=codes.quality, digest=codec.digest, shape=shape)
     return Container(header=header, body=join_streams(streams))

@@ -17,17 +17,24 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.entropy.inverse_transform import RandomBits, draw, keep_likeliest, random_bits
 from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.entry_groups import EntryGroups
 from vqc.nn.integer import LOGIT, CodingStep, IntegerModule
-from vqc.nn.integer_softmax import frequencies
+from vqc.nn.integer_softmax import ONE_TEMPERATURE, frequencies
 from vqc.nn.sliced import slices_in
+
+_CODES = 1 << 20  # drawn together: bounds memory
+_ROWS = 512  # tables made at a time, to stay in the cache
+_THOUSANDTHS = 1000  # temperature and share of the likeliest are whole numbers of these
 
 
 class CodePrior(IntegerModule, ABC):
@@ -44,6 +51,12 @@ class CodePrior(IntegerModule, ABC):
     def __init__(self, config: Any, codec: Any) -> None:
         """For the codes of a `CodecModel`; ValueError when the config, or this kind of prior, does not fit it."""
         super().__init__()
+        self.group_counts = tuple(len(codec.codebook_sizes(q + 1)) for q in range(codec.qualities))
+
+    @property
+    def block(self) -> int | None:
+        """Positions along each axis that see each other; None: all of a stream."""
+        return None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -81,6 +94,13 @@ class CodePrior(IntegerModule, ABC):
         """Items of this grid that may be given together, and each in the order that it has alone."""
         return sys.maxsize
 
+    def sampling_steps(self, codes: Tensor, quality: int, mask: Tensor) -> Iterator[CodingStep]:
+        """Give the codes at the positions of a mask in an order of drawing: that of coding, where nothing else is said.
+
+        Unlike in `coding_steps`, codes at these positions need not be there before they are asked for.
+        """
+        yield from self.coding_steps(codes, quality, mask)
+
     @abstractmethod
     def initialise(self, codec: Any) -> None:
         """Begin training at the order-0 tables of the codec model."""
@@ -91,10 +111,63 @@ class CodePrior(IntegerModule, ABC):
     def remap_codebooks(self, old: Any, new: Any, like: Any) -> None:
         """Fit an integer prior to the codebooks of another codec, to train it on; `like`: a prior made for that."""
 
-    def tables(self, logits: Tensor) -> Tensor:
+    def tables(self, logits: Tensor, temperature: Fraction = ONE_TEMPERATURE) -> Tensor:
         """Return what a coder uses of logits [N, K]: frequencies float64 [N, K], whole numbers up to 2^24."""
         assert self.is_integer, "floats differ between machines"
-        return frequencies(logits)
+        return frequencies(logits, temperature)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        count: int,
+        grid: Sequence[int],
+        quality: int = 1,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        known: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Draw codes int64 [count, G, *grid], on the device of the prior; of an integer prior the same everywhere.
+
+        A seed gives the same codes on every machine, for any number of threads and of items that are drawn together.
+        See `vqc.entropy.inverse_transform`. Temperature and share are rounded to thousandths.
+
+        Args:
+            grid: (height, width) or (frames,) of the code maps.
+            first: number of the first item: items 3 and 4 of a seed are the same, whether drawn after 0 to 2 or not.
+            temperature: what logits are divided by, above 0; less than 1 makes likely codes likelier.
+            top_p: draw only from the likeliest codes that have this share of the probability together, above 0 up to 1.
+            known: int64 [G, *grid], codes that are given.
+            mask: bool [*grid], the positions to draw. What is known elsewhere counts as far as it comes earlier in the
+                order of coding. None: all.
+        """
+        device, groups = next(self.buffers()).device, self.group_counts[quality - 1]
+        scale, share = in_thousandths(temperature), in_thousandths(top_p)
+        drawn = torch.zeros(count, groups, *grid, dtype=torch.int64, device=device)
+        if known is not None:
+            drawn[:] = known
+        asked = torch.ones(tuple(grid), dtype=torch.bool) if mask is None else mask
+        for codes in torch.split(drawn, max(1, _CODES // max(1, groups * math.prod(grid)))):
+            places = codes[0].numel()
+            bits = np.concatenate([random_bits(seed, first + i, places) for i in range(len(codes))])
+            self._fill(codes, quality, asked.to(device).expand(len(codes), *grid), bits, scale, share)
+            first += len(codes)
+        return drawn
+
+    def _fill(
+        self, codes: Tensor, quality: int, mask: Tensor, bits: RandomBits, temperature: Fraction, share: Fraction
+    ) -> None:
+        """Draw what the mask asks for of codes [B, G, *grid] from bits [B · G · positions]."""
+        flat = codes.view(-1)
+        for indices, logits in self.sampling_steps(codes, quality, mask):
+            for start in range(0, len(indices), _ROWS):
+                index = indices[start : start + _ROWS]
+                tables = self.tables(logits[start : start + _ROWS], temperature).cpu().numpy()  # [N, K]
+                symbols = draw(keep_likeliest(tables, share), bits[index.cpu().numpy()])
+                flat[index] = torch.from_numpy(symbols).to(flat.device)
 
     def bits(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Tensor:
         """Return -log2 P of each code, in the order of coding: [N]. With gradients, of a prior that trains."""
@@ -105,6 +178,11 @@ class CodePrior(IntegerModule, ABC):
             for indices, logits in self.coding_steps(codes, quality, mask)
         ]
         return torch.cat(nats) / math.log(2)
+
+
+def in_thousandths(number: float) -> Fraction:
+    """Return the fraction that stands for a temperature or a share: the nearest whole number of thousandths."""
+    return Fraction(round(number * _THOUSANDTHS), _THOUSANDTHS)
 
 
 class Codebooks(NamedTuple):

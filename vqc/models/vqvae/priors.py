@@ -94,6 +94,11 @@ class BlockPrior(CodePrior):
             dropout=config.dropout,
         )
 
+    @property
+    def block(self) -> int:
+        side: int = self.config.block
+        return side
+
     @abstractmethod
     def _network(self, config: Any, qualities: int) -> tuple[GatedPixelCNN | WaveNet, int]:
         """Make the masked network; returns it and the width of its context."""
@@ -120,10 +125,12 @@ class BlockPrior(CodePrior):
         """See `CodePrior.counting_steps`."""
         yield from self.parallel(codes, quality)
 
-    def stepwise(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
-        """Give all positions in turn, and of each its groups in turn, in all blocks."""
+    def stepwise(
+        self, codes: Tensor, quality: int, mask: Tensor | None = None, *, block: int | None = None
+    ) -> Iterator[CodingStep]:
+        """Give all positions in turn, and of each its groups in turn, in all blocks; `block`: of another size."""
         flat = codes.view(-1)
-        for blocks in _cut(codes, self.config.block, self.together, mask):
+        for blocks in _cut(codes, block or self.config.block, self.together, mask):
             count, *sides = blocks.mask.shape  # N blocks of one size
             walk = self.network.walk(count, tuple(sides), quality, blocks.inside, blocks.labels(self.labels))
             asked = blocks.mask.flatten(1)  # [N, positions of a block]
@@ -179,6 +186,10 @@ class WaveNetPrior(BlockPrior):
     """Logits of the codes of an audio model."""
 
     kind, media, together = "wavenet", "audio", 256
+
+    def sampling_steps(self, codes: Tensor, quality: int, mask: Tensor) -> Iterator[CodingStep]:
+        """See `CodePrior.sampling_steps`; a sequence is one block, however long: its convolutions reach no farther."""
+        yield from self.stepwise(codes, quality, mask, block=codes.shape[-1])
 
     def _network(self, config: WaveNetConfig, qualities: int) -> tuple[WaveNet, int]:
         network = WaveNet(

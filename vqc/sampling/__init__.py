@@ -1,0 +1,1 @@
+"""What a prior has learnt, drawn: codes from a seed, restored as images and recordings."""
