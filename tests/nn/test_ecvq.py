@@ -37,7 +37,7 @@ def test_decode_gives_the_entries_and_encode_finds_them_again_at_equal_bits() ->
     vq = quantizer()
     for i, (_, _, size) in enumerate(GROUPS):
         getattr(vq, f"probability_{i}").fill_(1 / size)
-    codes = torch.stack([torch.randint(size, (20,)) for size in vq.sizes(0)], 1)
+    codes = torch.stack([torch.randint(size, (20,)) for size in vq.sizes[0]], 1)
     assert torch.equal(vq.encode(vq.decode(codes, 0), 0), codes)
 
 
@@ -46,8 +46,8 @@ def test_entries_that_a_dictionary_does_not_use_are_as_if_they_were_not_there() 
     used = GroupedECVQ(GROUPS, qualities=2, active_sizes=[(8, 4), (5, 3)])
     used.load_state_dict(quantizer().state_dict())
     latents = torch.randn(400, used.dims)
-    assert used.sizes(0) == (8, 8, 4, 4, 4)
-    assert used.sizes(1) == (5, 5, 3, 3, 3)
+    assert used.sizes[0] == (8, 8, 4, 4, 4)
+    assert used.sizes[1] == (5, 5, 3, 3, 3)
     assert torch.equal(used.encode(latents, 0), quantizer().encode(latents, 0))
     codes = used.encode(latents, 1)
     assert (codes.amax(0) < torch.tensor([5, 5, 3, 3, 3])).all()

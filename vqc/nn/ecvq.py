@@ -63,6 +63,11 @@ class GroupedECVQ(nn.Module):
         super().__init__()
         self.groups, self.qualities, self.decay = tuple(groups), qualities, decay
         self.active_sizes = tuple(map(tuple, active_sizes)) or (tuple(size for _, _, size in self.groups),) * qualities
+        counts = [count for count, _, _ in self.groups]
+        self.sizes = [  # [qualities][all groups]: number of entries that a dictionary uses of each group's codebook
+            tuple(size for count, size in zip(counts, active, strict=True) for _ in range(count))
+            for active in self.active_sizes
+        ]
         for i, (count, dims, size) in enumerate(self.groups):
             self.register_buffer(f"codebook_{i}", torch.zeros(qualities, count, size, dims))
             self.register_buffer(f"ema_count_{i}", torch.ones(qualities, count, size))
@@ -81,11 +86,6 @@ class GroupedECVQ(nn.Module):
     def group_dims(self) -> list[int]:
         """Dimensions of each group."""
         return [dims for count, dims, _ in self.groups for _ in range(count)]
-
-    def sizes(self, index: int) -> tuple[int, ...]:
-        """Number of entries that dictionary `index` uses of each group's codebook."""
-        sizes = zip(self.groups, self.active_sizes[index], strict=True)
-        return tuple(size for (count, _, _), size in sizes for _ in range(count))
 
     def locate(self, group: int) -> tuple[int, int]:
         """Return the shape of a group and its number among the groups of that shape."""

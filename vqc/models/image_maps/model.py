@@ -88,7 +88,7 @@ class ImageMaps(ImageModel):
         return reach * self.config.block
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        return self.quantizer.sizes(0)
+        return self.quantizer.sizes[0]
 
     def codebooks(self, quality: int) -> list[Tensor]:
         return [self.quantizer.entries(group, 0) for group in range(self.quantizer.count)]

@@ -125,7 +125,7 @@ class PhotoModel(ImageModel):
         return 4 * BLOCK
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        sizes = (DC_SIZE,) * DC_COUNT + self.quantizer.sizes(quality - 1)
+        sizes = (DC_SIZE,) * DC_COUNT + self.quantizer.sizes[quality - 1]
         return sizes[: self.config.groups[quality - 1]] if self.config.groups else sizes
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:

@@ -145,8 +145,8 @@ class SpeechModel(AudioModel):
         return quality >= self.config.first_waveform_quality
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        waveform = self.waveform_vq.sizes(quality - 1) * PITCHES if self.has_waveform_codes(quality) else ()
-        return (PITCH_STATES,) * PITCHES + self.envelope_vq.sizes(quality - 1) + waveform
+        waveform = self.waveform_vq.sizes[quality - 1] * PITCHES if self.has_waveform_codes(quality) else ()
+        return (PITCH_STATES,) * PITCHES + self.envelope_vq.sizes[quality - 1] + waveform
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
         groups = [("pitch", PITCHES), ("envelope", self.envelope_vq.count)]
