@@ -233,7 +233,7 @@ def test_a_prior_moves_to_codebooks_that_are_cut_otherwise() -> None:
     entries = tuple(tuple(used[i] for i, _, _ in cut) for used in PHOTO.entries)
     new = PhotoModel(replace(PHOTO, shapes=shapes, entries=entries))
     for shape, (i, start, stop) in enumerate(cut):
-        new.quantizer.whole_codebook(shape).copy_(old.quantizer.whole_codebook(i)[:, start:stop])
+        new.quantizer.whole_codebooks()[shape].copy_(old.quantizer.whole_codebooks()[i][:, start:stop])
     new.set_static_table(old.static_table.numpy())
     like = PhotoPrior(replace(PHOTO_PRIOR, slices=tuple((stop - start,) for _, start, stop in cut)), new)
     prior.remap_codebooks(old, new, like)
@@ -253,7 +253,7 @@ def test_a_prior_moves_with_its_codebooks() -> None:
     for part in slices_in(prior.slices):
         part.groups.table += torch.randint(-500, 500, part.groups.table.shape)
     for i in (0, 1):
-        codebooks = [model.quantizer.whole_codebook(i) for model in (old, new)]
+        codebooks = [model.quantizer.whole_codebooks()[i] for model in (old, new)]
         for level, used in enumerate(old.quantizer.active_sizes):
             apart = 10_000 * codebooks[0][level]  # so that each is the only counterpart of itself
             codebooks[0][level], codebooks[1][level, :, : used[i]] = apart, apart[:, : used[i]].flip(1)

@@ -13,7 +13,7 @@ def quantizer(seed: int = 0) -> GroupedECVQ:
     torch.manual_seed(seed)
     vq = GroupedECVQ(GROUPS, qualities=2)
     for i, (count, dims, size) in enumerate(GROUPS):
-        vq.whole_codebook(i).copy_(torch.randn(2, count, size, dims))
+        vq.whole_codebooks()[i].copy_(torch.randn(2, count, size, dims))
         getattr(vq, f"probability_{i}").copy_(torch.rand(2, count, size).softmax(-1))
     return vq
 

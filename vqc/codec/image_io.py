@@ -39,25 +39,29 @@ class ImageFraming(Framing[Picture, Picture]):
 
     model: ImageModel
 
+    def __init__(self, model: ImageModel) -> None:
+        super().__init__(model)
+        self.factor, self.halo = model.downsampling_factor, model.halo
+
     def check(self, signal: Picture) -> None:
-        height, width = signal.height, signal.width
+        height, width = signal.pixels.shape[:2]
         if not 1 <= height * width <= MAX_PIXELS:
             raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")
 
     def positions(self, signal: Picture) -> float:
-        height, width = self._tiling(signal.height, signal.width).grid
+        height, width = (-(-side // self.factor) for side in signal.pixels.shape[:2])
         return height * width
 
     def cut(self, signal: Picture) -> Generator[Window, None, Cut]:
         alpha = None if signal.alpha is None else encode_alpha(signal.alpha)
-        pixels, tiling = without_hidden(signal).pixels, self._tiling(signal.height, signal.width)
-        for tile in tiling:
+        pixels = without_hidden(signal).pixels
+        height, width = pixels.shape[:2]
+        tiles = list(self._tiling(height, width))
+        for tile in tiles:
             # uint8 until the network takes it: a fourth of floats
-            yield Window(padded_window(pixels, tile, self.model.downsampling_factor), tile.inner, tile.positions)
-        shape = ImageShape(
-            width=signal.width, height=signal.height, grayscale=signal.grayscale, alpha=alpha is not None
-        )
-        return Cut(shape, [b""] * len(tiling), alpha)
+            yield Window(padded_window(pixels, tile, self.factor), tile.inner, tile.positions)
+        shape = ImageShape(width=width, height=height, grayscale=pixels.ndim == 2, alpha=alpha is not None)
+        return Cut(shape, [b""] * len(tiles), alpha)
 
     def batches(self, window: Window) -> Iterator[Tensor]:
         image = torch.from_numpy(window.values).to(self.device)
@@ -76,7 +80,8 @@ class ImageFraming(Framing[Picture, Picture]):
         _alpha(reader)
 
     def workload(self, shape: ImageShape) -> Workload:
-        return Workload(shape.pixels, shape.pixels / self.model.downsampling_factor**2, 0.0)
+        pixels = shape.pixels
+        return Workload(pixels, pixels / self.factor**2, 0.0)
 
     @torch.inference_mode()
     def _render(self, codes: NDArray[np.uint16], reader: SegmentReader, progress: Progress | None) -> Picture:
@@ -109,7 +114,7 @@ class ImageFraming(Framing[Picture, Picture]):
 
     def _place(self, image: Tensor, tile: Tile, pixels: Pixels) -> None:
         """Write the pixels of the tile's core, of what the network gives for its window, [3, H, W]."""
-        factor, (rows, columns) = self.model.downsampling_factor, tile
+        factor, (rows, columns) = self.factor, tile
         image = image[:, _scaled(rows.inner, factor), _scaled(columns.inner, factor)]  # [3, H, W]
         core = pixels[_scaled(rows.core, factor), _scaled(columns.core, factor)]  # cut where the padding begins
         image = image[:, : core.shape[0], : core.shape[1]]
@@ -120,7 +125,7 @@ class ImageFraming(Framing[Picture, Picture]):
             plane[:] = of_plane
 
     def _tiling(self, height: int, width: int) -> Tiling:
-        return Tiling(height, width, factor=self.model.downsampling_factor, halo=self.model.halo)
+        return Tiling(height, width, factor=self.factor, halo=self.halo)
 
 
 class ImageFiles(MediaFiles[Picture, Picture]):
@@ -128,7 +133,8 @@ class ImageFiles(MediaFiles[Picture, Picture]):
 
     def open(self, source: Source, limit: int | None) -> AbstractContextManager[tuple[Picture, Shape]]:
         picture = read_image(source, limit=limit)
-        return nullcontext((picture, ImageShape(width=picture.width, height=picture.height)))
+        height, width = picture.pixels.shape[:2]
+        return nullcontext((picture, ImageShape(width=width, height=height)))
 
     def mse(self, source: Source, signal: Picture, restored: Picture) -> float:
         return image_mse(signal.pixels, restored.pixels, seen_pixels(signal))

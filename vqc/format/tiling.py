@@ -54,7 +54,7 @@ class Tiling:
         return self.shape[0] * self.shape[1]
 
     def __iter__(self) -> Iterator[Tile]:
-        return (self.tile(index) for index in range(len(self)))
+        return iter([self.tile(index) for index in range(len(self))])
 
     def tile(self, index: int) -> Tile:
         """The tile with this index, row after row."""

@@ -218,8 +218,8 @@ def codebooks_of(
 ) -> Iterator[Codebooks]:
     """Give the codebooks of each slice of `make_slices`; tables: frequencies [G, K] of each quality."""
     remaining = iter(slices_in(slices))
-    for shape, cut in enumerate(cuts):
-        for entries in torch.split(quantizer.whole_codebook(shape), list(cut), dim=1):  # [Q, n, K, D]
+    for cut, codebook in zip(cuts, quantizer.whole_codebooks(), strict=True):  # [Q, G, K, D] of each shape
+        for entries in torch.split(codebook, list(cut), dim=1):  # [Q, n, K, D]
             part = next(remaining)  # a slice: some maps of one shape
             own = slice(part.first, part.first + part.count)  # rows of the tables
             yield Codebooks(part.groups, entries, [table[own] for table in tables])

@@ -100,9 +100,9 @@ class GroupedECVQ(nn.Module):
         shape, number = self.locate(group)
         return self.codebook(shape, index)[number]
 
-    def whole_codebook(self, shape: int) -> Tensor:
-        """Return all entries of the groups of a shape in every dictionary, used or not: [Q, G, K, D], not a copy."""
-        return self._whole("codebook", shape)
+    def whole_codebooks(self) -> list[Tensor]:
+        """Return all entries of the groups of each shape in every dictionary, used or not: [Q, G, K, D], not copies."""
+        return [self._whole("codebook", shape) for shape in range(len(self.groups))]
 
     def codebook(self, shape: int, index: int) -> Tensor:
         """Return the used entries of the groups of a shape, [G, K, D], as a view to read or write."""
