@@ -62,11 +62,13 @@ def test_there_are_files() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_truncation_and_every_flipped_bit_gives_the_one_error(name: str) -> None:
+def test_truncations_and_flipped_bits_give_the_one_error(name: str) -> None:
+    """Each of them, and each seventh of a file that is not small."""
     data = FOLDER.joinpath(name).read_bytes()
     check_result(vqc.decompress(data), data)
-    cut = (data[:length] for length in range(len(data)))
-    bent = (flipped(data, bit) for bit in range(8 * len(data)))
+    step = 1 if len(data) < 1000 else 7
+    cut = (data[:length] for length in range(0, len(data), step))
+    bent = (flipped(data, bit) for bit in range(0, 8 * len(data), step))
     begin = time.process_time()
     for rubbish in chain(cut, bent, [data + b"\0", data + data, b"\0" + data]):
         with pytest.raises(ContainerError):

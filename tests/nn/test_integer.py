@@ -254,7 +254,7 @@ def test_a_temperature_is_another_table_of_exponentials(temperature: str) -> Non
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.integers(1, 300).flatmap(
         lambda k: st.lists(st.lists(st.integers(-(2**40), 2**40), min_size=k, max_size=k), min_size=1, max_size=4)

@@ -182,19 +182,19 @@ def test_a_resumed_prior_is_that_of_an_uninterrupted_run(train_prior: Train) -> 
     assert export(run, run.open_data())[1] == whole.digest
 
 
-@pytest.mark.parametrize("start", ["first", "first/model.safetensors"])
-def test_a_prior_begins_with_another(start: str, train_prior: Train) -> None:
+def test_a_prior_begins_with_another(train_prior: Train) -> None:
     first = train_prior({"loop.warmup_steps": 0, "loop.learning_rate": 0.01}, steps=30, run_dir="first")
     still = {"loop.warmup_steps": 0, "loop.learning_rate": 1e-9}
-    second = train_prior(still, steps=1, start_from=start, run_dir="second")
-    for quality, figures in first.figures.items():
-        same = second.figures[quality]
-        assert same["bits_per_code_integer"] == pytest.approx(figures["bits_per_code_integer"], rel=2e-3)
-    prior = info_of(second).prior
-    assert prior is not None
-    assert prior["training"]["start"] == ("run first" if start == "first" else f"tiny {first.digest[:12]}")
-    with pytest.raises(TrainingError, match=r"same \[model\] settings"):
-        train_prior({"model.width": 10}, steps=1, start_from=start, run_dir="third")
+    for start, told in (("first", "run first"), ("first/model.safetensors", f"tiny {first.digest[:12]}")):
+        second = train_prior(still, steps=1, start_from=start, run_dir=told)
+        for quality, figures in first.figures.items():
+            same = second.figures[quality]
+            assert same["bits_per_code_integer"] == pytest.approx(figures["bits_per_code_integer"], rel=2e-3)
+        prior = info_of(second).prior
+        assert prior is not None
+        assert prior["training"]["start"] == told
+        with pytest.raises(TrainingError, match=r"same \[model\] settings"):
+            train_prior({"model.width": 10}, steps=1, start_from=start, run_dir="refused")
 
 
 @pytest.mark.parametrize(
