@@ -11,8 +11,8 @@ from vqc.nn.integer import ONE, IntegerModule
 from vqc.nn.integer_softmax import exponentials
 
 _WHOLE = 1 << 24  # what `exponentials` has for e^0
-_REACH = 16 * ONE  # beyond it both functions are constant
-_UNIT = 12  # bits of fraction in the tables: products of two are below 2^24, which float32 holds
+REACH = 16 * ONE  # beyond it both functions are constant
+UNIT = 12  # bits of fraction in the tables: products of two are below 2^24, which float32 holds
 
 
 class Gate(IntegerModule):
@@ -24,10 +24,10 @@ class Gate(IntegerModule):
         if not self.is_integer:
             return torch.tanh(values) * torch.sigmoid(gates)
         tanh, sigmoid = gate_tables(x.device)
-        index = (x.clamp(-_REACH, _REACH) + _REACH).to(torch.int64)
+        index = (x.clamp(-REACH, REACH) + REACH).to(torch.int64)
         values, gates = index.chunk(2, -1)
         # products are whole numbers up to 2^24 and the scale is a power of two: exact
-        return (tanh[values] * sigmoid[gates]).mul_(ONE / (1 << 2 * _UNIT)).round_()
+        return (tanh[values] * sigmoid[gates]).mul_(ONE / (1 << 2 * UNIT)).round_()
 
 
 @cache
@@ -38,15 +38,15 @@ def gate_tables(device: torch.device) -> tuple[Tensor, Tensor]:
     σ(x) = 1 / (1 + e^(−x)) of x >= 0, and their symmetry below.
     """
     exponential = exponentials(ONE).to(torch.int64)
-    x, last = torch.arange(_REACH + 1), len(exponential) - 1
+    x, last = torch.arange(REACH + 1), len(exponential) - 1
     once, twice = exponential[x.clamp(max=last)], exponential[(2 * x).clamp(max=last)]
     tanh = _ratio(_WHOLE - twice, _WHOLE + twice)
     sigmoid = _ratio(torch.full_like(once, _WHOLE), _WHOLE + once)
     tanh = torch.cat([-tanh[1:].flip(0), tanh])
-    sigmoid = torch.cat([(1 << _UNIT) - sigmoid[1:].flip(0), sigmoid])
+    sigmoid = torch.cat([(1 << UNIT) - sigmoid[1:].flip(0), sigmoid])
     return tanh.to(device, torch.float32), sigmoid.to(device, torch.float32)
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
     """Quotients of integers in units of 1 / 2^12, to the nearest."""
-    return torch.div((numerator << _UNIT + 1) + denominator, 2 * denominator, rounding_mode="floor")
+    return torch.div((numerator << UNIT + 1) + denominator, 2 * denominator, rounding_mode="floor")

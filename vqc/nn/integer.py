@@ -30,9 +30,9 @@ RANGE = LARGEST / ONE
 LOGIT = 1 << 8  # a nat in logits; so the table of exponentials fits the first-level cache
 SHIFTS = range(9)  # one in the bytes of an input is 2^shift of its integers: bytes reach from ±0.12 to ±31.75
 TWO_BYTES = -1  # in place of a shift: a high and a low byte, whose unit is 2
-_LOW = 128  # what one in a high byte is worth
-_LARGEST_OF_TWO = _LOW * LARGEST_INPUT + _LOW // 2 - 1
-_LARGEST_OF_VECTOR = _LOW * LARGEST_WEIGHT  # of a code's vector, whose high byte may be a weight
+LOW = 128  # what one in a high byte is worth
+LARGEST_OF_TWO = LOW * LARGEST_INPUT + LOW // 2 - 1
+_LARGEST_OF_VECTOR = LOW * LARGEST_WEIGHT  # of a code's vector, whose high byte may be a weight
 _SAMPLE = 4096  # values of an input that calibration looks at, of each batch
 _FLOOR = 1e-12  # of the scale of weights that are all zero
 
@@ -100,7 +100,7 @@ class IntegerModule(nn.Module):
         return x.clamp(-limit, limit)
 
 
-class _Constants(NamedTuple):
+class Constants(NamedTuple):
     """What an integer layer needs in every call, made from what it stores."""
 
     source: tuple[Tensor, ...]
@@ -136,7 +136,7 @@ class IntegerLinear(IntegerModule):
         self.bias = nn.Parameter(torch.zeros(qualities, outputs))
         self.register_buffer("input_shift", torch.tensor(TWO_BYTES, dtype=torch.int8))
         self.errors: Tensor | None = None  # float64 [len(SHIFTS)], while calibrating: what each shift would cost
-        self._known: _Constants | None = None
+        self._known: Constants | None = None
 
     def forward(
         self, x: Tensor, quality: int = 1, *, inputs: slice = slice(None), outputs: slice = slice(None)
@@ -149,7 +149,7 @@ class IntegerLinear(IntegerModule):
 
     def to_bytes(self, x: Tensor) -> tuple[Tensor, ...]:
         """Round an input to its byte, or to its high and low byte: int8, each as large as the input."""
-        shift = self._constants().shift
+        shift = self.constants().shift
         if shift >= 0:
             return (x.mul(2.0**-shift).round_().clamp_(-LARGEST_INPUT, LARGEST_INPUT).to(torch.int8),)
         return _two_bytes(x.mul(0.5))
@@ -166,8 +166,8 @@ class IntegerLinear(IntegerModule):
         weight = self.weight[outputs, inputs]
         sums = integer_product(x[0].flatten(0, -2), weight)  # [N, O]
         if len(x) == 2:
-            sums = sums.mul_(_LOW).add_(integer_product(x[1].flatten(0, -2), weight))
-        constants = self._constants()
+            sums = sums.mul_(LOW).add_(integer_product(x[1].flatten(0, -2), weight))
+        constants = self.constants()
         # not in one operation: some processors would round once, others twice
         y = sums.to(torch.float32).mul_(constants.unit[outputs])
         y.add_(constants.bias[quality - 1, outputs]).round_().clamp_(-LARGEST, LARGEST)
@@ -197,7 +197,8 @@ class IntegerLinear(IntegerModule):
             rounded = (some * 2.0**-shift).round().clamp(-LARGEST_INPUT, LARGEST_INPUT) * 2.0**shift
             self.errors[i] += (some - rounded).square().sum().to(self.errors)
 
-    def _constants(self) -> _Constants:
+    def constants(self) -> Constants:
+        """Return what the layer needs in every call."""
         source = self.input_shift, self.scale, self.bias
         versions = tuple(0 if tensor.is_inference() else tensor._version for tensor in source)
         known = self._known
@@ -208,7 +209,7 @@ class IntegerLinear(IntegerModule):
         ):
             shift = int(self.input_shift)
             unit = self.scale * (2.0**shift if shift >= 0 else 2.0)
-            self._known = known = _Constants(source, versions, shift, unit, self.bias.float())
+            self._known = known = Constants(source, versions, shift, unit, self.bias.float())
         return known
 
     def _quantize(self) -> None:
@@ -244,9 +245,9 @@ def round_straight_through(x: Tensor, step: Tensor | float) -> Tensor:
 
 def _two_bytes(x: Tensor) -> tuple[Tensor, Tensor]:
     """Round numbers to 128 · high + low: int8, low within ±64."""
-    whole = x.round().clamp_(-_LARGEST_OF_TWO, _LARGEST_OF_TWO)
-    high = whole.mul(1 / _LOW).round_()
-    return high.to(torch.int8), whole.sub_(high, alpha=_LOW).to(torch.int8)
+    whole = x.round().clamp_(-LARGEST_OF_TWO, LARGEST_OF_TWO)
+    high = whole.mul(1 / LOW).round_()
+    return high.to(torch.int8), whole.sub_(high, alpha=LOW).to(torch.int8)
 
 
 def _largest(values: Tensor) -> int:
@@ -369,7 +370,7 @@ class IntegerEmbedding(IntegerModule):
         x_high, x_low = _two_bytes(x.mul(0.5))
         high, low = _two_bytes(self.vectors[codes].float())  # within ±64, as weights have to be
         mixed = integer_product(x_high, low).float() + integer_product(x_low, high).float()  # [N, K]
-        sums = integer_product(x_high, high).float().mul_(_LOW).add_(mixed).mul_(_LOW)
+        sums = integer_product(x_high, high).float().mul_(LOW).add_(mixed).mul_(LOW)
         sums.add_(integer_product(x_low, low).float())
         return sums.mul_(self.scale[codes] * (2.0 / ONE)).round_()
 

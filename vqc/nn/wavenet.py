@@ -6,19 +6,22 @@
                                               └─ 1×1 ─► sum of skips ─ ReLU ─► context
 
 Convolutions are taps side by side and an exact linear layer, so that the same layers compute a whole sequence at once
-(`forward`) or follow a coder from frame to frame (`WaveWalk`), to the same integers once they are quantized.
+(`forward`) or follow a coder from frame to frame (`WaveWalk`, of few sequences `FewRowsWalk`), to the same integers
+once they are quantized.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqc.nn.few_rows import MOST_ROWS, FewRowsConvolution, FewRowsGate, FewRowsLinear, Rows, bound
 from vqc.nn.gating import Gate
-from vqc.nn.integer import IntegerLinear, IntegerModule
+from vqc.nn.integer import LARGEST, IntegerLinear, IntegerModule
 
 
 class WaveNet(IntegerModule):
@@ -64,9 +67,10 @@ class WaveNet(IntegerModule):
         quality: int,
         inside: Tensor | None = None,
         labels: Tensor | None = None,
-    ) -> WaveWalk:
+    ) -> WaveWalk | FewRowsWalk:
         """Begin the same for `count` sequences, a frame at a time."""
-        return WaveWalk(self, count, quality)
+        few = self.is_integer and count <= MOST_ROWS and self.causal.weight.device.type == "cpu"
+        return (FewRowsWalk if few else WaveWalk)(self, count, quality)
 
 
 class WaveWalk:
@@ -95,6 +99,39 @@ class WaveWalk:
         ring[:, self.frame % ring.shape[1]] = h
         pasts = range(dilation * (self.network.kernel_size - 1), -1, -dilation)
         return torch.cat([ring[:, (self.frame - past) % ring.shape[1]] for past in pasts], -1)
+
+
+class FewRowsWalk:
+    """The same integers as those of a `WaveWalk`, of few sequences, in a third of the time."""
+
+    def __init__(self, network: WaveNet, count: int, quality: int) -> None:
+        self.count, self.width = count, network.width
+
+        def convolution(layer: IntegerLinear, dilation: int) -> FewRowsConvolution:
+            return FewRowsConvolution(layer, quality, count=count, size=network.kernel_size, dilation=dilation)
+
+        layers: list[WaveNetLayer] = list(network.layers)  # type: ignore[arg-type]
+        self.causal, self.gate = convolution(network.causal, 1), FewRowsGate()
+        self.layers = [
+            (
+                convolution(layer.dilated, dilation),
+                None if layer.residual is None else FewRowsLinear(layer.residual),
+                FewRowsLinear(layer.skip),
+            )
+            for layer, dilation in zip(layers, network.dilations, strict=True)
+        ]
+
+    def step(self, features: Tensor | None) -> Tensor:
+        """Return the context [N, skip_width] of the next frame, given features [N, C] of the last; None at first."""
+        moved = np.zeros((self.count, self.width), np.float32) if features is None else features.numpy()
+        h: Rows = self.causal(moved)  # [N, C]
+        total: Rows | float = 0.0  # of the skips, [N, skip_width]
+        for dilated, residual, skip in self.layers:
+            out = self.gate(dilated(h))
+            total = total + skip(out)
+            if residual is not None:
+                h = bound(h + residual(out), LARGEST)
+        return torch.from_numpy(np.clip(total, 0, LARGEST))
 
 
 class WaveNetLayer(IntegerModule):
