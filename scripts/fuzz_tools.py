@@ -237,9 +237,10 @@ def _numbers(model: Model, rng: Random) -> None:
 
 def _table(model: Model, rng: Random) -> None:
     tensor = model.tensors.get("static_table")
-    if tensor is not None and tensor.dtype == "I32":
-        values = np.frombuffer(tensor.data, "<i4").copy()
+    if tensor is not None and tensor.dtype in ("I32", "U16"):
+        values = np.frombuffer(tensor.data, NUMPY_TYPES[tensor.dtype]).astype("<i8")
         values[rng.integers(len(values), size=rng.integers(1, 5))] += rng.integers(-70_000, 70_000)
+        values = values.astype(NUMPY_TYPES[tensor.dtype])
         model.tensors["static_table"] = tensor._replace(data=values.tobytes())
 
 
@@ -252,7 +253,7 @@ def _shape(model: Model, rng: Random) -> None:
 
 def _type(model: Model, rng: Random) -> None:
     name = _some(model, rng)
-    types = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "x")
+    types = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "U16", "I8", "U8", "BOOL", "x")
     model.tensors[name] = model.tensors[name]._replace(dtype=types[rng.integers(len(types))])
 
 
@@ -271,7 +272,7 @@ MODEL_CHANGES = (
     *(_field, _field, _config_field, _config_field, _config_field, _part, _part),
     *(_numbers, _numbers, _table, _shape, _type, _names),
 )
-NUMPY_TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
+NUMPY_TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U16": "<u2"}
 SMALL_MODELS = [GOLDEN / f"{name}.safetensors" for name in ("image", "audio", "maps", "phones")]
 MODELS = sorted(GOLDEN.glob("*.safetensors"))
 

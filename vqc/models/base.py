@@ -180,11 +180,14 @@ class CodecModel(nn.Module, ABC):
         self._check_tables(self.static_table.to(torch.int64))
 
     def _check_tables(self, table: Tensor) -> None:
-        sizes = self._table_sizes().to(table.device)
-        valid = torch.arange(table.shape[-1], device=table.device) < sizes[..., None]
-        right = (((table > 0) == valid) & (table >= 0)).all(-1) & (table.sum(-1) == 1 << TABLE_PRECISION)
-        for q, g in (~right & (sizes > 0)).nonzero()[:1].tolist():
+        sizes, active = self._table_sizes(), self.active_entries().to(table.device)
+        right = (((table > 0) == active) & (table >= 0)).all(-1) & (table.sum(-1) == 1 << TABLE_PRECISION)
+        for q, g in (~right & (sizes > 0).to(right.device)).nonzero()[:1].tolist():
             raise ValueError(f"static table of quality {q + 1}, group {g} is not a frequency table of {sizes[q, g]}")
+
+    def active_entries(self) -> Tensor:
+        """Return which entries of the static tables are those of a code, bool [Q, G, K]."""
+        return torch.arange(self.static_table.shape[-1]) < self._table_sizes()[..., None]
 
     def _table_sizes(self) -> Tensor:
         """Entries of each group at each quality, [Q, G]; 0 for groups that a quality does not have."""

@@ -7,18 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tiny_models import SPEECH
 
 from vqc.errors import CheckpointError, OutputError
-from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
+from vqc.models.files.checkpoint import load_checkpoint, read_info, save_again, save_checkpoint
 from vqc.models.files.header import FORMAT, checksum, digest_of
+from vqc.models.files.static_tables import pack, unpack
 from vqc.models.files.tensors import StoredTensor
+from vqc.models.likelihood import Likelihood, LikelihoodConfig
+from vqc.models.speech.model import SpeechModel
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 
 CONFIG = ImageVQVAEConfig(widths=(2, 3), residual_width=2, residual_layers=1, codebook_size=8, codebook_dim=2)
-NAMES = {torch.float32: "F32", torch.float16: "F16", torch.int32: "I32"}
+NAMES = {torch.float32: "F32", torch.float16: "F16", torch.int32: "I32", torch.uint16: "U16"}
 
 
 @pytest.fixture
@@ -173,6 +178,43 @@ def test_models_are_written_whole_or_not_at_all(model: ImageVQVAE, tmp_path: Pat
     with pytest.raises(OutputError, match="a folder has this name"):
         save_checkpoint(target, model, name="m", training={}, figures={})
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_table_is_stored_in_16_bits_for_each_code(tmp_path: Path) -> None:
+    model = SpeechModel(SPEECH)
+    table = model.static_table.long().numpy()
+    for q in range(model.qualities):
+        for g, size in enumerate(model.codebook_sizes(q + 1)):
+            table[q, g, :size] = np.random.default_rng(q + g).permutation(table[q, g, :size])
+    model.set_static_table(table)
+    path = tmp_path / "m.safetensors"
+    save_checkpoint(path, model, name="m", training={}, figures={})
+    codes = sum(sum(model.codebook_sizes(q + 1)) for q in range(model.qualities))
+    stored = load_file(path)["static_table"]
+    assert (stored.dtype, stored.shape) == (torch.uint16, (codes,))
+    assert torch.equal(load_checkpoint(path).model.static_table, model.static_table)
+
+
+def test_a_table_of_a_single_code_is_beyond_16_bits() -> None:
+    table = torch.tensor([[[65_536, 0], [65_535, 1]]], dtype=torch.int32)
+    active = torch.tensor([[[True, False], [True, True]]])
+    assert unpack(pack(table, active), active) is table
+    assert torch.equal(unpack(pack(table[:, 1:], active[:, 1:]), active[:, 1:]), table[:, 1:])
+
+
+def test_a_table_of_another_length_is_refused(path: Path) -> None:
+    rewrite(path, {"static_table": torch.zeros(7, dtype=torch.uint16)})
+    with pytest.raises(CheckpointError, match=r"'static_table' .* has shape"):
+        load_checkpoint(path)
+
+
+def test_an_older_file_that_gets_a_part_keeps_its_digest(model: ImageVQVAE, tmp_path: Path) -> None:
+    """Of tables that are stored whole, as they once were."""
+    path = tmp_path / "old.safetensors"
+    digest = save_checkpoint(path, model, name="old", training={}, figures={}, packed=False)
+    loaded = load_checkpoint(path)
+    loaded.model.likelihood = Likelihood(LikelihoodConfig(), "image", 1)
+    assert save_again(tmp_path / "new.safetensors", loaded, name="new", parts={"likelihood": {}}) == digest
 
 
 def test_reading_draws_no_random_numbers_and_leaves_nothing_without_values(path: Path) -> None:

@@ -45,6 +45,7 @@ SAFETENSORS_NAMES = {
     "int64": "I64",
     "int32": "I32",
     "int16": "I16",
+    "uint16": "U16",
     "int8": "I8",
     "uint8": "U8",
     "bool": "BOOL",
@@ -72,6 +73,7 @@ def save_checkpoint(
     training: Mapping[str, Any],
     figures: Mapping[str, Any],
     weights: Literal["float32", "float16"] = "float32",
+    packed: bool = True,
     parts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     history: Mapping[str, Any] | None = None,
 ) -> str:
@@ -80,10 +82,11 @@ def save_checkpoint(
     With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
     `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
     compresses with the model must first load the file. The model is saved `for_export`, and state that only training
-    needs is left out. Parts go into the same file: a prior as the smallest integers that hold it, others as the
-    weights. The file appears whole or not at all.
+    needs is left out. Parts go into the same file: a prior in its integers, others as the weights. The file appears
+    whole or not at all.
 
     Args:
+        packed: store static tables in their short form, as files of today do.
         parts: `training` and `figures` of the parts that the model has, by `Part.name`.
         history: curves of the training run, [[step, value], …] each.
 
@@ -92,8 +95,12 @@ def save_checkpoint(
     """
     from safetensors.torch import save
 
+    from vqc.models.files.static_tables import NAME, pack
+
     model = model.for_export()
     tensors = {key: _as_weights(key, t, model, weights) for key, t in _exported(model).items()}
+    if packed:
+        tensors[NAME] = pack(tensors[NAME], model.active_entries())
     stored = [_as_stored(key, tensor) for key, tensor in tensors.items()]
     config = config_to_dict(model.config)
     described: dict[str, Any] = {}  # by `Part.name`
@@ -113,8 +120,7 @@ def save_checkpoint(
         "figures": dict(figures),
         **described,
     }
-    if history:
-        info["history"] = dict(history)
+    info |= {"history": dict(history)} if history else {}
     digest = digest_of(model.kind, config, stored, described)
     metadata = {"format": FORMAT, "info": canonical_json(info), "digest": digest}
     write_atomically(path, save(tensors, metadata | {"check": checksum(metadata)}), overwrite=True)
@@ -129,38 +135,47 @@ def save_again(
     What `parts` does not tell stays as the file says, and so do the bytes of the weights.
     """
     info = loaded.info
+    weights, packed = how_stored(info.path)
     return save_checkpoint(
         path,
         loaded.model,
         name=name,
         training=info.training,
         figures=info.figures,
-        weights=stored_weights(info.path),
+        weights=weights,
+        packed=packed,
         parts={part.name: {**info.parts.get(part.name, {}), **parts.get(part.name, {})} for part in PARTS},
         history=info.history,
     )
 
 
-def stored_weights(path: Path) -> Literal["float16", "float32"]:
-    """Precision in which a model file holds its weights."""
+def how_stored(path: Path) -> tuple[Literal["float16", "float32"], bool]:
+    """Precision in which a model file holds its weights, and whether its static tables are in their short form."""
     with opened_model(path) as file:
         header = read_header(file, os.fstat(file.fileno()).st_size, path)
-    return "float16" if any(t.dtype == "F16" for t in header.tensors) else "float32"
+    types = {t.dtype for t in header.tensors}
+    return "float16" if "F16" in types else "float32", "U16" in types
 
 
 def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:
     """Read a model file; CheckpointError when it is damaged, or its tensors do not belong to its config."""
+    from vqc.models.files import static_tables
+
     path = Path(path)
     with opened_model(path) as file:
         size = os.fstat(file.fileno()).st_size
         header = read_header(file, size, path)
         info = info_from_header(header, size, path)
         model = build_described(info)  # before the tensors are read: a file of another sort costs no memory
-        check_tensors(_exported(model), header.tensors, str(path))
+        active = model.active_entries()
+        entries = [static_tables.as_unpacked(entry, active) for entry in header.tensors]
+        check_tensors(_exported(model), entries, str(path))
         data = mmap(file.fileno(), size, access=ACCESS_COPY)  # can be written, which changes no file
     stored = stored_tensors(parse_header(data, size, path), data)  # again: the file may have changed since
     _check_digests(info, stored)
-    fill_model(model, {tensor.name: _tensor_of(tensor) for tensor in stored}, str(path))
+    tensors = {tensor.name: _tensor_of(tensor) for tensor in stored}
+    tensors[static_tables.NAME] = static_tables.unpack(tensors[static_tables.NAME], active)
+    fill_model(model, tensors, str(path))
     return LoadedModel(model.eval().requires_grad_(False).to(device), info)
 
 

@@ -1,7 +1,8 @@
 """The header of a model file, read without torch.
 
 A model file is a safetensors file: an 8-byte little-endian length, that many bytes of JSON which place every tensor,
-then the tensors. Its ``__metadata__`` holds strings, ours are::
+then the tensors (tables of frequencies: `vqc.models.files.static_tables`). Its ``__metadata__`` holds strings, ours
+are::
 
     format   "vqc-model-1"
     info     canonical JSON: name, kind, media, config, qualities, default_quality, parameters, training, figures,
@@ -36,7 +37,7 @@ from vqc.models.parts import LIKELIHOOD, PARTS, PERCEPTUAL, PRIOR, part_of
 
 FORMAT = "vqc-model-1"
 MAX_HEADER_BYTES = 4 << 20
-DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
 class Header(NamedTuple):

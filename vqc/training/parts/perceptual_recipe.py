@@ -16,7 +16,7 @@ from vqc.data.batches import Prefetched, Shard
 from vqc.data.derived import Progress
 from vqc.errors import OptionError, TrainingError
 from vqc.models.base import CodecModel
-from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again, stored_weights
+from vqc.models.files.checkpoint import LoadedModel, how_stored, load_checkpoint, save_again
 from vqc.models.parts import PERCEPTUAL
 from vqc.training.media import MEDIA
 from vqc.training.parts.base import PartRecipe, check_crop, no_batches
@@ -61,7 +61,7 @@ class PerceptualRecipe(PartRecipe):
     def export(self, model: nn.Module, dataset: Any, settings: Settings) -> Exported:
         """The codec as its file has it, with this perceptual decoder, in the precision of the file."""
         loaded = load_checkpoint(settings.task.codec)
-        if stored_weights(loaded.info.path) == "float16":
+        if how_stored(loaded.info.path)[0] == "float16":
             model.half().float()
         task = self._task(model.eval(), loaded.model, dataset, settings, no_batches)
         figures = {}
