@@ -14,7 +14,7 @@ from vqc.nn.discriminators import (
     decoder_hinge,
     feature_distance,
 )
-from vqc.training.loop.task import Losses
+from vqc.training.loop.task import Losses, Task
 
 HEAD_START = 500  # steps that the critic learns before the decoder hears it
 PATCHES = {3: 70, 2: 34, 1: 16}  # strided layers → pixels a side that a score sees
@@ -58,3 +58,25 @@ class Adversary:
         if self._made is None or step < self.start - HEAD_START:
             return Losses(original.new_zeros(()), {})
         return Losses(critic_hinge(self.critic(original), self.critic(self._made)), {})
+
+
+class AdversarialTask(Task):
+    """A task whose decoder may learn from a critic as well; until `add_critic` is called it does not."""
+
+    adversary: Adversary | None = None
+
+    def add_critic(self, critic: nn.Module, weight: float, feature_matching: float, start: int) -> None:
+        """Let the decoder learn from a critic; see `Adversary`."""
+        self.critic, self.adversary = critic, Adversary(critic, weight, feature_matching, start)
+
+    def with_adversary(self, losses: Losses, restored: Tensor, batch: Tensor, step: int) -> Losses:
+        """Add what the critic says of a restored batch [B, ...] to the other losses of the decoder."""
+        if self.adversary is None:
+            return losses
+        total, logged = self.adversary.decoder_loss(restored, batch, step)
+        return Losses(losses.total + total, {**losses.logged, **logged})
+
+    def critic_loss(self, batch: Tensor, step: int) -> Losses:
+        """Loss of the critic on the restoration that `loss` has made last."""
+        assert self.adversary is not None, "the loop asks for this when there is a critic"
+        return self.adversary.critic_loss(batch, step)

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from vqc.models.base import CodecModel
 from vqc.models.config import Config, limited
 from vqc.nn.precision import in_float32
-from vqc.training.adversarial import Adversary, make_critic
-from vqc.training.loop.task import Losses, Task
+from vqc.training.adversarial import AdversarialTask, make_critic
+from vqc.training.loop.task import Losses
 from vqc.training.losses import LogMelLoss
 from vqc.training.media import AUDIO, IMAGES
 from vqc.training.parts.base import PartConfig
@@ -145,7 +145,7 @@ class AudioComparison(Comparison):
 COMPARISONS: Mapping[str, type[Comparison]] = MappingProxyType({"image": ImageComparison, "audio": AudioComparison})
 
 
-class PerceptualTask(Task):
+class PerceptualTask(AdversarialTask):
     """Losses against the original, and what a critic urges; one quality a step, in turn.
 
     Args:
@@ -177,10 +177,9 @@ class PerceptualTask(Task):
         self.compare = COMPARISONS[codec.media](codec)
         self.networks = [decoder] if self.compare.compiles else []
         self.weights = self.compare.weights(config)
-        self.adversary: Adversary | None = None
         if config.adversarial:
-            self.critic = make_critic(codec.media, config.crop, config.critic_width)
-            self.adversary = Adversary(self.critic, config.adversarial, config.feature_matching, config.critic_start)
+            critic = make_critic(codec.media, config.crop, config.critic_width)
+            self.add_critic(critic, config.adversarial, config.feature_matching, config.critic_start)
         self._known: dict[int, tuple[list[Tensor], Mapping[str, float]]] = {}
 
     def batch(self, step: int) -> Tensor:
@@ -193,15 +192,7 @@ class PerceptualTask(Task):
         terms = self.compare(restored, batch, quality)
         total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         logged = {name: term.detach() for name, term in terms.items()}
-        if self.adversary is not None:
-            adversarial = self.adversary.decoder_loss(restored, batch, step)
-            total, logged = total + adversarial.total, {**logged, **adversarial.logged}
-        return Losses(total, logged)
-
-    def critic_loss(self, batch: Tensor, step: int) -> Losses:
-        """The loss of the critic on the restoration that `loss` has made last."""
-        assert self.adversary is not None, "the loop asks for this when there is a critic"
-        return self.adversary.critic_loss(batch, step)
+        return self.with_adversary(Losses(total, logged), restored, batch, step)
 
     def validate(self) -> Mapping[str, float]:
         """Means over the qualities of what `measure` gives; the critic has no say in the score."""

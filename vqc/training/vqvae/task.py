@@ -15,8 +15,8 @@ from vqc.models.vqvae.audio import AudioVQVAE
 from vqc.models.vqvae.image import ImageVQVAE
 from vqc.models.vqvae.model import Reconstruction
 from vqc.nn.distributed import rows_of_all_ranks
-from vqc.training.adversarial import Adversary, make_critic
-from vqc.training.loop.task import Losses, Task
+from vqc.training.adversarial import AdversarialTask, make_critic
+from vqc.training.loop.task import Losses
 from vqc.training.losses import CODEC_SHAPES, LogMelLoss, ReconstructionLoss
 from vqc.training.media import MEDIA
 
@@ -64,7 +64,7 @@ class ReconstructionConfig(Config):
 PAPER = ReconstructionConfig()
 
 
-class ReconstructionTask(Task):
+class ReconstructionTask(AdversarialTask):
     """The weighted losses of a reconstruction plus the quantizer's loss.
 
     For the first `free_steps` steps latents pass unquantized (with a pull towards unit scale); then k-means on the
@@ -98,13 +98,10 @@ class ReconstructionTask(Task):
         self.variance, self.networks = variance, (model.encoder, model.decoder)
         self.medium, rate = MEDIA[model.media], getattr(model, "sample_rate", None)
         self.compare = ReconstructionLoss(config.weights, variance=variance, sample_rate=rate)
-        self.adversary: Adversary | None = None
         if config.adversarial:
             side = config.crop or min(min(batch.shape[-2:]) for batch in validation)
-            self.critic = make_critic(model.media, side, config.critic_width)
-            self.adversary = Adversary(
-                self.critic, config.adversarial, config.feature_matching, config.adversarial_start
-            )
+            critic = make_critic(model.media, side, config.critic_width)
+            self.add_critic(critic, config.adversarial, config.feature_matching, config.adversarial_start)
 
     def batch(self, step: int) -> Tensor:
         return self.batches(step)
@@ -125,15 +122,7 @@ class ReconstructionTask(Task):
             "used": out.latents.fraction_used,
             "codebook_size": float(self.model.quantizer.codebook_size),
         }
-        if self.adversary is not None:
-            adversarial = self.adversary.decoder_loss(out.signal, batch, step)
-            total, logged = total + adversarial.total, {**logged, **adversarial.logged}
-        return Losses(total, logged)
-
-    def critic_loss(self, batch: Tensor, step: int) -> Losses:
-        """Loss of the critic on the last reconstruction of `loss`."""
-        assert self.adversary is not None, "the loop asks for this when there is a critic"
-        return self.adversary.critic_loss(batch, step)
+        return self.with_adversary(Losses(total, logged), out.signal, batch, step)
 
     def validate(self) -> Mapping[str, float]:
         """Figures of `evaluate`; the score is the mean squared error, or the weighted losses where there are others."""
