@@ -146,12 +146,13 @@ class CodePrior(IntegerModule, ABC):
         """
         device, groups = next(self.buffers()).device, self.group_counts[quality - 1]
         scale, share = in_thousandths(temperature), in_thousandths(top_p)
+        # codes that are still to be drawn are not read, so any will do
         drawn = torch.zeros(count, groups, *grid, dtype=torch.int64, device=device)
         if known is not None:
             drawn[:] = known
         asked = torch.ones(tuple(grid), dtype=torch.bool) if mask is None else mask
         for codes in torch.split(drawn, max(1, _CODES // max(1, groups * math.prod(grid)))):
-            places = codes[0].numel()
+            places = codes[0].numel()  # each code has random bits of its own, whatever the order and the batch
             bits = np.concatenate([random_bits(seed, first + i, places) for i in range(len(codes))])
             self._fill(codes, quality, asked.to(device).expand(len(codes), *grid), bits, scale, share)
             first += len(codes)

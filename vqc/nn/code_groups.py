@@ -54,7 +54,7 @@ class CodeGroups(IntegerModule):
         self.previous_proj = IntegerLinear(code_dim, (groups - 1) * head_width) if groups > 1 else None
         self.output_proj = IntegerLinear(head_width, groups * code_dim, zero=True)
         self.dropout: nn.Module = nn.Dropout(dropout)
-        first = 0
+        first = 0  # rows of the tables: those of all groups of the first quality, then of the next
         for q, of_groups in enumerate(sizes):
             ends = first + torch.tensor(of_groups).cumsum(0)
             self.register_buffer(f"offset_{q + 1}", F.pad(ends, (1, 0), value=first)[:-1], persistent=False)
@@ -74,10 +74,10 @@ class CodeGroups(IntegerModule):
         """
         sizes, width, dims = self.sizes[quality - 1], self.head_width, self.code_dim
         own = self.context_proj(context, quality, outputs=slice(len(sizes) * width)).split(width, -1)  # G of [N, width]
-        sums: Tensor | int = 0
+        sums: Tensor | int = 0  # [N, width]: of all groups before, so that each takes one product more and not g
         first = sum(map(sum, self.sizes[: quality - 1]))
         for g, size in enumerate(sizes):
-            hidden = self.dropout(self.relu(own[g] + sums))
+            hidden = self.dropout(self.relu(own[g] + sums))  # [N, width]
             output = self.output_proj(hidden, outputs=slice(g * dims, (g + 1) * dims))  # [N, code_dim]
             yield self._logits(output, slice(first, first + size))
             if g + 1 < len(sizes) and self.previous_proj is not None:
@@ -109,7 +109,7 @@ class CodeGroups(IntegerModule):
         first = sum(map(sum, self.sizes[: quality - 1]))
         for entries in codebooks:
             components = principal_components(entries, self.code_dim)  # [K, at most code_dim]
-            if len(codebooks) > 1:
+            if len(codebooks) > 1:  # then entries have few dimensions, too few to fill the table
                 components = features_of(components, self.code_dim)
             own = self.embedding.vectors[first : first + len(entries), : components.shape[1]]
             own.copy_(components)

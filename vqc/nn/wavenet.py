@@ -96,7 +96,7 @@ class WaveWalk:
     def _taps(self, number: int, h: Tensor) -> Tensor:
         """Return inputs of a convolution [N, size · C], of which h is the last; zeros before the first frame."""
         ring, dilation = self.rings[number], self.dilations[number]  # [N, frames reached, C]
-        ring[:, self.frame % ring.shape[1]] = h
+        ring[:, self.frame % ring.shape[1]] = h  # takes the place of what no tap reaches any more
         pasts = range(dilation * (self.network.kernel_size - 1), -1, -dilation)
         return torch.cat([ring[:, (self.frame - past) % ring.shape[1]] for past in pasts], -1)
 
@@ -157,6 +157,7 @@ class WaveNetLayer(IntegerModule):
     def forward(self, taps: Tensor, h: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """Taps [..., size · C] and their last [..., C]."""
         out = self.dropout(self.gate(self.dilated(taps, quality)))  # [..., C]
+        # clipped, so that sums over any number of layers stay integers that are exact
         return h if self.residual is None else self.clip(h + self.residual(out)), self.skip(out)
 
     def _quantize(self) -> None:
