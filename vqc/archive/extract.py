@@ -121,7 +121,7 @@ def _write(signal: Any, container: Container, target: Path, suffix: str, *, over
         raise signal
     files, shape = FILES[container.header.media], container.header.shape
     file_format = files.format_for(target, written_as(container.header.media)[suffix], shape)
-    files.write(signal, shape, target, file_format, overwrite=overwrite)
+    files.write(signal, shape, target, file_format, metadata=container.metadata, overwrite=overwrite)
 
 
 def _make_room(name: str, target: Path, *, overwrite: bool) -> None:

@@ -26,7 +26,7 @@ GROUPS = {
     "Drawing": ("n", "size", "seconds", "class", "temperature", "top-p", "complete", "keep", "hole"),
     "Measuring": ("against", "metrics", "context"),
     "Output": ("output", "archive", "format", "name", "add", "report", "csv", "picture", "tensorboard", "save-codes",
-               "force", "skip-existing", "update", "stats", "explain", "json", "quiet"),
+               "force", "skip-existing", "update", "metadata", "stats", "explain", "json", "quiet"),
     "Speed": ("device", "jobs", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups

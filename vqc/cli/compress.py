@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from vqc.cli.convert import FileOptions, check_options, convert
 from vqc.cli.options import Entropy, model_option, takes
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vqc.format.shapes import Media
 
 SUFFIX = ".vqc"
+MetadataPolicy = Literal["keep", "strip", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,9 @@ class CompressOptions(RateOptions, FileOptions):
     model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
     entropy: Entropy = option("auto", "--entropy", "Code packing: auto, prior, static or none.", "MODE")
     archive: Path | None = option(None, "--archive", "Put everything into one file, for a data set.", "ARCHIVE")
+    metadata: MetadataPolicy = option(
+        "keep", "--metadata", "keep (dates, camera, title …), all (place too), or strip.", "WHAT"
+    )
     stats: bool = option(False, "--stats", "Also restore each file; print PSNR and MSE (full scale 1).")
     explain: bool = option(False, "--explain", "Also print where the bits go; draw it for images (OUT.bits.png).")
 
@@ -57,7 +61,7 @@ class CompressFile:
             rate=self.rate,
             overwrite=job.replace,
             progress=progress,
-            **self.options.only("model", "quality", "entropy", "device", "stats", "explain", "limit"),
+            **self.options.only("model", "quality", "entropy", "device", "stats", "explain", "metadata", "limit"),
         )
 
 
@@ -90,6 +94,7 @@ def compress_to_archive(options: CompressOptions, target: Path) -> None:
         "--skip-existing": options.skip_existing,
         "--stats": options.stats,
         "--explain": options.explain,
+        "--metadata all": options.metadata == "all",
         "a target size": any(size is not None for size in sizes),
     }
     if given := [name for name, value in others.items() if value]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vqc.cli.console import duration, number, print_fields, print_json, problem_with, size, warn
+from vqc.cli.console import duration, number, print_fields, print_json, printable, problem_with, size, warn
 from vqc.cli.models import model_as_dict, print_model
 from vqc.cli.options import JsonOption, LimitOption, ThreadsOption
 from vqc.cli.vqc_file import read_file
@@ -18,6 +18,7 @@ from vqc.errors import MediaError, VQCError, did_you_mean
 if TYPE_CHECKING:
     from vqc.codec.inspect.info import FileInfo
     from vqc.format.container import Container, Entropy
+    from vqc.format.metadata import Metadata
     from vqc.models.files.header import ModelInfo
 
 
@@ -133,7 +134,9 @@ def info_as_dict(described: FileInfo) -> dict[str, Any]:
         "bytes": described.bytes,
         "code_bytes": described.code_bytes,
         "alpha_bytes": described.alpha_bytes,
+        "metadata_bytes": described.metadata_bytes,
         "other_bytes": described.other_bytes,
+        **({"metadata": told(described.metadata)} if described.metadata else {}),
         MEDIA[described.media].key: described.rate,
     }
 
@@ -167,7 +170,9 @@ def in_words(described: FileInfo) -> dict[str, str]:
     """The fields that people read."""
     contents = {"image": image_in_words, "audio": audio_in_words}[described.media](described.shape)
     alpha = f" + {size(described.alpha_bytes)} of alpha" if described.alpha_bytes else ""
-    parts = f"{size(described.code_bytes)} of codes{alpha} + {described.other_bytes} B"
+    fields = f" + {size(described.metadata_bytes)} of metadata" if described.metadata_bytes else ""
+    parts = f"{size(described.code_bytes)} of codes{alpha}{fields} + {described.other_bytes} B"
+    about = ", ".join(f"{name} {printable(value)}" for name, value in told(described.metadata).items())
     return {
         "contents": contents,
         "model": f"{described.model or 'not at hand'} ({described.kind}, {described.digest})",
@@ -175,7 +180,17 @@ def in_words(described: FileInfo) -> dict[str, str]:
         "entropy": described.entropy,
         "rate": f"{number(described.rate)} {MEDIA[described.media].unit}",
         "size": f"{size(described.bytes)} = {parts}",
+        **({"metadata": about} if about else {}),
     }
+
+
+def told(metadata: Metadata) -> dict[str, str]:
+    """What metadata says, by name."""
+    if not metadata:
+        return {}
+    from vqc.data.metadata import described
+
+    return described(metadata)
 
 
 def image_in_words(shape: Any) -> str:

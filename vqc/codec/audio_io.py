@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO
 
@@ -29,8 +29,10 @@ from vqc.codec.progress import Progress, report_progress
 from vqc.codec.segments import SegmentReader
 from vqc.data.audio_files import AudioReader, resample
 from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
+from vqc.data.metadata import Policy, metadata_of_tags
 from vqc.errors import MediaError
 from vqc.format.chunking import Chunking, CrossFade, Float32Array, cut, model_samples, silence_bits
+from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_CHANNELS, MAX_SAMPLES, SAMPLE_RATES, AudioShape, Shape
 from vqc.metrics.mse import audio_mse
 from vqc.models.base import AudioModel
@@ -50,12 +52,14 @@ class Recording:
     sample_rate: samples per second of the blocks; 1,000 to 1,000,000.
     samples: how many will come, if known; for progress only.
     channel_mask: where the channels stand, as in WAV; None if they stand as so many usually do.
+    tags: title, artist and the like.
     """
 
     blocks: Iterable[Float32Array]
     sample_rate: int
     samples: int | None = None
     channel_mask: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class AudioFraming(Framing[Recording, Blocks]):
@@ -162,7 +166,11 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
     def open(self, source: Source, limit: int | None) -> Iterator[tuple[Recording, Shape]]:
         with AudioReader(source) as reader:
             shape = AudioShape(samples=reader.frames, sample_rate=reader.sample_rate, channels=reader.channels)
-            yield Recording(reader.blocks(), reader.sample_rate, reader.frames, reader.channel_mask), shape
+            recording = Recording(reader.blocks(), reader.sample_rate, reader.frames, reader.channel_mask, reader.tags)
+            yield recording, shape
+
+    def metadata(self, source: Source, signal: Recording, policy: Policy) -> Metadata:
+        return metadata_of_tags(signal.tags, policy)
 
     def mse(self, source: Source, signal: Recording, restored: Blocks) -> float:
         with AudioReader(source) as reader:  # the blocks of the signal have been read
@@ -174,7 +182,16 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
         check_writable(format, shape.sample_rate, shape.channels, name=os.fspath(target))
         return format
 
-    def write(self, restored: Blocks, shape: Shape, target: Target, format: str, *, overwrite: bool) -> int:  # noqa: A002
+    def write(
+        self,
+        restored: Blocks,
+        shape: Shape,
+        target: Target,
+        format: str,  # noqa: A002
+        *,
+        metadata: Metadata,
+        overwrite: bool,
+    ) -> int:
         assert isinstance(shape, AudioShape), "files of audio have shapes of audio"
         with atomic_file(target, overwrite=overwrite) as file, _seekable(file) as held:
             with AudioWriter(
@@ -184,6 +201,7 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
                 format=format,
                 channel_mask=shape.channel_mask,
                 samples=shape.samples,
+                tags=dict(metadata.tags),
                 name=os.fspath(target),
             ) as writer:
                 for block in restored:

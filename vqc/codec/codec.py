@@ -29,6 +29,7 @@ from vqc.format.container import (
     read_container,
     write_container,
 )
+from vqc.format.metadata import NO_METADATA, Metadata
 from vqc.models.base import CodecModel
 from vqc.models.kinds import KINDS
 from vqc.models.search import OperatingPoint
@@ -81,9 +82,16 @@ class Codec(Generic[Signal, Restored]):
 
     @torch.inference_mode()
     def make_file(
-        self, signal: Signal, *, quality: float | None, entropy: str, rate: Rate, progress: Progress | None = None
+        self,
+        signal: Signal,
+        *,
+        quality: float | None,
+        entropy: str,
+        rate: Rate,
+        metadata: Metadata = NO_METADATA,
+        progress: Progress | None = None,
     ) -> Compressed:
-        """Compress as `compress` does; return the container beside the bytes."""
+        """Compress as `compress` does, with metadata beside the codes; return the container beside the bytes."""
         mode = check_mode(self.model, entropy, self.name)
         wanted = check_quality(self.model, quality, self.name, rate)
         rate.check_media(self.model.media)
@@ -98,7 +106,7 @@ class Codec(Generic[Signal, Restored]):
             windows, cut = drain(cutting, lambda window: window)  # each is looked at again and again
 
             def trial(point: OperatingPoint) -> Compressed:
-                return self._file(control.trial(windows, point), point, cut, mode, meter)
+                return self._file(control.trial(windows, point), point, cut, metadata, mode, meter)
 
             size = rate.target_size(cut.shape.extent)  # in bytes
             made = hit_size(size, self.model.qualities, self.model.default_quality, trial)
@@ -106,12 +114,18 @@ class Codec(Generic[Signal, Restored]):
             point = self.model.operating_point(wanted)
             # Only codes [A, G, ...] are left of a window when the next is cut.
             codes, cut = drain(cutting, lambda window: control.codes(control.searches(window, point), point))
-            made = self._file(codes, point, cut, mode, meter)
+            made = self._file(codes, point, cut, metadata, mode, meter)
         report_progress(progress, 1.0)
         return made
 
     def _file(
-        self, codes: list[Codes], point: OperatingPoint, cut: Cut, mode: EntropyOption, meter: Meter
+        self,
+        codes: list[Codes],
+        point: OperatingPoint,
+        cut: Cut,
+        metadata: Metadata,
+        mode: EntropyOption,
+        meter: Meter,
     ) -> Compressed:
         """The file of the codes [A, G, ...] of each segment."""
         entropy, streams = write_streams(StreamCoder(self.model, point.quality), codes, mode, meter)
@@ -119,7 +133,7 @@ class Codec(Generic[Signal, Restored]):
         header = Header(codec=kind, entropy=entropy, quality=quality, digest=self.digest, shape=cut.shape)
         # a prefix tells which channels of a chunk have codes at all
         body = join_streams([prefix + stream for prefix, stream in zip(cut.prefixes, streams, strict=True)])
-        container = Container(header=header, alpha=cut.alpha, body=body)
+        container = Container(header=header, alpha=cut.alpha, body=body, metadata=metadata)
         return Compressed(container, write_container(container))
 
     def decompress(self, data: bytes, *, limit: int | None = None, progress: Progress | None = None) -> Restored:

@@ -23,6 +23,7 @@ from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
 from vqc.data.media_type import media_of_file, path_or_bytes
+from vqc.data.metadata import Policy, check_policy
 from vqc.drawing.heat_map import heat_map_path
 from vqc.format.container import Header, read_container
 from vqc.format.shapes import Media
@@ -46,6 +47,7 @@ def compress_file(
     device: str = "auto",
     stats: bool = False,
     explain: bool = False,
+    metadata: str = "keep",
     limit: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -62,6 +64,7 @@ def compress_file(
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
         explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside its path.
+        metadata: "keep" (dates, camera, exposure, author and rights; title, artist and album), "all" or "strip".
         limit: largest number of pixels or of samples per channel to compress; by default what a file may hold, and of
             sources under 1 MB what takes a core a minute.
         overwrite: whether an existing target may be replaced.
@@ -74,7 +77,7 @@ def compress_file(
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
     check_entropy(entropy)
-    wanted = _Wanted(model, quality, entropy, rate or Rate(), device, stats, explain, limit)
+    wanted = _Wanted(model, quality, entropy, rate or Rate(), device, stats, explain, check_policy(metadata), limit)
     with path_of(target) as path:
         return _compress(source, path, wanted, overwrite, progress, may_draw=path is target)
 
@@ -120,7 +123,7 @@ def decompress_file(
         codec = codec_for_file(container.header, device, sharp=sharp)
         check_work(codec.framing, container.header, len(data), limit)
         restored = codec.restore(container, progress=progress)
-        bytes_out = files.write(restored, shape, path, format, overwrite=overwrite)
+        bytes_out = files.write(restored, shape, path, format, metadata=container.metadata, overwrite=overwrite)
     seconds = time.perf_counter() - begin
     return _report(codec, container.header, len(data), bytes_out, len(data), seconds)
 
@@ -135,6 +138,7 @@ class _Wanted(NamedTuple):
     device: str
     stats: bool
     explain: bool
+    metadata: Policy
     limit: int | None
 
 
@@ -152,7 +156,15 @@ def _compress(
     with files.open(source, wanted.limit) as (signal, shape):
         check_source(codec.framing, shape, length, wanted.limit, _name(source))
         told = within(progress, 0, compressed)
-        made = codec.make_file(signal, quality=wanted.quality, entropy=wanted.entropy, rate=wanted.rate, progress=told)
+        metadata = files.metadata(source, signal, wanted.metadata)
+        made = codec.make_file(
+            signal,
+            quality=wanted.quality,
+            entropy=wanted.entropy,
+            rate=wanted.rate,
+            metadata=metadata,
+            progress=told,
+        )
     seconds, mse = time.perf_counter() - begin, None
     if wanted.stats:
         told = within(progress, compressed, compressed + _RESTORING)

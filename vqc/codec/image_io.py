@@ -22,8 +22,10 @@ from vqc.codec.media_files import MediaFiles, Source, Target
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.segments import SegmentReader
 from vqc.data.image_files import Picture, encode_image, image_format, read_image
+from vqc.data.metadata import Policy, metadata_of_image
 from vqc.errors import MediaError
 from vqc.format.alpha import decode_alpha, encode_alpha
+from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_PIXELS, ImageShape, Shape
 from vqc.format.tiling import Tile, Tiling, padded_window
 from vqc.metrics.mse import image_mse
@@ -50,7 +52,7 @@ class ImageFraming(Framing[Picture, Picture]):
 
     def positions(self, signal: Picture) -> float:
         height, width = (-(-side // self.factor) for side in signal.pixels.shape[:2])
-        return height * width
+        return float(height * width)
 
     def cut(self, signal: Picture) -> Generator[Window, None, Cut]:
         alpha = None if signal.alpha is None else encode_alpha(signal.alpha)
@@ -136,14 +138,26 @@ class ImageFiles(MediaFiles[Picture, Picture]):
         height, width = picture.pixels.shape[:2]
         return nullcontext((picture, ImageShape(width=width, height=height)))
 
+    def metadata(self, source: Source, signal: Picture, policy: Policy) -> Metadata:
+        return metadata_of_image(source, policy)
+
     def mse(self, source: Source, signal: Picture, restored: Picture) -> float:
         return image_mse(signal.pixels, restored.pixels, seen_pixels(signal))
 
     def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
         return format or image_format(target)
 
-    def write(self, restored: Picture, shape: Shape, target: Target, format: str, *, overwrite: bool) -> int:  # noqa: A002
-        data = encode_image(restored, format)
+    def write(
+        self,
+        restored: Picture,
+        shape: Shape,
+        target: Target,
+        format: str,  # noqa: A002
+        *,
+        metadata: Metadata,
+        overwrite: bool,
+    ) -> int:
+        data = encode_image(restored, format, metadata)
         write_atomically(target, data, overwrite=overwrite)
         return len(data)
 

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from typing import Generic
 
 from vqc.codec.framing import Restored, Signal
+from vqc.data.metadata import Policy
+from vqc.format.metadata import Metadata
 from vqc.format.shapes import Shape
 
 Source = str | os.PathLike[str] | bytes  # a path, or the bytes of a file
@@ -26,6 +28,10 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         """
 
     @abstractmethod
+    def metadata(self, source: Source, signal: Signal, policy: Policy) -> Metadata:
+        """Read what is to be kept of the metadata of a source, whose signal is that of `open`."""
+
+    @abstractmethod
     def mse(self, source: Source, signal: Signal, restored: Restored) -> float:
         """Return the mean squared error of the signal of a source and what was restored, full scale being 1."""
 
@@ -39,5 +45,14 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         """
 
     @abstractmethod
-    def write(self, restored: Restored, shape: Shape, target: Target, format: str, *, overwrite: bool) -> int:  # noqa: A002
-        """Write a file, whole or not at all; return its length in bytes."""
+    def write(
+        self,
+        restored: Restored,
+        shape: Shape,
+        target: Target,
+        format: str,  # noqa: A002
+        *,
+        metadata: Metadata,
+        overwrite: bool,
+    ) -> int:
+        """Write a file with as much of the metadata as its format holds, whole or not at all; return its length."""

@@ -54,7 +54,8 @@ class AudioReader:
     """An open audio file.
 
     `sample_rate` in Hz, `channels`, and `frames`: samples per channel, as declared. `channel_mask` says where the
-    channels stand, as in WAV (0: not known); None if they stand as this number of channels usually does.
+    channels stand, as in WAV (0: not known); None if they stand as this number of channels usually does. `tags`: title,
+    artist and the like, by libsndfile's names.
     """
 
     def __init__(self, source: AnyFile, *, name: str | None = None) -> None:
@@ -136,6 +137,7 @@ class AudioReader:
         self.sample_rate: int = first.samplerate
         self.channels: int = first.channels
         self.frames: int = first.frames
+        self.tags: dict[str, str] = first.copy_metadata()
         self._is_mp3 |= first.format == "MP3"
         self._is_float = first.subtype in _FLOATS
         for part in self._parts[1:]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -38,6 +39,9 @@ _RATES = MappingProxyType(
         "opus": (8_000, 12_000, 16_000, 24_000, 48_000),
         "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
     }
+)
+_TAGS = frozenset(
+    ("title", "copyright", "software", "artist", "comment", "date", "album", "license", "tracknumber", "genre")
 )
 _PIECE = 4_096  # samples given to libsndfile at a time; its Vorbis encoder puts a whole call on the stack
 
@@ -82,6 +86,7 @@ class AudioWriter:
         format: str | None = None,  # noqa: A002, the word soundfile uses as well
         channel_mask: int | None = None,
         samples: int = 0,
+        tags: Mapping[str, str] = MappingProxyType({}),
         name: str | None = None,
     ) -> None:
         """Start a wav or flac (16-bit), ogg (Vorbis), opus or mp3 file, over an existing one.
@@ -93,6 +98,7 @@ class AudioWriter:
             format: as above; that of the path's suffix when left out.
             channel_mask: where the channels stand, as in WAV; None: as this number usually does; 0: nobody knows.
             samples: how many per channel will come, if known: a wav file of more than 4 GiB starts as RF64.
+            tags: title, artist and the like, by libsndfile's names; others are left away.
             name: how errors call the file; the path when left out.
 
         Raises:
@@ -116,7 +122,7 @@ class AudioWriter:
         self._kept = _Kept(file)
         mask = default_mask(channels) if channel_mask is None and channels > 2 else channel_mask
         try:
-            self._file = self._open(sample_rate, channels, mask or None, samples)
+            self._file = self._open(sample_rate, channels, mask or None, samples, tags)
         except BaseException:
             self._close_own()
             raise
@@ -183,12 +189,18 @@ class AudioWriter:
             with suppress(OSError):
                 self._own.close()
 
-    def _open(self, sample_rate: int, channels: int, mask: int | None, samples: int) -> WavFile | SoundStream:
+    def _open(
+        self, sample_rate: int, channels: int, mask: int | None, samples: int, tags: Mapping[str, str]
+    ) -> WavFile | SoundStream:
         container, coding = _CODING[self._format]
         try:
             if self._format == "wav":
-                return WavFile(self._kept.file, sample_rate, channels, mask=mask, samples=samples)
-            return SoundStream(self._kept, "w", sample_rate, channels, format=container, subtype=coding)
+                return WavFile(self._kept.file, sample_rate, channels, mask=mask, samples=samples, tags=tags)
+            stream = SoundStream(self._kept, "w", sample_rate, channels, format=container, subtype=coding)
+            for name in _TAGS & tags.keys():
+                with suppress(soundfile.SoundFileError):  # a tag that this format does not have
+                    setattr(stream, name, tags[name])
+            return stream
         except OSError as error:
             raise self._failure(error) from error
         except soundfile.SoundFileError as error:

@@ -18,11 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from vqc.data.colour import to_srgb
 from vqc.data.file_signatures import HEAD_BYTES, image_format_of, not_media
@@ -30,7 +31,8 @@ from vqc.data.formats import usual_suffixes, written_as
 from vqc.data.image_errors import why_unreadable
 from vqc.data.media_type import AnyFile
 from vqc.data.stills import load_still
-from vqc.errors import MediaError, OptionError, OutputError
+from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
+from vqc.format.metadata import NO_METADATA, Metadata
 from vqc.format.shapes import MAX_PIXELS
 
 _SMALL_FILE_PIXELS = 40_000_000  # of a file of any length: a page scanned at 600 dpi has 35 million
@@ -48,6 +50,8 @@ _SAVE_OPTIONS: MappingProxyType[str, dict[str, object]] = MappingProxyType(
         "bmp": {},
     }
 )
+# ImageDescription, Make, Model, Software, DateTime, Artist, Copyright
+_EXIF_OF_TIFF = (270, 271, 272, 305, 306, 315, 33432)
 _WITH_ALPHA = frozenset({"png", "webp", "tiff"})
 
 _pillow = threading.Lock()
@@ -118,7 +122,7 @@ def from_pillow(image: Image.Image, *, name: str = "the image") -> Picture:
     Raises:
         MediaError: as `read_image`.
     """
-    with _quiet_pillow():
+    with quiet_pillow():
         return _picture(image, name, MAX_PIXELS)
 
 
@@ -145,10 +149,11 @@ def keeps_alpha(format: str) -> bool:  # noqa: A002, the word Pillow uses as wel
     return format in _WITH_ALPHA
 
 
-def encode_image(picture: Picture, format: str) -> bytes:  # noqa: A002
+def encode_image(picture: Picture, format: str, metadata: Metadata = NO_METADATA) -> bytes:  # noqa: A002
     """The bytes of an image file: png, webp (lossless), tiff, bmp, or jpeg (quality 95, 4:4:4).
 
-    JPEG and BMP hold no alpha: the picture is laid on white, as a browser shows it on an empty page.
+    JPEG and BMP hold no alpha: the picture is laid on white, as a browser shows it on an empty page. BMP holds no
+    metadata; TIFF caption, camera, date, author and rights.
 
     Raises:
         OutputError: the format cannot hold this number of pixels.
@@ -158,15 +163,38 @@ def encode_image(picture: Picture, format: str) -> bytes:  # noqa: A002
     image = to_pillow(picture if keeps_alpha(format) else _on_white(picture))
     file = io.BytesIO()
     try:
-        image.save(file, format.upper(), **_SAVE_OPTIONS[format])
+        image.save(file, format.upper(), **_SAVE_OPTIONS[format], **_metadata_options(metadata, format))
     except Exception as error:  # Pillow's writers raise OSError, ValueError, struct.error ...
+        if metadata:
+            plain = encode_image(picture, format)
+            text = f"a {format} file cannot hold the metadata of the original, which is left out"
+            warnings.warn(MediaWarning(text), stacklevel=2)
+            return plain
         size = f"{picture.width:,} x {picture.height:,} pixels"
         raise OutputError(f"an image of {size} cannot be written as {format}; write it as png") from error
     return file.getvalue()
 
 
+def _metadata_options(metadata: Metadata, format: str) -> dict[str, Any]:  # noqa: A002
+    """The options of `Image.save` that write metadata."""
+    if format == "bmp":
+        return {}
+    if format == "tiff":  # libtiff writes no directories below the first
+        exif, kept = Image.Exif(), Image.Exif()
+        exif.load(metadata.exif)
+        kept.update({tag: exif[tag] for tag in _EXIF_OF_TIFF if tag in exif})
+        return {"exif": kept} if len(kept) else {}
+    options: dict[str, Any] = {"exif": b"Exif\0\0" + metadata.exif} if metadata.exif else {}
+    if metadata.xmp and format == "png":
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata.xmp.decode(errors="replace"))
+    elif metadata.xmp:
+        options["xmp"] = metadata.xmp
+    return options
+
+
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
     """Pillow without warnings or a limit of its own: both are global, so one thread at a time reads images."""
     with _pillow, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\b")
@@ -184,7 +212,7 @@ def _read(file: BinaryIO, name: str, limit: int | None) -> Picture:
         raise not_media(name, head)
     length = file.seek(0, os.SEEK_END)
     file.seek(0)
-    with _quiet_pillow():
+    with quiet_pillow():
         try:
             image = Image.open(file, formats=[kind])
         except Exception as error:  # Pillow's readers raise almost anything on a damaged file

@@ -6,6 +6,8 @@ See Microsoft's WAVEFORMATEXTENSIBLE and EBU Tech 3306 (RF64).
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
@@ -14,20 +16,37 @@ _SAMPLE_BYTES = 2
 _LARGEST = 2**32 - 1  # what the fields for lengths hold; in RF64 they hold just this and the truth stands elsewhere
 _LIMIT = _LARGEST - 2**16  # bytes of samples; the header counts as well
 _PCM, _EXTENSIBLE = 1, 0xFFFE
+_INFO = MappingProxyType(
+    {
+        "title": b"INAM", "artist": b"IART", "album": b"IPRD", "date": b"ICRD", "tracknumber": b"ITRK",
+        "genre": b"IGNR", "copyright": b"ICOP", "comment": b"ICMT", "software": b"ISFT",
+    }
+)  # fmt: skip
 _PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
 
 
 class WavFile:
     """A WAV file being written; `close` completes it."""
 
-    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, *, mask: int | None, samples: int) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        sample_rate: int,
+        channels: int,
+        *,
+        mask: int | None,
+        samples: int,
+        tags: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Starts the file.
 
         Args:
             file: to write to, from where it stands; it must be able to seek if other samples come than expected.
             mask: where the channels stand; None: not said.
             samples: how many per channel are expected.
+            tags: title, artist and the like, by the names in `_INFO`.
         """
+        self._info = _info(tags)
         self._file, self._rate, self._channels, self._mask = file, sample_rate, channels, mask
         self._start, self._expected, self._written = file.tell(), samples, 0
         self._large = _is_large(samples * channels * _SAMPLE_BYTES)
@@ -42,6 +61,7 @@ class WavFile:
 
     def close(self) -> None:
         """Complete the file; OSError when the last of it cannot be written."""
+        self._file.write(self._info)
         if self._written != self._expected:
             self._file.seek(self._start)
             self._file.write(self._header(self._written))
@@ -63,11 +83,20 @@ class WavFile:
             kind += struct.pack("<HHI", 22, 8 * _SAMPLE_BYTES, self._mask) + _PCM_GUID
         chunks = b"fmt " + struct.pack("<I", len(kind)) + kind
         if not self._large:
-            head = b"RIFF" + struct.pack("<I", 4 + len(chunks) + 8 + length)
+            head = b"RIFF" + struct.pack("<I", 4 + len(chunks) + 8 + length + len(self._info))
             return head + b"WAVE" + chunks + b"data" + struct.pack("<I", length)
-        sizes = struct.pack("<QQQI", 4 + 36 + len(chunks) + 8 + length, length, samples, 0)
+        sizes = struct.pack("<QQQI", 4 + 36 + len(chunks) + 8 + length + len(self._info), length, samples, 0)
         head = b"RF64" + struct.pack("<I", _LARGEST) + b"WAVEds64" + struct.pack("<I", len(sizes)) + sizes
         return head + chunks + b"data" + struct.pack("<I", _LARGEST)
+
+
+def _info(tags: Mapping[str, str]) -> bytes:
+    """The LIST chunk that holds tags; it stands behind the samples, whose length is even."""
+    chunks = b""
+    for name, mark in _INFO.items():
+        if value := tags.get(name, "").encode(errors="replace"):
+            chunks += mark + struct.pack("<I", len(value) + 1) + value + b"\0" * (1 + (len(value) + 1) % 2)
+    return b"LIST" + struct.pack("<I", 4 + len(chunks)) + b"INFO" + chunks if chunks else b""
 
 
 def _is_large(length: int) -> bool:

@@ -1,8 +1,8 @@
-"""The `.vqc` file, format 1. This page is the specification.
+"""The `.vqc` file, formats 1 and 2. This page is the specification.
 
     bytes  field     value
     3      magic     "VQC"
-    1      version   1
+    1      version   1, or 2 of a file with fields
     1      codec     kind of model, by its number in vqc/models/kinds.py (odd: image, even: audio)
     1      mode      low 4 bits: how the codes are written: 0 none (packed bits), 1 static (range coder with the
                      model's order-0 tables), 2 prior (range coder with the model's learned prior)
@@ -14,6 +14,7 @@
                      flag the channel mask v, as in WAV; without it channels stand as so many usually do.
                      Sample rates 1..13 mean 8000 11025 12000 16000 22050 24000 32000 44100 48000 88200 96000
                      176400 192000 Hz; any other rate is written in Hz.
+    ...    fields    only in format 2: their length v, then what vqc/format/metadata.py says
     ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/format/alpha.py says
     ...    body      the codes, one stream for each image tile or audio chunk, as many as the shape and the model
                      determine: a single stream is the whole body, of several each has its length v before it
@@ -29,8 +30,8 @@ unusual sample rate). A photo of 640 x 480 pixels, coded with static tables at q
     0011  0b ad c0 de 00 c0 ff ee 2a           body: one stream
     001a  f1 21 de 32                          CRC-32
 
-A reader checks the magic, the version and the checksum before it believes anything else, and sizes against a limit
-before anything is allocated.
+A file without fields is written in format 1, so that older versions read it too. A reader checks the magic, the version
+and the checksum before it believes anything else, and sizes against a limit before anything is allocated.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ from typing import Literal
 
 from vqc.errors import ContainerError
 from vqc.format.fields import ByteReader, check_size, read_shape, varint, write_shape
+from vqc.format.metadata import NO_METADATA, Metadata, from_fields, to_fields
 from vqc.format.shapes import Media, Shape
 
 MAGIC = b"VQC"
-VERSION = 1
+VERSION, VERSION_WITH_FIELDS = 1, 2
 Entropy = Literal["none", "static", "prior"]
 EntropyOption = Literal["auto", "prior", "static", "none"]  # "auto": the mode of the fewest bytes
 ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})
@@ -80,6 +82,7 @@ class Container:
     header: Header
     body: bytes
     alpha: bytes | None = None
+    metadata: Metadata = NO_METADATA
 
 
 def write_container(container: Container) -> bytes:
@@ -88,8 +91,10 @@ def write_container(container: Container) -> bytes:
     assert len(header.digest) == DIGEST_BYTES, "six bytes of the digest"
     assert 1 <= header.quality <= 255, "quality fits its byte"
     mode = next(code for code, name in ENTROPIES.items() if name == header.entropy)
-    parts = [MAGIC, bytes([VERSION, header.codec, mode | header.shape.flags() << 4, header.quality]), header.digest]
-    parts.append(write_shape(header.shape))
+    fields = _written(to_fields(container.metadata))
+    version = VERSION_WITH_FIELDS if fields else VERSION
+    parts = [MAGIC, bytes([version, header.codec, mode | header.shape.flags() << 4, header.quality]), header.digest]
+    parts += [write_shape(header.shape), *([varint(len(fields)), fields] if fields else [])]
     assert header.shape.alpha == (container.alpha is not None), "the alpha flag says whether there is an alpha section"
     if container.alpha is not None:
         parts += [varint(len(container.alpha)), container.alpha]
@@ -112,8 +117,10 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
         raise ContainerError("the .vqc file is damaged or cut short: its checksum does not match; get it again")
     reader = ByteReader(data[len(MAGIC) + 1 : -_CHECKSUM_BYTES])
     header = _read_header(reader, limit)
+    has_fields = data[len(MAGIC)] == VERSION_WITH_FIELDS
+    metadata = from_fields(_read_fields(reader)) if has_fields else NO_METADATA
     alpha = reader.take(reader.varint("length of alpha"), "alpha") if header.shape.alpha else None
-    return Container(header=header, alpha=alpha, body=reader.rest())
+    return Container(header=header, alpha=alpha, body=reader.rest(), metadata=metadata)
 
 
 def peek_header(front: bytes, *, limit: int | None = None) -> Header:
@@ -140,6 +147,21 @@ def _read_header(reader: ByteReader, limit: int | None) -> Header:
     shape = read_shape(reader, codec, mode >> 4)
     check_size(shape, limit)
     return Header(codec=codec, entropy=ENTROPIES[mode & 15], quality=quality, digest=digest, shape=shape)
+
+
+def _written(fields: Mapping[int, bytes]) -> bytes:
+    return b"".join(varint(number) + varint(len(data)) + data for number, data in fields.items())
+
+
+def _read_fields(reader: ByteReader) -> dict[int, bytes]:
+    """The fields by their numbers, which rise; at least one."""
+    section, fields = ByteReader(reader.take(reader.varint("length of the fields"), "fields")), dict[int, bytes]()
+    while section.left or not fields:
+        number = section.varint("number of a field")
+        if number <= max(fields, default=0):
+            raise section.damaged("fields")
+        fields[number] = section.take(section.varint("length of a field"), "field")
+    return fields
 
 
 def join_streams(streams: Sequence[bytes]) -> bytes:
@@ -176,7 +198,8 @@ def _check_front(data: bytes) -> None:
         raise ContainerError("this is not a .vqc file: it does not begin with the letters VQC")
     if len(data) < _FIXED_BYTES:
         raise ContainerError(f"the .vqc file is cut short: {len(data)} bytes cannot hold a header; get it again")
-    if data[len(MAGIC)] != VERSION:
+    if data[len(MAGIC)] not in (VERSION, VERSION_WITH_FIELDS):
         raise ContainerError(
-            f"the .vqc file has format {data[len(MAGIC)]}, and this version reads {VERSION}; update vqc"
+            f"the .vqc file has format {data[len(MAGIC)]}, and this version reads {VERSION} and "
+            f"{VERSION_WITH_FIELDS}; update vqc"
         )

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from vqc.codec.inspect.verify import read_vqc
 from vqc.errors import ModelNotFoundError
 from vqc.format.container import Container, Entropy, read_container
+from vqc.format.metadata import Metadata, length_of
 from vqc.format.shapes import Media, Shape
 from vqc.models.files.zoo import find_by_digest
 from vqc.models.kinds import kind_numbered
@@ -27,6 +28,8 @@ class FileInfo:
     bytes: int  # of the whole file
     code_bytes: int
     alpha_bytes: int  # 0 without transparency
+    metadata: Metadata  # what is known of the original
+    metadata_bytes: int  # 0 without any
 
     @property
     def media(self) -> Media:
@@ -36,7 +39,7 @@ class FileInfo:
     @property
     def other_bytes(self) -> int:
         """Bytes of header and checksum."""
-        return self.bytes - self.code_bytes - self.alpha_bytes
+        return self.bytes - self.code_bytes - self.alpha_bytes - self.metadata_bytes
 
     @property
     def rate(self) -> float:
@@ -76,4 +79,6 @@ def info_of(container: Container, file_bytes: int) -> FileInfo:
         bytes=file_bytes,
         code_bytes=len(container.body),
         alpha_bytes=len(container.alpha) if container.alpha is not None else 0,
+        metadata=container.metadata,
+        metadata_bytes=length_of(container.metadata),
     )
