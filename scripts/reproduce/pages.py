@@ -276,6 +276,52 @@ def librispeech(results: Results) -> str:
     return table(["`librispeech`: 250 codes of 9 bits a second", "report", "vqc"], rows)
 
 
+def wavenet(results: Results) -> str:
+    """What a WaveNet saves of codes of speakers that nothing was trained on."""
+    rows = []
+    for model in ("phones", "librispeech"):
+        maps = results[model]["qualities"][0]["maps"][0]
+        order_0, bits = np.log2(maps["perplexity"]), maps["bits_per_code"]
+        below = f"{100 * (1 - bits / order_0):.1f} %"
+        rows.append([f"`{model}`", f"{maps['codes']:,}", fixed(order_0, 2), fixed(bits, 2), below])
+    return table(["codes of test-other", "codes", "bits a code, order-0", "under the WaveNet", "fewer"], rows)
+
+
+def drawn_images(results: Results) -> str:
+    """Images drawn from the prior of cifar10."""
+    study = results["samples-cifar10"]
+    rows = [
+        [
+            row["name"],
+            fixed(row["frechet"], 2),
+            fixed(row["gradient"], 1),
+            ABSENT if row["taken"] is None else f"{100 * row['taken']:.1f} %",
+        ]
+        for row in study["sets"]
+    ]
+    headers = [f"{study['images']:,} images each", "Fréchet distance", "mean gradient, levels", "taken for their class"]
+    drawn, held_out = float(np.mean(study["nearest_rms"])), study["held_out_rms"]
+    return (
+        f"{table(headers, rows)}\nThe classifier is right on {100 * study['accuracy']:.1f} % of the held-out images. "
+        f"From drawn images it is {drawn:.1f} levels (root mean square) to the nearest of all training images, from "
+        f"held-out ones, restored, {held_out:.1f}.\n"
+    )
+
+
+def drawn_speech(results: Results) -> str:
+    """Speech drawn from the WaveNets."""
+    tables = []
+    for model in ("phones", "librispeech"):
+        study = results[f"samples-{model}"]
+        rows = [
+            [row["name"], fixed(row["frechet"], 0), fixed(row["phones"], 1), fixed(row["dnsmos"], 2)]
+            for row in study["sets"]
+        ]
+        what = f"`{model}`: {study['clips']} clips of {study['seconds']:.0f} s each"
+        tables.append(table([what, "Fréchet distance", "phones heard a second", "DNSMOS"], rows))
+    return "\n".join(tables)
+
+
 def phonemes(results: Results) -> str:
     """How well codes tell phones."""
     rows = [
@@ -331,6 +377,9 @@ BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "cifar10": cifar10,
     "cifar10-maps": cifar10_maps,
     "librispeech": librispeech,
+    "wavenet": wavenet,
+    "drawn-images": drawn_images,
+    "drawn-speech": drawn_speech,
     "phonemes": phonemes,
     "machine": machine,
     "portability": portability,
