@@ -92,13 +92,6 @@ def test_threads_of_torch_are_those_asked_for() -> None:
         assert processors.threads() == count
 
 
-def test_threads_may_be_said_before_torch_is_loaded() -> None:
-    program = "import vqc; vqc.set_threads(1); import sys; assert 'torch' not in sys.modules; import torch; "
-    program += "print(torch.get_num_threads())"
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, env=environment, text=True) == "1\n"
-
-
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "2"])
 def test_numbers_that_cannot_be_are_refused(count: int) -> None:
     with pytest.raises(OptionError, match=f"{count} threads cannot be; give a whole number, 1 or more"):

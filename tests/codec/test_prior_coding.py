@@ -72,7 +72,7 @@ def test_many_items_are_coded_in_turn(kind: str, monkeypatch: pytest.MonkeyPatch
 def test_size_of_pieces_does_not_change_the_bytes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     codes = codes_of(kind, 2, (9, 8) if kind == "photo" else (30,))
     data = encode_with_prior(MODELS[kind].prior, codes, 2)
-    monkeypatch.setattr(prior_coding, "_ROWS", 5)
+    monkeypatch.setattr(prior_coding, "_FREQUENCIES", 60)
     assert encode_with_prior(MODELS[kind].prior, codes, 2) == data
 
 

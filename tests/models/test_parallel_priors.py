@@ -28,7 +28,8 @@ FINER = {
     "photo": {"spatial_passes": (2, 3, 2, 4), "channel_steps": (1, 2, 3, 1)},
     "speech": {"extra_coarse_levels": (1, 2, 3), "channel_steps": (2, 1, 1, 1, 3)},
 }
-CASES = [(kind, quality, grid) for kind, grids in GRIDS.items() for quality in (1, 2) for grid in grids]
+CASES = [(kind, 2, grid) for kind, grids in GRIDS.items() for grid in grids]
+CASES += [(kind, 1, grids[-1]) for kind, grids in GRIDS.items()]  # of fewer maps
 each_case = pytest.mark.parametrize(("kind", "quality", "grid"), CASES)
 each_kind = pytest.mark.parametrize("kind", GRIDS)
 

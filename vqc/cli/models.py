@@ -47,11 +47,16 @@ NamesArgument = Annotated[
 @models.callback()
 def list_all(context: typer.Context, json: JsonOption = False) -> None:
     """List the models at hand; show, add or remove one."""
+    if not context.invoked_subcommand:
+        list_command(json=json)
+
+
+@models.command(name="list", epilog="Example: vqc models list --json")
+def list_command(json: JsonOption = False) -> None:
+    """List the models at hand, as vqc models does."""
     from vqc.models.files.zoo import list_models
     from vqc.user_folders import user_models
 
-    if context.invoked_subcommand:
-        return
     found = sorted(list_models(), key=rank)  # stable: otherwise in the order of the library
     if json:
         print_json([model_as_dict(info) for info in found])

@@ -5,7 +5,6 @@ The result is the codec's file with the prior inside: the same weights and codes
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class PriorRecipe(PartRecipe):
         prior = build_prior(
             trainables()[settings.kind].name, config, codec, where="the prior of these [model] settings"
         )
-        prior.register_load_state_dict_post_hook(lambda loaded, _: _prepare(loaded, codec))  # type: ignore[no-untyped-call]
+        prior.register_load_state_dict_post_hook(lambda loaded, _: loaded.prepare(codec))  # type: ignore[no-untyped-call]
         return prior
 
     def open_data(
@@ -156,14 +155,6 @@ def labels_of(dataset: ImageDataset | AudioDataset, prior: CodePrior) -> NDArray
             "these classes, as CIFAR-10 has them, or --set model.classes=[]"
         )
     return labels
-
-
-def _prepare(prior: Any, codec: CodecModel) -> None:
-    """Make what a prior derives from the codec, which is on the CPU, after weights have been loaded."""
-    twin = copy.deepcopy(prior).cpu()  # the prior itself stays where it is: others hold views of its parameters
-    twin.prepare(codec)
-    for own, made in zip(prior.buffers(), twin.buffers(), strict=True):
-        own.copy_(made)
 
 
 def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, Tensor]:
