@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from vqc.models.files.checkpoint import LoadedModel, ModelInfo
     from vqc.models.files.zoo import list_models, load_model
     from vqc.processors import set_threads
+    from vqc.sampling.complete import complete
     from vqc.sampling.sample import sample
     from vqc.training.options import TrainOptions
     from vqc.training.train import train
@@ -90,6 +91,7 @@ _MODULES = {
     "Evaluation": "vqc.evaluation.results",
     "evaluate": "vqc.evaluation.api",
     "open_archive": "vqc.archive.reader",
+    "complete": "vqc.sampling.complete",
     "sample": "vqc.sampling.sample",
     "set_threads": "vqc.processors",
     "train": "vqc.training.train",
@@ -121,6 +123,7 @@ __all__ = [
     "VQCWarning",
     "VerifyResult",
     "__version__",
+    "complete",
     "compress",
     "compress_file",
     "decode",

@@ -62,6 +62,20 @@ def test_a_vqc_file_decompresses_to_what_was_drawn(run: Run) -> None:
     assert Path("files/tiny-photo-1.vqc").read_bytes() == Path("x.vqc").read_bytes()
 
 
+def test_completions_stand_beside_what_is_given(run: Run) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (64, 160, 3), dtype=np.uint8)
+    Image.fromarray(colours).save("half.png")
+    told = ("sample", "tiny-photo", "--complete", "half.png", "--keep", "0.5")
+    assert run(*told, "-n", "2", "-o", "row.png").code == 0
+    assert run(*told, "-n", "1", "-o", "one.png").code == 0
+    row = pixels("row.png")
+    assert row.shape == (64, 3 * 160 + 2 * 2, 3)
+    assert np.array_equal(row[:32, :160], colours[:32])
+    assert np.array_equal(row[:, 162:322], pixels("one.png"))
+    assert run("sample", "tiny-photo", "--complete", "half.png", "--hole", "20,20,40,20", "-o", "hole.png").code == 0
+    assert pixels("hole.png").shape == (64, 4 * 160 + 3 * 2, 3)
+
+
 def test_json_names_what_is_needed_to_draw_it_again(run: Run) -> None:
     said = json.loads(run("sample", "tiny-photo", "-n", "2", *SMALL, "--temperature", "0.5", "--json").out)
     assert (said["model"], said["seed"], said["temperature"], said["items"]) == ("tiny-photo", 0, 0.5, 2)
@@ -81,6 +95,9 @@ def test_json_names_what_is_needed_to_draw_it_again(run: Run) -> None:
         ("tiny-photo --format png", 2, "--format png: this is for a folder; name one with -o, such as -o drawn/"),
         ("tiny-photo -o -", 2, "-o -: what is drawn goes into files; name one, or a folder"),
         ("tiny-photo --save-codes c.txt", 2, "--save-codes c.txt: what is written there is a .npz file"),
+        ("tiny-speech --complete there.png", 1, "there.png: "),
+        ("tiny-photo --keep 0.5", 2, "keep: this is for completing a file; give it with --complete"),
+        ("tiny-photo --complete there.png --hole 1,2", 2, "--hole 1,2: give left, top, width and height in pixels"),
         ("tiny-phota", 2, "there is no model 'tiny-phota', did you mean 'tiny-photo'?"),
         ("tiny-photo -o there.png", 1, "there.png: this file exists already; use --force to replace it"),
         ("tiny-photo -o no/folder/x.png", 1, "no/folder/x.png: the folder"),

@@ -18,18 +18,24 @@ from vqc.cli.progress import ProgressBar
 from vqc.data.formats import MEDIA, usual_suffixes, written_as
 from vqc.errors import OptionError
 from vqc.option_fields import option
-from vqc.sampling.options import SampleOptions
+from vqc.sampling.options import DEFAULT_MODEL, SampleOptions
 
 if TYPE_CHECKING:
     from vqc.codec.codec import Codec
     from vqc.codec.codes import Codes
     from vqc.format.shapes import Media
     from vqc.models.files.header import ModelInfo
+    from vqc.sampling.complete import Given
 
 VQC, CODES = ".vqc", ".npz"
 
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", autocompletion=model_names, help="Name of a model with a prior, or its file.")
+    str | None,
+    typer.Argument(
+        metavar="MODEL",
+        autocompletion=model_names,
+        help="Name or file. [default: cifar10; to complete, photo or speech]",
+    ),
 ]
 Targets = Mapping[Path, Sequence[int]]  # of each file: the items that it shows
 
@@ -38,7 +44,7 @@ Targets = Mapping[Path, Sequence[int]]  # of each file: the items that it shows
 class CommandOptions(SampleOptions):
     """The options of `vqc sample`."""
 
-    model: ModelArgument = "cifar10"
+    model: ModelArgument = None
     output: str | None = option(
         None, "--output -o", "A file (of images a grid), or a folder/. [default: MODEL.sample.png]", "OUT"
     )
@@ -59,16 +65,33 @@ def sample(options: CommandOptions) -> None:
     from vqc.sampling.sample import arrays_of
 
     begin = time.perf_counter()
-    info = find_by_name(options.model)
+    info = find_by_name(model_for(options))
     targets = targets_for(options, info.name, info.media)
     check_suffix("--save-codes", options.save_codes, CODES)
     check_places(options, targets)
     with ProgressBar(f"Drawing from {info.name}", 1, quiet=options.quiet):
-        codec, drawn = draw_items(options)
-        write(codec, drawn, targets, force=options.force)
+        codec, given, drawn = draw_items(options, info)
+        write(codec, given, drawn, targets, force=options.force)
         if options.save_codes is not None:
             write_atomically(options.save_codes, arrays_of(drawn), overwrite=options.force)
     tell(options, info, drawn, targets, time.perf_counter() - begin)
+
+
+def model_for(options: CommandOptions) -> str:
+    """The model to draw from: the one that is asked for, or a default; OptionError when it is not for the file."""
+    from vqc.data.media_type import media_of_file
+    from vqc.models.files.zoo import find_by_name
+    from vqc.models.kinds import default_model
+
+    if options.complete is None:
+        return options.model or DEFAULT_MODEL
+    media = media_of_file(options.complete)
+    model = options.model or default_model(media)
+    if find_by_name(model).media != media:
+        raise OptionError(
+            f"{options.complete}: this is {MEDIA[media].one}, which {model} is not for; choose another model"
+        )
+    return model
 
 
 def targets_for(options: CommandOptions, model: str, media: Media) -> Targets:
@@ -116,17 +139,23 @@ def check_places(options: CommandOptions, targets: Targets) -> None:
             check_target(file, overwrite=options.force)
 
 
-def draw_items(options: CommandOptions) -> tuple[Codec[Any, Any], list[Codes]]:
-    """Draw what is asked for; returns the codec as well."""
+def draw_items(options: CommandOptions, info: ModelInfo) -> tuple[Codec[Any, Any], Given | None, list[Codes]]:
+    """Draw what is asked for; returns the codec and, of a file to complete, what is given as well."""
     from vqc.codec.open import open_codec
+    from vqc.sampling.complete import draw_rest
     from vqc.sampling.sample import draw
 
-    codec = open_codec(None, options.model, options.device)
-    return codec, list(draw(codec, options))
+    codec = open_codec(None, info.path, options.device)
+    if options.complete is None:
+        return codec, None, list(draw(codec, options))
+    given, items = draw_rest(codec, options)
+    return codec, given, list(items)
 
 
-def write(codec: Codec[Any, Any], drawn: Sequence[Codes], targets: Targets, *, force: bool) -> None:
-    """Write every file whole or not at all; a folder is made."""
+def write(
+    codec: Codec[Any, Any], given: Given | None, drawn: Sequence[Codes], targets: Targets, *, force: bool
+) -> None:
+    """Write every file whole or not at all; a folder is made. Several proposals stand in a row, after what is given."""
     from vqc.atomic import write_atomically
     from vqc.codec.codes import restore
     from vqc.codec.media import Image
@@ -139,7 +168,11 @@ def write(codec: Codec[Any, Any], drawn: Sequence[Codes], targets: Targets, *, f
             write_atomically(path, file_of(codec, drawn[items[0]]), overwrite=force)
         elif len(items) > 1:
             shown = [restore(codec, drawn[item]) for item in items]
-            Image(draw_grid([image.array for image in shown if isinstance(image, Image)])).save(path, overwrite=force)
+            images = [image.array for image in shown if isinstance(image, Image)]
+            if given is not None and given.shown is not None:
+                images = [given.shown, *images]
+            grid = draw_grid(images, columns=0 if given is None else len(images))
+            Image(grid).save(path, overwrite=force)
         else:
             restore(codec, drawn[items[0]]).save(path, overwrite=force)
 

@@ -93,15 +93,15 @@ def encode(
     rate = rate or Rate()
     if is_batch(media, sample_rate):
         codec = open_codec("image", model, device)
-        parts = [_encoded(codec, _opaque(image), quality, rate) for image in media]
+        parts = [encoded(codec, _opaque(image), quality, rate) for image in media]
         if not parts:
             raise MediaError("the batch holds no images; there is nothing to encode")
         return replace(parts[0], array=np.stack([part.array for part in parts]))
     if not is_audio(media, sample_rate):
-        return _encoded(open_codec("image", model, device), _opaque(media), quality, rate)
+        return encoded(open_codec("image", model, device), _opaque(media), quality, rate)
     assert sample_rate is not None, "is_audio has looked"
     recording = Recording([to_waveform(media)], sample_rate)
-    return _encoded(open_codec("audio", model, device), recording, quality, rate)
+    return encoded(open_codec("audio", model, device), recording, quality, rate)
 
 
 def decode(
@@ -173,7 +173,8 @@ def codes_in(codec: Codec[Any, Any], container: Container) -> Codes:
     return Codes(array, codec.name, header.digest, header.quality, shape)
 
 
-def _encoded(codec: Codec[Any, Any], signal: Any, quality: float | None, rate: Rate) -> Codes:
+def encoded(codec: Codec[Any, Any], signal: Any, quality: float | None, rate: Rate) -> Codes:
+    """Encode a `Picture` without alpha, or a `Recording`; see `encode`."""
     # only a size that is asked for depends on how the codes are written
     made = codec.make_file(signal, quality=quality, entropy="auto" if rate.is_target else "none", rate=rate)
     return codes_in(codec, made.container)

@@ -70,13 +70,22 @@ class ScalarMaps(IntegerModule):
             layer.coefficients.bias.data[:, 0] = 1.0  # the first function: at first e^(-1/8) a step from the guess
         self.update_context = ContextUpdate(around + maps, context_width, self.lattice.kernel, qualities)
 
-    def coding_steps(self, flat: Tensor, index: Tensor, quality: int, mask: Tensor | None) -> Iterator[CodingStep]:
-        """Give each value once; see `Slice.coding_steps`. The first M maps of an index [B, h, w, G] are its own."""
+    def coding_steps(
+        self, flat: Tensor, index: Tensor, quality: int, mask: Tensor | None, known: Tensor | None = None
+    ) -> Iterator[CodingStep]:
+        """Give each value once; see `Slice.coding_steps`. The first M maps of an index [B, h, w, G] are its own.
+
+        Args:
+            known: bool [B, h, w], positions whose values are known before those of the first pass; none, in files.
+        """
         items, *grid = index.shape[:-1]
         places = index[..., : self.maps].flatten(0, -2)  # [B · N, M]
-        known = torch.zeros(len(places), dtype=torch.bool, device=flat.device)
+        known = torch.zeros(index.shape[:-1], dtype=torch.bool, device=flat.device) if known is None else known.clone()
+        known = known.flatten()  # [B · N]
         for step in self.lattice.passes(grid, flat.device):
-            yield from self._values(flat, places, known, step, step.rows(items, grid, mask), grid, quality)
+            rows = step.rows(items, grid, mask)
+            if len(rows):
+                yield from self._values(flat, places, known, step, rows, grid, quality)
             known[step.rows(items, grid)] = True
 
     def _values(

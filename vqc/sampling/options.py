@@ -13,10 +13,14 @@ from vqc.errors import OptionError
 from vqc.format.shapes import Media
 from vqc.option_fields import option
 
+DEFAULT_MODEL = "cifar10"
 SEEDS = range(1 << 64)
 HOTTEST = 100.0  # temperature: beyond it all codes are as good as equal
-IMAGES, RECORDINGS = 16, 1  # that are drawn where no number is asked for
+IMAGES, RECORDINGS, PROPOSALS = 16, 1, 3  # that are drawn where no number is asked for; the last: to complete an image
+KEEP = 0.5
 LEAST = 0.001  # of temperature and share, which are rounded to so much
+
+Hole = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -25,6 +29,14 @@ def parse_size(text: str) -> tuple[int, int]:
     if not found:
         raise OptionError(f"--size {text}: give height and width in pixels, such as 64x96")
     return int(found[1]), int(found[2] or found[1])
+
+
+def parse_hole(text: str) -> Hole:
+    """Left, top, width and height of ``30,40,100,60``; OptionError for anything else."""
+    found = re.fullmatch(r"(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6})", text.replace(" ", ""))
+    if not found:
+        raise OptionError(f"--hole {text}: give left, top, width and height in pixels, such as 30,40,100,60")
+    return int(found[1]), int(found[2]), int(found[3]), int(found[4])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +57,13 @@ class SampleOptions:
         parse=parse_size,
     )  # fmt: skip
     seconds: float | None = option(None, "--seconds", "Length of recordings. [default: 5]", "S")
-
     label: str | None = option(None, "--class", "What images show, by name or number. [default: anything]", "C")
+
+    complete: str | None = option(None, "--complete", "Go on with this image or recording.", "FILE")
+    keep: float | None = option(None, "--keep", "Share of it that is kept: its top, or its begin. [default: 0.5]", "P")
+    hole: Hole | None = option(
+        None, "--hole", "Keep all of it but this rectangle, in pixels.", "X,Y,W,H", type=str, parse=parse_hole
+    )
 
     def __post_init__(self) -> None:
         if self.n is not None and self.n < 1:
@@ -61,7 +78,23 @@ class SampleOptions:
             raise OptionError(f"size {self.size[0]}x{self.size[1]}: an image has pixels; give 1 or more each way")
         if self.seconds is not None and not 0 < self.seconds < math.inf:
             raise OptionError(f"{self.seconds:g} seconds: give a number above 0")
+        self._check_completion()
 
     def count(self, media: Media) -> int:
         """How many to draw from a model for a medium."""
-        return self.n or (IMAGES if media == "image" else RECORDINGS)
+        images = IMAGES if self.complete is None else PROPOSALS
+        return self.n or (images if media == "image" else RECORDINGS)
+
+    def _check_completion(self) -> None:
+        given = {"keep": self.keep, "hole": self.hole}
+        told = [name for name, value in given.items() if value is not None]
+        if told and self.complete is None:
+            raise OptionError(f"{told[0]}: this is for completing a file; give it with --complete")
+        if len(told) == 2:
+            raise OptionError("keep and hole exclude each other; give one")
+        if self.keep is not None and not 0 < self.keep <= 1:
+            raise OptionError(f"keep {self.keep:g}: give a share above 0, up to 1")
+        if self.hole is not None and min(self.hole[2:]) < 1:
+            raise OptionError(f"hole {','.join(map(str, self.hole))}: it has no pixels; give a width and a height")
+        if self.complete is not None and self.size is not None:
+            raise OptionError("size: an image that is completed keeps its own; leave it out")

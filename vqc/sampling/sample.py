@@ -25,9 +25,8 @@ from vqc.format.shapes import AudioShape, ImageShape, Shape
 from vqc.format.spans import tile_core
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.prior import CodePrior
-from vqc.sampling.options import SampleOptions
+from vqc.sampling.options import DEFAULT_MODEL, SampleOptions
 
-DEFAULT_MODEL = "cifar10"
 SIDE, SECONDS = 256, 5.0  # where nothing else is asked for
 MOST_PIXELS, MOST_SECONDS = 1 << 26, 3600.0  # of all that is drawn at once: it is held in memory
 
@@ -73,7 +72,18 @@ def sample(
 
 def draw(codec: Codec[Any, Any], options: SampleOptions) -> Iterator[Codes]:
     """Draw the codes of items from the prior of a codec's model; OptionError when it cannot do what is asked for."""
-    prior, quality, shape = prior_of(codec), quality_of(codec, options.quality), shape_of(codec, options)
+    return draw_shape(codec, options, shape_of(codec, options))
+
+
+def draw_shape(
+    codec: Codec[Any, Any],
+    options: SampleOptions,
+    shape: Shape,
+    known: Tensor | None = None,
+    mask: Tensor | None = None,
+) -> Iterator[Codes]:
+    """Draw the codes of items of a shape; `known` and `mask` are those of `CodePrior.sample`."""
+    prior, quality = prior_of(codec), quality_of(codec, options.quality)
     with prior.showing(labels_of(codec, options.label)):
         codes = prior.sample(
             options.count(codec.model.media),
@@ -82,6 +92,8 @@ def draw(codec: Codec[Any, Any], options: SampleOptions) -> Iterator[Codes]:
             seed=options.seed,
             temperature=options.temperature,
             top_p=options.top_p,
+            known=known,
+            mask=mask,
         )
     for item in codes.cpu().numpy():  # [G, *grid]
         yield Codes(item if codec.model.media == "image" else item[None], codec.name, codec.digest, quality, shape)
@@ -139,32 +151,42 @@ def labels_of(codec: Codec[Any, Any], label: str | None) -> Tensor | None:
 
 def shape_of(codec: Codec[Any, Any], options: SampleOptions) -> Shape:
     """The shape of what is drawn; OptionError when the model has no place for it."""
+    image = codec.model.media == "image"
+    given = {"size": options.size, "seconds": options.seconds}
+    for name, medium, other in [("seconds", True, "a size"), ("size", False, "seconds")]:
+        if image == medium and given[name] is not None:
+            raise OptionError(f"{name}: {codec.name} is a model for {'images' if image else 'audio'}; give {other}")
+    if image:
+        usual = min(largest_side(codec), SIDE)
+        return image_shape(codec, options, options.size or (usual, usual))
+    return audio_shape(codec, options, SECONDS if options.seconds is None else options.seconds)
+
+
+def largest_side(codec: Codec[Any, Any]) -> int:
+    """The largest side of an image in pixels whose codes are drawn together."""
     model = codec.model
-    if isinstance(model, ImageModel):
-        return _image_shape(model, prior_of(codec), options, codec.name)
-    assert isinstance(model, AudioModel), "there are two media"
-    if options.size is not None:
-        raise OptionError(f"size: {codec.name} is a model for audio; give seconds")
-    seconds = SECONDS if options.seconds is None else options.seconds
-    count = options.count("audio")
+    assert isinstance(model, ImageModel), "whoever calls has looked"
+    return model.downsampling_factor * (prior_of(codec).block or tile_core(model.downsampling_factor))
+
+
+def image_shape(codec: Codec[Any, Any], options: SampleOptions, size: tuple[int, int]) -> ImageShape:
+    """The shape of images of this height and width in pixels; OptionError when they are too large, or too many."""
+    (height, width), most, count = size, largest_side(codec), options.count("image")
+    if max(height, width) > most:
+        raise OptionError(
+            f"size {height}x{width}: the prior of {codec.name} sees at most {most}x{most} pixels together; "
+            + ("draw several images of that size" if options.complete is None else "give a smaller file")
+        )
+    if count * height * width > MOST_PIXELS:
+        raise OptionError(f"{count} images of {height}x{width} are more than {MOST_PIXELS:,} pixels; draw fewer")
+    return ImageShape(width=width, height=height)
+
+
+def audio_shape(codec: Codec[Any, Any], options: SampleOptions, seconds: float) -> AudioShape:
+    """The shape of recordings of this length at the rate of the model; OptionError when they are too long."""
+    model, count = codec.model, options.count("audio")
+    assert isinstance(model, AudioModel), "whoever calls has looked"
     if count * seconds > MOST_SECONDS:
         raise OptionError(f"{count} recordings of {seconds:g} s are more than an hour; draw fewer at once")
     samples = max(1, round(seconds * model.sample_rate))
     return AudioShape(samples=samples, sample_rate=model.sample_rate, channels=1)
-
-
-def _image_shape(model: ImageModel, prior: CodePrior, options: SampleOptions, name: str) -> ImageShape:
-    if options.seconds is not None:
-        raise OptionError(f"seconds: {name} is a model for images; give a size")
-    factor = model.downsampling_factor
-    most = factor * (prior.block or tile_core(factor))
-    height, width = options.size or (min(most, SIDE),) * 2
-    if max(height, width) > most:
-        raise OptionError(
-            f"size {height}x{width}: the prior of {name} sees at most {most}x{most} pixels together; draw several "
-            "images of that size"
-        )
-    count = options.count("image")
-    if count * height * width > MOST_PIXELS:
-        raise OptionError(f"{count} images of {height}x{width} are more than {MOST_PIXELS:,} pixels; draw fewer")
-    return ImageShape(width=width, height=height)

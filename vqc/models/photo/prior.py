@@ -67,9 +67,21 @@ class PhotoPrior(EntryPrior):
 
     def coding_steps(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
         """See `CodePrior.coding_steps`; codes are int64 [B, G, h, w]."""
+        yield from self._steps(codes, quality, mask)
+
+    def sampling_steps(self, codes: Tensor, quality: int, mask: Tensor) -> Iterator[CodingStep]:
+        """See `CodePrior.sampling_steps`; colours are drawn from all given ones around, as if these came before them.
+
+        In the order of files a colour on a coarse lattice would know nothing of given ones beside it.
+        """
+        yield from self._steps(codes, quality, mask, ~mask)
+
+    def _steps(
+        self, codes: Tensor, quality: int, mask: Tensor | None, given: Tensor | None = None
+    ) -> Iterator[CodingStep]:
         flat = codes.view(-1)
         index = torch.arange(codes.numel(), device=codes.device).view(codes.shape).permute(0, 2, 3, 1)  # [B, h, w, G]
-        yield from self.dc.coding_steps(flat, index, quality, mask)
+        yield from self.dc.coding_steps(flat, index, quality, mask, given)
         context = torch.zeros(*index.shape[:-1], self.config.width, device=codes.device)
         update = self.dc.update
         for part in slices_in(self.slices):
