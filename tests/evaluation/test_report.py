@@ -7,14 +7,12 @@ import dataclasses
 import html
 import io
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from browser import BROWSER, Page, browse
 from PIL import Image
 from tiny_evaluation import SAMPLE_RATE, tiny_clip, tiny_evaluation
 
@@ -24,37 +22,6 @@ from vqc.evaluation.report.examples import flac
 from vqc.evaluation.report.page import render, write_report
 from vqc.evaluation.results import Curve, Estimate, Evaluation
 from vqc.format.shapes import Media
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-VOID = {"meta", "img", "input"}
-
-
-class Page(HTMLParser):
-    """What is in a page; complains about tags that do not match."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.sources: list[str] = []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.open += [] if tag in VOID else [tag]
-        self.ids += [values["id"] or ""] if "id" in values else []
-        self.links += [values["href"] or ""] if "href" in values else []
-        self.sources += [values["src"] or ""] if "src" in values else []
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 @pytest.mark.parametrize("media", ["image", "audio"])
@@ -182,21 +149,6 @@ def test_a_page_is_not_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists already"):
         write_report(tiny_evaluation(examples=False), path)
     write_report(tiny_evaluation(examples=False), path, overwrite=True)
-
-
-def browse(folder: Path, text: str, *options: str, script: str = "") -> str:
-    """The page as the browser leaves it, after its own script and this one; its console must be silent."""
-    (folder / "page.html").write_text(text.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *options]
-    command += [
-        f"--user-data-dir={folder / 'browser'}",
-        "--enable-logging=stderr",
-        "--host-resolver-rules=MAP * 0.0.0.0",
-    ]
-    address = (folder / "page.html").as_uri()
-    run = subprocess.run([*command, address], capture_output=True, text=True, timeout=120, check=True)
-    assert "CONSOLE" not in run.stderr, run.stderr
-    return run.stdout
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")

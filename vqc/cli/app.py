@@ -15,6 +15,7 @@ import typer
 from vqc._version import __version__
 from vqc.cli.archive import archives
 from vqc.cli.commands import App
+from vqc.cli.compare import compare
 from vqc.cli.compress import compress
 from vqc.cli.console import sentence, warn
 from vqc.cli.decompress import decompress
@@ -63,6 +64,7 @@ app.command(epilog="Example: vqc sample cifar10 -n 16 -o grid.png")(sample)
 app.add_typer(models, name="models", epilog="Example: vqc models --json")
 app.add_typer(train, name="train")
 app.add_typer(evaluation, name="eval")
+app.command(epilog="Example: vqc compare photo.png -o page.html", no_args_is_help=True)(compare)
 
 
 def terminated(signal_number: int, _frame: object) -> None:

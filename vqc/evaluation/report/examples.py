@@ -29,10 +29,11 @@ def examples(evaluation: Evaluation) -> list[str]:
         items.setdefault(example.item, []).append(example)
     draw = _pictures if evaluation.media == "image" else _sounds
     keys = keys_of(evaluation.curves)
-    return [draw(item, group, _telling(keys)) for item, group in items.items()]
+    return [draw(item, group, telling(keys)) for item, group in items.items()]
 
 
-def _telling(keys: Sequence[str]) -> list[str]:
+def telling(keys: Sequence[str]) -> list[str]:
+    """The few metrics that say most, of those that there are."""
     preferred = [key for key in ("psnr", "ms_ssim", "pesq_wb", "stoi") if key in keys]
     return (preferred or list(keys))[:SCORES]
 
@@ -78,7 +79,7 @@ def _style(version: Version) -> str:
 
 
 def _tile(title: str, facts: str, pixels: NDArray[Any], style: str, item: str) -> str:
-    source, shown = _picture(pixels)
+    source, shown = picture(pixels)
     height, width = shown
     return (
         f'<figure class="shot {style}"><div class="frame" style="aspect-ratio:{width}/{height}">'
@@ -96,16 +97,16 @@ def _facts(version: Version, keys: Sequence[str]) -> str:
     return escape(" · ".join([f"{size(version.bytes)} ({version.setting})", *scores]))
 
 
-def _picture(pixels: NDArray[Any]) -> tuple[str, tuple[int, int]]:
-    """The centre of the picture as a data URI, and its height and width."""
+def picture(pixels: NDArray[Any], side: int = SIDE, quality: int = QUALITY) -> tuple[str, tuple[int, int]]:
+    """The centre of a picture as a data URI, and its height and width, each at most `side`."""
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    top, left = max(0, height - SIDE) // 2, max(0, width - SIDE) // 2
-    centre = np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])
+    top, left = max(0, height - side) // 2, max(0, width - side) // 2
+    centre = np.ascontiguousarray(pixels[top : top + side, left : left + side])
     data = io.BytesIO()
     exact = max(centre.shape[:2]) <= SMALL
-    Image.fromarray(centre).save(data, "WEBP", quality=QUALITY, lossless=exact, method=4)
+    Image.fromarray(centre).save(data, "WEBP", quality=quality, lossless=exact, method=4)
     return data_uri(data.getvalue(), "image/webp"), centre.shape[:2]
 
 
