@@ -34,7 +34,7 @@ def completed(words: str) -> list[str]:
 
 
 def test_completion_of_commands_options_choices_and_models(small_models: Path) -> None:
-    assert completed("vqc comp") == ["compress"]
+    assert completed("vqc compr") == ["compress"]
     assert completed("vqc compress --target-b") == ["--target-bpp"]
     assert completed("vqc compress --entropy s") == ["static"]
     assert {"photo", "speech", "tiny-image"} <= set(completed("vqc compress -m "))
