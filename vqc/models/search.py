@@ -35,7 +35,12 @@ class EncoderSearch:
     refines: ClassVar[bool] = False  # whether `refine` does anything
 
     def __init__(self, window_codes: Tensor, inner: tuple[slice, ...] = ()) -> None:
-        self.window_codes, self.inner = window_codes, inner
+        self._window_codes, self.inner = window_codes, inner
+
+    @property
+    def window_codes(self) -> Tensor:
+        """The codes int64 [B, G, ...] that `encode` gives for the window."""
+        return self._window_codes
 
     @property
     def codes(self) -> Tensor:

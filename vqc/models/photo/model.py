@@ -158,10 +158,15 @@ class PhotoModel(ImageModel):
 
     def dequantize(self, codes: Tensor, quality: int) -> Tensor:
         """Codes int64 [B, G, h, w] to quantized latents [B, D, h, w]; groups that the quality does not have are 0."""
-        dc, rows = self.dc_values(codes[:, :DC_COUNT]), to_rows(codes[:, DC_COUNT:])  # [B, 3, h, w], [B·h·w, G - 3]
+        dc = self.dc_values(codes[:, :DC_COUNT])  # [B, 3, h, w]
+        ac = self.dequantize_ac(codes[:, DC_COUNT:], quality) + self.predict_ac(dc, self.index(quality))
+        return torch.cat([dc, ac], 1)
+
+    def dequantize_ac(self, codes: Tensor, quality: int) -> Tensor:
+        """AC codes int64 [B, G - 3, h, w] to the entries they stand for, [B, D - 3, h, w]."""
+        rows = to_rows(codes)  # [B·h·w, G - 3]
         rows = F.pad(rows, (0, self.quantizer.count - rows.shape[1]))
-        ac = to_maps(self.quantizer.decode(rows, quality - 1), codes)  # [B, D - 3, h, w]
-        return torch.cat([dc, ac + self.predict_ac(dc, self.index(quality))], 1)
+        return to_maps(self.quantizer.decode(rows, quality - 1), codes)
 
     @property
     def lambdas(self) -> tuple[float, ...]:

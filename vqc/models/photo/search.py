@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -32,18 +33,30 @@ class PhotoSearch(EncoderSearch):
         with quick_networks(image.device):
             self.latents = model.latents(image, self.index)  # [B, D, h, w]
         self.step, self.rotated = torch.zeros_like(self.latents), False
-        dc, self.ac = self._dc_and_ac()
-        self.dc_groups = dc.shape[1]
-        groups = len(model.codebook_sizes(quality)) - self.dc_groups
-        codes = model.quantizer.encode(to_rows(self.ac), quality - 1, groups)  # [B·h·w, G - 3]
-        super().__init__(torch.cat([dc, to_maps(codes, dc)], 1), inner)
+        dc_codes = self._aim()
+        self.first_ac = self.ac
+        super().__init__(dc_codes, inner)
+
+    @property
+    def window_codes(self) -> Tensor:
+        return torch.cat([self._window_codes, self.first_ac_codes], 1)
+
+    @cached_property
+    def first_ac_codes(self) -> Tensor:
+        """The AC codes [B, G - 3, h, w] of the window before any step of `refine`."""
+        model, groups = self.model, len(self.model.codebook_sizes(self.quality)) - self._window_codes.shape[1]
+        return to_maps(model.quantizer.encode(to_rows(self.first_ac), self.quality - 1, groups), self.first_ac)
+
+    def window_with(self, codes: Tensor) -> Tensor:
+        whole = codes.shape[2:] == self.ac.shape[2:]
+        return codes if whole else super().window_with(codes)
 
     def search(self, bits: Tensor, lambda_scale: float = 1.0) -> Tensor:
-        codes, groups = self.codes, slice(self.dc_groups, None)  # [B, G, h, w]
-        ac = self.ac[(slice(None), slice(None), *self.inner)]  # [B, D - 3, h, w]
-        found = self.model.quantizer.encode(to_rows(ac), self.quality - 1, bits=lambda_scale * bits[groups])
-        codes[:, groups] = to_maps(found, ac)
-        return codes
+        inner = slice(None), slice(None), *self.inner
+        dc_codes, ac = self._window_codes[inner], self.ac[inner]  # [B, 3, h, w], [B, D - 3, h, w]
+        costs = lambda_scale * bits[dc_codes.shape[1] :]
+        found = self.model.quantizer.encode(to_rows(ac), self.quality - 1, bits=costs)
+        return torch.cat([dc_codes, to_maps(found, ac)], 1)
 
     def refine(self, codes: Tensor) -> None:
         """Make a step of proximal gradient descent on the error of the decoded image, with momentum (Polyak 1964).
@@ -54,7 +67,9 @@ class PhotoSearch(EncoderSearch):
         model = self.model
         self.rotated = model.config.both_ways and not self.rotated
         synthesize = model.synthesize_rotated if self.rotated else model.synthesize
-        decoded = model.dequantize(self.window_with(codes), self.quality)  # [B, D, h, w]
+        ac_codes = self.window_with(codes)[:, self._window_codes.shape[1] :]
+        ac = model.dequantize_ac(ac_codes, self.quality) + self.predicted
+        decoded = torch.cat([model.dc_values(self._window_codes), ac], 1)  # [B, D, h, w]
         with torch.inference_mode(False), torch.enable_grad():
             at = decoded.clone().requires_grad_(True)
             with quick_networks(at.device):
@@ -63,10 +78,11 @@ class PhotoSearch(EncoderSearch):
             (slope,) = torch.autograd.grad(error * (255**2 / model.config.lambdas[self.quality - 1]), at)
         self.step = self.step * MOMENTUM + (decoded - slope / 2 - self.latents) * REFINEMENT
         self.latents = self.latents + self.step
-        dc, self.ac = self._dc_and_ac()
-        self.window_codes = torch.cat([dc, self.window_codes[:, self.dc_groups :]], 1)
+        self._window_codes = self._aim()
 
-    def _dc_and_ac(self) -> tuple[Tensor, Tensor]:
-        """DC codes int64 [B, 3, h, w] of the latents and their AC residual [B, D - 3, h, w]."""
-        dc = self.model.dc_codes(self.latents)
-        return dc, self.model.ac_residual(self.latents, dc, self.index)
+    def _aim(self) -> Tensor:
+        """Take the AC residual [B, D - 3, h, w] of the latents; return their DC codes int64 [B, 3, h, w]."""
+        dc_codes = self.model.dc_codes(self.latents)
+        self.predicted = self.model.predict_ac(self.model.dc_values(dc_codes), self.index)
+        self.ac = self.latents[:, dc_codes.shape[1] :] - self.predicted
+        return cast(Tensor, dc_codes)
