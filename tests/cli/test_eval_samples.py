@@ -66,6 +66,7 @@ def test_the_picture_is_not_replaced_unasked(here: Path) -> None:
     [
         (("--data", "."), "images are judged by a classifier; scripts/reproduce/classifier.py CIFAR10 FILE trains one"),
         (("--data", ".", "--model", "phones", "--picture", "x.png"), "--picture shows images; phones is a model for"),
+        ((*ARGUMENTS, "--temperature", "0"), "temperature 0: give a number from"),
         (("--data", ".", "--classifier", "none.npz"), "none.npz is no classifier"),
     ],
 )

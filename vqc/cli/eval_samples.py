@@ -14,6 +14,7 @@ from vqc.errors import OptionError
 from vqc.option_fields import option
 
 if TYPE_CHECKING:
+    from vqc.evaluation.drawn.codes import Draw
     from vqc.evaluation.drawn.images import ImageStudy
     from vqc.evaluation.drawn.speech import SpeechStudy
     from vqc.models.files.header import ModelInfo
@@ -36,6 +37,8 @@ class SamplesOptions:
     n: int | None = option(None, "-n", "Of each set. [default: all images that are held out; 16 clips]", "N", least=2)
     seconds: float = option(5.0, "--seconds", "Of each clip of speech.", "S", least=1)
     seed: int = option(0, "--seed", "The same seed draws the same.", "N", least=0)
+    temperature: float = option(1.0, "--temperature", "Below 1 likely codes are drawn more often.", "T")
+    top_p: float = option(1.0, "--top-p", "Only the likeliest codes, of this share together.", "P")
     picture: Path | None = option(None, "--picture", "Drawn images above their nearest training images.", "PNG")
     threads: ThreadsOption = None
     force: ForceOption = False
@@ -70,7 +73,7 @@ def measure_images(info: ModelInfo, options: SamplesOptions) -> None:
     judge = load_judge(options.classifier)
     model: Any = load_checkpoint(info.path).model
     with ProgressBar(f"drawing from {info.name}", 1, quiet=options.quiet) as bar:
-        study = study_images(model, Path(options.data), judge, count=options.n, seed=options.seed, progress=bar.part)
+        study = study_images(model, Path(options.data), judge, count=options.n, how=how_of(options), progress=bar.part)
     if options.picture:
         nearest = study.nearest
         caption = (
@@ -99,10 +102,19 @@ def measure_speech(info: ModelInfo, options: SamplesOptions) -> None:
             data,
             count=options.n or CLIPS,
             seconds=options.seconds,
-            seed=options.seed,
+            how=how_of(options),
             progress=bar.part,
         )
     show(study, info, options, SPEECH_HEADERS)
+
+
+def how_of(options: SamplesOptions) -> Draw:
+    """How codes are drawn; OptionError when that is not possible."""
+    from vqc.evaluation.drawn.codes import Draw
+    from vqc.sampling.options import SampleOptions
+
+    SampleOptions(seed=options.seed, temperature=options.temperature, top_p=options.top_p)  # which checks them
+    return Draw(options.seed, options.temperature, options.top_p)
 
 
 IMAGE_HEADERS = ("images", "Fréchet distance", "mean gradient", "taken for its class")
@@ -133,4 +145,4 @@ def shown(name: str, value: float | None) -> str:
 def as_json(study: ImageStudy | SpeechStudy, info: ModelInfo, options: SamplesOptions) -> dict[str, Any]:
     """Everything that was found, but for the pixels."""
     rows = [row._asdict() for row in study.rows]
-    return {"model": info.name, "digest": info.digest, "seed": options.seed, **study.figures, "sets": rows}
+    return {"model": info.name, "digest": info.digest, **how_of(options)._asdict(), **study.figures, "sets": rows}

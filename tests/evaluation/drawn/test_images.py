@@ -13,7 +13,7 @@ from vqc.data.cifar10 import CLASSES
 from vqc.errors import OptionError
 from vqc.evaluation.drawn import images
 from vqc.evaluation.drawn.classifier import Classifier, Judge, load_judge, save_judge
-from vqc.evaluation.drawn.codes import order_0_codes, prior_codes
+from vqc.evaluation.drawn.codes import DRAW, Draw, order_0_codes, prior_codes
 from vqc.evaluation.drawn.images import mean_gradient, nearest_images, study_images
 from vqc.models.kinds import build_prior
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
@@ -70,7 +70,7 @@ def test_each_class_is_drawn_of_its_label_and_as_often(
 ) -> None:
     asked: list[tuple[int, int | None]] = []
 
-    def note(model: Any, quality: int, count: int, grid: Any, seed: int, label: int | None = None) -> torch.Tensor:
+    def note(model: Any, quality: int, count: int, grid: Any, how: Draw, label: int | None = None) -> torch.Tensor:
         asked.append((count, label))
         return torch.zeros(count, 1, *grid, dtype=torch.int64)
 
@@ -104,10 +104,11 @@ def test_a_class_changes_what_is_drawn(model: ImageVQVAE) -> None:
         for parameter in prior.parameters():
             parameter.normal_(0, 0.4, generator=generator)
     model.attach_prior(prior)
-    plain, cat, dog = (prior_codes(model, 1, 3, (8, 8), 0, label) for label in (None, 3, 5))
+    plain, cat, dog = (prior_codes(model, 1, 3, (8, 8), DRAW, label) for label in (None, 3, 5))
     assert not torch.equal(cat, dog)
     assert not torch.equal(cat, plain)
-    assert torch.equal(plain, prior_codes(model, 1, 3, (8, 8), 0))
+    assert torch.equal(plain, prior_codes(model, 1, 3, (8, 8), DRAW))
+    assert not torch.equal(plain, prior_codes(model, 1, 3, (8, 8), Draw(temperature=0.1)))
 
 
 def test_the_nearest_image_is_found(judge: Judge) -> None:

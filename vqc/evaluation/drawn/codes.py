@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,13 +27,24 @@ def order_0_codes(model: CodecModel, quality: int, count: int, grid: Sequence[in
     return torch.from_numpy(np.stack(items))
 
 
+class Draw(NamedTuple):
+    """How codes are drawn: see `vqc.models.prior.CodePrior.sample`."""
+
+    seed: int = 0
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+
+DRAW = Draw()
+
+
 def prior_codes(
-    model: CodecModel, quality: int, count: int, grid: Sequence[int], seed: int, label: int | None = None
+    model: CodecModel, quality: int, count: int, grid: Sequence[int], how: Draw, label: int | None = None
 ) -> Tensor:
     """Draw codes int64 [count, G, *grid] from the model's prior, of a class if one is given."""
     prior: Any = model.prior
     with prior.showing(None if label is None else torch.tensor([label])):
-        drawn: Tensor = prior.sample(count, tuple(grid), quality, seed=seed)
+        drawn: Tensor = prior.sample(count, tuple(grid), quality, **how._asdict())
     return drawn
 
 

@@ -23,7 +23,7 @@ from vqc.data.cifar10 import is_cifar10, read_cifar10, read_labels
 from vqc.data.data_source import evenly_spaced
 from vqc.errors import OptionError
 from vqc.evaluation.drawn.classifier import Judge
-from vqc.evaluation.drawn.codes import order_0_codes, prior_codes, restored
+from vqc.evaluation.drawn.codes import DRAW, Draw, order_0_codes, prior_codes, restored
 from vqc.metrics.frechet import frechet_distance
 from vqc.models.base import CodecModel
 
@@ -92,13 +92,14 @@ class _Rows(NamedTuple):
 
 
 def study_images(
-    model: CodecModel, folder: Path, judge: Judge, *, count: int | None = None, seed: int = 0, progress: Progress
+    model: CodecModel, folder: Path, judge: Judge, *, count: int | None = None, how: Draw = DRAW, progress: Progress
 ) -> ImageStudy:
     """Measure what the prior of an image model draws against images that nobody trained on.
 
     Args:
         folder: of CIFAR-10: see `vqc.data.cifar10`.
         count: images of each set; by default as many as are held out.
+        how: codes are drawn from the prior; those of class i with the i-th seed from there.
         progress: called with the share that is done.
 
     Raises:
@@ -107,7 +108,7 @@ def study_images(
     if model.prior is None:
         raise OptionError("the model has no prior to draw from; vqc train prior makes one")
     rows = _read(folder, judge, count)
-    sets = list(_sets(model, rows, judge, seed))
+    sets = list(_sets(model, rows, judge, how))
     target = judge(rows.held_out).features
     found, drawn = [], rows.held_out
     for number, (name, make, classes) in enumerate(sets):
@@ -134,21 +135,21 @@ def study_images(
 _Set = tuple[str, Callable[[], Images], NDArray[np.int64] | None]  # name, how it is made, classes
 
 
-def _sets(model: CodecModel, rows: _Rows, judge: Judge, seed: int) -> Iterator[_Set]:
+def _sets(model: CodecModel, rows: _Rows, judge: Judge, how: Draw) -> Iterator[_Set]:
     """The sets in the order of the table."""
     count, quality = len(rows.held_out), model.default_quality
     side = SIDE // int(getattr(model, "downsampling_factor", 1))
     grid = (side, side)
 
     def drawn() -> Images:
-        return _pixels(restored(model, prior_codes(model, quality, count, grid, seed), quality))
+        return _pixels(restored(model, prior_codes(model, quality, count, grid, how), quality))
 
     def of_classes() -> Images:
-        parts = [prior_codes(model, quality, n, grid, seed + i, i) for i, n in enumerate(counts)]
+        parts = [prior_codes(model, quality, n, grid, how._replace(seed=how.seed + i), i) for i, n in enumerate(counts)]
         return _pixels(restored(model, torch.cat(parts), quality))
 
     def order_0() -> Images:
-        return _pixels(restored(model, order_0_codes(model, quality, count, grid, seed), quality))
+        return _pixels(restored(model, order_0_codes(model, quality, count, grid, how.seed), quality))
 
     yield "held out", lambda: rows.held_out, rows.held_out_classes
     yield "held out, restored", lambda: _restored(model, rows.held_out), rows.held_out_classes

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vqc._distribution import install_command
 from vqc.data.benchmarks import Benchmark
 from vqc.errors import MissingPackageError, OptionError
-from vqc.evaluation.drawn.codes import order_0_codes, prior_codes, restored
+from vqc.evaluation.drawn.codes import DRAW, Draw, order_0_codes, prior_codes, restored
 from vqc.metrics.audio_metrics import dnsmos
 from vqc.metrics.frechet import frechet_distance
 from vqc.metrics.mel import mel_decibels
@@ -63,7 +63,7 @@ class SpeechStudy:
 
 
 def study_speech(
-    model: AudioModel, data: Benchmark, *, count: int = 16, seconds: float = 5.0, seed: int = 0, progress: Progress
+    model: AudioModel, data: Benchmark, *, count: int = 16, seconds: float = 5.0, how: Draw = DRAW, progress: Progress
 ) -> SpeechStudy:
     """Measure what the prior of a speech model draws against real speech.
 
@@ -85,7 +85,7 @@ def study_speech(
     length = int(seconds * RATE) // hop * hop
     real = _cut(data, 2 * count, length)
     target = spectra(real[1::2])
-    sets = list(_sets(model, real[::2], seed))
+    sets = list(_sets(model, real[::2], how))
     rates = importlib.util.find_spec("speechmos") is not None
     found = []
     for number, (name, make) in enumerate(sets):
@@ -97,20 +97,20 @@ def study_speech(
     return SpeechStudy(rows=tuple(found), clips=count, seconds=length / RATE)
 
 
-def _sets(model: AudioModel, real: Clips, seed: int) -> Iterator[tuple[str, Callable[[], Clips]]]:
+def _sets(model: AudioModel, real: Clips, how: Draw) -> Iterator[tuple[str, Callable[[], Clips]]]:
     """The sets in the order of the table, and how each is made."""
     count, quality, grid = len(real), model.default_quality, (real.shape[1] // model.hop_length,)
 
     def noise() -> Clips:
-        white = np.random.default_rng(seed).standard_normal(real.shape)
+        white = np.random.default_rng(how.seed).standard_normal(real.shape)
         loud = np.sqrt((real.astype(np.float64) ** 2).mean(1, keepdims=True))  # [N, 1]
         clipped: Clips = (white * loud).clip(-1, 1).astype(np.float32)
         return clipped
 
     yield "real", lambda: real
     yield "real, restored", lambda: _waveforms(restored(model, _codes(model, real), quality))
-    yield "drawn", lambda: _waveforms(restored(model, prior_codes(model, quality, count, grid, seed), quality))
-    yield "order-0", lambda: _waveforms(restored(model, order_0_codes(model, quality, count, grid, seed), quality))
+    yield "drawn", lambda: _waveforms(restored(model, prior_codes(model, quality, count, grid, how), quality))
+    yield "order-0", lambda: _waveforms(restored(model, order_0_codes(model, quality, count, grid, how.seed), quality))
     yield "white noise", noise
 
 
