@@ -155,7 +155,7 @@ def quick_check(folder: Path) -> dict[str, Outcome]:
     One process tries "integer" priors, and as the counter-example the "float" one of photos.
     """
     write_streams(folder, list(QUALITIES), qualities=(1, 8), batches=(2,))
-    write_streams(folder, ["photo"], floats=True, qualities=(1, 8), batches=(2,))
+    write_streams(folder, ["photo"], floats=True, qualities=(8,), batches=(2,))
     outcomes = run(Setting(sys.executable, "SSE 4.1", 2, int8=False), folder)
     assert outcomes is not None, "every processor has them"
     return outcomes
