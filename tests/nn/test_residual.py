@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vqc.nn.residual import ResidualLayer, StridedDecoder, StridedEncoder, reach
+from vqc.nn.residual import ResidualLayer, Sizes, StridedDecoder, StridedEncoder, reach
 
 
 def test_residual_layer_is_its_formula() -> None:
@@ -22,8 +22,8 @@ def test_reach_covers_all_that_is_seen_and_little_more(strides: tuple[int, ...],
     torch.manual_seed(0)
     factor = torch.tensor(strides).prod().item()
     widths = (6,) * len(strides)
-    encoder = StridedEncoder(1, 1, widths, strides, (layers, 4), 5)
-    decoder = StridedDecoder(1, 1, widths, strides, (layers, 4), 5)
+    sizes = Sizes(1, 1, widths, strides, (layers, 4), 5)
+    encoder, decoder = StridedEncoder(sizes), StridedDecoder(sizes)
     cells = 41
     middle = cells // 2
     seen = 0

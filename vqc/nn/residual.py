@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -51,19 +51,23 @@ class ResidualStack(nn.Module):
         return F.relu(h)
 
 
+class Sizes(NamedTuple):
+    """Sizes of an encoder, and of the decoder that mirrors it."""
+
+    dimensions: Dimensions
+    channels: int  # C of the signal
+    widths: Sequence[int]  # after each stride
+    strides: Sequence[int]
+    residual: tuple[int, int]  # layers, hidden width
+    latent_dim: int  # D
+
+
 class StridedEncoder(nn.Module):
     """Signal [B, C, ...] to latents [B, D, ...], each side divided by the product of the strides."""
 
-    def __init__(
-        self,
-        dimensions: Dimensions,
-        channels: int,
-        widths: Sequence[int],
-        strides: Sequence[int],
-        residual: tuple[int, int],  # layers, hidden width
-        latent_dim: int,
-    ) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
+        dimensions, channels, widths, strides, residual, latent_dim = sizes
         conv = CONVOLUTIONS[dimensions]
         ins = (channels, *widths)
         self.down = nn.ModuleList(
@@ -84,16 +88,9 @@ class StridedEncoder(nn.Module):
 class StridedDecoder(nn.Module):
     """Quantized latents [B, D, ...] to a signal [B, C, ...], each side multiplied by the product of the strides."""
 
-    def __init__(
-        self,
-        dimensions: Dimensions,
-        channels: int,
-        widths: Sequence[int],
-        strides: Sequence[int],
-        residual: tuple[int, int],
-        latent_dim: int,
-    ) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
+        dimensions, channels, widths, strides, residual, latent_dim = sizes
         transposed = TRANSPOSED_CONVOLUTIONS[dimensions]
         outs = tuple(reversed((channels, *widths)))
         self.mix = CONVOLUTIONS[dimensions](latent_dim, widths[-1], 3, padding=1)

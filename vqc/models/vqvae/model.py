@@ -18,7 +18,7 @@ from vqc.models.base import CodecModel
 from vqc.models.config import Config, limited
 from vqc.nn.dynamic import DynamicVectorQuantizer
 from vqc.nn.quantize import Quantized, VectorQuantizer
-from vqc.nn.residual import Dimensions, StridedDecoder, StridedEncoder, reach
+from vqc.nn.residual import Dimensions, Sizes, StridedDecoder, StridedEncoder, reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +81,10 @@ class VQVAE(CodecModel):
         super().__init__()
         self.config = config
         residual = (config.residual_layers, config.residual_width)
-        shape = (self.dimensions, self.channels, config.widths, config.strides, residual, config.codebook_dim)
-        self.encoder = StridedEncoder(*shape)
+        sizes = Sizes(self.dimensions, self.channels, config.widths, config.strides, residual, config.codebook_dim)
+        self.encoder = StridedEncoder(sizes)
         self.quantizer = build_quantizer(config)
-        self.decoder = StridedDecoder(*shape)
+        self.decoder = StridedDecoder(sizes)
         self.register_static_table()
 
     @property
