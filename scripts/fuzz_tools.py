@@ -8,6 +8,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vqc.errors import VQCError
+from vqc.format.archive import HEAD_BYTES, HEADER_BYTES, read_entries, read_head
+from vqc.format.archive import ITEMS as ITEMS_BLOCK
+from vqc.format.fields import varint
 from vqc.models.files import zoo
 from vqc.models.files.header import FORMAT, checksum, digest_of
 from vqc.models.files.tensors import StoredTensor, digest_tensors
@@ -112,6 +116,105 @@ FILE_CHANGES = (_header_byte, _header_byte, _huge_number, _body_bits, _cut, _zer
 FILES = sorted(path for path in GOLDEN.glob("*.vqc") if "two-" not in path.name)
 FILES_WITH_PRIOR = [path for path in FILES if ".prior." in path.name]
 FILES_WITHOUT = [path for path in FILES if ".prior." not in path.name]
+
+
+# archives
+
+
+def hostile_archive(seed: int) -> tuple[str, bytes]:
+    """A golden archive with damage under right checksums: (which, its bytes)."""
+    rng = np.random.default_rng([3, seed])
+    path = ARCHIVES[rng.integers(len(ARCHIVES))]
+    header, *blocks = parts_of(path.read_bytes())
+    for _ in range(rng.integers(1, 4)):
+        change = ARCHIVE_CHANGES[rng.integers(len(ARCHIVE_CHANGES))]
+        with suppress(VQCError):  # what was bent before cannot be taken apart again
+            header, blocks = change(header, blocks, rng)
+    data = _mended(header) + b"".join(_mended(front) + rest for front, rest in blocks)
+    if rng.random() < 0.1:
+        data = data[: int(rng.integers(len(data) + 1))] + rng.bytes(int(rng.integers(0, 9)))
+    return path.name, data
+
+
+Blocks = list[tuple[bytes, bytes]]  # of each: head and directory without the checksum, data
+
+
+def parts_of(data: bytes) -> tuple[Any, ...]:
+    """An archive taken apart, believed: its header, then its blocks; all without checksums."""
+    parts: list[Any] = [data[: HEADER_BYTES - CHECKSUM_BYTES]]
+    at = HEADER_BYTES
+    while at < len(data):
+        head = read_head(data[at : at + HEAD_BYTES])
+        parts.append((data[at : at + head.front - CHECKSUM_BYTES], data[at + head.front : at + head.length]))
+        at += head.length
+    return tuple(parts)
+
+
+def _mended(data: bytes) -> bytes:
+    return data + zlib.crc32(data).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def _bent(data: bytes, rng: Random, first: int = 0) -> bytes:
+    """Some bytes changed, put in or taken away."""
+    content = bytearray(data)
+    for _ in range(rng.integers(1, 4)):
+        at, kind = int(rng.integers(first, max(first + 1, len(content)))), rng.integers(4)
+        if kind == 0:
+            content[at : at + 1] = b"\x80" * int(rng.integers(1, 9)) + bytes([int(rng.integers(128))])
+        elif kind == 1:
+            del content[at : at + int(rng.integers(1, 5))]
+        else:
+            content[at : at + 1] = bytes([int(rng.integers(256))])
+    return bytes(content)
+
+
+def _bent_header(header: bytes, blocks: Blocks, rng: Random) -> tuple[bytes, Blocks]:
+    content = bytearray(header)
+    content[int(rng.integers(4, 8))] = int(rng.integers(256))
+    return bytes(content), blocks
+
+
+def _bent_directory(header: bytes, blocks: Blocks, rng: Random) -> tuple[bytes, Blocks]:
+    """What is in a block changed, with the lengths in its head mended."""
+    which = int(rng.integers(len(blocks)))
+    front, data = blocks[which]
+    head = read_head(front + bytes(HEAD_BYTES))
+    inside = _bent(front[head.head :], rng)
+    blocks[which] = (front[:1] + varint(len(inside)) + varint(len(data)) + inside, data)
+    return header, blocks
+
+
+def _bent_head(header: bytes, blocks: Blocks, rng: Random) -> tuple[bytes, Blocks]:
+    which = int(rng.integers(len(blocks)))
+    blocks[which] = (_bent(blocks[which][0][:8], rng) + blocks[which][0][8:], blocks[which][1])
+    return header, blocks
+
+
+def _bent_items(header: bytes, blocks: Blocks, rng: Random) -> tuple[bytes, Blocks]:
+    """Bytes of items changed, and all checks of their block mended."""
+    which = int(rng.integers(len(blocks)))
+    front, data = blocks[which]
+    head = read_head(front + bytes(HEAD_BYTES))
+    if head.kind != ITEMS_BLOCK or not data:
+        return header, blocks
+    bent = bytearray(data)
+    for _ in range(rng.integers(1, 9)):
+        bent[int(rng.integers(len(bent)))] = int(rng.integers(256))
+    entries = read_entries(_mended(front), head._replace(data=len(data)), header[5])
+    checks = b"".join((zlib.crc32(bent[e.start : e.start + e.length]) & 0xFFFF).to_bytes(2, "little") for e in entries)
+    blocks[which] = (front[: -len(checks)] + checks, bytes(bent))
+    return header, blocks
+
+
+def _moved_blocks(header: bytes, blocks: Blocks, rng: Random) -> tuple[bytes, Blocks]:
+    return header, [blocks[int(rng.integers(len(blocks)))] for _ in range(rng.integers(1, 6))]
+
+
+ARCHIVE_CHANGES = (
+    *(_bent_header, _bent_directory, _bent_directory, _bent_directory, _bent_head),
+    *(_bent_items, _bent_items, _moved_blocks),
+)
+ARCHIVES = sorted(GOLDEN.glob("*.vqca"))
 
 
 # model files
@@ -284,6 +387,19 @@ def use_file(data: bytes) -> None:
     vqc.decompress(data, limit=LIMIT)
 
 
+def use_archive(path: Path) -> None:
+    """Lists a hostile archive and reads its items, one by one and together."""
+    from vqc.archive.reader import Archive
+
+    with Archive(path, device="cpu", limit=LIMIT) as opened:
+        found = list(opened.sound([]))
+        opened[-1:]
+        for item in found[:3]:
+            item.to_vqc()
+            item.decode()
+        opened.codes([item.index for item in found[:8]])
+
+
 def use_model(path: Path) -> None:
     """Loads a hostile model, compresses with it, and restores that."""
     from vqc.codec.api import compress
@@ -312,6 +428,15 @@ def try_files(seeds: range) -> Iterator[Verdict]:
     for seed in seeds:
         name, data = hostile_file(seed)
         yield judge(seed, name, lambda data=data: use_file(data))  # type: ignore[misc]
+
+
+def try_archives(seeds: range, folder: Path) -> Iterator[Verdict]:
+    """What becomes of hostile archives, each written into the folder."""
+    path = folder / "hostile.vqca"
+    for seed in seeds:
+        name, data = hostile_archive(seed)
+        path.write_bytes(data)
+        yield judge(seed, name, lambda: use_archive(path))
 
 
 def try_models(seeds: range, folder: Path) -> Iterator[Verdict]:

@@ -11,7 +11,7 @@ import pytest
 from vqc.models.files import zoo
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
-from fuzz_tools import BIG_BYTES, GOLDEN, SLOW_SECONDS, Verdict, try_files, try_models, warm_up
+from fuzz_tools import BIG_BYTES, GOLDEN, SLOW_SECONDS, Verdict, try_archives, try_files, try_models, warm_up
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +20,19 @@ def _golden_models(monkeypatch: pytest.MonkeyPatch) -> None:
     warm_up()
 
 
-def check(verdicts: Iterable[Verdict]) -> None:
+def check(verdicts: Iterable[Verdict], least: float = 0.5) -> None:
     done = list(verdicts)
     bad = [v for v in done if v.escape or v.seconds > SLOW_SECONDS or v.grown > BIG_BYTES]
     assert not bad, f"see scripts/fuzz --first {bad[0].seed}"
-    assert 0.5 < sum(v.refused for v in done) / len(done) < 1  # neither harmless nor all refused at the door
+    assert least < sum(v.refused for v in done) / len(done) < 1  # neither harmless nor all refused at the door
 
 
 def test_hostile_files() -> None:
     check(try_files(range(600)))
+
+
+def test_hostile_archives(tmp_path: Path) -> None:
+    check(try_archives(range(1000), tmp_path), least=0.3)  # of many the items that are whole are read
 
 
 def test_hostile_models(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from golden.cases import CASES, FOLDER, codec_of, compress, decompress, read_codes
+from golden.cases import ARCHIVES, CASES, FOLDER, archive_of, codec_of, compress, decompress, read_codes
 
+from vqc.archive.reader import Archive
 from vqc.format.container import read_container
 from vqc.models.kinds import KINDS, kind_numbered
 
@@ -45,6 +46,15 @@ def test_an_old_file_is_restored_as_before(name: str) -> None:
         assert not CASES[name].alpha or np.array_equal(restored[..., -1], before[..., -1])
     else:
         assert np.abs(restored * 32767 - before).max() <= 33  # a thousandth
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_is_written_as_before_and_read_as_its_files(name: str) -> None:
+    data, members = FOLDER.joinpath(f"{name}.vqca").read_bytes(), ARCHIVES[name]
+    assert archive_of(members) == data
+    opened = Archive(FOLDER / f"{name}.vqca")
+    assert not opened.problem
+    assert [item.to_vqc() for item in opened] == [FOLDER.joinpath(f"{one}.vqc").read_bytes() for one in members]
 
 
 def test_the_files_are_of_every_sort() -> None:

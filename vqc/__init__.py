@@ -13,6 +13,7 @@
     samples, rate = vqc.read("talk.vqc")                  # as soundfile does; vqc.write(path, samples, rate)
     vqc.info("photo.vqc").rate                            # without decoding
     vqc.evaluate("photos/", qualities="all", against=["jpeg", "avif"])
+    vqc.read_codes("photo.vqc").array                     # the codes of a file
     vqc.open_archive("set.vqca")[0].decode()              # a data set in one file: see vqc.torch too
     vqc.sample("cifar10", 16, seed=1)                     # images that nobody took, from what the prior has learnt
     vqc.train(vqc.TrainOptions("image", data=("photos",), minutes=120, name="mine", add=True))
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
     from vqc.codec.codes import Codes, decode, encode
     from vqc.codec.inspect.info import FileInfo, info
+    from vqc.codec.inspect.read_codes import read_codes
     from vqc.codec.read_write import read, write
     from vqc.errors import (
         CheckpointError,
@@ -92,6 +94,7 @@ _MODULES = {
     "evaluate": "vqc.evaluation.api",
     "open_archive": "vqc.archive.reader",
     "complete": "vqc.sampling.complete",
+    "read_codes": "vqc.codec.inspect.read_codes",
     "sample": "vqc.sampling.sample",
     "set_threads": "vqc.processors",
     "train": "vqc.training.train",
@@ -136,6 +139,7 @@ __all__ = [
     "load_model",
     "open_archive",
     "read",
+    "read_codes",
     "sample",
     "set_threads",
     "train",

@@ -7,7 +7,9 @@ The precision "auto" is found out from the hardware, or set by VQC_BFLOAT16: 1 f
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Literal
 
 import torch
@@ -18,6 +20,8 @@ from vqc.errors import OptionError
 BFLOAT16_VARIABLE = "VQC_BFLOAT16"
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"  # holds the library of convolutions back to what an older processor has
 _WITH_BFLOAT16 = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "DEFAULT", "ALL")
+
+_only_float32: ContextVar[bool] = ContextVar("only_float32", default=False)
 
 
 def find_device(device: str) -> str:
@@ -89,7 +93,18 @@ def quick_networks(device: torch.device) -> AbstractContextManager[None]:
 
     For what need not be exact: the networks of an encoder and of a decoder.
     """
-    return autocast(device, device.type == "cpu" and uses_bfloat16("auto", device))
+    quick = device.type == "cpu" and not _only_float32.get() and uses_bfloat16("auto", device)
+    return autocast(device, quick)
+
+
+@contextmanager
+def only_float32() -> Iterator[None]:
+    """Let `quick_networks` change nothing: what bfloat16 gives for an item depends on the items beside it."""
+    before = _only_float32.set(True)
+    try:
+        yield
+    finally:
+        _only_float32.reset(before)
 
 
 def seed_step(device: torch.device, seed: int, micro_step: int, rank: int) -> None:

@@ -19,6 +19,7 @@ Make = Callable[..., list[Chunk]]
 @pytest.fixture(autouse=True)
 def _golden_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(zoo, "BUNDLED_FOLDER", FOLDER)
+    monkeypatch.setenv("VQC_BFLOAT16", "0")  # archives are made so; files beside them are then the same
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
 
 

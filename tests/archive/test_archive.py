@@ -21,9 +21,13 @@ from vqc.archive.extract import extract, targets_of
 from vqc.archive.reader import Archive, open_archive
 from vqc.archive.verify import verify_archive
 from vqc.archive.writer import append_to_archive, create_archive
+from vqc.codec.batches import BatchCompressor
+from vqc.codec.open import open_codec
+from vqc.data.image_files import Picture
 from vqc.errors import ArchiveWarning, ContainerError, MediaError, OptionError, OutputError
 from vqc.format.archive import ArchiveHeader, Item
 from vqc.format.container import read_container
+from vqc.models.files import zoo
 
 NAMES = ["a/1.png", "a/2.png", "b/ż 蛙.png", "3.png", "a/x/4.png"]
 
@@ -248,3 +252,19 @@ def test_extracted_files_have_their_names(tmp_path: Path) -> None:
     assert all(one.skipped for one in extract(opened, list(opened), tmp_path / "out", skip=True))
     assert not any(one.problem for one in extract(opened, list(opened), tmp_path / "out", suffix=".vqc"))
     assert read_container((tmp_path / "out/a/1.vqc").read_bytes()).header.shape == opened[0].shape
+
+
+def test_codes_do_not_depend_on_what_else_is_in_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the processor would multiply bfloat16, in which they would."""
+    monkeypatch.setattr(zoo, "BUNDLED_FOLDER", Path(vqc.__file__).parent / "weights")
+    monkeypatch.setenv("VQC_BFLOAT16", "1")
+    compressor = BatchCompressor(open_codec("image", "photo", "cpu"), quality=None, entropy="none", rate=vqc.Rate())
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (40, 4, 4, 3), np.uint8).repeat(8, 1).repeat(8, 2)
+    prepared = [compressor.prepare(Picture(pixels)) for pixels in noise]
+    everything = [one for one in prepared if one is not None]
+    whole = compressor.together(everything)
+    assert len(whole) == 40
+    assert [compressor.together([one])[0] for one in everything[:6]] == whole[:6]
+    assert compressor.together(everything[33:]) == whole[33:]
+    assert compressor.alone(Picture(noise[7])) == whole[7]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -127,3 +128,22 @@ def test_a_cut_archive_is_listed_and_told(run: Run, photos: Path) -> None:
     assert run("archive", "verify", "cut.vqca").code == 1
     assert run("archive", "append", "cut.vqca", "photos").code == 0
     assert run("archive", "verify", "cut.vqca").out == "cut.vqca: ok, 3 items\n"
+
+
+def test_export_and_tokens(run: Run, photos: Path) -> None:
+    run("archive", "create", "set.vqca", "photos", *IMAGE)
+    assert run("archive", "export", "set.vqca", "--to", "npz").out == "set.npz: 3 items\n"
+    assert np.load("set.npz")["codes"].shape[0] == 3
+    assert run("archive", "export", "set.vqca", "--to", "zip").code == 2
+    run("compress", "photo.png", "-o", "photo.vqc", *IMAGE)
+    codes = vqc.read_codes("photo.vqc").array
+    result = run("tokens", "photo.vqc", "--json")
+    assert np.array_equal(json.loads(result.out)["codes"], codes)
+    assert run("tokens", "photo.vqc", "-o", "codes.npy").code == 0
+    assert np.array_equal(np.load("codes.npy"), codes)
+    assert np.array_equal(np.load(io.BytesIO(run("tokens", "photo.vqc").raw)), codes)
+    assert np.array_equal(
+        vqc.decode(vqc.read_codes("photo.vqc")).array, vqc.decompress(Path("photo.vqc").read_bytes()).array
+    )
+    run("compress", "clip.wav", "-o", "clip.vqc", *AUDIO)
+    assert vqc.read_codes("clip.vqc").array.ndim == 3

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vqc.models.files import zoo
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
@@ -35,3 +37,12 @@ def test_a_killed_run_breaks_nothing_and_leaves_nobody(run: Run, tmp_path: Path)
     assert script["unbroken"](contents(results), contents(whole))
     assert run(*compress, results, "--skip-existing").code == 0
     assert contents(results) == contents(whole), "what was left is done, and no partial file is there"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_killed_archive_has_what_was_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python scripts/killed_archive.py` tries 50 moments."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    monkeypatch.setattr(zoo, "BUNDLED_FOLDER", zoo.BUNDLED_FOLDER)  # which the script changes
+    lines = runpy.run_path(str(SCRIPT.with_name("killed_archive.py")))["kill_often"](2, tmp_path)
+    assert len(lines) == 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -115,3 +118,16 @@ def test_a_directory_may_not_claim_more_than_it_is_worth(rng: np.random.Generato
             continue
         assert all(len(entry.name.encode()) <= MAX_NAME_BYTES for entry in entries)
         assert sum(entry.length for entry in entries) == head_of.data
+
+
+def test_the_dump_on_the_page_is_an_archive() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs/format.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^([0-9a-f]{4})  ((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  .*)?$", page, re.MULTILINE)
+    data = bytes.fromhex(" ".join(digits for _, digits in lines))
+    header = ArchiveHeader(codec=3, entropy="static", quality=4, digest=bytes.fromhex("9f1c02d755e0"))
+    shape = ImageShape(width=64, height=48)
+    items = [Item(f"cat/{n}.png", "cat", shape, bytes.fromhex(code)) for n, code in ((1, "0badc0de"), (2, "00c0ffee"))]
+    block = write_items(items)
+    assert data == write_header(header) + block + write_index(Index(0, [(len(block), 2)]))
+    starts = [int(start, 16) for start, _ in lines]
+    assert starts == [sum(len(bytes.fromhex(digits)) for _, digits in lines[:n]) for n in range(len(lines))]

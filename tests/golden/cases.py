@@ -2,7 +2,8 @@
 
 For each model there is NAME.safetensors. For each case there is CASE.npz with what goes in (a picture, or a waveform of
 which only the silences matter), the codes that the encoder is made to give, and what comes out; and a file for each
-entropy mode, CASE.MODE.vqc. Codes are fixed and not computed, because float networks may differ between CPUs.
+entropy mode, CASE.MODE.vqc. Archives of these files are NAME.vqca. Codes are fixed and not computed, because float
+networks may differ between CPUs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from vqc.codec.codec import Codec
 from vqc.codec.open import codec_with
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture
+from vqc.format.archive import ArchiveHeader, Index, Item, pack_item, write_header, write_index, write_items
 from vqc.format.chunking import Chunking
 from vqc.format.container import read_container
 from vqc.format.tiling import Tiling
@@ -78,6 +80,36 @@ CASES = {
     "speech-stepped-prior": Case("speech-stepped-prior", quality=2, samples=20_000, sample_rate=16_000, channels=1),
     "speech-prior-high": Case("speech-prior", quality=2, samples=20_000, sample_rate=16_000, channels=1),
 }
+
+
+ARCHIVES = {  # the files of which each is made, two in a block
+    "image-static": ("image-colour.static", "image-gray.static", "image-alpha.static"),
+    "image-prior": ("image-prior.prior",),
+    "audio-none": ("audio-mono.none", "audio-stereo.none", "audio-silent-channel.none"),
+}
+
+
+def archive_of(members: tuple[str, ...]) -> bytes:
+    """An archive of golden files, with an index after each block."""
+    containers = [read_container(FOLDER.joinpath(f"{member}.vqc").read_bytes()) for member in members]
+    first = containers[0].header
+    header = ArchiveHeader(codec=first.codec, entropy=first.entropy, quality=first.quality, digest=first.digest)
+    items = [
+        Item(
+            f"{member.partition('-')[2]}/źródło.png",
+            member.partition("-")[0],
+            container.header.shape,
+            pack_item(container),
+        )
+        for member, container in zip(members, containers, strict=True)
+    ]
+    data, last = write_header(header), 0
+    for start in range(0, len(items), 2):
+        block = write_items(items[start : start + 2])
+        index = Index(len(data) + len(block) - last if last else 0, [(len(block), len(items[start : start + 2]))])
+        last = len(data) + len(block)
+        data += block + write_index(index)
+    return data
 
 
 @cache

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from golden.cases import (
+    ARCHIVES,
     CASES,
     FOLDER,
     Array,
     Case,
     Codec,
+    archive_of,
     chunking_of,
     codec_of,
     compress,
@@ -108,6 +110,9 @@ def main() -> None:
     for name, case in CASES.items():
         if not FOLDER.joinpath(f"{name}.npz").exists():
             make_case(name, case)
+    for name, members in ARCHIVES.items():
+        if not FOLDER.joinpath(f"{name}.vqca").exists():
+            FOLDER.joinpath(f"{name}.vqca").write_bytes(archive_of(members))
 
 
 def draw_photo_model() -> PhotoModel:

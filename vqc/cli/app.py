@@ -25,6 +25,7 @@ from vqc.cli.info import info
 from vqc.cli.models import models
 from vqc.cli.sample import sample
 from vqc.cli.standard_streams import flushed_output, repair_standard_files
+from vqc.cli.tokens import tokens
 from vqc.cli.train import train
 from vqc.cli.verify import verify
 from vqc.errors import VQCError, VQCWarning, warnings_to
@@ -59,6 +60,7 @@ app.command(epilog="Example: vqc decompress photo.vqc -o photo.jpg", no_args_is_
 app.command(epilog="Example: vqc info photo.vqc", no_args_is_help=True)(info)
 app.command(epilog="Example: vqc verify backup/*.vqc", no_args_is_help=True)(verify)
 app.command(name="help", epilog="Example: vqc help formats")(help_command)
+app.command(epilog="Example: vqc tokens photo.vqc --json", no_args_is_help=True)(tokens)
 app.add_typer(archives, name="archive")
 app.command(epilog="Example: vqc sample cifar10 -n 16 -o grid.png")(sample)
 app.add_typer(models, name="models", epilog="Example: vqc models --json")

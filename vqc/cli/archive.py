@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -169,6 +169,31 @@ def verify(
     if not problems and not quiet:
         print(f"{archive}: ok, {len(opened):,} items")
     end_with(problems)
+
+
+@archives.command(epilog="Example: vqc archive export set.vqca --to npz", no_args_is_help=True)
+def export(
+    archive: ArchiveArgument,
+    form: Annotated[
+        Literal["parquet", "webdataset", "npz"],
+        typer.Option("--to", metavar="FORM", help="parquet, webdataset or npz."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="The file. [default: beside the archive]")
+    ] = None,
+    force: ForceOption = False,
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the codes of all items as a table, a tar or arrays."""
+    from vqc.archive.export import export_codes
+
+    opened = opened_archive(archive)
+    target = output or archive.with_suffix(f".{'tar' if form == 'webdataset' else form}")
+    with ProgressBar("Exporting", len(opened), quiet=quiet) as bar:
+        export_codes(opened, target, form, overwrite=force, progress=lambda done: bar.at(done, len(opened)))
+    if not quiet:
+        print(f"{target}: {len(opened):,} items")
 
 
 def opened_archive(path: Path, **options: Any) -> Archive:

@@ -5,8 +5,9 @@
     signals ─ framing.cut ─► windows ─ those alike, together ─► model.encoder_search ─► codes [B, G, ...]
             ─ write_each ─► streams ─► containers                    large signals: one by one, as `Codec` does
 
-What is made of an item does not depend on its batch: priors and tables are integers, and the encoder's sums are those
-of each item alone. That a library of floats keeps to this is no law, so a test looks.
+What is made of an item does not depend on its batch: priors and tables are integers, and the encoder computes in
+float32, whose sums have been the same in batches of any size wherever we looked; those of bfloat16 are not. That a
+library of floats keeps to this is no law, so a test looks.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from vqc.codec.rate_control import RateController, effort_of, is_rate_choice
 from vqc.codec.segments import SegmentReader
 from vqc.codec.stream_coder import StreamCoder
 from vqc.codec.validation import check_entropy, check_quality
+from vqc.devices import only_float32
 from vqc.errors import OptionError
 from vqc.format.container import Container, Entropy, Header
 from vqc.format.shapes import ImageShape, Shape
@@ -80,9 +82,9 @@ class BatchCompressor:
 
     def alone(self, signal: Any) -> Container:
         """Compress a signal of any size by itself."""
-        made = self.codec.make_file(
-            signal, quality=None if self.rate.lmbda else self.quality, entropy=self.entropy, rate=self.rate
-        )
+        quality = None if self.rate.lmbda else self.quality
+        with only_float32():
+            made = self.codec.make_file(signal, quality=quality, entropy=self.entropy, rate=self.rate)
         return made.container
 
     def prepare(self, signal: Any) -> Prepared | None:
@@ -115,9 +117,10 @@ class BatchCompressor:
     def _coded(self, group: Sequence[Prepared]) -> list[Container]:
         """Compress signals whose windows are alike."""
         batch, inner = torch.cat([small.batch for small in group]), group[0].window.inner
-        search = self.codec.model.encoder_search(batch, self.point.quality, inner)
-        self._control.refine(search, self.point)
-        codes = self._control.codes([search], self.point)  # [B, G, ...]
+        with only_float32():
+            search = self.codec.model.encoder_search(batch, self.point.quality, inner)
+            self._control.refine(search, self.point)
+            codes = self._control.codes([search], self.point)  # [B, G, ...]
         streams = write_each(self._coder, codes, self.entropy)
         return [self._container(small.cut, stream) for small, stream in zip(group, streams, strict=True)]
 

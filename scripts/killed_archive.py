@@ -1,0 +1,102 @@
+"""Kill programs that write an archive at many moments: it opens with every item that was reported done.
+
+    python scripts/killed_archive.py [MOMENTS]        50 moments if left out; needs no trained model
+
+Each time a program puts pictures into an archive, says which are on the disk, and is killed at another moment; half of
+the times it appends to an archive that was there. Then every item that was reported must be there and be read, and
+appending the rest must give an archive of everything that `verify` finds in order.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from killed import MODEL, ROOT, make_photos
+
+from vqc.archive.create import ArchiveOptions, Source, archive_files
+from vqc.archive.reader import Archive
+from vqc.archive.verify import verify_archive
+from vqc.models.files import zoo
+
+PICTURES, THERE = 24, 6  # in all; in the archive that is appended to
+PROGRAM = f"""
+import sys
+from pathlib import Path
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "scripts")!r}]
+from killed_archive import write
+print("begin", flush=True)
+write(Path(sys.argv[1]), Path(sys.argv[2]), append=sys.argv[3] == "append", tell=True)
+"""
+
+
+def write(target: Path, photos: Path, *, append: bool, count: int = PICTURES, tell: bool = False) -> None:
+    """Put pictures into an archive, a block for each two; say of each when it is done."""
+    from vqc.archive import create
+
+    create.CHUNK_ITEMS = 2
+    known = set(Archive(target).names) if append else set[str]()
+    sources = [Source(path, path.name) for path in sorted(photos.iterdir())[:count] if path.name not in known]
+
+    def done(chunk: create.Chunk) -> None:
+        for item in chunk.items if tell else ():
+            print(item.name, flush=True)
+
+    archive_files(target, sources, ArchiveOptions(model=str(MODEL)), append=append, overwrite=True, done=done)
+
+
+def kill_after(seconds: float, target: Path, photos: Path, mode: str, begun: bytes) -> str:
+    """Kill a program so long after it has begun, and look at what it left; say in what state it was met."""
+    target.write_bytes(begun)
+    command = [sys.executable, "-c", PROGRAM, str(target), str(photos), mode]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(seconds)
+    process.kill()
+    reported = process.communicate()[0].decode().split("\n")[:-1]
+    if not target.stat().st_size:  # as it was put there: nothing was begun
+        assert not reported
+        return f"{mode} {seconds:5.2f} s: not begun"
+    left = Archive(target)
+    names = left.names
+    assert set(reported) <= set(names), f"{mode}, {seconds:.2f} s: {set(reported) - set(names)} are lost"
+    if mode == "append":
+        assert len(names) >= THERE, "what was there is not"
+    problems = [problem for _, problem in verify_archive(left) if problem]
+    assert not problems, problems
+    torn = " torn" if left.problem else ""
+    left.close()
+    write(target, photos, append=True)
+    whole = Archive(target)
+    assert sorted(whole.names) == sorted(path.name for path in photos.iterdir())
+    assert not [problem for _, problem in verify_archive(whole) if problem]
+    return f"{mode} {seconds:5.2f} s: {len(reported)} reported, {len(names)} there{torn}"
+
+
+def kill_often(moments: int, folder: Path) -> Sequence[str]:
+    """Kill programs at so many moments, spread evenly over one; a line about each."""
+    zoo.BUNDLED_FOLDER = MODEL.parent
+    photos, target, lines = folder / "photos", folder / "set.vqca", list[str]()
+    make_photos(photos, PICTURES, side=280)
+    begin = time.perf_counter()
+    write(target, photos, append=False)
+    length = time.perf_counter() - begin
+    write(target, photos, append=False, count=THERE)
+    there = target.read_bytes()
+    for moment in range(moments):
+        mode, begun = ("append", there) if moment % 2 else ("create", b"")
+        lines.append(kill_after(length * (moment + 0.5) / moments, target, photos, mode, begun))
+        print(lines[-1], flush=True)
+    return lines
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    with tempfile.TemporaryDirectory() as name:
+        kill_often(count, Path(name))
+    print(f"{count} times KILL: nothing that was reported is lost")

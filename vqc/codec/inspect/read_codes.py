@@ -1,0 +1,47 @@
+"""The codes of a `.vqc` file, without decoding them."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import BinaryIO
+
+import numpy as np
+
+from vqc.codec.batches import codes_of_each
+from vqc.codec.codes import Codes
+from vqc.codec.inspect.verify import read_vqc
+from vqc.codec.limits import check_work
+from vqc.codec.open import codec_for_file
+from vqc.format.container import read_container
+
+
+def npy_bytes(codes: Codes) -> bytes:
+    """The array of codes as a `.npy` file."""
+    held = io.BytesIO()
+    np.save(held, codes.array, allow_pickle=False)
+    return held.getvalue()
+
+
+def read_codes(source: str | os.PathLike[str] | bytes | BinaryIO, *, limit: int | None = None) -> Codes:
+    """The codes of a `.vqc` file, as `vqc.encode` gives them; `vqc.decode` restores what they stand for.
+
+    Of an image with an alpha channel they are the codes of its colours.
+
+    Args:
+        source: path of the file, its bytes, or the file, open for reading.
+        limit: largest number of pixels or of samples per channel to believe; see `vqc.decompress`.
+
+    Raises:
+        MediaError: the file cannot be read.
+        ContainerError: it is no `.vqc` file, damaged, or over the limit.
+        ModelNotFoundError, CheckpointError: the model is not at hand, or damaged.
+    """
+    data = read_vqc(source)
+    container = read_container(data, limit=limit)
+    header = container.header
+    codec = codec_for_file(header, "cpu")
+    check_work(codec.framing, header, len(data), limit)
+    codes = codes_of_each(codec, [container])[0]  # [G, h, w], [G, T] or [C, G, T]
+    array = codes[None] if header.media == "audio" and codes.ndim == 2 else codes
+    return Codes(array=array, model=codec.name, digest=header.digest, quality=header.quality, shape=header.shape)
