@@ -183,7 +183,7 @@ def test_a_resumed_prior_is_that_of_an_uninterrupted_run(train_prior: Train) -> 
 
 
 def test_a_prior_begins_with_another(train_prior: Train) -> None:
-    first = train_prior({"loop.warmup_steps": 0, "loop.learning_rate": 0.01}, steps=30, run_dir="first")
+    first = train_prior({"loop.warmup_steps": 0, "loop.learning_rate": 0.01}, steps=12, run_dir="first")
     still = {"loop.warmup_steps": 0, "loop.learning_rate": 1e-9}
     for start, told in (("first", "run first"), ("first/model.safetensors", f"tiny {first.digest[:12]}")):
         second = train_prior(still, steps=1, start_from=start, run_dir=told)
