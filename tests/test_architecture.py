@@ -128,7 +128,8 @@ OUTSIDE: dict[str, set[str]] = {
     "entropy": {"numpy", "constriction"},
     # Extras `eval` and `dnsmos`, imported inside functions.
     "metrics": {"torch", "numpy", "soxr", "pesq", "pystoi", "pytorch_msssim", "speechmos"},
-    "data": {"torch", "numpy", "PIL", "soundfile", "soxr"},
+    # Extras `av` and `heif`, imported inside functions.
+    "data": {"torch", "numpy", "PIL", "soundfile", "soxr", "av", "pillow_heif"},
     "models": {"torch", "numpy", "safetensors"},
     "codec": {"torch", "numpy", "PIL"},
     # pyarrow is of the extra `parquet`, imported inside functions.
@@ -153,7 +154,7 @@ OUTSIDE: dict[str, set[str]] = {
     "pillow": {"PIL"},
     "cli": {"typer", "rich"},
 }
-WITH_EXTRAS = {"archive", "metrics", "drawing", "training", "evaluation"}
+WITH_EXTRAS = {"archive", "data", "metrics", "drawing", "training", "evaluation"}
 
 
 def room_of(path: Path) -> str:
@@ -263,9 +264,10 @@ def test_everything_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
-    measuring = [line for extra in ("eval", "dnsmos", "phonemes", "parquet") for line in extras.get(extra, ())]
+    names_of_extras = ("eval", "dnsmos", "phonemes", "parquet", "av", "heif")
+    measuring = [line for extra in names_of_extras for line in extras.get(extra, ())]
     with_scores = declared | {re.split(r"[<>=\[]", line)[0] for line in measuring}
-    distribution = {"PIL": "pillow", "pytorch_msssim": "pytorch-msssim"}
+    distribution = {"PIL": "pillow", "pytorch_msssim": "pytorch-msssim", "pillow_heif": "pillow-heif"}
     for room, packages in OUTSIDE.items():
         names = {distribution.get(package, package) for package in packages}
         assert names <= (with_scores if room in WITH_EXTRAS else declared), room

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vqc.data import file_signatures
 from vqc.data.formats import FORMATS, SUFFIXES, usual_suffixes, written_as
 from vqc.data.image_files import read_image
 from vqc.data.media_type import media_of_file
@@ -44,13 +45,16 @@ def tarred() -> bytes:
 
 
 BY_BYTES = {
-    "an HEIC image, which vqc does not read; convert it to PNG": (
+    r"an HEIC image, which vqc reads with the extra heif: pip install 'vqc-codec\[heif\]', or convert it to PNG": (
         box(b"heic", b"mif1", b"heic"),
         box(b"mif1", b"heic"),
     ),
-    "an MP4 video, and vqc codes still images and audio; save a": (box(b"isom", b"mp41"), box(b"mp42")),
+    r"an MP4 video, whose sound vqc reads with the extra av: pip install 'vqc-codec\[av\]', or": (
+        box(b"isom", b"mp41"),
+        box(b"mp42"),
+    ),
     "a QuickTime video": (box(b"qt  "),),
-    r"M4A audio \(AAC or Apple Lossless\), which vqc does not read; convert it to WAV or FLAC": (box(b"M4A "),),
+    r"M4A audio \(AAC or Apple Lossless\), whose sound vqc reads": (box(b"M4A "),),
     r"a raw photo \(CR3\), which vqc does not read; develop it": (box(b"crx "),),
     "AMR audio, which vqc does not read": (b"#!AMR\n\x3c\x91\x17\x16\xbe\x66\x79", b"#!AMR-WB\n\x04\0\0"),
     "AAC audio": (b"\xff\xf1\x50\x80\x02\x1f\xfc\xde\x02\0",),
@@ -76,8 +80,11 @@ BY_BYTES = {
 
 
 @pytest.mark.parametrize("sentence", BY_BYTES)
-def test_files_of_other_kinds_are_named_by_their_bytes(sentence: str, tmp_path: Path) -> None:
-    """Whatever they are called, and by both ways in."""
+def test_files_of_other_kinds_are_named_by_their_bytes(
+    sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they are called, and by both ways in; here without extras."""
+    monkeypatch.setattr(file_signatures, "extra_at_hand", lambda extra: False)
     for data in BY_BYTES[sentence]:
         for name in ("file.png", "file.wav", "file.dat"):
             (tmp_path / name).write_bytes(data)
@@ -90,8 +97,8 @@ def test_files_of_other_kinds_are_named_by_their_bytes(sentence: str, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("photo.heic", r"photo\.heic: is an HEIC image by its name, which vqc does not read; convert it to PNG"),
-        ("clip.MP4", r"clip\.MP4: is an MP4 video by its name, and vqc codes still images and audio"),
+        ("photo.heic", r"photo\.heic: is an HEIC image by its name, which vqc reads with the extra heif"),
+        ("clip.MP4", r"clip\.MP4: is an MP4 video by its name, whose sound vqc reads with the extra av"),
         ("voice.amr", r"voice\.amr: is AMR audio by its name, which vqc does not read; convert it to WAV or FLAC"),
         ("photo.nef", "is a raw photo by its name"),
         ("photo.png", "is not a PNG image, whatever its name says; get it again"),
@@ -123,6 +130,6 @@ def test_every_usual_name_of_a_readable_format_is_in_the_table() -> None:
     assert {".wav", ".wave", ".aif", ".aiff", ".aifc", ".oga", ".opus"} <= set(SUFFIXES["audio"])
     names = [suffix for entry in FORMATS for suffix in entry.suffixes]
     assert len(set(names)) == len(names)
-    assert usual_suffixes("image") == (".png", ".jpg", ".webp", ".tiff", ".bmp")
+    assert usual_suffixes("image") == (".png", ".jpg", ".webp", ".tiff", ".bmp", ".avif")
     assert written_as("image")[".jfif"] == "jpeg"
     assert ".gif" not in written_as("image")

@@ -25,8 +25,9 @@ GROUPS = {
     "Training": ("preset", "set", "run-dir", "resume", "start-from", "steps", "time", "dry-run"),
     "Drawing": ("n", "size", "seconds", "class", "temperature", "top-p", "complete", "keep", "hole"),
     "Measuring": ("against", "metrics", "context"),
-    "Output": ("output", "archive", "format", "name", "add", "report", "csv", "picture", "tensorboard", "save-codes",
-               "force", "skip-existing", "update", "metadata", "stats", "explain", "json", "quiet"),
+    "Output": ("output", "archive", "format", "output-quality", "name", "add", "report", "csv", "picture",
+               "tensorboard", "save-codes", "force", "skip-existing", "update", "metadata", "stats", "explain", "json",
+               "quiet"),
     "Speed": ("device", "jobs", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups

@@ -40,8 +40,11 @@ class DecompressOptions(FileOptions):
     file_format: str | None = option(
         None,
         "--format",
-        "png, jpg, webp, tiff or bmp; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
+        "png, jpg, webp, tiff, bmp or avif; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
         "FORMAT",
+    )
+    output_quality: int | None = option(
+        None, "--output-quality", "Of jpg, webp, avif, ogg, opus and mp3.", "1..100", least=1, most=100
     )
     sharp: bool = option(False, "--sharp", "With the model's sharp decoder: more texture, less true to the original.")
 
@@ -61,7 +64,7 @@ class DecompressFile:
             format=format_of(job.suffix),
             overwrite=job.replace,
             progress=progress,
-            **self.options.only("sharp", "device", "limit"),
+            **self.options.only("output_quality", "sharp", "device", "limit"),
         )
 
 

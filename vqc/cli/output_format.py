@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqc.cli.plan import join_suffixes
-from vqc.data.formats import FORMAT_OF_SUFFIX, MEDIA, usual_suffixes, written_as
+from vqc.data.formats import MEDIA, SUFFIXES, usual_suffixes, written_as
 from vqc.errors import OptionError
 
 if TYPE_CHECKING:
     from vqc.format.shapes import Media
 
-MEDIA_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)  # of the files that are looked for in folders
+MEDIA_SUFFIXES = frozenset(SUFFIXES["image"] + SUFFIXES["audio"])  # of the files that are looked for in folders
 WRITTEN = written_as("image") | written_as("audio")
 
 

@@ -191,6 +191,7 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
         *,
         metadata: Metadata,
         overwrite: bool,
+        quality: int | None = None,
     ) -> int:
         assert isinstance(shape, AudioShape), "files of audio have shapes of audio"
         with atomic_file(target, overwrite=overwrite) as file, _seekable(file) as held:
@@ -202,6 +203,7 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
                 channel_mask=shape.channel_mask,
                 samples=shape.samples,
                 tags=dict(metadata.tags),
+                quality=quality,
                 name=os.fspath(target),
             ) as writer:
                 for block in restored:

@@ -22,6 +22,7 @@ from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
+from vqc.data.formats import check_quality
 from vqc.data.media_type import media_of_file, path_or_bytes
 from vqc.data.metadata import Policy, check_policy
 from vqc.drawing.heat_map import heat_map_path
@@ -87,6 +88,7 @@ def decompress_file(
     target: Output,
     *,
     format: str | None = None,  # noqa: A002, the word of data.images and data.audio
+    output_quality: int | None = None,
     sharp: bool = False,
     device: str = "auto",
     limit: int | None = None,
@@ -98,7 +100,8 @@ def decompress_file(
     Args:
         source: path, the bytes of the `.vqc` file, or the file, open for reading.
         target: path of the image or audio file, which appears whole or not at all; or a file, open for writing.
-        format: png, jpeg, webp, tiff or bmp; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
+        format: png, jpeg, webp, tiff, bmp or avif; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
+        output_quality: of JPEG, WebP (lossless otherwise), AVIF, Ogg, Opus and MP3: 1 to 100.
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         limit: largest number of pixels or samples per channel to believe; by default 2^28 pixels or 2^36 samples, and
@@ -120,10 +123,12 @@ def decompress_file(
         container = read_container(data, limit=limit)
         shape, files = container.header.shape, FILES[container.header.media]
         format = files.format_for(path, format, shape)  # noqa: A001
+        check_quality(format, output_quality)
         codec = codec_for_file(container.header, device, sharp=sharp)
         check_work(codec.framing, container.header, len(data), limit)
         restored = codec.restore(container, progress=progress)
-        bytes_out = files.write(restored, shape, path, format, metadata=container.metadata, overwrite=overwrite)
+        options: dict[str, Any] = {"metadata": container.metadata, "quality": output_quality, "overwrite": overwrite}
+        bytes_out = files.write(restored, shape, path, format, **options)
     seconds = time.perf_counter() - begin
     return _report(codec, container.header, len(data), bytes_out, len(data), seconds)
 

@@ -156,8 +156,9 @@ class ImageFiles(MediaFiles[Picture, Picture]):
         *,
         metadata: Metadata,
         overwrite: bool,
+        quality: int | None = None,
     ) -> int:
-        data = encode_image(restored, format, metadata)
+        data = encode_image(restored, format, metadata, quality)
         write_atomically(target, data, overwrite=overwrite)
         return len(data)
 

@@ -45,15 +45,25 @@ class Image:
         """A Pillow image of mode L, LA, RGB or RGBA."""
         return PIL.Image.fromarray(self.array)
 
-    def save(self, target: str | os.PathLike[str], *, format: str | None = None, overwrite: bool = False) -> None:  # noqa: A002
-        """Write an image file: png, jpeg, webp, tiff or bmp, by the suffix of the target unless given.
+    def save(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002
+        quality: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Write an image file: png, jpeg, webp, tiff, bmp or avif, by the suffix of the target unless given.
+
+        Args:
+            quality: of JPEG, WebP (lossless otherwise) and AVIF, 1 to 100.
 
         Raises:
-            OptionError: the format or suffix is another.
+            OptionError: the format or suffix is another, or has no quality.
             OutputError: the target cannot be written, or exists.
         """
         check_target(target, overwrite=overwrite)
-        data = encode_image(_picture(self.array), format or image_format(target))
+        data = encode_image(_picture(self.array), format or image_format(target), quality=quality)
         write_atomically(target, data, overwrite=overwrite)
 
     def _repr_png_(self) -> bytes:
@@ -72,11 +82,21 @@ class Audio:
     samples: NDArray[np.float32]
     sample_rate: int  # in Hz
 
-    def save(self, target: str | os.PathLike[str], *, format: str | None = None, overwrite: bool = False) -> None:  # noqa: A002
+    def save(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002
+        quality: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
         """Write an audio file: wav, flac, ogg, opus or mp3, by the suffix of the target unless given.
 
+        Args:
+            quality: of Ogg, Opus and MP3, 1 to 100.
+
         Raises:
-            OptionError: the format or suffix is another.
+            OptionError: the format or suffix is another, or has no quality.
             OutputError: the target cannot be written, exists, or is of a format without this sample rate or so many
                 channels.
         """
@@ -86,7 +106,7 @@ class Audio:
         check_writable(format, self.sample_rate, channels, name=name)
         with (
             atomic_file(target, overwrite=overwrite) as file,
-            AudioWriter(file, self.sample_rate, channels, format=format, name=name) as writer,
+            AudioWriter(file, self.sample_rate, channels, format=format, quality=quality, name=name) as writer,
         ):
             writer.write(self.samples)
 

@@ -54,5 +54,10 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         *,
         metadata: Metadata,
         overwrite: bool,
+        quality: int | None = None,
     ) -> int:
-        """Write a file with as much of the metadata as its format holds, whole or not at all; return its length."""
+        """Write a file with as much of the metadata as its format holds, whole or not at all; return its length.
+
+        Args:
+            quality: of a format with loss, 1 to 100; its usual one if None.
+        """

@@ -24,6 +24,8 @@ import soxr
 from numpy.typing import NDArray
 
 from vqc.data import flac, mp3, mpg123, ogg, sound_headers
+from vqc.data.ffmpeg import decode_sound
+from vqc.data.file_signatures import HEAD_BYTES, needs_ffmpeg
 from vqc.data.media_type import AnyFile
 from vqc.data.recording import Recording
 from vqc.data.splice import ByteRange, file_size, splice
@@ -59,7 +61,7 @@ class AudioReader:
     """
 
     def __init__(self, source: AnyFile, *, name: str | None = None) -> None:
-        """Open a WAV, FLAC, OGG (Vorbis, Opus or FLAC), MP3, AIFF, AU, CAF or W64 file.
+        """Open a WAV, FLAC, OGG (Vorbis, Opus or FLAC), MP3, AIFF, AU, CAF or W64 file; with the extra `av` others.
 
         Warns (`MediaWarning`) of a file that may not be whole.
 
@@ -73,6 +75,7 @@ class AudioReader:
         self.name = name or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the audio")
         self._own = _opened(source, self.name) if isinstance(source, (str, os.PathLike, bytes)) else None
         self._file: SoundStream | None = None
+        self._decoded: BinaryIO | None = None  # what FFmpeg made of the source
         try:
             self._start(source)
             for doubt in self._found.doubts:
@@ -110,8 +113,9 @@ class AudioReader:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-        if self._own is not None:
-            self._own.close()
+        for file in (self._own, self._decoded):
+            if file is not None:
+                file.close()
 
     def __enter__(self) -> AudioReader:
         return self
@@ -125,6 +129,9 @@ class AudioReader:
         """Look into the file and opens the first of its parts, of several also the others for a moment."""
         file = self._own or source
         assert not isinstance(file, (str, bytes, os.PathLike)), "paths and bytes have been opened"
+        decoded = decode_sound(file, self.name) if needs_ffmpeg(_head(file, self.name)) else None
+        if decoded is not None:
+            self._decoded = source = file = decoded.file
         self._found, self._is_mp3 = _look(file, self.name)
         # libsndfile seeks before the begin of damaged files, which in its own files and in spliced ones does no harm.
         whole = (
@@ -137,7 +144,7 @@ class AudioReader:
         self.sample_rate: int = first.samplerate
         self.channels: int = first.channels
         self.frames: int = first.frames
-        self.tags: dict[str, str] = first.copy_metadata()
+        self.tags: dict[str, str] = first.copy_metadata() if decoded is None else decoded.tags
         self._is_mp3 |= first.format == "MP3"
         self._is_float = first.subtype in _FLOATS
         for part in self._parts[1:]:
@@ -148,7 +155,7 @@ class AudioReader:
         self._check(first)
         places = self._found.places or ()
         self._order = np.argsort(places) if len(places) == self.channels else None
-        self.channel_mask = self._found.channel_mask
+        self.channel_mask = self._found.channel_mask if decoded is None else decoded.channel_mask
 
     def _open(self, part: str | BinaryIO) -> SoundStream:
         try:
@@ -265,6 +272,14 @@ def _opened(source: str | os.PathLike[str] | bytes, name: str) -> BinaryIO:
         return io.BytesIO(source)
     try:
         return Path(source).open("rb")
+    except OSError as error:
+        raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def _head(file: BinaryIO, name: str) -> bytes:
+    try:
+        file.seek(0)
+        return file.read(HEAD_BYTES)
     except OSError as error:
         raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
 

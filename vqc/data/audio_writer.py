@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vqc.data.audio_files import Samples, SoundStream
 from vqc.data.channel_layout import default_mask, equals_default, vorbis_order
-from vqc.data.formats import usual_suffixes, written_as
+from vqc.data.formats import check_quality, usual_suffixes, written_as
 from vqc.data.wav_writer import WavFile
 from vqc.errors import MediaWarning, OptionError, OutputError
 
@@ -87,6 +87,7 @@ class AudioWriter:
         channel_mask: int | None = None,
         samples: int = 0,
         tags: Mapping[str, str] = MappingProxyType({}),
+        quality: int | None = None,
         name: str | None = None,
     ) -> None:
         """Start a wav or flac (16-bit), ogg (Vorbis), opus or mp3 file, over an existing one.
@@ -99,10 +100,11 @@ class AudioWriter:
             channel_mask: where the channels stand, as in WAV; None: as this number usually does; 0: nobody knows.
             samples: how many per channel will come, if known: a wav file of more than 4 GiB starts as RF64.
             tags: title, artist and the like, by libsndfile's names; others are left away.
+            quality: of ogg, opus and mp3, 1 to 100; libsndfile's own choice when left out.
             name: how errors call the file; the path when left out.
 
         Raises:
-            OptionError: the format or suffix is none of these.
+            OptionError: the format has no quality, or the format or suffix is none of these.
             OutputError: the file cannot be written, or cannot hold this sample rate or number of channels.
         """
         path = os.fspath(target) if isinstance(target, (str, os.PathLike)) else None
@@ -111,6 +113,8 @@ class AudioWriter:
         self._format = format or audio_format(self.name)
         if self._format not in _CODING:
             raise OptionError(f"audio is written as {', '.join(_CODING)}, not as {self._format}")
+        check_quality(self._format, quality)
+        self._level = None if quality is None else 1 - quality / 100  # 0 is best
         check_writable(self._format, sample_rate, channels, name=self.name)
         if self._format != "wav" and channel_mask and not equals_default(channel_mask, channels):
             text = f"{self._format} files cannot say where these channels stand; write .wav to keep it"
@@ -196,7 +200,8 @@ class AudioWriter:
         try:
             if self._format == "wav":
                 return WavFile(self._kept.file, sample_rate, channels, mask=mask, samples=samples, tags=tags)
-            stream = SoundStream(self._kept, "w", sample_rate, channels, format=container, subtype=coding)
+            levels = {} if self._level is None else {"compression_level": self._level}
+            stream = SoundStream(self._kept, "w", sample_rate, channels, format=container, subtype=coding, **levels)
             for name in _TAGS & tags.keys():
                 with suppress(soundfile.SoundFileError):  # a tag that this format does not have
                     setattr(stream, name, tags[name])

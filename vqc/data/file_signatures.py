@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from vqc.data.formats import FORMAT_OF_SUFFIX
+from vqc._distribution import install_command
+from vqc.data.formats import FORMAT_OF_SUFFIX, extra_at_hand
 from vqc.errors import MediaError
 
 HEAD_BYTES = 512  # of a file, enough to tell
@@ -25,6 +26,8 @@ class Group(Enum):
     RAW = "which vqc does not read; develop it to a PNG or TIFF of 8 bits"
     AUDIO = "which vqc does not read; convert it to WAV or FLAC"
     VIDEO = "and vqc codes still images and audio; save a frame as PNG, or the sound as WAV"
+    HEIF = f"which vqc reads with the extra heif: {install_command('heif')}, or convert it to PNG"
+    FFMPEG = f"whose sound vqc reads with the extra av: {install_command('av')}, or convert it to WAV or FLAC"
     OTHER = "and vqc codes images and audio; give it one of these"
 
 
@@ -63,7 +66,6 @@ _OTHERS: Mapping[Group, tuple[tuple[str, str, *tuple[_Signature, ...]], ...]] = 
         ("a BPG image", "", b"BPG\xfb"),
         ("a FLIF image", "", b"FLIF"),
         ("a DICOM image", "dcm", (128, b"DICM")),
-        ("an HEIC image", "heic heif hif heics"),
         ("an SVG drawing", "svg svgz"),
         ("a TGA image", "tga"),
         ("a Radiance image", "hdr"),
@@ -71,6 +73,7 @@ _OTHERS: Mapping[Group, tuple[tuple[str, str, *tuple[_Signature, ...]], ...]] = 
         ("an animated cursor", ""),
         ("a FITS image", ""),
     ),
+    Group.HEIF: (("an HEIC image", "heic heif hif heics"),),
     Group.RAW: (
         ("a raw photo (RAF)", "", b"FUJIFILMCCD-RAW"),
         ("a raw photo (ORF)", "", b"IIRO"),
@@ -82,17 +85,20 @@ _OTHERS: Mapping[Group, tuple[tuple[str, str, *tuple[_Signature, ...]], ...]] = 
     ),
     Group.VIDEO: (
         ("a Theora video", "ogv", (28, b"\x80theora")),
-        ("a Matroska or WebM video", "", b"\x1aE\xdf\xa3"),
         ("a Flash video", "flv", b"FLV\x01"),
         ("RealMedia", "", b".RMF"),
         ("an MPEG video", "mpg mpeg mts m2ts", b"\0\0\x01\xba", b"\0\0\x01\xb3"),
         ("a QuickTime video", "mov", (4, b"moov"), (4, b"mdat")),
-        ("an MP4 video", "mp4 m4v"),
         ("an AVI video", "avi"),
-        ("a Matroska video", "mkv"),
-        ("a WebM video", "webm"),
         ("a WMV video", "wmv"),
         ("a 3GP video", "3gp 3g2"),
+    ),
+    Group.FFMPEG: (
+        ("a Matroska or WebM video", "mkv webm", b"\x1aE\xdf\xa3"),
+        ("Matroska audio", "mka weba"),
+        ("an MP4 video", "mp4 m4v"),
+        ("M4A audio (AAC or Apple Lossless)", "m4a m4b m4r"),
+        ("AAC audio", "aac"),
     ),
     Group.AUDIO: (
         ("Speex audio", "spx", (28, b"Speex   ")),
@@ -106,10 +112,7 @@ _OTHERS: Mapping[Group, tuple[tuple[str, str, *tuple[_Signature, ...]], ...]] = 
         ("DSD audio", "dsf dff", b"DSD ", b"FRM8"),
         ("MIDI notes", "mid midi", b"MThd"),
         ("Windows Media (WMA or WMV)", "", b"0&\xb2u\x8ef\xcf\x11"),
-        ("M4A audio (AAC or Apple Lossless)", "m4a m4b m4r"),
-        ("AAC audio", "aac"),
         ("WMA audio", "wma"),
-        ("Matroska audio", "mka"),
         ("RealAudio", "ra"),
     ),
     Group.OTHER: (
@@ -159,6 +162,7 @@ _BRANDS = (
     (b"", "an MP4 video"),
 )
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # their lengths in bytes tell their versions
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 _AUDIO = (b"fLaC", b"OggS", b"ID3", b"RF64", b"riff", b".snd", b"caff")
 _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -176,7 +180,7 @@ def image_format_of(head: bytes) -> str | None:
         return "WEBP"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:  # BM alone may begin a text
         return "BMP"
-    return "AVIF" if is_avif(head) else None
+    return "AVIF" if is_avif(head) else "HEIF" if is_heic(head) and extra_at_hand("heif") else None
 
 
 def is_audio(head: bytes) -> bool:
@@ -186,7 +190,7 @@ def is_audio(head: bytes) -> bool:
     if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
         return head[8:12] in (b"WAVE", b"AIFF", b"AIFC")
     mp3_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 in (0xE2, 0xE4, 0xE6)  # sync and a layer
-    return head.startswith(_AUDIO) or mp3_frame
+    return head.startswith(_AUDIO) or mp3_frame or (needs_ffmpeg(head) and extra_at_hand("av"))
 
 
 def kind_of_bytes(head: bytes) -> Kind | None:
@@ -208,8 +212,19 @@ def kind_of_bytes(head: bytes) -> Kind | None:
         if head.startswith(magic, place):
             return kind
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:  # sync, and the layer that MPEG left to AAC
-        return Kind("AAC audio", Group.AUDIO)
+        return _KINDS["AAC audio"]
     return None
+
+
+def needs_ffmpeg(head: bytes) -> bool:
+    """Return whether a file that begins so may hold sound that is read with the extra `av`: MP4, M4A, AAC, WebM."""
+    kind = kind_of_bytes(head)
+    return kind is not None and kind.group is Group.FFMPEG
+
+
+def is_heic(head: bytes) -> bool:
+    """Return whether this ISO base media file says that it is a still HEIC or HEIF image."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIC and not is_avif(head)
 
 
 def is_avif(head: bytes) -> bool:

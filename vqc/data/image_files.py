@@ -27,7 +27,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from vqc.data.colour import to_srgb
 from vqc.data.file_signatures import HEAD_BYTES, image_format_of, not_media
-from vqc.data.formats import usual_suffixes, written_as
+from vqc.data.formats import check_quality, usual_suffixes, written_as
 from vqc.data.image_errors import why_unreadable
 from vqc.data.media_type import AnyFile
 from vqc.data.stills import load_still
@@ -47,12 +47,13 @@ _SAVE_OPTIONS: MappingProxyType[str, dict[str, object]] = MappingProxyType(
         "jpeg": {"quality": 95, "subsampling": 0},
         "webp": {"lossless": True, "exact": True, "quality": 20},  # here quality is effort
         "tiff": {"compression": "tiff_adobe_deflate"},
+        "avif": {"quality": 90, "subsampling": "4:4:4"},
         "bmp": {},
     }
 )
 # ImageDescription, Make, Model, Software, DateTime, Artist, Copyright
 _EXIF_OF_TIFF = (270, 271, 272, 305, 306, 315, 33432)
-_WITH_ALPHA = frozenset({"png", "webp", "tiff"})
+_WITH_ALPHA = frozenset({"png", "webp", "tiff", "avif"})
 
 _pillow = threading.Lock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its errors go to stderr when nobody set up logging
@@ -134,7 +135,7 @@ def to_pillow(picture: Picture) -> Image.Image:
 
 
 def image_format(path: str | os.PathLike[str]) -> str:
-    """The format that the suffix of a path asks for: png, jpeg, webp, tiff or bmp; OptionError for any other."""
+    """The format that the suffix of a path asks for: png, jpeg, webp, tiff, bmp or avif; OptionError for any other."""
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMAT_OF_SUFFIX:
         choice = ", ".join(usual_suffixes("image"))
@@ -149,24 +150,34 @@ def keeps_alpha(format: str) -> bool:  # noqa: A002, the word Pillow uses as wel
     return format in _WITH_ALPHA
 
 
-def encode_image(picture: Picture, format: str, metadata: Metadata = NO_METADATA) -> bytes:  # noqa: A002
-    """The bytes of an image file: png, webp (lossless), tiff, bmp, or jpeg (quality 95, 4:4:4).
+def encode_image(
+    picture: Picture,
+    format: str,  # noqa: A002
+    metadata: Metadata = NO_METADATA,
+    quality: int | None = None,
+) -> bytes:
+    """The bytes of an image file: png, webp (lossless), tiff, bmp, jpeg (quality 95) or avif (quality 90).
+
+    With a quality of 1 to 100 JPEG, AVIF and WebP, then with loss, are of this one.
 
     JPEG and BMP hold no alpha: the picture is laid on white, as a browser shows it on an empty page. BMP holds no
     metadata; TIFF caption, camera, date, author and rights.
 
     Raises:
+        OptionError: there is no such format, or it has no such quality.
         OutputError: the format cannot hold this number of pixels.
     """
     if format not in _SAVE_OPTIONS:
         raise OptionError(f"images are written as {', '.join(_SAVE_OPTIONS)}, not as {format}")
+    check_quality(format, quality)
+    options = _SAVE_OPTIONS[format] | ({} if quality is None else {"quality": quality, "lossless": False})
     image = to_pillow(picture if keeps_alpha(format) else _on_white(picture))
     file = io.BytesIO()
     try:
-        image.save(file, format.upper(), **_SAVE_OPTIONS[format], **_metadata_options(metadata, format))
+        image.save(file, format.upper(), **options, **_metadata_options(metadata, format))
     except Exception as error:  # Pillow's writers raise OSError, ValueError, struct.error ...
         if metadata:
-            plain = encode_image(picture, format)
+            plain = encode_image(picture, format, quality=quality)
             text = f"a {format} file cannot hold the metadata of the original, which is left out"
             warnings.warn(MediaWarning(text), stacklevel=2)
             return plain
@@ -212,6 +223,10 @@ def _read(file: BinaryIO, name: str, limit: int | None) -> Picture:
         raise not_media(name, head)
     length = file.seek(0, os.SEEK_END)
     file.seek(0)
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     with quiet_pillow():
         try:
             image = Image.open(file, formats=[kind])

@@ -121,6 +121,8 @@ def _refuse_deep(image: Image.Image, name: str) -> None:
         bits = 16
     elif image.format == "TIFF":
         bits = max(getattr(image, "tag_v2", {}).get(_TIFF_BITS_PER_SAMPLE, (bits,)))
+    elif image.format == "HEIF":
+        bits = image.info.get("bit_depth") or 8
     elif image.format == "AVIF" and (file := _file(image)):
         bits = avif_metadata(file).bits or 8
     if bits > 8:
