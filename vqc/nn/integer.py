@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -103,8 +103,6 @@ class IntegerModule(nn.Module):
 class Constants(NamedTuple):
     """What an integer layer needs in every call, made from what it stores."""
 
-    source: tuple[Tensor, ...]
-    versions: tuple[int, ...]  # of the source
     shift: int  # of SHIFTS, or TWO_BYTES
     unit: Tensor  # float32 [O]: what one in a sum of products of bytes is in units of activations
     bias: Tensor  # float32 [Q, O]
@@ -136,7 +134,7 @@ class IntegerLinear(IntegerModule):
         self.bias = nn.Parameter(torch.zeros(qualities, outputs))
         self.register_buffer("input_shift", torch.tensor(TWO_BYTES, dtype=torch.int8))
         self.errors: Tensor | None = None  # float64 [len(SHIFTS)], while calibrating: what each shift would cost
-        self._known: Constants | None = None
+        self._constants: Constants | None = None  # until they are asked for
 
     def forward(
         self, x: Tensor, quality: int = 1, *, inputs: slice = slice(None), outputs: slice = slice(None)
@@ -168,8 +166,9 @@ class IntegerLinear(IntegerModule):
         if len(x) == 2:
             sums = sums.mul_(LOW).add_(integer_product(x[1].flatten(0, -2), weight))
         constants = self.constants()
+        y = sums.view(torch.float32).copy_(sums)  # in place: fresh memory costs more than the sums
         # not in one operation: some processors would round once, others twice
-        y = sums.to(torch.float32).mul_(constants.unit[outputs])
+        y.mul_(constants.unit[outputs])
         y.add_(constants.bias[quality - 1, outputs]).round_().clamp_(-LARGEST, LARGEST)
         return y.view(*x[0].shape[:-1], -1)
 
@@ -199,20 +198,23 @@ class IntegerLinear(IntegerModule):
 
     def constants(self) -> Constants:
         """Return what the layer needs in every call."""
-        source = self.input_shift, self.scale, self.bias
-        versions = tuple(0 if tensor.is_inference() else tensor._version for tensor in source)
-        known = self._known
-        if (
-            known is None
-            or known.versions != versions
-            or any(a is not b for a, b in zip(known.source, source, strict=True))
-        ):
+        if self._constants is None:
             shift = int(self.input_shift)
             unit = self.scale * (2.0**shift if shift >= 0 else 2.0)
-            self._known = known = Constants(source, versions, shift, unit, self.bias.float())
-        return known
+            self._constants = Constants(shift, unit, self.bias.float())
+        return self._constants
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:  # another device
+        self._constants = None
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self._constants = None
+        super()._load_from_state_dict(*args, **kwargs)
 
     def _quantize(self) -> None:
+        self._constants = None
         weight, bias = self.weight.detach().float(), self.bias.detach().double()
         if not (weight.is_meta or bool(weight.isfinite().all() and bias.isfinite().all())):
             raise OverflowError("a weight is not a number")
@@ -223,6 +225,7 @@ class IntegerLinear(IntegerModule):
         self.register_buffer("bias", (bias * ONE).round().clamp(-LARGEST, LARGEST).to(torch.int16))
 
     def _check_bounds(self) -> None:
+        self._constants = None  # whoever asks may have changed what is stored
         if int(self.input_shift) not in (TWO_BYTES, *SHIFTS) or not bool((self.scale > 0).all()):
             raise OverflowError("an input has a unit that layers do not have, or an output no scale")
         if _largest(self.weight) > LARGEST_WEIGHT:

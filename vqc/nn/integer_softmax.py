@@ -38,5 +38,6 @@ def frequencies(logits: Tensor, temperature: Fraction = ONE_TEMPERATURE) -> Tens
         temperature: what logits are divided by, above 0. Another one is nothing but another table of exponentials.
     """
     table = exponentials(LOGIT * temperature).to(logits.device)
-    below = (logits.amax(1, keepdim=True) - logits).clamp_(max=len(table) - 1).to(torch.int32)
-    return table.index_select(0, below.flatten()).view(logits.shape)
+    below = (logits.amax(1, keepdim=True) - logits).clamp_(max=len(table) - 1)
+    index = below.view(torch.int32).copy_(below)  # in place: fresh memory costs more
+    return table.index_select(0, index.flatten()).view(logits.shape)

@@ -225,7 +225,8 @@ class PhotoModel(ImageModel):
     def synthesize(self, latents: Tensor, index: Tensor) -> Tensor:
         """Quantized latents [B, D, h, w] to an image [B, 3, H, W], about [0, 1]."""
         features, linear = self._linear(latents, index)
-        return linear + 0.5 + self._correction(features, linear, index)
+        correction = self.synthesis(features, 4 * linear, index)
+        return torch.add(linear + 0.5, correction, alpha=CORRECTION)
 
     def self_ensemble(self, latents: Tensor, index: Tensor) -> Tensor:
         """The mean of the images that are synthesized as they are and rotated.
@@ -233,9 +234,10 @@ class PhotoModel(ImageModel):
         The errors of the two differ in part (self-ensemble: Timofte, Rothe and Van Gool 2016).
         """
         features, linear = self._linear(latents, index)
-        upright = self._correction(features, linear, index)
-        rotated = self._correction(self._rotated(features), linear.flip(2, 3), index).flip(2, 3)
-        return linear + 0.5 + (upright + rotated) / 2
+        image = 4 * linear
+        upright = self.synthesis(features, image, index)
+        rotated = self.synthesis(self._rotated(features), image.flip(2, 3), index)
+        return torch.add(linear + 0.5, upright + rotated.flip(2, 3), alpha=CORRECTION / 2)
 
     def synthesize_rotated(self, latents: Tensor, index: Tensor) -> Tensor:
         """Synthesize the image rotated by 180°, and rotate it back."""
@@ -252,13 +254,8 @@ class PhotoModel(ImageModel):
 
     def _linear(self, latents: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """What the synthesis network sees [B, D, h, w], and the image [B, 3, H, W] of the transform alone, about 0."""
-        coefficients = latents.contiguous(memory_format=torch.channels_last) * self._steps(index)
-        return coefficients / self._scale(), self.transform.synthesise(coefficients / 255)
-
-    def _correction(self, features: Tensor, linear: Tensor, index: Tensor) -> Tensor:
-        """What the synthesis network adds to a linear image [B, 3, H, W]."""
-        correction: Tensor = self.synthesis(features, 4 * linear, index)
-        return CORRECTION * correction
+        latents, steps = latents.contiguous(memory_format=torch.channels_last), self._steps(index)
+        return latents * (steps / self._scale()), self.transform.synthesise(latents * (steps / 255))
 
     def forward(self, image: Tensor, index: Tensor) -> PhotoPass:
         """Training pass of images [B, 3, H, W] at qualities int64 [B]; codebooks follow when training."""
