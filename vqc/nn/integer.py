@@ -168,8 +168,7 @@ class IntegerLinear(IntegerModule):
         constants = self.constants()
         y = sums.view(torch.float32).copy_(sums)  # in place: fresh memory costs more than the sums
         # not in one operation: some processors would round once, others twice
-        y.mul_(constants.unit[outputs])
-        y.add_(constants.bias[quality - 1, outputs]).round_().clamp_(-LARGEST, LARGEST)
+        y.mul_(constants.unit[outputs]).add_(constants.bias[quality - 1, outputs]).round_().clamp_(-LARGEST, LARGEST)
         return y.view(*x[0].shape[:-1], -1)
 
     def trained_weight(self) -> Tensor:
@@ -230,12 +229,10 @@ class IntegerLinear(IntegerModule):
             raise OverflowError("an input has a unit that layers do not have, or an output no scale")
         if _largest(self.weight) > LARGEST_WEIGHT:
             raise OverflowError(f"a weight is beyond ±{LARGEST_WEIGHT}: products would be wrong on some processors")
-        if self.weight.shape[1] > MOST_TERMS:
+        if (terms := self.weight.shape[1]) > MOST_TERMS:
             bound = LARGEST_INPUT * int(self.weight.abs().sum(1, dtype=torch.int64).max())
             if bound >= EXACT:
-                raise OverflowError(
-                    f"sums over {self.weight.shape[1]} inputs can reach {bound}: above 2^24 none is exact"
-                )
+                raise OverflowError(f"sums over {terms} inputs can reach {bound}: above 2^24 none is exact")
 
     def dequantized(self) -> dict[str, Tensor]:
         return {"weight": self.weight.float() * self.scale[:, None], "bias": self.bias / ONE}
