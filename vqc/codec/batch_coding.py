@@ -20,7 +20,7 @@ from vqc.entropy.range_coder import Frequencies, RangeDecoder, RangeEncoder
 from vqc.errors import ContainerError
 from vqc.format.container import Entropy
 
-TOGETHER = 2**15  # codes that a prior is asked for at once: bounds memory
+TOGETHER = 2**17  # codes that a prior is asked for at once: bounds memory
 
 
 def write_each(coder: StreamCoder, codes: Codes, entropy: Entropy) -> list[bytes]:

@@ -37,7 +37,7 @@ from vqc.format.shapes import ImageShape, Shape
 from vqc.models.kinds import KINDS
 from vqc.models.search import OperatingPoint
 
-BATCH_VALUES = 2**17  # pixels or samples that the network is given at once
+BATCH_VALUES = 2**20  # of pixels, in three colours, or samples that the network is given at once
 SMALL_VALUES = 2**16  # of an item that is put into a batch
 NO_CODE = -1  # where a channel is silent and has none
 
