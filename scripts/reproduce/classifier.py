@@ -23,7 +23,7 @@ BATCH, SHIFT = 128, 4
 
 def main() -> None:
     folder, file = Path(sys.argv[1]), Path(sys.argv[2])
-    epochs = int(sys.argv[3]) if len(sys.argv) > 3 else 16
+    epochs = int(sys.argv[3]) if len(sys.argv) > 3 else 10
     data, names = read_cifar10(folder), read_labels(folder)
     images = torch.from_numpy(np.concatenate([data.train, data.train_compressed]))  # uint8 [N, 3, 32, 32]
     labels = torch.tensor([CLASSES.index(name) for name in [*names.train, *names.train_compressed]])

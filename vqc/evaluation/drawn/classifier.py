@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from vqc.atomic import write_atomically
 from vqc.errors import OptionError
 
-WIDTHS = (32, 64, 128)
+WIDTHS = (16, 32, 64)
 _BATCH = 250
 
 
@@ -52,7 +52,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(WIDTHS[-1], classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the decision is made of, [N, 128]."""
+        """What the decision is made of, [N, 64]."""
         hidden: Tensor = self.blocks(F.relu(self.stem(images * 4 - 2)))
         return hidden.mean((2, 3))
 
@@ -64,7 +64,7 @@ class Classifier(nn.Module):
 class Judged(NamedTuple):
     """What a classifier says of images."""
 
-    features: NDArray[np.float64]  # [N, 128]
+    features: NDArray[np.float64]  # [N, 64]
     classes: NDArray[np.int64]  # [N], the likeliest
 
 
@@ -79,7 +79,7 @@ class Judge(NamedTuple):
     def __call__(self, images: NDArray[np.uint8]) -> Judged:
         """Look at images uint8 [N, 32, 32, 3]."""
         pieces = torch.split(torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / 255), _BATCH)
-        features = torch.cat([self.network.features(piece) for piece in pieces])  # [N, 128]
+        features = torch.cat([self.network.features(piece) for piece in pieces])  # [N, 64]
         return Judged(features.double().numpy(), self.network.head(features).argmax(1).numpy())
 
 
