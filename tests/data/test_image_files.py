@@ -355,7 +355,7 @@ def test_small_files_may_claim_few_pixels_and_large_ones_as_many_as_photos_have(
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process")
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "JPEG"])
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "JPEG", "JPEG2000"])
 def test_reading_takes_little_memory_for_each_pixel(format: str, tmp_path: Path) -> None:  # noqa: A002
     """So that what the limit lets pass stays below 1.5 GB."""
     path, side = tmp_path / "large", 1600
@@ -370,7 +370,7 @@ def test_reading_takes_little_memory_for_each_pixel(format: str, tmp_path: Path)
     run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     taken, result = map(int, run.stdout.split())
     assert result == 3 * side * side
-    assert 3 * side * side < taken < 24 * side * side, f"{taken / side / side:.1f} bytes a pixel"
+    assert 3 * side * side < taken < 28 * side * side, f"{taken / side / side:.1f} bytes a pixel"
 
 
 def test_other_files_are_named_in_the_error(tmp_path: Path) -> None:

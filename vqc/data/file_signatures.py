@@ -53,7 +53,6 @@ _Signature = bytes | tuple[int, bytes]
 _OTHERS: Mapping[Group, tuple[tuple[str, str, *tuple[_Signature, ...]], ...]] = {
     Group.IMAGE: (
         ("a JPEG XL image", "jxl", b"\xff\n", (4, b"JXL \r\n\x87\n")),
-        ("a JPEG 2000 image", "jp2 j2k jpf jpx jpm", (4, b"jP  \r\n\x87\n"), b"\xffO\xffQ"),
         ("a JPEG XR image", "jxr wdp hdp", b"II\xbc\x01"),
         ("an icon (ICO)", "ico", b"\0\0\x01\0"),
         ("a cursor (CUR)", "", b"\0\0\x02\0"),
@@ -178,6 +177,8 @@ def image_format_of(head: bytes) -> str | None:
             return found
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
+    if head[4:12] == b"jP  \r\n\x87\n" or head.startswith(b"\xffO\xffQ"):
+        return "JPEG2000"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:  # BM alone may begin a text
         return "BMP"
     return "AVIF" if is_avif(head) else "HEIF" if is_heic(head) and extra_at_hand("heif") else None

@@ -111,8 +111,8 @@ def read_image(source: AnyFile, *, name: str | None = None, limit: int | None = 
 def pixel_limit(length: int) -> int:
     """Return the largest number of pixels that are read, unless asked, of a file of `length` bytes.
 
-    Small files may claim no more than is done in little time and memory: reading takes at most about 17 bytes a pixel,
-    of which the decoder of lossless WebP takes most.
+    Small files may claim no more than is done in little time and memory: reading takes at most about 25 bytes a pixel,
+    of which the decoder of JPEG 2000 takes most.
     """
     return min(MAX_PIXELS, max(_SMALL_FILE_PIXELS, _PIXELS_PER_BYTE * length))
 

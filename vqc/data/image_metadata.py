@@ -1,4 +1,4 @@
-"""Metadata of image files that Pillow does not pass on: chunks of PNG, boxes of AVIF."""
+"""Metadata of image files that Pillow does not pass on: chunks of PNG, boxes of AVIF and JPEG 2000."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
 _PNG_SIGNATURE = 8  # bytes
+_CODESTREAM = b"\xff\x4f\xff\x51"  # how the image of a JPEG 2000 file begins: SOC, SIZ
+_LONGEST_FRONT = 2**22  # bytes before that are looked at
 _LONGEST_BOX = 2**24  # bytes of the box with the description of an AVIF file
 
 
@@ -45,6 +47,35 @@ def avif_metadata(file: BinaryIO) -> AvifMetadata:
             return _described(_meta(file))
         except (struct.error, IndexError, KeyError, ValueError):
             return AvifMetadata(None, None)
+
+
+class Jp2Metadata(NamedTuple):
+    """Metadata of a JPEG 2000 file.
+
+    bits: of the channel that has most, or None where it is not said.
+    space: number of the colour space (ISO 15444-1, annex I), or None.
+    profile: ICC profile of the colours, or None.
+    """
+
+    bits: int | None
+    space: int | None
+    profile: bytes | None
+
+
+def jp2_metadata(file: BinaryIO) -> Jp2Metadata:
+    """Read what a JPEG 2000 file says of its image; nothing where it is damaged: decoding will find that."""
+    with _kept_place(file):
+        file.seek(0)
+        front = file.read(_LONGEST_FRONT)
+    start = front.find(_CODESTREAM)
+    channels = int.from_bytes(front[start + 40 : start + 42], "big")
+    sizes = front[start + 42 : start + 42 + 3 * channels : 3] if start >= 0 else b""
+    bits = max((size & 0x7F) + 1 for size in sizes) if sizes else None
+    header = dict(_boxes(front)).get(b"jp2h", b"")
+    colour = next((body for name, body in _boxes(header) if name == b"colr"), b"")  # further ones are for others
+    if colour[:1] == b"\x01":
+        return Jp2Metadata(bits, int.from_bytes(colour[3:7], "big"), None)
+    return Jp2Metadata(bits, None, colour[3:] or None)
 
 
 @contextmanager

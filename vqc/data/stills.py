@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 
 from vqc.data.colour import UnknownColourError, profile_of_code_points, profile_of_gamma
 from vqc.data.image_errors import damaged, too_deep, why_unreadable
-from vqc.data.image_metadata import avif_metadata, png_code_points
+from vqc.data.image_metadata import avif_metadata, jp2_metadata, png_code_points
 from vqc.errors import MediaError, MediaWarning
 
 _TIFF_SUBFILE, _TIFF_OLD_SUBFILE, _TIFF_SUB_FILES = 254, 255, 330
@@ -36,6 +36,7 @@ _TURNS = MappingProxyType(
     }
 )
 _GRAY_STEPS = MappingProxyType({"L;2": 255 // 3, "L;4": 255 // 15})  # Pillow's names of PNGs with 4 and 16 grays
+_JP2_SPACES = (None, 12, 16, 17, 18)  # CMYK, sRGB, grays, YCbCr of sRGB
 _END_OF_JPEG = b"\xff\xd9"
 _MORE_JPEG = b"\xfe" * 64  # as data of a JPEG: nothing like the zeros that libjpeg puts where data ends
 
@@ -121,6 +122,8 @@ def _refuse_deep(image: Image.Image, name: str) -> None:
         bits = 16
     elif image.format == "TIFF":
         bits = max(getattr(image, "tag_v2", {}).get(_TIFF_BITS_PER_SAMPLE, (bits,)))
+    elif image.format == "JPEG2000" and (file := _file(image)):
+        bits = jp2_metadata(file).bits or 8
     elif image.format == "HEIF":
         bits = image.info.get("bit_depth") or 8
     elif image.format == "AVIF" and (file := _file(image)):
@@ -166,6 +169,11 @@ def _profile(image: Image.Image, name: str) -> bytes | None:
             if not full_range:
                 raise UnknownColourError("levels of video, 16 to 235")
             return profile_of_code_points(primaries, transfer, gray=gray)
+        if image.format == "JPEG2000" and file:
+            space, icc = jp2_metadata(file)[1:]
+            if icc is None and space not in _JP2_SPACES:
+                raise UnknownColourError(f"colour space {space} of JPEG 2000")
+            return icc
         if profile := info.get("icc_profile"):
             return bytes(profile)
         if image.format == "PNG" and "srgb" not in info:
