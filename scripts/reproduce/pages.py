@@ -351,6 +351,30 @@ def machine(results: Results) -> str:
     return f"{about}\n\n{table(['what', 'measured'], rows)}"
 
 
+def against(results: Results) -> str:
+    """Times beside those of an earlier commit, and the bars that were set for them."""
+    rows = [
+        [
+            row["what"],
+            ABSENT if row["before"] is None else f"{row['before']:.2f} {row['unit']}",
+            f"{row['now']:.2f} {row['unit']}",
+            ABSENT if row["ratio"] is None else f"{row['ratio']:.2f}",
+            f"{row['sense']} {row['bar']:g}{'' if row['met'] else ', missed'}",
+        ]
+        for row in results["bench-against"]["against"]
+    ]
+    return table(["what", "then", "now", "ratio", "bar"], rows)
+
+
+def codecs(results: Results) -> str:
+    """One photo by vqc and by other codecs at the same size."""
+    rows = [
+        [row["codec"], f"{row['bytes']:,}", fixed(row["psnr"], 2), fixed(row["encode"], 2), fixed(row["decode"], 3)]
+        for row in results["bench-codecs"]["codecs"]
+    ]
+    return table(["a photo of 768 × 512", "bytes", "PSNR, dB", "encode, s", "decode, s"], rows)
+
+
 def portability(results: Results) -> str:
     """Mismatches by way to compute. How integers are multiplied is no question of the floats."""
     exact, rounded = results["portability"], results["portability-float"]
@@ -379,9 +403,11 @@ BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "librispeech": librispeech,
     "phonemes": phonemes,
     "machine": machine,
+    "against": against,
+    "codecs": codecs,
     "portability": portability,
 }
-OF_THE_MOMENT = {"machine"}
+OF_THE_MOMENT = {"machine", "against", "codecs"}
 
 if __name__ == "__main__":
     main()
