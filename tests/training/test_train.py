@@ -110,6 +110,15 @@ def test_a_folder_becomes_a_codec(train_images: Train) -> None:
     assert vqc.decompress(vqc.compress(picture, model="mine")).array.shape == picture.shape
 
 
+def test_the_start_of_a_run_is_within_its_time(train_images: Train) -> None:
+    """A run whose time is over before the first step is finished with its starting values."""
+    trained = train_images({"loop.minutes": 1e-6}, run_dir=Path("run"))
+    assert (trained.outcome.step, trained.outcome.interrupted) == (0, False)
+    assert trained.outcome.seconds >= trained.start_seconds > 0
+    assert trained.model_file is not None
+    assert read_info(trained.model_file).training["steps"] == 0
+
+
 def test_a_resumed_run_is_the_uninterrupted_one(train_images: Train) -> None:
     unvalidated = {"loop.validate_steps": 1000, "loop.final_learning_rate_ratio": 1.0, "loop.warmup_steps": 0}
     whole = train_images(unvalidated, steps=6, run_dir="whole")

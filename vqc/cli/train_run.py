@@ -70,7 +70,7 @@ def show_phase(text: str, *, show: bool) -> Iterator[Callable[[int, int], None]]
         yield bar.at
     seconds = time.monotonic() - begin
     if show and seconds >= 1:
-        warn(f"that took {duration(seconds)}, besides the time of training")
+        warn(f"that took {duration(seconds)}")
 
 
 def warn_of_missing_figures() -> None:

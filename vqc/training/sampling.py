@@ -19,6 +19,17 @@ from vqc.errors import TrainingError
 Item = TypeVar("Item")
 
 BATCH = 100  # images of one size that are encoded together
+WHOLE_SAMPLE_MINUTES = 60.0  # of a run, from which on its starting values are made of the whole sample
+
+
+def sample_within(minutes: float | None, wanted: int, least: int) -> int:
+    """Bound a sample that starting values are made of, so that they leave most of a short run for its steps.
+
+    All of an hour's run and of longer ones, in proportion to the time of shorter ones. None: no time is set.
+    """
+    if minutes is None or minutes >= WHOLE_SAMPLE_MINUTES:
+        return wanted
+    return min(wanted, max(least, round(wanted * minutes / WHOLE_SAMPLE_MINUTES)))
 
 
 def draw_items(

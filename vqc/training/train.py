@@ -48,7 +48,7 @@ def unwatched(text: str) -> Iterator[Progress]:
 
 
 class Trained(NamedTuple):
-    """The result of a run. Seconds are of this session, and come on top of those of training."""
+    """The result of a run. Seconds are of this session; those of a new run's start are among its minutes."""
 
     outcome: Outcome
     model_file: Path | None  # None when it was interrupted, and on other ranks than the first
@@ -96,11 +96,13 @@ def train_run(
 ) -> Trained:
     """Start or resume a run until its time is up or it is interrupted, and write the model file.
 
-    Starting values before the training and tables after it take their own time, which is told as a `phase` each.
+    Starting values before the first step and tables after the last are told as a `phase` each. The first count among
+    the minutes of the run: where they use them up, the model is finished without a step.
     """
     begin = time.monotonic()
     model = run.build()
-    if not broadcast_number((run.folder / "state.safetensors").exists()):
+    resumed = bool(broadcast_number((run.folder / "state.safetensors").exists()))
+    if not resumed:
         _initialise(run, model, data, phase)
     task = run.recipe.make_task(model, data, run.settings, Shard(ranks.rank, ranks.world))
     callbacks = (*callbacks, *_asked_for(options)) if ranks.first else ()
@@ -108,6 +110,8 @@ def train_run(
     if ranks.first:  # only now: a run whose state does not fit these settings keeps its record
         write_run(run, data)
     start_seconds = time.monotonic() - begin
+    if not resumed:
+        trainer.spend(start_seconds)
     outcome = trainer.run()
     if outcome.interrupted or not ranks.first:
         return Trained(outcome, None, "", {}, start_seconds)

@@ -18,7 +18,7 @@ class LoopConfig(Config):
     """
 
     steps: int = limited(1_000_000, 0)
-    minutes: float | None = limited(None, above=0)  # of training; validation does not count
+    minutes: float | None = limited(None, above=0)  # with starting values; validation does not count
     learning_rate: float = limited(1e-3, above=0)
     critic_learning_rate: float | None = limited(None, above=0)  # of the second network; None: the same
     warmup_steps: int = limited(100, 0)

@@ -27,7 +27,7 @@ class Progress(NamedTuple):
     step: int = 0
     seconds: float = 0.0
     best: float = math.inf
-    validated_step: int = 0  # the last step that was validated
+    validated_step: int = -1  # the last step that was validated; -1: none was
 
 
 class RunFolder:

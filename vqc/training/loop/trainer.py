@@ -92,13 +92,17 @@ class Trainer:
 
     @property
     def seconds(self) -> float:
-        """Time spent in training steps; on several ranks, by the clock of rank 0 before the last step."""
+        """Time spent before and in training steps; on several ranks, by the clock of rank 0 before the last step."""
         return self.progress.seconds
 
     @property
     def best(self) -> float:
         """Lowest score of a validation."""
         return self.progress.best
+
+    def spend(self, seconds: float) -> None:
+        """Count time that went into a run before its first step."""
+        self.progress = self.progress._replace(seconds=self.seconds + seconds)
 
     def run(self) -> Outcome:
         """Train until the steps or the minutes are used up; checkpoints, validates and logs on the way.
@@ -144,7 +148,8 @@ class Trainer:
         if config.validate_steps is None:
             validate = now - self._validated_at > 60 * config.validate_minutes
         else:
-            validate = self.step % config.validate_steps == 0 and self.progress.validated_step != self.step
+            on_time = self.step > 0 and self.step % config.validate_steps == 0
+            validate = on_time and self.progress.validated_step != self.step
         checkpoint = now - self._checkpointed_at > 60 * config.checkpoint_minutes
         agreed = agree(Agreement(self.seconds, validate, checkpoint, self._interruption.requested))
         self.progress = self.progress._replace(seconds=agreed.seconds)

@@ -13,8 +13,11 @@ from vqc.models.photo.model import PhotoModel
 from vqc.training.photo.export import refit, reseed_dead, sample_images, without_idle_entries
 from vqc.training.photo.task import PhotoTask, PhotoTaskConfig, centres, initialise, rate_distortion
 from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
+from vqc.training.sampling import sample_within
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
+
+_LEAST_CROPS, _LEAST_PHOTOS = 32, 8  # that starting values of the shortest runs are made of
 
 
 class PhotoRecipe(Recipe):
@@ -25,8 +28,10 @@ class PhotoRecipe(Recipe):
     initialise_loops, export_loops = 3, 4
 
     def initialise(self, model: PhotoModel, dataset: ImageDataset, settings: Settings) -> None:
-        initialise(model.eval(), dataset, seed=settings.loop.seed, crops=settings.task.start_crops)
-        reseed_dead(model, sample_images(dataset, settings.task.occupying_photos))
+        minutes, task = settings.loop.minutes, settings.task
+        crops = sample_within(minutes, task.start_crops, _LEAST_CROPS)
+        initialise(model.eval(), dataset, seed=settings.loop.seed, crops=crops)
+        reseed_dead(model, sample_images(dataset, sample_within(minutes, task.occupying_photos, _LEAST_PHOTOS)))
 
     def warm_start(self, model: PhotoModel, path: str, dataset: ImageDataset, settings: Settings) -> None:
         trained = trained_codec(path, PhotoModel)
@@ -34,7 +39,8 @@ class PhotoRecipe(Recipe):
         weights = {k: v for k, v in trained.state_dict().items() if not k.startswith(("static_table", "quantizer."))}
         model.load_state_dict(weights, strict=False)
         model.quantizer.load_codebooks_from(trained.quantizer)
-        reseed_dead(model.eval(), sample_images(dataset, settings.task.occupying_photos))
+        photos = sample_within(settings.loop.minutes, settings.task.occupying_photos, _LEAST_PHOTOS)
+        reseed_dead(model.eval(), sample_images(dataset, photos))
 
     def make_task(self, model: PhotoModel, dataset: ImageDataset, settings: Settings, shard: Shard) -> PhotoTask:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
