@@ -309,17 +309,14 @@ def drawn_images(results: Results) -> str:
 
 
 def drawn_speech(results: Results) -> str:
-    """Speech drawn from the WaveNets."""
-    tables = []
-    for model in ("phones", "librispeech"):
-        study = results[f"samples-{model}"]
-        rows = [
-            [row["name"], fixed(row["frechet"], 0), fixed(row["phones"], 1), fixed(row["dnsmos"], 2)]
-            for row in study["sets"]
-        ]
-        what = f"`{model}`: {study['clips']} clips of {study['seconds']:.0f} s each"
-        tables.append(table([what, "Fréchet distance", "phones heard a second", "DNSMOS"], rows))
-    return "\n".join(tables)
+    """Speech drawn from the WaveNet over the codes of phones."""
+    study = results["samples-phones"]
+    rows = [
+        [row["name"], fixed(row["frechet"], 0), fixed(row["phones"], 1), fixed(row["dnsmos"], 2)]
+        for row in study["sets"]
+    ]
+    what = f"`phones`: {study['clips']} clips of {study['seconds']:.0f} s each"
+    return table([what, "Fréchet distance", "phones heard a second", "DNSMOS"], rows)
 
 
 def phonemes(results: Results) -> str:
@@ -401,6 +398,8 @@ BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "cifar10": cifar10,
     "cifar10-maps": cifar10_maps,
     "librispeech": librispeech,
+    "wavenet": wavenet,
+    "drawn-speech": drawn_speech,
     "phonemes": phonemes,
     "machine": machine,
     "against": against,
