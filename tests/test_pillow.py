@@ -54,6 +54,15 @@ def test_nothing_is_restored_before_pixels_are_used(tmp_path: Path, monkeypatch:
         assert len(calls) == 1
 
 
+def test_exif_of_a_file_is_that_of_the_image(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Canon"
+    picture(3).save(tmp_path / "a.jpg", exif=exif)
+    vqc.compress_file(tmp_path / "a.jpg", tmp_path / "a.vqc", model="tiny-image")
+    with Image.open(tmp_path / "a.vqc") as opened:
+        assert dict(opened.getexif()) == {0x010F: "Canon"}
+
+
 def test_files_are_known_by_their_first_bytes_and_audio_is_none(tmp_path: Path) -> None:
     picture(3).save(tmp_path / "a.vqc", model="tiny-image")
     data = (tmp_path / "a.vqc").read_bytes()

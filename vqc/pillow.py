@@ -7,7 +7,8 @@
     image.thumbnail((200, 200))
     image.save("small.vqc", quality=3)       # or target_size=20_000 (bytes), effort=5, model="photo", entropy="static"
 
-`Image.info` has `model`, `quality` (1 smallest, 8 best) and `entropy` of the file. What is wrong with a file is an
+`Image.info` has `model`, `quality` (1 smallest, 8 best) and `entropy` of the file, and what it holds of EXIF and XMP, so
+that `image.getexif()` works. `save` writes neither: `vqc.compress_file` keeps them. What is wrong with a file is an
 `OSError`, as of other formats; what is wrong with an option is a `vqc.OptionError`.
 """
 
@@ -91,7 +92,9 @@ def _mode(shape: ImageShape) -> str:
 
 
 def _described(found: FileInfo) -> dict[str, Any]:
-    return {"model": found.model, "quality": found.quality, "entropy": found.entropy}
+    words = {"model": found.model, "quality": found.quality, "entropy": found.entropy}
+    exif, xmp = found.metadata.exif, found.metadata.xmp
+    return words | ({"exif": b"Exif\0\0" + exif} if exif else {}) | ({"xmp": xmp} if xmp else {})
 
 
 Image.register_open(FORMAT, VQCImageFile, accepts)
