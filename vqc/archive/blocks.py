@@ -109,10 +109,10 @@ class ArchiveFile:
         head, front = self._block(place.start)
         if head.kind != ITEMS or head.length != place.length:
             raise ContainerError("the archive is damaged: its index does not fit its blocks; get it again")
-        entries = read_entries(front, head, codec)
+        entries = read_entries(front, head, codec, place.start + head.front)
         if place.items > len(entries):
             raise ContainerError("the archive is damaged: its index does not fit its blocks; get it again")
-        return [entry._replace(start=place.start + head.front + entry.start) for entry in entries[: place.items]]
+        return entries[: place.items]
 
     def find_blocks(self, codec: int) -> Map:
         """The blocks: by the index at the end or, where there is none, from the front."""

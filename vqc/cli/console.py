@@ -25,6 +25,8 @@ def sentence(error: BaseException) -> str:
 
 def printable(text: str) -> str:
     """Text for a terminal: what is not printable, as in the name of a stranger's file, becomes an escape."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 

@@ -39,6 +39,7 @@ archive is read from the front, block by block, up to its last whole item.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ MAX_ITEMS, MAX_NAME_BYTES = (
     1024,
 )  # of a block, of a name: a directory may not ask for more memory than it is worth
 _FILE = "the archive"
+
+_NO_PATH = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)")  # a part that is empty, . or ..
 
 Value = TypeVar("Value")
 
@@ -95,7 +98,7 @@ class Entry(NamedTuple):
     name: str
     label: str
     shape: Shape
-    start: int  # in the data of its block
+    start: int  # in the file, or in the data of its block
     length: int
     check: int
 
@@ -170,7 +173,7 @@ def check_name(name: str) -> bytes:
         raise ContainerError(f"{name!r} is no text in Unicode, which names in an archive are; rename it") from None
     if len(data) > MAX_NAME_BYTES:
         raise ContainerError(f"{name[:40]}… has {len(data):,} bytes, and names in an archive {MAX_NAME_BYTES:,}")
-    if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+    if _NO_PATH.search(name):
         raise ContainerError(f"{name!r} is no path below a folder, which names in an archive are")
     return data
 
@@ -236,8 +239,8 @@ def trailer_length(trailer: bytes) -> int | None:
     return int.from_bytes(trailer[:4], "little") if trailer[4:] == TRAILER_MAGIC else None
 
 
-def read_entries(front: bytes, head: BlockHead, codec: int) -> list[Entry]:
-    """The directory of a block of items, by the bytes before its data.
+def read_entries(front: bytes, head: BlockHead, codec: int, start: int = 0) -> list[Entry]:
+    """The directory of a block of items, by the bytes before its data, which begin at `start`.
 
     Raises:
         ContainerError: it is damaged.
@@ -253,7 +256,7 @@ def read_entries(front: bytes, head: BlockHead, codec: int) -> list[Entry]:
     checks = np.frombuffer(reader.take(CHECK_BYTES * count, "checks"), "<u2").tolist()
     if reader.left or sum(lengths) != head.data:
         raise reader.damaged("lengths of items")
-    starts = accumulate(lengths[:-1], initial=0)
+    starts = accumulate(lengths[:-1], initial=start)
     return [Entry(*fields) for fields in zip(names, labels, shapes, starts, lengths, checks, strict=True)]
 
 
@@ -340,7 +343,8 @@ def _read_names(reader: ByteReader, count: int) -> Iterator[str]:
         name = name[:shared] + reader.take(rest, "name")
         try:
             text = name.decode()
-            check_name(text)
-        except (UnicodeDecodeError, ContainerError):
+        except UnicodeDecodeError:
             raise reader.damaged("name") from None
+        if _NO_PATH.search(text):
+            raise reader.damaged("name")
         yield text

@@ -50,6 +50,10 @@ class ByteReader:
 
     def varint(self, what: str) -> int:
         """The next number in LEB128."""
+        position = self._position
+        if position < len(self._data) and self._data[position] < 128:  # most of them
+            self._position += 1
+            return self._data[position]
         number = 0
         for index in range(VARINT_BYTES):
             byte = self.byte(what)
