@@ -7,9 +7,9 @@
     image.thumbnail((200, 200))
     image.save("small.vqc", quality=3)       # or target_size=20_000 (bytes), effort=5, model="photo", entropy="static"
 
-`Image.info` has `model`, `quality` (1 smallest, 8 best) and `entropy` of the file, and what it holds of EXIF and XMP:
-`image.getexif()` works. `save` writes neither; `vqc.compress_file` keeps them. What is wrong with a file is an `OSError`,
-as of other formats; what is wrong with an option is a `vqc.OptionError`.
+`Image.info` has `model`, `quality` (1 smallest, 8 best) and `entropy` of the file, and its EXIF and XMP, so that
+`image.getexif()` works; `save` writes neither, `vqc.compress_file` does. What is wrong with a file is an `OSError`, as
+of other formats; what is wrong with an option is a `vqc.OptionError`.
 """
 
 from __future__ import annotations
