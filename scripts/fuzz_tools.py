@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 import sys
@@ -9,6 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +20,10 @@ import numpy as np
 from vqc.errors import VQCError
 from vqc.format.archive import HEAD_BYTES, HEADER_BYTES, read_entries, read_head
 from vqc.format.archive import ITEMS as ITEMS_BLOCK
+from vqc.format.container import VERSION_WITH_FIELDS, front_length, read_container, split_streams, write_container
 from vqc.format.fields import varint
+from vqc.format.index import FIELD as INDEX
+from vqc.format.index import index_length
 from vqc.models.files import zoo
 from vqc.models.files.header import FORMAT, checksum, digest_of
 from vqc.models.files.tensors import StoredTensor, digest_tensors
@@ -68,6 +73,8 @@ def _largest_size() -> int:
 def hostile_file(seed: int) -> tuple[str, bytes]:
     """A golden file with damage under a right checksum: (which, its bytes)."""
     rng = np.random.default_rng([1, seed])
+    if rng.random() < 0.05:
+        return hostile_index(rng)
     files = FILES_WITH_PRIOR if rng.random() < 0.02 else FILES_WITHOUT  # a prior takes a hundred times as long
     path = files[rng.integers(len(files))]
     content = bytearray(path.read_bytes()[:-CHECKSUM_BYTES])
@@ -77,6 +84,27 @@ def hostile_file(seed: int) -> tuple[str, bytes]:
         change(content, min(body, len(content)), rng)
     content = bytearray(path.read_bytes()[:4]) + content[4:]
     return path.name, bytes(content) + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def hostile_index(rng: Random) -> tuple[str, bytes]:
+    """A golden file with an index, which or what follows is damaged, under right checksums: (which, its bytes)."""
+    path = LONG_FILES[rng.integers(len(LONG_FILES))]
+    data = write_container(replace(read_container(path.read_bytes()), indexed=True))
+    length = front_length(data)
+    begin = length - index_length(split_streams(read_container(data).body, 2))
+    index, rest = bytearray(data[begin : length - CHECKSUM_BYTES]), bytearray(data[length:-CHECKSUM_BYTES])
+    part = (index, rest)[rng.integers(2)]
+    for _ in range(rng.integers(1, 4)):
+        if rng.random() < 0.3:
+            del part[int(rng.integers(len(part))) :]
+        part[0:0] = rng.bytes(int(rng.integers(3))) if rng.random() < 0.3 else b""
+        part += b"\0"
+        part[int(rng.integers(len(part)))] ^= 1 << int(rng.integers(8))
+    fields = varint(INDEX) + varint(len(index) + CHECKSUM_BYTES)
+    shape_end = begin - len(varint(INDEX) + varint(length - begin)) - len(varint(length))
+    front = data[:shape_end] + varint(len(fields) + len(index) + CHECKSUM_BYTES) + fields + index
+    content = front + zlib.crc32(front).to_bytes(CHECKSUM_BYTES, "little") + rest
+    return path.name, content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
 
 
 def _header_byte(content: bytearray, body: int, rng: Random) -> None:
@@ -114,6 +142,7 @@ def _more(content: bytearray, body: int, rng: Random) -> None:
 
 FILE_CHANGES = (_header_byte, _header_byte, _huge_number, _body_bits, _cut, _zeros, _noise, _more)
 FILES = sorted(path for path in GOLDEN.glob("*.vqc") if "two-" not in path.name)
+LONG_FILES = sorted(path for path in GOLDEN.glob("*.vqc") if "two-" in path.name)
 FILES_WITH_PRIOR = [path for path in FILES if ".prior." in path.name]
 FILES_WITHOUT = [path for path in FILES if ".prior." not in path.name]
 
@@ -381,9 +410,20 @@ MODELS = sorted(GOLDEN.glob("*.safetensors"))
 
 
 def use_file(data: bytes) -> None:
-    """Restores a hostile file, as a program would that expects no more than so many pixels or samples."""
+    """Restores a hostile file, as a program would that expects no more than so many pixels or samples.
+
+    First what is whole of it, and a part.
+    """
     import vqc
 
+    if data[3] == VERSION_WITH_FIELDS:
+        with suppress(VQCError):
+            vqc.decompress_file(
+                data, io.BytesIO(), format="wav" if data[4] % 2 == 0 else "png", salvage=True, limit=LIMIT
+            )
+        with suppress(VQCError), vqc.open(data, limit=LIMIT) as file:
+            file.seek(file.frames // 2)
+            file.read(100)
     vqc.decompress(data, limit=LIMIT)
 
 

@@ -11,6 +11,7 @@
     codes = vqc.encode(image, quality=5)                  # .array int64 [G, h, w]; of a batch [N, G, h, w]
     vqc.decode(codes).array
     samples, rate = vqc.read("talk.vqc")                  # as soundfile does; vqc.write(path, samples, rate)
+    vqc.open("day.vqc").read(16_000)                      # samples by range; also seek, tell
     vqc.info("photo.vqc").rate                            # without decoding
     vqc.evaluate("photos/", qualities="all", against=["jpeg", "avif"])
     vqc.read_codes("photo.vqc").array                     # the codes of a file
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from vqc.codec.inspect.info import FileInfo, info
     from vqc.codec.inspect.read_codes import read_codes
     from vqc.codec.read_write import read, write
+    from vqc.codec.sound_file import SoundFile, open  # noqa: A004
     from vqc.errors import (
         CheckpointError,
         ContainerError,
@@ -90,6 +92,7 @@ _MODULES = {
     **dict.fromkeys(("read", "write"), "vqc.codec.read_write"),
     **dict.fromkeys(("LoadedModel", "ModelInfo"), "vqc.models.files.checkpoint"),
     **dict.fromkeys(("list_models", "load_model"), "vqc.models.files.zoo"),
+    **dict.fromkeys(("SoundFile", "open"), "vqc.codec.sound_file"),
     "Evaluation": "vqc.evaluation.results",
     "evaluate": "vqc.evaluation.api",
     "open_archive": "vqc.archive.reader",
@@ -120,6 +123,7 @@ __all__ = [
     "OutputError",
     "Rate",
     "Report",
+    "SoundFile",
     "TrainOptions",
     "TrainingError",
     "VQCError",
@@ -137,6 +141,7 @@ __all__ = [
     "info",
     "list_models",
     "load_model",
+    "open",
     "open_archive",
     "read",
     "read_codes",

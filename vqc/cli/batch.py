@@ -111,7 +111,8 @@ def try_job(job: Job, work: Work, progress: Progress | None) -> Outcome:
         with writable(job) as path:
             report = work(job, path, progress)
         keep_time(job)
-        return Outcome(name, target, report)
+        problem = f"{name}: is damaged; what was not restored: {', '.join(report.damage)}" if report.damage else ""
+        return Outcome(name, target, report, problem=problem, exit_code=int(bool(problem)))
     except BrokenPipeError:
         raise
     except (VQCError, OSError, MemoryError) as error:

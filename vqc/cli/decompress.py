@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vqc.cli.console import warn
 from vqc.cli.convert import FileOptions, check_options, convert
-from vqc.cli.options import takes
+from vqc.cli.options import seconds_of, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES, format_of, requested_suffix, suffix_for
 from vqc.cli.outputs import Naming, is_batch, output_file
 from vqc.cli.plan import Conversion
@@ -46,6 +46,15 @@ class DecompressOptions(FileOptions):
     output_quality: int | None = option(
         None, "--output-quality", "Of jpg, webp, avif, ogg, opus and mp3.", "1..100", least=1, most=100
     )
+    start: float | None = option(
+        None, "--start", "Of audio, begin here: 90, 1:30 or 1:02:03.5.", "TIME", type=str, parse=seconds_of
+    )
+    duration: float | None = option(
+        None, "--duration", "Of audio, restore so much.", "TIME", type=str, parse=seconds_of
+    )
+    salvage: bool = option(
+        False, "--salvage", "Restore what is whole of damaged files; silence or grey where they are not."
+    )
     sharp: bool = option(False, "--sharp", "With the model's sharp decoder: more texture, less true to the original.")
 
 
@@ -64,7 +73,7 @@ class DecompressFile:
             format=format_of(job.suffix),
             overwrite=job.replace,
             progress=progress,
-            **self.options.only("output_quality", "sharp", "device", "limit"),
+            **self.options.only("output_quality", "start", "duration", "salvage", "sharp", "device", "limit"),
         )
 
 

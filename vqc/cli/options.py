@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
@@ -61,6 +62,15 @@ def number_of_jobs(text: str | int) -> int:
     if not str(text).isdecimal() or not int(text):
         raise OptionError(f"--jobs {text}: give a whole number, 1 or more, or auto")
     return int(text)
+
+
+def seconds_of(text: str) -> float:
+    """Parse a time as ffmpeg takes it: seconds, M:SS or H:MM:SS, with a fraction or without; OptionError for others."""
+    found = re.fullmatch(r"(?:(?:(\d+):)?([0-5]?\d):(?=[0-5]?\d(?:\.|$)))?(\d+(?:\.\d*)?|\.\d+)", text.strip())
+    if found is None:
+        raise OptionError(f"{text}: this is no time; give seconds (90), M:SS (1:30) or H:MM:SS (1:02:03.5)")
+    hours, minutes, seconds = found.groups(default="0")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 JobsOption = Annotated[

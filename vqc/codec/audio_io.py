@@ -30,6 +30,7 @@ from vqc.codec.segments import SegmentReader
 from vqc.data.audio_files import AudioReader, resample
 from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
 from vqc.data.metadata import Policy, metadata_of_tags
+from vqc.data.piecewise import PiecewiseResampling
 from vqc.errors import MediaError
 from vqc.format.chunking import Chunking, CrossFade, Float32Array, cut, model_samples, silence_bits
 from vqc.format.metadata import Metadata
@@ -111,37 +112,55 @@ class AudioFraming(Framing[Recording, Blocks]):
         )
 
     def join(self, reader: SegmentReader, progress: Progress | None = None) -> Blocks:
+        return self.join_from(reader, 0, progress)
+
+    def join_from(self, reader: SegmentReader, start: int, progress: Progress | None = None) -> Blocks:
+        """Restore what comes from a sample on, bit for bit as in all of it; blocks [n, C] are made as they are taken.
+
+        Raises:
+            ContainerError: a stream that it takes is damaged.
+        """
         shape = reader.header.shape
         assert isinstance(shape, AudioShape), "numbers of kinds of audio models come with sizes of audio"
-        return self._restored(reader, shape, progress)
+        missing = shape.samples - start
+        for block in self._restored_from(reader, shape, start, progress):
+            wanted = block[:missing].clip(-1, 1)
+            missing -= len(wanted)
+            if len(wanted):
+                yield wanted
+        if missing:  # at lower rates the resampler rounds down what had been rounded up
+            yield np.zeros((missing, shape.channels), np.float32)
 
     def workload(self, shape: AudioShape) -> Workload:
         written = float(shape.samples * shape.channels)
         values = written * self.model.sample_rate / shape.sample_rate
         return Workload(values, values / self.model.hop_length, written)
 
-    def _restored(self, reader: SegmentReader, shape: AudioShape, progress: Progress | None) -> Blocks:
-        missing = shape.samples
-        blocks = self._joined(reader, self.segments(shape), mid_side=shape.mid_side, progress=progress)
-        for resampled in resample(blocks, self.model.sample_rate, shape.sample_rate, shape.channels):
-            block = resampled[:missing].clip(-1, 1)
-            missing -= len(block)
-            if len(block):
-                yield block
-        if missing:  # at lower rates the resampler rounds down what had been rounded up
-            yield np.zeros((missing, shape.channels), np.float32)
+    def _restored_from(self, reader: SegmentReader, shape: AudioShape, start: int, progress: Progress | None) -> Blocks:
+        """The blocks [n, C] from this sample on, without end where they are rounded up."""
+        if shape.sample_rate == self.model.sample_rate:
+            yield from self._joined(reader, shape, start, progress)
+            return
+        resampling = PiecewiseResampling(self.model.sample_rate, shape.sample_rate)
+        piece = resampling.piece_at(start)
+        source = self._joined(reader, shape, resampling.source_start(piece), progress)
+        yield from _skip(resampling.results(source, piece, shape.channels), start - piece * resampling.step)
 
-    def _joined(
-        self, reader: SegmentReader, chunking: Chunking, *, mid_side: bool, progress: Progress | None
-    ) -> Blocks:
-        """The waveforms [T, C] at the model's rate, cross-faded, in one block for each chunk."""
+    def _joined(self, reader: SegmentReader, shape: AudioShape, start: int, progress: Progress | None) -> Blocks:
+        """The waveforms [T, C] at the model's rate, cross-faded, from this sample on: a block for each chunk."""
+        chunking = self.segments(shape)
+        first = chunking.chunk_at(start)
         fade, contexts = CrossFade(), ContextReader(reader, chunking)
-        for index in range(len(chunking)):
+        if first:  # fades out into the next
+            fade.add(self._decode_chunk(contexts, chunking, first - 1), *chunking.reach(first - 1))
+        begin = chunking.begin(first)
+        for index in range(first, len(chunking)):
             waveforms = fade.add(self._decode_chunk(contexts, chunking, index), *chunking.reach(index))  # [C, T]
-            if mid_side:
+            if shape.mid_side:
                 _from_mid_side(waveforms)
-            yield np.ascontiguousarray(waveforms.T)
-            report_progress(progress, (index + 1) / len(chunking))
+            yield np.ascontiguousarray(waveforms[:, max(0, start - begin) :].T)
+            begin += waveforms.shape[1]
+            report_progress(progress, (index + 1 - first) / (len(chunking) - first))
 
     @torch.inference_mode()
     def _decode_chunk(self, contexts: ContextReader, chunking: Chunking, index: int) -> Float32Array:
@@ -248,6 +267,13 @@ class _Source:
             raise MediaError(f"the audio has more than {MAX_SAMPLES:,} samples per channel; cut it into parts")
         if not np.isfinite(block).all():
             raise MediaError("the audio has samples that are no numbers (NaN or infinity); repair it first")
+
+
+def _skip(blocks: Blocks, count: int) -> Blocks:
+    """The blocks but for so many samples at the beginning."""
+    for block in blocks:
+        yield block[count:]
+        count = max(0, count - len(block))
 
 
 def _nearly_mono(waveforms: Float32Array) -> bool:

@@ -17,7 +17,7 @@ from vqc.codec.framing import Cut, Framing, Restored, Signal, drain
 from vqc.codec.progress import Meter, Progress, compressing, report_progress
 from vqc.codec.rate import Rate
 from vqc.codec.rate_control import RateController, effort_of, hit_size, is_rate_choice
-from vqc.codec.segments import SegmentReader
+from vqc.codec.segments import SegmentReader, StreamSource
 from vqc.codec.stream_coder import Codes, StreamCoder, write_streams
 from vqc.codec.validation import check_header, check_mode, check_quality
 from vqc.format.container import (
@@ -29,6 +29,7 @@ from vqc.format.container import (
     read_container,
     write_container,
 )
+from vqc.format.index import MOST_WITHOUT
 from vqc.format.metadata import NO_METADATA, Metadata
 from vqc.models.base import CodecModel
 from vqc.models.kinds import KINDS
@@ -133,7 +134,8 @@ class Codec(Generic[Signal, Restored]):
         header = Header(codec=kind, entropy=entropy, quality=quality, digest=self.digest, shape=cut.shape)
         # a prefix tells which channels of a chunk have codes at all
         body = join_streams([prefix + stream for prefix, stream in zip(cut.prefixes, streams, strict=True)])
-        container = Container(header=header, alpha=cut.alpha, body=body, metadata=metadata)
+        indexed = len(streams) > MOST_WITHOUT[header.media]
+        container = Container(header=header, alpha=cut.alpha, body=body, metadata=metadata, indexed=indexed)
         return Compressed(container, write_container(container))
 
     def decompress(self, data: bytes, *, limit: int | None = None, progress: Progress | None = None) -> Restored:
@@ -151,16 +153,17 @@ class Codec(Generic[Signal, Restored]):
         check_header(container.header, self.model.kind, self.model.qualities, self.digest, self.name)
         return self.restore(container, progress=progress)
 
-    def restore(self, container: Container, *, progress: Progress | None = None) -> Restored:
+    def restore(self, source: StreamSource, *, progress: Progress | None = None) -> Restored:
         """Restore the signal of a container already read, whose header is known to name this model."""
-        return self.framing.join(self.reader(container), progress)
+        return self.framing.join(self.reader(source), progress)
 
-    def reader(self, container: Container, *, keep: bool = False) -> SegmentReader:
-        """The streams of such a container, not read yet; with `keep` each is read once and held.
+    def reader(self, source: StreamSource, *, keep: bool = False, salvage: bool = False) -> SegmentReader:
+        """The streams of such a container, not read yet; see `SegmentReader` for `keep` and `salvage`.
 
         Raises:
             ContainerError: the container does not hold as many streams as its shape says.
         """
-        header = container.header
+        header = source.header
         segments = self.framing.segments(header.shape)  # the same cut as when it was compressed
-        return SegmentReader(container, StreamCoder(self.model, header.quality), segments, keep=keep)
+        coder = StreamCoder(self.model, header.quality)
+        return SegmentReader(source, coder, segments, keep=keep, salvage=salvage)

@@ -5,29 +5,34 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple
 
 from vqc.atomic import atomic_file, check_target, path_of, write_atomically
-from vqc.codec.audio_io import AudioFiles
+from vqc.codec.audio_io import AudioFiles, AudioFraming
 from vqc.codec.codec import Codec
 from vqc.codec.image_io import ImageFiles
 from vqc.codec.inspect.explain import draw_explanation, explanation_of
 from vqc.codec.inspect.report import Report
-from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
 from vqc.codec.media_files import MediaFiles, Source, Target
 from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
+from vqc.codec.salvage import damage_in
+from vqc.codec.segments import SegmentReader
+from vqc.codec.stored_file import StoredFile, part_of_file, rest_of_file, whole_file
+from vqc.codec.time_range import TimeRange, take
 from vqc.codec.validation import check_entropy
 from vqc.data.formats import check_quality
 from vqc.data.media_type import media_of_file, path_or_bytes
 from vqc.data.metadata import Policy, check_policy
 from vqc.drawing.heat_map import heat_map_path
-from vqc.format.container import Header, read_container
-from vqc.format.shapes import Media
+from vqc.format.container import Header
+from vqc.format.shapes import Media, Shape
 
 FILES: Mapping[Media, MediaFiles[Any, Any]] = MappingProxyType({"image": ImageFiles(), "audio": AudioFiles()})
 
@@ -89,6 +94,9 @@ def decompress_file(
     *,
     format: str | None = None,  # noqa: A002, the word of data.images and data.audio
     output_quality: int | None = None,
+    start: float | None = None,
+    duration: float | None = None,
+    salvage: bool = False,
     sharp: bool = False,
     device: str = "auto",
     limit: int | None = None,
@@ -102,6 +110,9 @@ def decompress_file(
         target: path of the image or audio file, which appears whole or not at all; or a file, open for writing.
         format: png, jpeg, webp, tiff, bmp or avif; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
         output_quality: of JPEG, WebP (lossless otherwise), AVIF, Ogg, Opus and MP3: 1 to 100.
+        start: second at which to begin a recording; of a long file only the part that is asked for is read and checked.
+        duration: seconds of it to restore; the samples of a part are those of all of it.
+        salvage: restore what is whole of a damaged file, silence or grey where it is not; `Report.damage` names that.
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         limit: largest number of pixels or samples per channel to believe; by default 2^28 pixels or 2^36 samples, and
@@ -117,20 +128,41 @@ def decompress_file(
         OutputError: the target cannot be written, or exists.
     """
     begin = time.perf_counter()
+    part = None if start is None and duration is None else TimeRange(start or 0.0, duration)
     with path_of(target) as path:
         check_target(path, overwrite=overwrite)
-        data = read_vqc(source)
-        container = read_container(data, limit=limit)
-        shape, files = container.header.shape, FILES[container.header.media]
-        format = files.format_for(path, format, shape)  # noqa: A001
-        check_quality(format, output_quality)
-        codec = codec_for_file(container.header, device, sharp=sharp)
-        check_work(codec.framing, container.header, len(data), limit)
-        restored = codec.restore(container, progress=progress)
-        options: dict[str, Any] = {"metadata": container.metadata, "quality": output_quality, "overwrite": overwrite}
-        bytes_out = files.write(restored, shape, path, format, **options)
+        with _stored(source, limit, part=part is not None, salvage=salvage) as file:
+            header, files = file.header, FILES[file.header.media]
+            first, shape = (None, header.shape) if part is None else part.samples_of(header.shape)
+            format = files.format_for(path, format, shape)  # noqa: A001
+            check_quality(format, output_quality)
+            codec = codec_for_file(header, device, sharp=sharp)
+            check_work(codec.framing, replace(header, shape=shape), file.size, limit)
+            reader = codec.reader(file, salvage=salvage)
+            restored = _restored(codec, reader, first, shape, progress)
+            options: dict[str, Any] = {"metadata": file.metadata, "quality": output_quality, "overwrite": overwrite}
+            bytes_out = files.write(restored, shape, path, format, **options)
+            damage = damage_in(reader, file, restored) if salvage else ()
+    size = round(file.size * shape.extent / header.shape.extent)  # the share of the part
     seconds = time.perf_counter() - begin
-    return _report(codec, container.header, len(data), bytes_out, len(data), seconds)
+    return _report(codec, replace(header, shape=shape), size, bytes_out, size, seconds, damage=damage)
+
+
+def _stored(source: Input, limit: int | None, *, part: bool, salvage: bool) -> AbstractContextManager[StoredFile]:
+    """The file to restore from."""
+    if salvage:
+        return nullcontext(rest_of_file(source, limit))
+    return part_of_file(source, limit) if part else nullcontext(whole_file(source, limit))
+
+
+def _restored(
+    codec: Codec[Any, Any], reader: SegmentReader, first: int | None, shape: Shape, progress: Progress | None
+) -> Any:
+    """All of a file, or for a first sample the part of this shape that begins there."""
+    if first is None:
+        return codec.framing.join(reader, progress)
+    assert isinstance(codec.framing, AudioFraming), "only recordings have parts"
+    return take(codec.framing.join_from(reader, first), shape.size, progress)
 
 
 class _Wanted(NamedTuple):

@@ -23,7 +23,7 @@ from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.segments import SegmentReader
 from vqc.data.image_files import Picture, encode_image, image_format, read_image
 from vqc.data.metadata import Policy, metadata_of_image
-from vqc.errors import MediaError
+from vqc.errors import ContainerError, MediaError
 from vqc.format.alpha import decode_alpha, encode_alpha
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_PIXELS, ImageShape, Shape
@@ -34,6 +34,7 @@ from vqc.models.base import ImageModel
 Pixels = NDArray[np.uint8]  # [H, W] or [H, W, 3]
 
 _READING = 2 / 3  # of the time that restoring takes
+_GREY = 128  # where a tile is damaged
 
 
 class ImageFraming(Framing[Picture, Picture]):
@@ -92,7 +93,10 @@ class ImageFraming(Framing[Picture, Picture]):
         pixels = _no_pixels(shape)
         tiling = self.segments(shape)
         for index, tile in enumerate(tiling):
-            self._decode_tile(codes, tile, reader.header.quality, pixels)
+            if index in reader.damaged:
+                pixels[tiling.pixels(index)] = _GREY
+            else:
+                self._decode_tile(codes, tile, reader.header.quality, pixels)
             report_progress(progress, (index + 1) / len(tiling))
         return Picture(pixels, alpha)
 
@@ -181,4 +185,9 @@ def _shape(reader: SegmentReader) -> ImageShape:
 def _alpha(reader: SegmentReader) -> NDArray[np.uint8] | None:
     """The alpha plane [H, W], if the file has one."""
     shape = _shape(reader)
-    return None if reader.alpha is None else decode_alpha(reader.alpha, shape.height, shape.width)
+    try:
+        return None if reader.alpha is None else decode_alpha(reader.alpha, shape.height, shape.width)
+    except ContainerError:
+        if not reader.salvage:
+            raise
+        return None

@@ -48,12 +48,16 @@ def read(
     restored = decompress(read_vqc(file), sharp=sharp, device=device, limit=limit)
     if not isinstance(restored, Audio):
         raise MediaError("the .vqc file holds an image; restore it with vqc.decompress, or open it with Pillow")
-    samples: NDArray[Any] = restored.samples
+    return as_type(restored.samples, dtype, always_2d=always_2d), restored.sample_rate
+
+
+def as_type(samples: NDArray[Any], dtype: SampleType, *, always_2d: bool) -> NDArray[Any]:
+    """Samples [T, C] in [-1, 1] as soundfile gives them: of a type, and [T] of one channel unless always [T, C]."""
     if dtype in _STEPS:
         steps = _STEPS[dtype]
         samples = np.clip(np.rint(samples.astype(np.float64) * steps), -steps, steps - 1)
     samples = samples.astype(dtype, copy=False)
-    return samples[:, 0] if samples.shape[1] == 1 and not always_2d else samples, restored.sample_rate
+    return samples[:, 0] if samples.shape[1] == 1 and not always_2d else samples
 
 
 def write(

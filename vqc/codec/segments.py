@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from vqc.codec.prior_coding import Costs
 from vqc.codec.progress import Done, Meter, Progress
 from vqc.codec.stream_coder import Codes, StreamCoder
+from vqc.errors import ContainerError
 from vqc.format.chunking import Chunking, split_silence
-from vqc.format.container import Container, split_streams
+from vqc.format.container import Header
 from vqc.format.tiling import Tiling
 
 
@@ -25,23 +26,48 @@ class Segment(NamedTuple):
     region: tuple[slice, ...]  # where these codes are among those of the whole file
 
 
+class StreamSource(Protocol):
+    """A file whose streams can be had: a container, or a file that is read here and there."""
+
+    @property
+    def header(self) -> Header: ...
+    @property
+    def alpha(self) -> bytes | None: ...
+
+    def streams(self, count: int) -> Sequence[bytes]:
+        """The streams, of which there must be so many.
+
+        Raises:
+            ContainerError: there are not; or when one is taken that is damaged.
+        """
+
+
 class SegmentReader:
-    """The streams of a container, one for each segment, read when asked for.
+    """The streams of a file, one for each segment, read when asked for.
 
     Args:
-        segments: of the container's shape.
+        source: the file.
+        segments: of the file's shape.
         keep: hold what was read, so that each stream is read once.
+        salvage: read a damaged segment as one without items, and note it in `damaged`.
 
     Raises:
-        ContainerError: the container does not hold so many streams.
+        ContainerError: the file does not hold so many streams.
     """
 
     def __init__(
-        self, container: Container, coder: StreamCoder, segments: Tiling | Chunking, *, keep: bool = False
+        self,
+        source: StreamSource,
+        coder: StreamCoder,
+        segments: Tiling | Chunking,
+        *,
+        keep: bool = False,
+        salvage: bool = False,
     ) -> None:
-        self.coder, self.segments, self.keep = coder, segments, keep
-        self.header, self.alpha = container.header, container.alpha  # not the body: what was read of it may go
-        self.streams = split_streams(container.body, len(segments))
+        self.coder, self.segments, self.keep, self.salvage = coder, segments, keep, salvage
+        self.header, self.alpha = source.header, source.alpha  # not the source: what was read of it may go
+        self.streams = source.streams(len(segments))
+        self.damaged = set[int]()
         self._kept: dict[int, Segment] = {}
 
     def __len__(self) -> int:
@@ -76,7 +102,7 @@ class SegmentReader:
         meter = Meter(progress, grid.size)
         for index in range(len(self)):
             segment = self.read(index, done=meter.add)
-            grid[(slice(None), *segment.region)] = segment.codes[0]
+            grid[(slice(None), *segment.region)] = segment.codes[0] if segment.items else 0  # 0: it is damaged
         return grid
 
     def parts(self, index: int) -> tuple[bytes, list[int], bytes]:
@@ -85,8 +111,16 @@ class SegmentReader:
         return split_silence(stream, shape.items) if shape.tells_silence else (b"", [0], stream)
 
     def _read(self, index: int, costs: Costs | None, done: Done | None) -> Segment:
-        region, (prefix, items, stream) = self.segments.region(index), self.parts(index)
-        codes = self.coder.read(stream, self.header.entropy, len(items), extent(region), costs, done=done)
+        region = self.segments.region(index)
+        try:
+            prefix, items, stream = self.parts(index)
+            codes = self.coder.read(stream, self.header.entropy, len(items), extent(region), costs, done=done)
+        except ContainerError:
+            if not self.salvage:
+                raise
+            self.damaged.add(index)
+            nothing = np.zeros((0, len(self.coder.sizes), *extent(region)), np.uint16)
+            return Segment(b"", [], b"", nothing, region)
         return Segment(prefix, items, stream, codes, region)
 
 

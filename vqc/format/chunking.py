@@ -65,6 +65,20 @@ class Chunking:
         """Return by how many samples the reconstruction of a chunk reaches beyond its core on each side."""
         return self._half_fade(index), self._half_fade(index + 1)
 
+    def seconds(self, index: int) -> tuple[float, float]:
+        """When the chunk with this index begins and ends."""
+        span = self.span(index)
+        return span.start * self.hop / self.model_rate, span.stop * self.hop / self.model_rate
+
+    def begin(self, index: int) -> int:
+        """The first sample that is final once the chunk with this index is there, at the model's rate."""
+        return index * self.core * self.hop - self._half_fade(index)
+
+    def chunk_at(self, sample: int) -> int:
+        """The chunk with which this sample is final, at the model's rate; the last for what is beyond."""
+        index = min(sample // (self.core * self.hop), len(self) - 1)
+        return index + (index + 1 < len(self) and sample >= self.begin(index + 1))
+
     def _half_fade(self, join: int) -> int:
         """Half of the cross-fade before the chunk with this index; shorter when there is too little to fade."""
         if not 0 < join < len(self):

@@ -14,7 +14,7 @@
                      flag the channel mask v, as in WAV; without it channels stand as so many usually do.
                      Sample rates 1..13 mean 8000 11025 12000 16000 22050 24000 32000 44100 48000 88200 96000
                      176400 192000 Hz; any other rate is written in Hz.
-    ...    fields    only in format 2: their length v, then what vqc/format/metadata.py says
+    ...    fields    only in format 2: their length v, then what vqc/format/metadata.py and vqc/format/index.py say
     ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/format/alpha.py says
     ...    body      the codes, one stream for each image tile or audio chunk, as many as the shape and the model
                      determine: a single stream is the whole body, of several each has its length v before it
@@ -40,10 +40,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vqc.errors import ContainerError
 from vqc.format.fields import ByteReader, check_size, read_shape, varint, write_shape
+from vqc.format.index import FIELD as INDEX
+from vqc.format.index import Section, index_length, read_index, section_of, write_index
 from vqc.format.metadata import NO_METADATA, Metadata, from_fields, to_fields
 from vqc.format.shapes import Media, Shape
 
@@ -54,8 +56,8 @@ EntropyOption = Literal["auto", "prior", "static", "none"]  # "auto": the mode o
 ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: "prior"})
 DIGEST_BYTES = 6
 
-_CHECKSUM_BYTES = 4
-_FIXED_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + _CHECKSUM_BYTES
+CHECKSUM_BYTES = 4
+_FIXED_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + CHECKSUM_BYTES
 FRONT_BYTES = 64  # in which every header lies
 
 
@@ -77,12 +79,29 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A whole file. `body` is what `join_streams` made; `alpha` is there when the shape has the alpha flag."""
+    """A whole file. `body` is what `join_streams` made; `alpha` is there when the shape has the alpha flag.
+
+    indexed: whether there is an index; only of several streams.
+    """
 
     header: Header
     body: bytes
     alpha: bytes | None = None
     metadata: Metadata = NO_METADATA
+    indexed: bool = False
+
+    def streams(self, count: int) -> Sequence[bytes]:
+        """The streams of the body; ContainerError when it does not hold exactly so many."""
+        return split_streams(self.body, count)
+
+
+class Front(NamedTuple):
+    """What stands before the sections of a file."""
+
+    header: Header
+    metadata: Metadata
+    sections: tuple[Section, ...]  # the index; empty if there is none
+    length: int  # bytes
 
 
 def write_container(container: Container) -> bytes:
@@ -90,16 +109,11 @@ def write_container(container: Container) -> bytes:
     header = container.header
     assert len(header.digest) == DIGEST_BYTES, "six bytes of the digest"
     assert 1 <= header.quality <= 255, "quality fits its byte"
-    mode = next(code for code, name in ENTROPIES.items() if name == header.entropy)
-    fields = _written(to_fields(container.metadata))
-    version = VERSION_WITH_FIELDS if fields else VERSION
-    parts = [MAGIC, bytes([version, header.codec, mode | header.shape.flags() << 4, header.quality]), header.digest]
-    parts += [write_shape(header.shape), *([varint(len(fields)), fields] if fields else [])]
     assert header.shape.alpha == (container.alpha is not None), "the alpha flag says whether there is an alpha section"
-    if container.alpha is not None:
-        parts += [varint(len(container.alpha)), container.alpha]
-    content = b"".join([*parts, container.body])
-    return content + zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "little")
+    front = _write_front(container)
+    alpha = [] if container.alpha is None else [varint(len(container.alpha)), container.alpha]
+    content = b"".join([front, *alpha, container.body])
+    return content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
 
 
 def read_container(data: bytes, *, limit: int | None = None) -> Container:
@@ -113,14 +127,59 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
         ContainerError: not a `.vqc` file, of another version, damaged, or larger than the limit.
     """
     _check_front(data)
-    if zlib.crc32(data[:-_CHECKSUM_BYTES]) != int.from_bytes(data[-_CHECKSUM_BYTES:], "little"):
+    if zlib.crc32(data[:-CHECKSUM_BYTES]) != int.from_bytes(data[-CHECKSUM_BYTES:], "little"):
         raise ContainerError("the .vqc file is damaged or cut short: its checksum does not match; get it again")
-    reader = ByteReader(data[len(MAGIC) + 1 : -_CHECKSUM_BYTES])
+    front = read_front(data, limit=limit)
+    reader = ByteReader(data[front.length : -CHECKSUM_BYTES])
+    if front.length > len(data) - CHECKSUM_BYTES:
+        raise reader.damaged("header")
+    alpha = reader.take(reader.varint("length of alpha"), "alpha") if front.header.shape.alpha else None
+    container = Container(
+        header=front.header, alpha=alpha, body=reader.rest(), metadata=front.metadata, indexed=bool(front.sections)
+    )
+    if front.sections and front.sections != tuple(map(section_of, _sections(container))):
+        raise reader.damaged("index")
+    return container
+
+
+def front_length(data: bytes, *, limit: int | None = None) -> int:
+    """Length of what stands before the sections of a file, in bytes, by its first `FRONT_BYTES`.
+
+    Raises:
+        ContainerError: as `peek_header`.
+    """
+    _check_front(data)
+    reader = ByteReader(data[len(MAGIC) + 1 :])
+    _read_header(reader, limit)
+    fields = reader.varint("length of the fields") if data[len(MAGIC)] == VERSION_WITH_FIELDS else 0
+    return len(data) - reader.left + fields
+
+
+def read_front(data: bytes, *, limit: int | None = None) -> Front:
+    """What stands before the sections of a file, by at least as many bytes as `front_length` says.
+
+    An index is sure: it has a checksum of its own. Without one the front is as sure as who gives it knows.
+
+    Raises:
+        ContainerError: as `peek_header`; or metadata or index are damaged.
+    """
+    _check_front(data)
+    reader = ByteReader(data[len(MAGIC) + 1 :])
     header = _read_header(reader, limit)
-    has_fields = data[len(MAGIC)] == VERSION_WITH_FIELDS
-    metadata = from_fields(_read_fields(reader)) if has_fields else NO_METADATA
-    alpha = reader.take(reader.varint("length of alpha"), "alpha") if header.shape.alpha else None
-    return Container(header=header, alpha=alpha, body=reader.rest(), metadata=metadata)
+    if data[len(MAGIC)] == VERSION:
+        return Front(header, NO_METADATA, (), len(data) - reader.left)
+    section = ByteReader(reader.take(reader.varint("length of the fields"), "fields"))
+    length, fields, sections = len(data) - reader.left, dict[int, bytes](), tuple[Section, ...]()
+    while section.left or not fields:
+        number = section.varint("number of a field")
+        if number <= max(fields, default=0):
+            raise section.damaged("fields")
+        fields[number] = section.take(section.varint("length of a field"), "field")
+        if number == INDEX:
+            sections = read_index(fields[number], data[: length - section.left - len(fields[number])])
+            if len(sections) < 2 + header.shape.alpha:
+                raise section.damaged("index")
+    return Front(header, from_fields(fields), sections, length)
 
 
 def peek_header(front: bytes, *, limit: int | None = None) -> Header:
@@ -149,19 +208,31 @@ def _read_header(reader: ByteReader, limit: int | None) -> Header:
     return Header(codec=codec, entropy=ENTROPIES[mode & 15], quality=quality, digest=digest, shape=shape)
 
 
-def _written(fields: Mapping[int, bytes]) -> bytes:
-    return b"".join(varint(number) + varint(len(data)) + data for number, data in fields.items())
+def _write_front(container: Container) -> bytes:
+    """Everything before the sections."""
+    header, sections = container.header, _sections(container) if container.indexed else []
+    mode = next(code for code, name in ENTROPIES.items() if name == header.entropy)
+    fields = b"".join(_field(number, len(data)) + data for number, data in to_fields(container.metadata).items())
+    index = _field(INDEX, index_length(sections)) if sections else b""  # but for its content
+    length = len(fields) + len(index) + (index_length(sections) if sections else 0)
+    version = VERSION_WITH_FIELDS if length else VERSION
+    parts = [MAGIC, bytes([version, header.codec, mode | header.shape.flags() << 4, header.quality]), header.digest]
+    parts += [write_shape(header.shape), varint(length) if length else b"", fields, index]
+    front = b"".join(parts)
+    return front + write_index(sections, front) if sections else front
 
 
-def _read_fields(reader: ByteReader) -> dict[int, bytes]:
-    """The fields by their numbers, which rise; at least one."""
-    section, fields = ByteReader(reader.take(reader.varint("length of the fields"), "fields")), dict[int, bytes]()
-    while section.left or not fields:
-        number = section.varint("number of a field")
-        if number <= max(fields, default=0):
-            raise section.damaged("fields")
-        fields[number] = section.take(section.varint("length of a field"), "field")
-    return fields
+def _field(number: int, length: int) -> bytes:
+    """What stands before the content of a field."""
+    return varint(number) + varint(length)
+
+
+def _sections(container: Container) -> list[bytes]:
+    """Alpha, if there is any, and the streams of a container of several."""
+    reader, sections = ByteReader(container.body), [] if container.alpha is None else [container.alpha]
+    while reader.left:
+        sections.append(reader.take(reader.varint("length of a stream"), "stream"))
+    return sections
 
 
 def join_streams(streams: Sequence[bytes]) -> bytes:

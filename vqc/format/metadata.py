@@ -7,8 +7,8 @@ A field is a number v, its length v, and that many bytes; numbers rise. Each is 
     3  profile  name of the colour profile that the original had, in UTF-8
     4  tags     of audio, in UTF-8: name, 0, value, 0, next name, …
 
-of at most 2^20 bytes. A reader passes over fields that it does not know, but for numbers from 128 on: those it must
-know, or refuse the file.
+of at most 2^20 bytes. Field 5 is the index of a long file: see vqc/format/index.py. A reader passes over fields that it
+does not know, but for numbers from 128 on: those it must know, or refuse the file.
 """
 
 from __future__ import annotations

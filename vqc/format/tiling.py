@@ -46,7 +46,7 @@ class Tiling:
     """The tiles of an image of `height` x `width` pixels for a model with this factor and halo (in pixels)."""
 
     def __init__(self, height: int, width: int, *, factor: int, halo: int) -> None:
-        self.core, self.halo = tile_core(factor), -(-halo // factor)
+        self.factor, self.core, self.halo = factor, tile_core(factor), -(-halo // factor)
         self.grid = -(-height // factor), -(-width // factor)  # codes [h, w] of the whole image
         self.shape = span_count(self.grid[0], self.core), span_count(self.grid[1], self.core)  # tiles
 
@@ -68,6 +68,11 @@ class Tiling:
     def region(self, index: int) -> tuple[slice, ...]:
         """The codes of a tile's core in the grid of the image."""
         return self.tile(index).core
+
+    def pixels(self, index: int) -> tuple[slice, slice]:
+        """The pixels of a tile's core in those of the padded image."""
+        rows, columns = (slice(side.start * self.factor, side.stop * self.factor) for side in self.tile(index).core)
+        return rows, columns
 
 
 def padded_window(pixels: Pixels, tile: Tile, factor: int) -> Pixels:

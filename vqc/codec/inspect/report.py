@@ -26,6 +26,7 @@ class Report:
     mse: float | None = None  # of the round trip, full scale being 1; for `stats=True` only
     explanation: Explanation | None = None  # where the bits go; for `explain=True` only
     heat_map: Path | None = None  # the picture of it, of an image
+    damage: tuple[str, ...] = ()  # what was not restored, in words; for `salvage=True` only
 
     @property
     def media(self) -> Media:

@@ -1,0 +1,57 @@
+"""Where a damaged file was damaged, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from vqc.codec.segments import SegmentReader
+from vqc.codec.stored_file import StoredFile
+from vqc.data.image_files import Picture
+from vqc.format.chunking import Chunking
+from vqc.format.shapes import ImageShape
+from vqc.format.tiling import Tiling
+
+
+def damage_in(reader: SegmentReader, file: StoredFile, restored: object) -> tuple[str, ...]:
+    """Name what was not restored of a file: times of a recording, rectangles of an image in pixels.
+
+    Args:
+        reader: of the file; all that was asked for has been read with it.
+        restored: the picture or the recording.
+    """
+    found = [*_places(reader)]
+    if reader.header.shape.alpha and isinstance(restored, Picture) and restored.alpha is None:
+        found.append("the transparency")
+    if not file.is_checked:
+        found.append("more that cannot be told, as the file has no index")
+    elif not file.is_whole and not found:
+        found.append("nothing that is heard or seen")
+    return tuple(found)
+
+
+def _places(reader: SegmentReader) -> Iterator[str]:
+    """Where streams are damaged."""
+    segments, shape = reader.segments, reader.header.shape
+    if isinstance(segments, Chunking):
+        for run in _runs(sorted(reader.damaged)):
+            first, last = segments.seconds(run[0])[0], segments.seconds(run[-1])[1]
+            yield f"{_clock(first)} to {_clock(min(last, shape.extent))}"
+    elif isinstance(segments, Tiling) and isinstance(shape, ImageShape):
+        for index in sorted(reader.damaged):
+            rows, columns = segments.pixels(index)
+            x, y = columns.start, rows.start
+            yield f"{min(columns.stop, shape.width) - x}x{min(rows.stop, shape.height) - y} pixels at ({x}, {y})"
+
+
+def _runs(indices: Sequence[int]) -> Iterator[list[int]]:
+    """Neighbours together."""
+    for _, run in groupby(enumerate(indices), key=lambda pair: pair[1] - pair[0]):
+        yield [index for _, index in run]
+
+
+def _clock(seconds: float) -> str:
+    """A time as ffmpeg takes it: 0:12.35 or 1:00:02.00."""
+    minutes, rest = divmod(round(seconds, 2), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"
