@@ -73,12 +73,12 @@ def prepare() -> None:
     """Settings of the command, before torch is loaded; those of the user come first.
 
     Threads of GNU's OpenMP, which torch brings along on Linux, spin for milliseconds while they wait for each other.
-    Beside other busy processes they wait for one that does not run, and all the others burn its time: a short spin
+    Beside other busy processes they wait for one that does not run, and all the others burn its time: to sleep at once
     costs a few per cent on a quiet machine and wins a factor of three on a busy one. The runtimes of LLVM and Intel
     (macOS, Windows) are told by KMP_BLOCKTIME, which is left as it is.
     """
     if not any(name in os.environ for name in WAITING):
-        os.environ["GOMP_SPINCOUNT"] = "1000"
+        os.environ["GOMP_SPINCOUNT"] = "0"
     if available() < _affinity():  # which is all that OpenMP looks at
         os.environ.setdefault("OMP_NUM_THREADS", str(available()))
 
