@@ -151,9 +151,9 @@ class AudioFraming(Framing[Recording, Blocks]):
         chunking = self.segments(shape)
         first = chunking.chunk_at(start)
         fade, contexts = CrossFade(), ContextReader(reader, chunking)
-        if first:  # fades out into the next
-            fade.add(self._decode_chunk(contexts, chunking, first - 1), *chunking.reach(first - 1))
         begin = chunking.begin(first)
+        if first and start < begin + 2 * chunking.reach(first)[0]:  # the chunk before fades out here
+            fade.add(self._decode_chunk(contexts, chunking, first - 1), *chunking.reach(first - 1))
         for index in range(first, len(chunking)):
             waveforms = fade.add(self._decode_chunk(contexts, chunking, index), *chunking.reach(index))  # [C, T]
             if shape.mid_side:

@@ -134,7 +134,7 @@ class Codec(Generic[Signal, Restored]):
         header = Header(codec=kind, entropy=entropy, quality=quality, digest=self.digest, shape=cut.shape)
         # a prefix tells which channels of a chunk have codes at all
         body = join_streams([prefix + stream for prefix, stream in zip(cut.prefixes, streams, strict=True)])
-        indexed = len(streams) > MOST_WITHOUT[header.media]
+        indexed = len(streams) > MOST_WITHOUT
         container = Container(header=header, alpha=cut.alpha, body=body, metadata=metadata, indexed=indexed)
         return Compressed(container, write_container(container))
 

@@ -11,24 +11,21 @@ and then
 
 so that a reader that seeks can believe the header and the index, though it does not see the checksum of the file.
 Streams have their lengths before them as without an index. An index is of two streams or more. It is written for audio
-of more than 8 chunks and images of more than 3 tiles; files without are as good, only that readers of a part read on
-from the front.
+of more than 3 chunks and images of more than 3 tiles; files without are as good, only that readers of a part read all.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
-from types import MappingProxyType
 from typing import NamedTuple, overload
 
 from vqc.errors import ContainerError
 from vqc.format.fields import ByteReader, varint
-from vqc.format.shapes import Media
 
 FIELD = 5
-MOST_WITHOUT: Mapping[Media, int] = MappingProxyType({"audio": 8, "image": 3})  # streams of files without an index
+MOST_WITHOUT = 3  # streams of files without an index
 _CHECK_BYTES, _CHECKSUM_BYTES = 2, 4
 
 ReadAt = Callable[[int, int], bytes]  # so many bytes of a file from a position on, or fewer where it ends
