@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from vqc.cli.app import app
 
 ROOT = Path(__file__).parent.parent
-ROOMS = sorted(["pillow", *(path.parent.name for path in (ROOT / "vqc").glob("*/__init__.py"))])
+ROOMS = sorted(["pillow", "torch", *(path.parent.name for path in (ROOT / "vqc").glob("*/__init__.py"))])
 TO_REPOSITORY = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")
 
 
