@@ -397,6 +397,7 @@ BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "speech": speech,
     "cifar10": cifar10,
     "cifar10-maps": cifar10_maps,
+    "drawn-images": drawn_images,
     "librispeech": librispeech,
     "wavenet": wavenet,
     "drawn-speech": drawn_speech,
