@@ -37,16 +37,16 @@ def packed(run: Run, desk: Path) -> Path:
 def test_a_target_that_appears_meanwhile_is_kept(
     run: Run, packed: Path, monkeypatch: pytest.MonkeyPatch, command: str, force: bool
 ) -> None:
-    import vqc.codec.files as files
+    from vqc.codec import files, stored_file
 
-    read = {"compress": "media_of_file", "decompress": "read_vqc"}[command]
-    before = getattr(files, read)
+    module, read = {"compress": (files, "media_of_file"), "decompress": (stored_file, "read_vqc")}[command]
+    before = getattr(module, read)
 
     def meanwhile(source: Any) -> Any:
         Path("x.vqc" if command == "compress" else "x.png").write_text("theirs")
         return before(source)
 
-    monkeypatch.setattr(files, read, meanwhile)
+    monkeypatch.setattr(module, read, meanwhile)
     arguments = {"compress": ("photo.png", *IMAGE, "-o", "x.vqc"), "decompress": ("all/photo.vqc", "-o", "x.png")}
     result = run(command, *arguments[command], *(["-f"] if force else []))
     target = Path(arguments[command][-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from vqc.cli import progress
 from vqc.cli.batch import run_plan
 from vqc.cli.plan import InputFile, Job, Plan
 from vqc.cli.progress import ProgressBar
+
+REPORT: Any = SimpleNamespace(damage=())
 
 
 class Terminal(io.StringIO):
@@ -62,7 +65,7 @@ def test_without_a_terminal_each_file_is_a_line(at_once: None, monkeypatch: pyte
     def work(job: Job, target: Path, told: Any) -> Any:
         if job.source.name == "b":
             raise OSError(5, "broken")
-        return "a report"
+        return REPORT
 
     run_plan(plan_of(tmp_path, "abc"), work, "Compressing", workers=1, quiet=False)
     lines = sys.stderr.getvalue().splitlines()  # type: ignore[attr-defined]
@@ -76,12 +79,12 @@ def test_one_file_or_quiet_says_nothing(
     at_once: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: str, quiet: bool
 ) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    run_plan(plan_of(tmp_path, names), lambda *_: "a report", "Compressing", workers=1, quiet=quiet)  # type: ignore[arg-type,return-value]
+    run_plan(plan_of(tmp_path, names), lambda *_: REPORT, "Compressing", workers=1, quiet=quiet)
     assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
 
 
 def test_what_takes_less_than_a_second_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(progress, "DELAY_SECONDS", 60.0)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    run_plan(plan_of(tmp_path, "abc"), lambda *_: "a report", "Compressing", workers=1, quiet=False)  # type: ignore[arg-type,return-value]
+    run_plan(plan_of(tmp_path, "abc"), lambda *_: REPORT, "Compressing", workers=1, quiet=False)
     assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]

@@ -87,6 +87,8 @@ def test_json_names_what_is_needed_to_draw_it_again(run: Run) -> None:
     [
         ("tiny-photo -n 0", 2, "-n 0: give how many to draw, 1 or more"),
         ("tiny-photo --temperature 0", 2, "temperature 0: give a number from 0.001 to 100"),
+        ("tiny-photo --guidance 101", 2, "guidance 101: give a number from 0 to 100"),
+        ("tiny-photo --guidance 2", 2, "guidance 2: this is for images of a class; give one with --class"),
         ("tiny-photo --temperature hot", 2, "--temperature hot: give a number"),
         ("tiny-photo --size large", 2, "--size large: give height and width in pixels, such as 64x96"),
         ("tiny-photo --size 2000", 2, "size 2000x2000: the prior of tiny-photo sees at most 1024x1024 pixels together"),

@@ -23,7 +23,7 @@ GROUPS = {
     "Data": ("data", "split", "list", "limit", "files", "download", "alignments"),
     "Quality": ("model", "quality", "lambda", "target-size", "target-bpp", "target-kbps", "effort", "sharp", "entropy"),
     "Training": ("preset", "set", "run-dir", "resume", "start-from", "steps", "time", "dry-run"),
-    "Drawing": ("n", "size", "seconds", "class", "temperature", "top-p", "complete", "keep", "hole"),
+    "Drawing": ("n", "size", "seconds", "class", "guidance", "temperature", "top-p", "complete", "keep", "hole"),
     "Measuring": ("against", "metrics", "context"),
     "Output": ("output", "archive", "format", "output-quality", "name", "add", "report", "csv", "picture",
                "tensorboard", "save-codes", "force", "skip-existing", "update", "metadata", "stats", "explain", "json",

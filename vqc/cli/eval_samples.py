@@ -39,6 +39,7 @@ class SamplesOptions:
     seed: int = option(0, "--seed", "The same seed draws the same.", "N", least=0)
     temperature: float = option(1.0, "--temperature", "Below 1 likely codes are drawn more often.", "T")
     top_p: float = option(1.0, "--top-p", "Only the likeliest codes, of this share together.", "P")
+    guidance: float = option(1.0, "--guidance", "Of images of a class: above 1, more of what tells it.", "W")
     picture: Path | None = option(None, "--picture", "Drawn images above their nearest training images.", "PNG")
     threads: ThreadsOption = None
     force: ForceOption = False
@@ -113,8 +114,14 @@ def how_of(options: SamplesOptions) -> Draw:
     from vqc.evaluation.drawn.codes import Draw
     from vqc.sampling.options import SampleOptions
 
-    SampleOptions(seed=options.seed, temperature=options.temperature, top_p=options.top_p)  # which checks them
-    return Draw(options.seed, options.temperature, options.top_p)
+    SampleOptions(
+        seed=options.seed,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        guidance=options.guidance,
+        label="any",
+    )  # which checks them
+    return Draw(options.seed, options.temperature, options.top_p, options.guidance)
 
 
 IMAGE_HEADERS = ("images", "Fréchet distance", "mean gradient", "taken for its class")

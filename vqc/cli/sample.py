@@ -181,7 +181,7 @@ def tell(options: CommandOptions, info: ModelInfo, drawn: Sequence[Codes], targe
     """Print what was drawn and where it is."""
     shape, files = drawn[0].shape, {str(path): path.stat().st_size for path in targets}
     if options.json:
-        same = {name: getattr(options, name) for name in ("seed", "temperature", "top_p", "label")}
+        same = {name: getattr(options, name) for name in ("seed", "temperature", "top_p", "label", "guidance")}
         print_json(
             {"model": info.name, "digest": info.digest, "quality": drawn[0].quality, "items": len(drawn), **same}
             | {"files": [{"file": name, "bytes": count} for name, count in files.items()], "seconds": seconds}

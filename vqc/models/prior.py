@@ -32,6 +32,7 @@ from vqc.nn.integer import LOGIT, CodingStep, IntegerModule
 from vqc.nn.integer_softmax import ONE_TEMPERATURE, frequencies
 from vqc.nn.sliced import slices_in
 
+NO_CLASS = -1  # the label of an item of which nothing is said
 _CODES = 1 << 20  # drawn together: bounds memory
 _ROWS = 512  # tables made at a time, to stay in the cache
 _THOUSANDTHS = 1000  # temperature and share of the likeliest are whole numbers of these
@@ -127,19 +128,22 @@ class CodePrior(IntegerModule, ABC):
         first: int = 0,
         temperature: float = 1.0,
         top_p: float = 1.0,
+        guidance: float = 1.0,
         known: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
         """Draw codes int64 [count, G, *grid], on the device of the prior; of an integer prior the same everywhere.
 
         A seed gives the same codes on every machine, for any number of threads and of items that are drawn together.
-        See `vqc.entropy.inverse_transform`. Temperature and share are rounded to thousandths.
+        See `vqc.entropy.inverse_transform`. Temperature, share and guidance are rounded to thousandths.
 
         Args:
             grid: (height, width) or (frames,) of the code maps.
             first: number of the first item: items 3 and 4 of a seed are the same, whether drawn after 0 to 2 or not.
             temperature: what logits are divided by, above 0; less than 1 makes likely codes likelier.
             top_p: draw only from the likeliest codes that have this share of the probability together, above 0 up to 1.
+            guidance: how far logits go from those of no class towards those of the class that is shown, and beyond it
+                above 1 (Ho and Salimans 2022, "Classifier-free diffusion guidance"). Takes twice the time.
             known: int64 [G, *grid], codes that are given.
             mask: bool [*grid], the positions to draw. What is known elsewhere counts as far as it comes earlier in the
                 order of coding. None: all.
@@ -151,24 +155,48 @@ class CodePrior(IntegerModule, ABC):
         if known is not None:
             drawn[:] = known
         asked = torch.ones(tuple(grid), dtype=torch.bool) if mask is None else mask
-        for codes in torch.split(drawn, max(1, _CODES // max(1, groups * math.prod(grid)))):
+        moved = in_thousandths(1.0 if self.labels is None else guidance)
+        together = max(1, _CODES // max(1, groups * math.prod(grid)))
+        if moved != 1:
+            together = max(1, min(together, self.most_items(tuple(grid)) // 2))  # each item is there twice
+        for codes in torch.split(drawn, together):
             places = codes[0].numel()  # each code has random bits of its own, whatever the order and the batch
             bits = np.concatenate([random_bits(seed, first + i, places) for i in range(len(codes))])
-            self._fill(codes, quality, asked.to(device).expand(len(codes), *grid), bits, scale, share)
+            wanted = asked.to(device).expand(len(codes), *grid)
+            if moved == 1:
+                steps = self.sampling_steps(codes, quality, wanted)
+            else:
+                steps = self._guided(codes, quality, wanted, moved)
+            self._fill(codes, steps, bits, scale, share)
             first += len(codes)
         return drawn
 
     def _fill(
-        self, codes: Tensor, quality: int, mask: Tensor, bits: RandomBits, temperature: Fraction, share: Fraction
+        self, codes: Tensor, steps: Iterator[CodingStep], bits: RandomBits, temperature: Fraction, share: Fraction
     ) -> None:
-        """Draw what the mask asks for of codes [B, G, *grid] from bits [B · G · positions]."""
+        """Draw what the steps ask for of codes [B, G, *grid] from bits [B · G · positions]."""
         flat = codes.view(-1)
-        for indices, logits in self.sampling_steps(codes, quality, mask):
+        for indices, logits in steps:
             for start in range(0, len(indices), _ROWS):
                 index = indices[start : start + _ROWS]
                 tables = self.tables(logits[start : start + _ROWS], temperature).cpu().numpy()  # [N, K]
                 symbols = draw(keep_likeliest(tables, share), bits[index.cpu().numpy()])
                 flat[index] = torch.from_numpy(symbols).to(flat.device)
+
+    def _guided(self, codes: Tensor, quality: int, mask: Tensor, guidance: Fraction) -> Iterator[CodingStep]:
+        """Give sampling steps whose logits are moved away from those of no class; `codes` are drawn meanwhile."""
+        assert self.labels is not None, "whoever calls has looked"
+        twins, count = torch.cat([codes, codes]), codes.numel()  # [2 B, G, *grid]: told the class, and told nothing
+        told = self.labels.expand(len(codes))
+        with self.showing(torch.cat([told, torch.full_like(told, NO_CLASS)])):
+            for indices, logits in self.sampling_steps(twins, quality, torch.cat([mask, mask])):
+                own, other = indices.chunk(2)  # [N] each
+                assert torch.equal(other, own + count), "twins are given together"
+                with_class, without = logits.to(torch.int64).chunk(2)  # [N, K] each
+                further = (with_class - without) * guidance.numerator
+                guided = without + torch.div(further, guidance.denominator, rounding_mode="floor")
+                yield CodingStep(own, guided.to(logits.dtype))  # exact: they stay far below 2^24
+                twins.view(-1)[indices] = codes.view(-1)[own].repeat(2)
 
     def bits(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Tensor:
         """Return -log2 P of each code, in the order of coding: [N]. With gradients, of a prior that trains."""

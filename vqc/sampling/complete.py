@@ -63,6 +63,7 @@ def complete(
     quality: int | None = None,
     seconds: float | None = None,
     label: str | int | None = None,
+    guidance: float = 1.0,
     device: str = "auto",
 ) -> list[Image] | list[Audio]:
     """Draw the rest of an image or recording of which a part is kept, several times over.
@@ -79,6 +80,7 @@ def complete(
         quality: see there.
         seconds: length of recordings; by default that of the file.
         label: see there.
+        guidance: see there.
         device: see there.
 
     Raises:
@@ -88,6 +90,7 @@ def complete(
     """
     numbers: dict[str, Any] = {"seed": seed, "temperature": temperature, "top_p": top_p, "quality": quality}
     numbers |= {"keep": keep, "hole": hole, "seconds": seconds, "label": None if label is None else str(label)}
+    numbers["guidance"] = guidance
     options = SampleOptions(n=n, complete=os.fspath(source), **numbers)
     codec = open_codec(media_of_file(source), model, device)
     _, items = draw_rest(codec, options)

@@ -16,6 +16,7 @@ from vqc.option_fields import option
 DEFAULT_MODEL = "cifar10"
 SEEDS = range(1 << 64)
 HOTTEST = 100.0  # temperature: beyond it all codes are as good as equal
+MOST_GUIDANCE = 100.0
 IMAGES, RECORDINGS, PROPOSALS = 16, 1, 3  # that are drawn where no number is asked for; the last: to complete an image
 KEEP = 0.5
 LEAST = 0.001  # of temperature and share, which are rounded to so much
@@ -58,6 +59,7 @@ class SampleOptions:
     )  # fmt: skip
     seconds: float | None = option(None, "--seconds", "Length of recordings. [default: 5]", "S")
     label: str | None = option(None, "--class", "What images show, by name or number. [default: anything]", "C")
+    guidance: float = option(1.0, "--guidance", "Above 1: more of what tells the class from others.", "W")
 
     complete: str | None = option(None, "--complete", "Go on with this image or recording.", "FILE")
     keep: float | None = option(None, "--keep", "Share of it that is kept: its top, or its begin. [default: 0.5]", "P")
@@ -74,6 +76,10 @@ class SampleOptions:
             raise OptionError(f"temperature {self.temperature:g}: give a number from {LEAST} to {HOTTEST:g}")
         if not LEAST <= self.top_p <= 1:
             raise OptionError(f"top-p {self.top_p:g}: give a share from {LEAST} to 1")
+        if not 0 <= self.guidance <= MOST_GUIDANCE:
+            raise OptionError(f"guidance {self.guidance:g}: give a number from 0 to {MOST_GUIDANCE:g}")
+        if self.guidance != 1 and self.label is None:
+            raise OptionError(f"guidance {self.guidance:g}: this is for images of a class; give one with --class")
         if self.size is not None and min(self.size) < 1:
             raise OptionError(f"size {self.size[0]}x{self.size[1]}: an image has pixels; give 1 or more each way")
         if self.seconds is not None and not 0 < self.seconds < math.inf:

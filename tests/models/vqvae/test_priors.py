@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from vqc.codec.prior_coding import decode_with_prior, encode_with_prior
+from vqc.entropy.inverse_transform import draw as inverse
+from vqc.entropy.inverse_transform import random_bits
 from vqc.entropy.tables import frequencies_from_counts, ideal_bits
 from vqc.errors import CheckpointError
 from vqc.models.base import AudioModel, CodecModel, ImageModel
@@ -395,3 +397,33 @@ def test_classes_are_named_once_and_only_images_have_them() -> None:
     with pytest.raises(CheckpointError, match="two classes have the same name"):
         draw("pixelcnn", classes=("cat", "cat"))
     assert "classes" not in config_to_dict(draw("pixelcnn").config)  # digests of old files stay
+
+
+def sample_of(prior: BlockPrior, labels: list[int] | None, count: int = 3, **options: float) -> Tensor:
+    with prior.showing(None if labels is None else torch.tensor(labels)):
+        return prior.sample(count, (3, 3), seed=5, **options)  # type: ignore[arg-type]
+
+
+def test_guidance_moves_logits_away_from_those_of_no_class() -> None:
+    prior = fixed(draw("pixelcnn", block=3, classes=NAMES))
+    codes = sample_of(prior, [2], guidance=2.5)
+    with_class, without = (logits_of(prior, "stepwise", codes, labels).long() for labels in ([2], [-1]))
+    guided = (without + (5 * (with_class - without)).div(2, rounding_mode="floor")).float()
+    flat, places = codes.view(-1), codes[0].numel()
+    bits = np.concatenate([random_bits(5, item, places) for item in range(len(codes))])
+    for index, _ in prior.parallel(codes, 1):
+        size = SIZES[0][int(index[0]) // 9 % len(SIZES[0])]
+        assert torch.equal(
+            torch.from_numpy(inverse(prior.tables(guided[index, :size]).numpy(), bits[index])), flat[index]
+        )
+
+
+def test_guidance_of_0_and_1_is_none_and_items_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    prior = fixed(draw("pixelcnn", block=3, classes=NAMES))
+    assert torch.equal(sample_of(prior, [1], guidance=0.0), sample_of(prior, None))
+    assert torch.equal(sample_of(prior, [1], guidance=1.0), sample_of(prior, [1]))
+    assert torch.equal(sample_of(prior, None, guidance=3.0), sample_of(prior, None))
+    guided = sample_of(prior, [1], guidance=3.0)
+    assert not torch.equal(guided, sample_of(prior, [1]))
+    monkeypatch.setattr(PixelCNNPrior, "together", 2)  # an item and its twin
+    assert torch.equal(sample_of(prior, [1], guidance=3.0), guided)

@@ -33,6 +33,7 @@ class Draw(NamedTuple):
     seed: int = 0
     temperature: float = 1.0
     top_p: float = 1.0
+    guidance: float = 1.0  # of what is drawn of a class
 
 
 DRAW = Draw()
