@@ -290,6 +290,13 @@ def wavenet(results: Results) -> str:
 def drawn_images(results: Results) -> str:
     """Images drawn from the prior of cifar10."""
     study = results["samples-cifar10"]
+    guided = [results[f"samples-cifar10-guidance-{guidance}"] for guidance in (2, 3, 4)]
+    sets = study["sets"] + [
+        row | {"name": f"{row['name']}, guidance {more['guidance']:g}"}
+        for more in guided
+        for row in more["sets"]
+        if row["name"] == "drawn of a class"
+    ]
     rows = [
         [
             row["name"],
@@ -297,7 +304,7 @@ def drawn_images(results: Results) -> str:
             fixed(row["gradient"], 1),
             ABSENT if row["taken"] is None else f"{100 * row['taken']:.1f} %",
         ]
-        for row in study["sets"]
+        for row in sets
     ]
     headers = [f"{study['images']:,} images each", "Fréchet distance", "mean gradient, levels", "taken for their class"]
     drawn, held_out = float(np.mean(study["nearest_rms"])), study["held_out_rms"]
