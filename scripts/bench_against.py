@@ -164,6 +164,7 @@ def large_run(python: str, way: str, photo: Path) -> tuple[float, float]:
 
 def startup(old: str, runs: int) -> Iterator[Comparison]:
     """Processor seconds of the commands on a small picture above those of importing torch."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
     with tempfile.TemporaryDirectory() as name:
         photo_of(96, 64).save(Path(name, "small.png"))
         for way in ("compress", "decompress"):
@@ -182,9 +183,9 @@ def above_torch(python: str, way: str, folder: str) -> float:
 
 
 def processor_seconds(*command: str | Path) -> float:
-    """User and system time of a command."""
+    """User and system time of a command; not in this folder, whose package would come before that of a path."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run(*command)
+    run(*command, cwd=tempfile.gettempdir())
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

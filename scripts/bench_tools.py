@@ -64,9 +64,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, cwd: str | None = None) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end; when it fails, this program ends with what it said."""
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
     if result.returncode:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{result.stderr}")
     return result
