@@ -472,17 +472,19 @@ def try_files(seeds: range) -> Iterator[Verdict]:
 
 def try_archives(seeds: range, folder: Path) -> Iterator[Verdict]:
     """What becomes of hostile archives, each written into the folder."""
-    path = folder / "hostile.vqca"
-    for seed in seeds:
-        name, data = hostile_archive(seed)
-        path.write_bytes(data)
-        yield judge(seed, name, lambda: use_archive(path))
+    yield from try_written(seeds, folder / "hostile.vqca", hostile_archive, use_archive)
 
 
 def try_models(seeds: range, folder: Path) -> Iterator[Verdict]:
     """What becomes of hostile models, each written into the folder."""
-    path = folder / "hostile.safetensors"
+    yield from try_written(seeds, folder / "hostile.safetensors", hostile_model, use_model)
+
+
+def try_written(
+    seeds: range, path: Path, hostile: Callable[[int], tuple[str, bytes]], use: Callable[[Path], object]
+) -> Iterator[Verdict]:
+    """What becomes of hostile files that are used by their path."""
     for seed in seeds:
-        name, data = hostile_model(seed)
+        name, data = hostile(seed)
         path.write_bytes(data)
-        yield judge(seed, name, lambda: use_model(path))
+        yield judge(seed, name, lambda: use(path))

@@ -11,12 +11,14 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
+from tiny_priors import draw_model
 from torch import Tensor
 from torch.nn import functional as F
 
 from vqc import processors
 from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import AudioModel, ImageModel, Int64Array
+from vqc.models.files.checkpoint import save_checkpoint
 
 
 class TinyImageModel(ImageModel):
@@ -206,3 +208,14 @@ def training_media(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Image.fromarray(colours.repeat(8, 0).repeat(8, 1)).save(f"pictures/{i}.png")
         soundfile.write(f"talks/{i}.wav", 0.3 * np.sin(np.arange(4000) * generator.uniform(0.02, 0.3)), 16_000)
     return tmp_path
+
+
+@pytest.fixture
+def photo_codec(training_media: Path) -> Path:
+    """A tiny photo model of random weights, as a file with a history."""
+    path = training_media / "codec.safetensors"
+    described = {"name": "tiny", "training": {"steps": 7}, "figures": {"quality_1": {"bpp": 1.5}}}
+    save_checkpoint(path, draw_model("photo"), weights="float16", **described)
+    for i in range(8):  # of one size with the codes of several blocks
+        Image.open(f"pictures/{i}.png").resize((96, 64)).save(f"pictures/{i}.png")
+    return path

@@ -18,7 +18,6 @@ import soundfile
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_priors import draw_model
 
 from vqc.models.files.header import read_info
 
@@ -194,16 +193,8 @@ PHOTOS = ("train", "prior", "-m", "codec.safetensors", "--data", "pictures", *PR
 
 
 @pytest.fixture
-def codec(data: Path) -> Path:
-    """A tiny photo model of random weights, as a file with a history."""
-    from vqc.models.files.checkpoint import save_checkpoint
-
-    path = data / "codec.safetensors"
-    described = {"name": "tiny", "training": {"steps": 7}, "figures": {"quality_1": {"bpp": 1.5}}}
-    save_checkpoint(path, draw_model("photo"), weights="float16", **described)
-    for i in range(8):  # of one size with the codes of several blocks
-        Image.open(f"pictures/{i}.png").resize((96, 64)).save(f"pictures/{i}.png")
-    return path
+def codec(data: Path, photo_codec: Path) -> Path:
+    return photo_codec
 
 
 def test_a_dry_run_of_a_prior_leaves_nothing(run: Run, codec: Path) -> None:

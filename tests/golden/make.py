@@ -28,6 +28,7 @@ from golden.cases import (
     decompress,
     tiling_of,
 )
+from tiny_priors import SPEECH
 
 from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import CodecModel
@@ -37,7 +38,7 @@ from vqc.models.kinds import KINDS, build_prior
 from vqc.models.phones.model import PhonesConfig, PhonesModel
 from vqc.models.photo.model import PhotoConfig, PhotoModel
 from vqc.models.prior import CodePrior
-from vqc.models.speech.model import SpeechConfig, SpeechModel
+from vqc.models.speech.model import SpeechModel
 from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.nn.integer import IntegerLinear
@@ -52,17 +53,6 @@ PHOTO = PhotoConfig(
     synthesis_blocks=((4,), (4,), (4,)),
     prediction_width=4,
     default_quality=2,
-)
-SPEECH = SpeechConfig(
-    mels=6,
-    width=4,
-    encoder_blocks=1,
-    decoder_blocks=1,
-    envelope_groups=((2, 1, 12), (2, 2, 16)),
-    waveform_groups=((4, 2, 16),),
-    qualities=2,
-    first_waveform_quality=2,
-    default_quality=1,
 )
 MAPS = ImageMapsConfig(shapes=((2, 1, 12), (2, 2, 16)), width=4, analysis_layers=1, fine_width=4, fine_layers=1)
 PHONES = PhonesConfig(mels=6, codebook_size=20, codebook_dim=4, decoder_width=4, decoder_blocks=1)

@@ -63,18 +63,7 @@ def train_images(training_media: Path) -> Train:
 
 
 @pytest.fixture
-def codec(training_media: Path) -> Path:
-    """A tiny photo model of random weights, as a file with a history."""
-    path = training_media / "codec.safetensors"
-    described = {"name": "tiny", "training": {"steps": 7}, "figures": {"quality_1": {"bpp": 1.5}}}
-    save_checkpoint(path, draw_model("photo"), weights="float16", **described)
-    for i in range(8):  # of one size with the codes of several blocks
-        Image.open(f"pictures/{i}.png").resize((96, 64)).save(f"pictures/{i}.png")
-    return path
-
-
-@pytest.fixture
-def train_prior(codec: Path) -> Train:
+def train_prior(photo_codec: Path) -> Train:
     """Train a tiny prior for that model on the eight pictures."""
 
     def train(settings: dict[str, Any] | None = None, **options: Any) -> Trained:
@@ -156,7 +145,7 @@ def stored_tensors(path: Path) -> dict[str, tuple[str, bytes]]:
     return {t.name: (t.dtype, body[t.start : t.stop]) for t in header.tensors if not t.name.startswith("prior.")}
 
 
-def test_a_prior_makes_the_files_of_its_codec_smaller(train_prior: Train, codec: Path) -> None:
+def test_a_prior_makes_the_files_of_its_codec_smaller(train_prior: Train, photo_codec: Path) -> None:
     trained = train_prior({"loop.learning_rate": 0.01}, steps=40, name="small", add=True)
     assert set(trained.figures) == {"quality_1", "quality_2", "quality_3"}
     figures = trained.figures["quality_2"]
@@ -170,7 +159,7 @@ def test_a_prior_makes_the_files_of_its_codec_smaller(train_prior: Train, codec:
     assert info.prior is not None
     assert info.prior["training"]["steps"] == 40
     assert info.prior["figures"] == trained.figures
-    assert stored_tensors(info.path) == stored_tensors(codec), "the codec is what it was"
+    assert stored_tensors(info.path) == stored_tensors(photo_codec), "the codec is what it was"
     vqc.compress_file("pictures/1.png", "p.vqc", model="small", entropy="prior")
     vqc.compress_file("pictures/1.png", "s.vqc", model="small", entropy="static")
     vqc.decompress_file("p.vqc", "p.png")
@@ -230,9 +219,9 @@ def test_a_mistake_is_one_sentence_before_anything_is_written(
 @pytest.mark.parametrize(
     ("preset", "message"), [("speech-prior", "of kind speech, not photo"), ("photo", "train image")]
 )
-def test_presets_of_something_else_are_refused(codec: Path, preset: str, message: str) -> None:
+def test_presets_of_something_else_are_refused(photo_codec: Path, preset: str, message: str) -> None:
     with pytest.raises(VQCError, match=message):
-        vqc.train(vqc.TrainOptions("prior", model=str(codec), data="pictures", preset=preset))
+        vqc.train(vqc.TrainOptions("prior", model=str(photo_codec), data="pictures", preset=preset))
 
 
 def test_a_prior_that_integers_cannot_hold_is_one_sentence(train_prior: Train, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,9 +234,9 @@ def test_a_prior_that_integers_cannot_hold_is_one_sentence(train_prior: Train, m
     assert not Path("runs/photo-prior/model.safetensors").exists()
 
 
-def test_a_run_for_a_codec_that_is_no_longer_there_does_not_go_on(train_prior: Train, codec: Path) -> None:
+def test_a_run_for_a_codec_that_is_no_longer_there_does_not_go_on(train_prior: Train, photo_codec: Path) -> None:
     train_prior(steps=1)
-    save_checkpoint(codec, draw_model("photo").float(), name="other", training={}, figures={})
+    save_checkpoint(photo_codec, draw_model("photo").float(), name="other", training={}, figures={})
     with pytest.raises(TrainingError, match="no longer the codec"):
         vqc.train(vqc.TrainOptions("prior", resume=True, run_dir="runs/photo-prior", steps=2))
 

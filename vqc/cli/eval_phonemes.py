@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
+from vqc.cli.options import ReportOptions, model_option, takes
 from vqc.cli.outputs import check_new, check_suffix
 from vqc.option_fields import option
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhonemeOptions:
+class PhonemeOptions(ReportOptions):
     """The options of `vqc eval phonemes`."""
 
     data: Annotated[
@@ -33,10 +33,6 @@ class PhonemeOptions:
         "single", "--context", "What stands for a phone: single (a code) or pair (two).", "CONTEXT"
     )
     picture: Path | None = option(None, "--picture", "Draw which phones are taken for which.", "PNG")
-    threads: ThreadsOption = None
-    force: ForceOption = False
-    json: JsonOption = False
-    quiet: QuietOption = False
 
 
 @takes(PhonemeOptions)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
+from vqc.cli.options import ReportOptions, model_option, takes
 from vqc.cli.outputs import check_new, check_suffix
 from vqc.errors import OptionError
 from vqc.option_fields import option
@@ -23,7 +23,7 @@ CLIPS = 16  # of speech in a set, where nothing else is said
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplesOptions:
+class SamplesOptions(ReportOptions):
     """The options of `vqc eval samples`."""
 
     data: Annotated[
@@ -41,10 +41,6 @@ class SamplesOptions:
     top_p: float = option(1.0, "--top-p", "Only the likeliest codes, of this share together.", "P")
     guidance: float = option(1.0, "--guidance", "Of images of a class: above 1, more of what tells it.", "W")
     picture: Path | None = option(None, "--picture", "Drawn images above their nearest training images.", "PNG")
-    threads: ThreadsOption = None
-    force: ForceOption = False
-    json: JsonOption = False
-    quiet: QuietOption = False
 
 
 @takes(SamplesOptions)

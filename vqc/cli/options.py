@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from inspect import Parameter, Signature, get_annotations, signature
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_origin, get_type_hints
@@ -100,6 +100,16 @@ def silence_warnings(quiet: bool) -> bool:
 
 
 QuietOption = Annotated[bool, typer.Option("--quiet", callback=silence_warnings, help="Print nothing but errors.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """What the commands that measure and then print have in common."""
+
+    threads: ThreadsOption = None
+    force: ForceOption = False
+    json: JsonOption = False
+    quiet: QuietOption = False
 
 
 def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
