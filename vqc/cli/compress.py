@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from vqc.cli.convert import FileOptions, check_options, convert
+from vqc.cli.file_command import FileOptions, check_options, make_files
 from vqc.cli.options import Entropy, model_option, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES
 from vqc.cli.outputs import Naming
@@ -80,7 +80,7 @@ def compress(options: CompressOptions) -> None:
         beside=heat_map_beside if options.explain else None,
         passed_over=frozenset({SUFFIX}),  # the results of an earlier run
     )
-    convert(options, wanted, CompressFile(options, rate_of(options)), "Compressing")
+    make_files(options, wanted, CompressFile(options, rate_of(options)), "Compressing")
 
 
 def compress_to_archive(options: CompressOptions, target: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqc.cli.console import warn
-from vqc.cli.convert import FileOptions, check_options, convert
+from vqc.cli.file_command import FileOptions, check_options, make_files
 from vqc.cli.options import seconds_of, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES, format_of, requested_suffix, suffix_for
 from vqc.cli.outputs import Naming, is_batch, output_file
@@ -99,7 +99,7 @@ def decompress(options: DecompressOptions) -> None:
     wanted = Conversion(
         suffixes=SUFFIXES, sought=".vqc files", suffix_of=suffix_of, naming=Naming(SUFFIXES, MARK), precious=True
     )
-    convert(options, wanted, DecompressFile(options), "Restoring", notes)
+    make_files(options, wanted, DecompressFile(options), "Restoring", notes)
 
 
 def other_medium_note(media: Media, count: int, asked: str) -> str:

@@ -61,7 +61,7 @@ def check_options(options: FileOptions, suffixes: Iterable[str], only: str | Non
     check_output(options.output, options.inputs, suffixes, only=only)
 
 
-def convert(
+def make_files(
     options: FileOptions, wanted: Conversion, work: Work, label: str, notes: Callable[[], Iterable[str]] = tuple
 ) -> None:
     """Make the files, tell of them, and end the command; `notes` are asked for once all names are known."""
