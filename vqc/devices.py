@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vqc.errors import OptionError
+from vqc.garbage import resume
 
 BFLOAT16_VARIABLE = "VQC_BFLOAT16"
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"  # holds the library of convolutions back to what an older processor has
@@ -26,6 +27,7 @@ _only_float32: ContextVar[bool] = ContextVar("only_float32", default=False)
 
 def find_device(device: str) -> str:
     """The device to work on: "auto" is a GPU when there is one. Raises OptionError when it is not there."""
+    resume()  # whoever asks has loaded all that works on it
     if not isinstance(device, str):
         raise OptionError(f"a device is given by name (auto, cpu, cuda), not as {type(device).__name__}")
     if device == "auto":

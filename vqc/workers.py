@@ -21,6 +21,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vqc import garbage
 from vqc.errors import ModelWarning, VQCError
 from vqc.processors import set_threads, share
 
@@ -93,6 +94,7 @@ def _begin(threads: int, stop: Event) -> None:
     """Prepare a worker: its share of the cores, its end; the parent has told of bad model files."""
     global _stop
     _stop = stop
+    garbage.postpone()
     warnings.simplefilter("ignore", ModelWarning)
     set_threads(threads)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()

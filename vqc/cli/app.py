@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from vqc import garbage
 from vqc._version import __version__
 from vqc.cli.archive import archives
 from vqc.cli.commands import App
@@ -78,6 +79,7 @@ def main() -> None:
     """Entry point of the console script: runs the command line and ends the process."""
     repair_standard_files()
     prepare()
+    garbage.postpone()
     signal.signal(signal.SIGTERM, terminated)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup does
         signal.signal(signal.SIGHUP, terminated)
