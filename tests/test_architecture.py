@@ -288,6 +288,7 @@ def test_extras_are_imported_only_inside_functions() -> None:
 def test_commands_import_what_is_heavy_only_inside_functions() -> None:
     light = {
         "vqc.errors",
+        "vqc.garbage",
         "vqc.processors",
         "vqc.option_fields",
         "vqc._version",
