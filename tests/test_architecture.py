@@ -66,6 +66,7 @@ ROOMS: dict[str, set[str]] = {
     "sampling": {"option_fields", "format", "codec", "models", "data", "drawing", "atomic", "errors"},
     "evaluation": {
         "format",
+        "nn",
         "codec",
         "sampling",
         "entropy",
@@ -152,6 +153,7 @@ OUTSIDE: dict[str, set[str]] = {
         "pystoi",
         "pytorch_msssim",
         "pocketsphinx",
+        "resemblyzer",
     },
     "pillow": {"PIL"},
     "cli": {"typer", "rich"},
@@ -266,7 +268,7 @@ def test_everything_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
-    names_of_extras = ("eval", "dnsmos", "phonemes", "parquet", "av", "heif")
+    names_of_extras = ("eval", "dnsmos", "phonemes", "judges", "parquet", "av", "heif")
     measuring = [line for extra in names_of_extras for line in extras.get(extra, ())]
     with_scores = declared | {re.split(r"[<>=\[]", line)[0] for line in measuring}
     distribution = {"PIL": "pillow", "pytorch_msssim": "pytorch-msssim", "pillow_heif": "pillow-heif"}

@@ -20,14 +20,15 @@ from vqc.errors import OptionError
 
 # Which options stand together in the help, in this order, whatever the command; all others stand under "Options".
 GROUPS = {
-    "Data": ("data", "split", "list", "limit", "files", "download", "alignments"),
+    "Data": ("data", "split", "list", "limit", "files", "download", "alignments", "targets",
+             "voices", "by-name"),
     "Quality": ("model", "quality", "lambda", "target-size", "target-bpp", "target-kbps", "effort", "sharp", "entropy"),
     "Training": ("preset", "set", "run-dir", "resume", "start-from", "steps", "time", "dry-run"),
     "Drawing": ("n", "size", "seconds", "class", "guidance", "temperature", "top-p", "complete", "keep", "hole"),
-    "Measuring": ("against", "metrics", "context"),
+    "Measuring": ("against", "metrics", "context", "pitch"),
     "Output": ("output", "archive", "format", "output-quality", "name", "add", "report", "csv", "picture",
-               "tensorboard", "save-codes", "force", "skip-existing", "update", "metadata", "stats", "explain", "json",
-               "quiet"),
+               "tensorboard", "save-codes", "clips", "force", "skip-existing", "update", "metadata", "stats", "explain",
+               "json", "quiet"),
     "Speed": ("device", "jobs", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups

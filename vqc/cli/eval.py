@@ -10,6 +10,7 @@ import typer
 
 from vqc.cli.commands import App
 from vqc.cli.console import print_json, print_table, warn
+from vqc.cli.eval_convert import convert
 from vqc.cli.eval_phonemes import phonemes
 from vqc.cli.eval_samples import samples
 from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
@@ -210,3 +211,4 @@ def explain_numbers(*, as_json: bool) -> None:
 
 evaluation.command(epilog="Example: vqc eval phonemes --data LibriSpeech/test-other")(phonemes)
 evaluation.command(epilog="Example: vqc eval samples --data CIFAR10 --classifier judge.npz")(samples)
+evaluation.command(epilog="Example: vqc eval convert --data LibriSpeech/test-other")(convert)

@@ -21,6 +21,27 @@ class Interval(NamedTuple):
     half_width: float
 
 
+class Share(NamedTuple):
+    """How many of some trials succeeded, and the 95 % confidence interval of their probability, all from 0 to 1."""
+
+    share: float
+    low: float
+    high: float
+
+
+def estimate_share(successes: Sequence[bool]) -> Share:
+    """Share of successes with Wilson's score interval (1927), which holds for few trials and for none or all of them.
+
+    The share of no trials is not asked for.
+    """
+    count = len(successes)
+    assert count, "a share of nothing"
+    share, z = sum(successes) / count, _NORMAL**2 / count
+    middle = (share + z / 2) / (1 + z)
+    reach = math.sqrt(z * (share * (1 - share) + z / 4)) / (1 + z)
+    return Share(share, max(0.0, middle - reach), min(1.0, middle + reach))
+
+
 def estimate_mean(values: Sequence[float]) -> Interval:
     """Mean and half width by Student's t, for values of independent files; half width 0 for a single one.
 

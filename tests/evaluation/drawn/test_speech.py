@@ -12,7 +12,7 @@ import torch
 from vqc.data.benchmarks import open_benchmark
 from vqc.errors import OptionError
 from vqc.evaluation.drawn import speech
-from vqc.evaluation.drawn.speech import phone_count, spectra, study_speech
+from vqc.evaluation.drawn.speech import spectra, study_speech
 from vqc.models.kinds import build_prior
 from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 
@@ -63,13 +63,3 @@ def test_spectra_are_pairs_of_frames_80_ms_apart() -> None:
     assert np.array_equal(found[speech.APART :, : speech.BANDS], found[: -speech.APART, speech.BANDS :])
     turn = np.abs(found[:, : speech.BANDS] - found[:, speech.BANDS :]).mean(1)
     assert turn[5] < 1 < turn.max()
-
-
-def test_pauses_are_no_phones() -> None:
-    assert phone_count(["SIL", "AH", "+NSN+", "T", "SIL"]) == 2
-
-
-def test_nobody_speaks_in_noise() -> None:
-    pytest.importorskip("pocketsphinx")
-    noise = np.random.default_rng(0).normal(0, 0.05, 32_000).astype(np.float32)
-    assert speech.PhoneLoop()(noise) < 1

@@ -7,7 +7,7 @@ is as loud as the real clips.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,10 +16,10 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from vqc._distribution import install_command
 from vqc.data.benchmarks import Benchmark
-from vqc.errors import MissingPackageError, OptionError
+from vqc.errors import OptionError
 from vqc.evaluation.drawn.codes import DRAW, Draw, order_0_codes, prior_codes, restored
+from vqc.evaluation.phonemes.phone_loop import PhoneLoop
 from vqc.metrics.audio_metrics import dnsmos
 from vqc.metrics.frechet import frechet_distance
 from vqc.metrics.mel import mel_decibels
@@ -28,7 +28,6 @@ from vqc.models.base import AudioModel
 RATE = 16_000  # Hz, of all that is measured here
 WINDOW, HOP, BANDS = 512, 256, 24  # samples and bands of the spectra
 APART = 5  # frames between the two whose bands are looked at together: 80 ms, about a phone
-PAUSES = {"SIL", "+NSN+", "+SPN+", "NSN", "SPN"}
 
 Clips = NDArray[np.float32]  # [N, T] in [-1, 1]
 Progress = Callable[[float], None]
@@ -148,32 +147,3 @@ def spectra(clips: Clips) -> NDArray[np.float64]:
     decibels = mel_decibels(torch.from_numpy(clips), WINDOW, HOP, BANDS, RATE)  # [N, frames, bands]
     pairs = torch.cat([decibels[:, :-APART], decibels[:, APART:]], 2)
     return pairs.flatten(0, 1).numpy().astype(np.float64)
-
-
-class PhoneLoop:
-    """How many phones a second PocketSphinx hears in a clip when any phone may follow any other.
-
-    MissingPackageError: it is not installed.
-    """
-
-    def __init__(self) -> None:
-        try:
-            from pocketsphinx import Decoder, get_model_path
-        except ImportError:
-            raise MissingPackageError(
-                f"phones are heard by PocketSphinx, which is not installed; run: {install_command('phonemes')}"
-            ) from None
-        phones = get_model_path("en-us/en-us-phone.lm.bin")
-        self._decoder: Any = Decoder(allphone=phones, lm=None, lw=2.0, beam=1e-20, pbeam=1e-20, loglevel="FATAL")
-
-    def __call__(self, clip: NDArray[np.float32]) -> float:
-        """Listen to [T] at 16 kHz in [-1, 1]."""
-        self._decoder.start_utt()
-        self._decoder.process_raw((clip * 32767).astype("<i2").tobytes(), full_utt=True)
-        self._decoder.end_utt()
-        return phone_count([segment.word for segment in self._decoder.seg() or ()]) / (len(clip) / RATE)
-
-
-def phone_count(heard: Sequence[str]) -> int:
-    """How many of what was heard are phones, and no silence or noise."""
-    return sum(phone not in PAUSES for phone in heard)

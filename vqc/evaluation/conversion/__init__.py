@@ -1,0 +1,1 @@
+"""Voice conversion before judges from outside, beside what needs no network and what is not converted at all."""
