@@ -2,7 +2,7 @@
 
 import pytest
 
-from vqc.metrics.intervals import estimate_mean, t_quantile
+from vqc.metrics.intervals import estimate_mean, estimate_share, t_quantile
 
 
 def test_a_known_sample() -> None:
@@ -18,3 +18,10 @@ def test_one_value_has_no_interval() -> None:
 def test_quantiles_of_t(degrees: int) -> None:
     stats = pytest.importorskip("scipy.stats")
     assert t_quantile(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=2e-5)
+
+
+def test_shares_have_an_interval_even_when_all_succeed() -> None:
+    """Wilson's interval of 8 in 10 is 0.490 to 0.943; that of n in n begins at n / (n + z²)."""
+    assert estimate_share([True] * 8 + [False] * 2) == pytest.approx((0.8, 0.4902, 0.9433), abs=1e-4)
+    assert estimate_share([True] * 60) == pytest.approx((1, 60 / (60 + 1.959964**2), 1))
+    assert estimate_share([False] * 4) == pytest.approx((0, 0, 1 - 4 / (4 + 1.959964**2)))

@@ -68,7 +68,7 @@ def pitch_ratio(source: Clip, reference: Clip) -> float:
 def transport(own: Cepstra, target: Cepstra) -> Cepstra:
     """Envelopes [frames, 22] moved so that those of speech are distributed like the target's [others, 22].
 
-    Loudness keeps its own mean. What is quiet moves with the rest by the mean alone, as far as it is loud.
+    Loudness keeps its own mean. What is quiet moves the less the quieter it is.
     """
     own_speech, target_speech = _speech(own), _speech(target)
     scales = [(part.mean(0), part.std(0) + 1e-6) for part in (own_speech, target_speech)]
@@ -85,7 +85,7 @@ def transport(own: Cepstra, target: Cepstra) -> Cepstra:
         )
         n[0] += scales[0][0][0] - scales[1][0][0]
         moved += everywhere[:, k, None] * (n + (own - m) @ optimal_map(a, b))
-    share = (1 - (own[:, 0].max() - own[:, 0]) / (2 * QUIET)).clip(0, 1)[:, None]
+    share = (2 - (own[:, 0].max() - own[:, 0]) / QUIET).clip(0, 1)[:, None]
     mixed: Cepstra = share * moved + (1 - share) * own
     return mixed
 
@@ -125,7 +125,8 @@ def _distances(points: Array, centres: Array) -> Array:
 
 def _speech(cepstra: Cepstra) -> Cepstra:
     """The frames that are not quiet."""
-    return cepstra[cepstra[:, 0] > cepstra[:, 0].max() - QUIET]
+    speech: Cepstra = cepstra[cepstra[:, 0] > cepstra[:, 0].max() - QUIET]
+    return speech
 
 
 def _covariance(points: Array, weights: Array, around: Array | None = None) -> tuple[Array, Array]:

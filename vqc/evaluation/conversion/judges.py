@@ -140,11 +140,11 @@ JUDGES: tuple[type[Judge], ...] = (VoicePrints, Phones, Rating, Pitch)
 class Panel:
     """The judges that can be heard here; what they say is kept in a folder.
 
-    `left_out` has a sentence for each of the others.
+    `left_out` has a sentence for each of the others. Asked are all that there are, unless some are named.
     """
 
-    def __init__(self, cache: Path, judges: Sequence[type[Judge]] = JUDGES) -> None:
-        self.cache = cache
+    def __init__(self, cache: Path, judges: Sequence[type[Judge]] | None = None) -> None:
+        self.cache, judges = cache, JUDGES if judges is None else judges
         self.left_out = [
             f"nobody says {judge.says}, for lack of {' and '.join(judge.absent())}; run: {install_command('judges')}"
             for judge in judges

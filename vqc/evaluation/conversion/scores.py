@@ -97,7 +97,7 @@ class Hearing:
         moved = before[both] - own + target
         error = float(np.abs(after[both] - moved).mean())
         spread = before[both].std() * after[both].std()
-        correlation = float(np.corrcoef(before[both], after[both])[0, 1]) if spread > 0 else None
+        correlation = float(np.corrcoef(before[both], after[both])[0, 1]) if spread > 1e-6 else None
         return correlation, error
 
     def _height_of(self, paths: tuple[Path, ...]) -> float | None:
