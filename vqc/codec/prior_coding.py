@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.codec.progress import Done
+from vqc.devices import one_thread
 from vqc.entropy.range_coder import Frequencies, RangeDecoder, RangeEncoder, symbol_bits
 from vqc.errors import ContainerError
 from vqc.models.prior import CodePrior
 
 CHECK_BYTES = 2  # of a CRC-32: of 65,536 wrong decodings one goes unnoticed
 _ITEMS = 32  # channels or tiles coded together: bounds memory
-_FREQUENCIES = 1 << 18  # of tables made at a time: 2 MiB, to stay in the cache
+_FREQUENCIES = 1 << 17  # of tables made at a time: 1 MiB, to stay in the cache
 
 Codes = NDArray[np.uint16]
 Costs = NDArray[np.float32]  # bits of each code
@@ -96,6 +97,7 @@ def codes_do_not_fit() -> ContainerError:
     )
 
 
+@one_thread()
 def code_with_prior(
     prior: CodePrior,
     shape: tuple[int, ...],
