@@ -36,7 +36,7 @@ from vqc.models.kinds import build_prior
 from vqc.models.prior import CodePrior
 from vqc.models.vqvae.priors import BlockPrior
 from vqc.nn.integer import LOGIT, CodingStep, dequantized
-from vqc.nn.integer_softmax import frequencies
+from vqc.nn.integer_softmax import Softmax
 from vqc.nn.products import VARIABLE
 
 SAMPLES = Path(__file__).parents[1] / "examples"
@@ -249,8 +249,8 @@ class FloatPrior:
         self.prior.prepare(model)
         self.buffers = fixed.buffers
 
-    def tables(self, logits: torch.Tensor) -> torch.Tensor:
-        return frequencies(logits)
+    def softmax(self) -> Softmax:
+        return Softmax(keep=True)
 
     def coding_steps(self, codes: torch.Tensor, quality: int) -> Iterator[CodingStep]:
         parts = self.prior.stepwise if isinstance(self.prior, BlockPrior) else self.prior.coding_steps

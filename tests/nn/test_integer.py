@@ -19,7 +19,6 @@ from vqc.nn.integer import (
     LOGIT,
     ONE,
     TWO_BYTES,
-    IntegerConv,
     IntegerEmbedding,
     IntegerLinear,
     IntegerModule,
@@ -29,6 +28,7 @@ from vqc.nn.integer import (
     is_calibrated,
     round_in_training,
 )
+from vqc.nn.integer_conv import IntegerConv
 from vqc.nn.integer_softmax import exponentials, frequencies
 from vqc.nn.products import LARGEST_INPUT, LARGEST_WEIGHT, MOST_TERMS
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vqc.codec.prior_coding import CHECK_BYTES, Codes, check_of, code_with_prior, codes_do_not_fit
 from vqc.codec.stream_coder import StreamCoder
@@ -55,8 +54,7 @@ def _encode(coder: StreamCoder, codes: Codes) -> list[bytes]:
     codes = np.ascontiguousarray(codes)
     flat = codes.reshape(-1)
 
-    def step(index: Tensor, tables: Frequencies) -> NDArray[np.int32]:
-        places = index.cpu().numpy()
+    def step(places: NDArray[np.int64], tables: Frequencies) -> NDArray[np.int32]:
         symbols: NDArray[np.int32] = flat[places].astype(np.int32)
         _for_each_item(places // codes[0].size, lambda item, rows: encoders[item].encode(symbols[rows], tables[rows]))
         return symbols
@@ -70,13 +68,13 @@ def _decode(coder: StreamCoder, streams: Sequence[bytes], shape: tuple[int, ...]
     decoders = [RangeDecoder(stream[CHECK_BYTES:]) for stream in streams]
     size = math.prod(shape)
 
-    def step(index: Tensor, tables: Frequencies) -> NDArray[np.int32]:
+    def step(places: NDArray[np.int64], tables: Frequencies) -> NDArray[np.int32]:
         symbols = np.zeros(len(tables), np.int32)
 
         def decode(item: int, rows: NDArray[np.int64]) -> None:
             symbols[rows] = decoders[item].decode(tables[rows])
 
-        _for_each_item(index.cpu().numpy() // size, decode)
+        _for_each_item(places // size, decode)
         return symbols
 
     try:

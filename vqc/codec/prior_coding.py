@@ -12,12 +12,11 @@ find a build of torch that gets sums of integers wrong, and turns what would be 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vqc.codec.progress import Done
 from vqc.devices import one_thread
@@ -32,7 +31,7 @@ _FREQUENCIES = 1 << 17  # of tables made at a time: 1 MiB, to stay in the cache
 Codes = NDArray[np.uint16]
 Costs = NDArray[np.float32]  # bits of each code
 
-Step = Callable[[Tensor, Frequencies], NDArray[np.int32]]  # where codes are, their tables → codes
+Step = Callable[[NDArray[np.int64], Frequencies], NDArray[np.int32]]  # where codes are, their tables → codes
 
 
 @torch.inference_mode()
@@ -47,8 +46,8 @@ def encode_with_prior(
     for first in range(0, len(codes), _ITEMS):
         items = np.ascontiguousarray(codes[first : first + _ITEMS])
 
-        def step(index: Tensor, tables: Frequencies, source: Codes = items) -> NDArray[np.int32]:
-            symbols: NDArray[np.int32] = source.reshape(-1)[index.cpu().numpy()].astype(np.int32)
+        def step(places: NDArray[np.int64], tables: Frequencies, source: Codes = items) -> NDArray[np.int32]:
+            symbols: NDArray[np.int32] = source.reshape(-1)[places].astype(np.int32)
             encoder.encode(symbols, tables)
             return symbols
 
@@ -110,21 +109,26 @@ def code_with_prior(
     assert costs is None or costs.flags.c_contiguous, "costs are written into a view"
     device = next(prior.buffers()).device
     codes = torch.zeros(shape, dtype=torch.int64, device=device)  # [B, G, ...], filled step by step
-    flat = codes.view(-1)
-    for part in prior.coding_steps(codes, quality):
-        rows = max(1, _FREQUENCIES // part.logits.shape[1])
-        for first in range(0, len(part.indices), rows):
-            index = part.indices[first : first + rows]
-            # [N, K] of whole numbers: no rounding of a network decides a bit
-            tables = prior.tables(part.logits[first : first + rows]).cpu().numpy()
-            symbols = step(index, tables)
-            # the logits that follow depend on these codes
-            flat[index] = torch.from_numpy(symbols).to(device, torch.int64)
+    flat, softmax = codes.view(-1), prior.softmax()
+    for indices, logits in prior.coding_steps(codes, quality):
+        places = indices.cpu().numpy()
+        symbols = np.empty(len(places), np.int32)
+        for some in portions(*logits.shape):
+            tables = softmax(logits[some]).cpu().numpy()  # [n, K] of whole numbers: no rounding of a network decides
+            symbols[some] = step(places[some], tables)
             if costs is not None:
-                costs.reshape(-1)[index.cpu().numpy()] = symbol_bits(symbols, tables)
+                costs.reshape(-1)[places[some]] = symbol_bits(symbols[some], tables)
             if done is not None:
-                done(len(index))
+                done(len(tables))
+        # the logits that follow depend on these codes
+        flat[indices] = torch.from_numpy(symbols).to(device, torch.int64)
     return codes.cpu().numpy().astype(np.uint16)
+
+
+def portions(rows: int, size: int) -> Iterator[slice]:
+    """Cut rows of so many frequencies into portions that are about as large."""
+    count = max(1, -(-rows * size // _FREQUENCIES))
+    return (slice(i * rows // count, (i + 1) * rows // count) for i in range(count))
 
 
 def check_of(codes: Codes) -> bytes:

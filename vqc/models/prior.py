@@ -29,7 +29,7 @@ from vqc.entropy.inverse_transform import RandomBits, draw, keep_likeliest, rand
 from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.entry_groups import EntryGroups
 from vqc.nn.integer import LOGIT, CodingStep, IntegerModule
-from vqc.nn.integer_softmax import ONE_TEMPERATURE, frequencies
+from vqc.nn.integer_softmax import ONE_TEMPERATURE, Softmax, frequencies
 from vqc.nn.sliced import slices_in
 
 NO_CLASS = -1  # the label of an item of which nothing is said
@@ -117,6 +117,11 @@ class CodePrior(IntegerModule, ABC):
         assert self.is_integer, "floats differ between machines"
         return frequencies(logits, temperature)
 
+    def softmax(self, temperature: Fraction = ONE_TEMPERATURE) -> Softmax:
+        """Return what makes `tables`, each in the memory of the one before."""
+        assert self.is_integer, "floats differ between machines"
+        return Softmax(temperature, keep=True)
+
     @torch.inference_mode()
     def sample(
         self,
@@ -175,11 +180,11 @@ class CodePrior(IntegerModule, ABC):
         self, codes: Tensor, steps: Iterator[CodingStep], bits: RandomBits, temperature: Fraction, share: Fraction
     ) -> None:
         """Draw what the steps ask for of codes [B, G, *grid] from bits [B · G · positions]."""
-        flat = codes.view(-1)
+        flat, softmax = codes.view(-1), self.softmax(temperature)
         for indices, logits in steps:
             for start in range(0, len(indices), _ROWS):
                 index = indices[start : start + _ROWS]
-                tables = self.tables(logits[start : start + _ROWS], temperature).cpu().numpy()  # [N, K]
+                tables = softmax(logits[start : start + _ROWS]).cpu().numpy()  # [N, K]
                 symbols = draw(keep_likeliest(tables, share), bits[index.cpu().numpy()])
                 flat[index] = torch.from_numpy(symbols).to(flat.device)
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from vqc.nn.integer import LARGEST, LOGIT, ONE, IntegerLinear, IntegerModule, round_straight_through
 
 _LARGEST_EXPONENT = 64  # entries of any float32 stay far below 2^1024
-_LOGITS_AT_ONCE = 1 << 15  # of a product, if it can be cut: larger ones leave the cache
+_LOGITS_AT_ONCE = 1 << 17  # half a MiB of float32: larger ones leave the cache, or cost more to allocate than compute
 # Logits are sums of products, whole numbers in units of both steps; float32 holds them while they stay below 2^24, of
 # which 2^18 are for the table. Each of the features may be 32, and each coefficient 16.
 _COEFFICIENT_STEP = 2.0**-7

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import product
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -94,6 +93,12 @@ class IntegerModule(nn.Module):
         """Return max(x, 0), bounded above."""
         return x.clamp(0, LARGEST if self.is_integer else RANGE)
 
+    def added(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return x + y, bounded; of integers in place of x, which nobody may need any more."""
+        if not self.is_integer:
+            return self.clip(x + y)
+        return x.add_(y).clamp_(-LARGEST, LARGEST)
+
     def clip(self, x: Tensor) -> Tensor:
         """Return the activation nearest to x: what sums of activations have to go through."""
         limit = LARGEST if self.is_integer else RANGE
@@ -137,20 +142,32 @@ class IntegerLinear(IntegerModule):
         self._constants: Constants | None = None  # until they are asked for
 
     def forward(
-        self, x: Tensor, quality: int = 1, *, inputs: slice = slice(None), outputs: slice = slice(None)
+        self,
+        x: Tensor,
+        quality: int = 1,
+        *,
+        inputs: slice = slice(None),
+        outputs: slice = slice(None),
+        rectified: bool = False,
     ) -> Tensor:
-        """Map [..., I] to [..., O], bounded; of a part of the inputs or outputs where slices are given."""
+        """Map [..., I] to [..., O], bounded; of a part of the inputs or outputs where slices are given.
+
+        Args:
+            rectified: map max(x, 0) instead; of integers x need not be bounded above then.
+        """
         if self.is_integer:
-            return self.of_bytes(self.to_bytes(x), quality, inputs=inputs, outputs=outputs)
+            return self.of_bytes(self.to_bytes(x, rectified=rectified), quality, inputs=inputs, outputs=outputs)
+        x = self.relu(x) if rectified else x
         weight = self.trained_weight()[outputs, inputs]
         return self.clip(F.linear(self.trained_input(x), weight, self.bias[quality - 1, outputs]))
 
-    def to_bytes(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Round an input to its byte, or to its high and low byte: int8, each as large as the input."""
+    def to_bytes(self, x: Tensor, *, rectified: bool = False) -> tuple[Tensor, ...]:
+        """Round an input, or max(x, 0), to its byte, or to its high and low byte: int8, each as large as the input."""
         shift = self.constants().shift
-        if shift >= 0:
-            return (x.mul(2.0**-shift).round_().clamp_(-LARGEST_INPUT, LARGEST_INPUT).to(torch.int8),)
-        return _two_bytes(x.mul(0.5))
+        if shift < 0:
+            return _two_bytes(x.mul(0.5), rectified=rectified)
+        least = 0 if rectified else -LARGEST_INPUT
+        return (x.mul(2.0**-shift).round_().clamp_(least, LARGEST_INPUT).to(torch.int8),)
 
     def of_bytes(
         self,
@@ -243,9 +260,9 @@ def round_straight_through(x: Tensor, step: Tensor | float) -> Tensor:
     return x + ((x / step).round() * step - x).detach()
 
 
-def _two_bytes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Round numbers to 128 · high + low: int8, low within ±64."""
-    whole = x.round().clamp_(-LARGEST_OF_TWO, LARGEST_OF_TWO)
+def _two_bytes(x: Tensor, *, rectified: bool = False) -> tuple[Tensor, Tensor]:
+    """Round numbers, or max(x, 0), to 128 · high + low: int8, low within ±64. x is overwritten."""
+    whole = x.round_().clamp_(0 if rectified else -LARGEST_OF_TWO, LARGEST_OF_TWO)
     high = whole.mul(1 / LOW).round_()
     return high.to(torch.int8), whole.sub_(high, alpha=LOW).to(torch.int8)
 
@@ -310,38 +327,6 @@ def dequantized(network: nn.Module, like: nn.Module) -> dict[str, Tensor]:
         if isinstance(module, IntegerModule) and module.is_integer:
             state |= {f"{name}.{own}" if name else own: tensor for own, tensor in module.dequantized().items()}
     return {name: state[name].to(tensor.dtype) for name, tensor in like.state_dict().items() if name in state}
-
-
-class IntegerConv(IntegerModule):
-    """A convolution over [B, *grid, C], zero around it, with a bias for each quality.
-
-    Args:
-        kernel: positions along each axis of the grid, odd numbers.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel: tuple[int, ...] = (3, 3), *, qualities: int = 1) -> None:
-        super().__init__()
-        self.inputs, self.kernel = inputs, kernel
-        self.linear = IntegerLinear(math.prod(kernel) * inputs, outputs, qualities=qualities)
-
-    def forward(self, x: Tensor, quality: int = 1) -> Tensor:
-        """Map [B, *grid, inputs] to [B, *grid, outputs], bounded."""
-        if self.is_integer:  # gathered, because libraries may compute a convolution by Winograd's or Fourier's way
-            return self.linear.of_bytes(tuple(map(self._taps, self.linear.to_bytes(x))), quality)
-        reach = [size // 2 for size in self.kernel]
-        convolve = F.conv1d if len(reach) == 1 else F.conv2d
-        weight = self.linear.trained_weight().view(-1, *self.kernel, self.inputs)  # [outputs, *kernel, inputs]
-        rounded = self.linear.trained_input(x).movedim(-1, 1)
-        y = convolve(rounded, weight.movedim(-1, 1), self.linear.bias[quality - 1], padding=reach)
-        return self.clip(y.movedim(1, -1))
-
-    def _taps(self, x: Tensor) -> Tensor:
-        """Put the neighbours of each position of [B, *grid, C] side by side, [B, *grid, kernel · C]."""
-        sides = (n // 2 for size in reversed(self.kernel) for n in (size, size))
-        around = F.pad(x, [0, 0, *sides])
-        shifts = product(*map(range, self.kernel))
-        windows = ([slice(i, i + size) for i, size in zip(shift, x.shape[1:], strict=False)] for shift in shifts)
-        return torch.cat([around[:, *window] for window in windows], -1)
 
 
 class IntegerEmbedding(IntegerModule):

@@ -9,6 +9,7 @@ Shapes are those of `vqc.nn.sliced`; K is the number of values and M that of map
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import cast
 
 import torch
@@ -43,8 +44,12 @@ class DistanceLogits(IntegerModule):
     def forward(self, hidden: Tensor, value: Tensor) -> Tensor:
         """[..., inputs] and known values int64 [...] to logits [..., K]."""
         by_distance = self.shapes(self.coefficients(hidden))  # [..., 2K - 1]
-        first = self.size - 1 - value[..., None]  # column of the distance from the known value to 0
-        logits: Tensor = by_distance.gather(-1, first + torch.arange(self.size, device=value.device))
+        first = self.size - 1 - value  # [...]: column of the distance from the known value to 0
+        if self.is_integer:  # K numbers in a row of each: taken as such, faster than one by one
+            rows = by_distance.shape[-1] * torch.arange(first.numel(), device=value.device)
+            windows = by_distance.flatten().unfold(0, self.size, 1)  # [any column of any row, K], a view
+            return windows.index_select(0, rows + first.flatten()).view(*value.shape, self.size)
+        logits: Tensor = by_distance.gather(-1, first[..., None] + torch.arange(self.size, device=value.device))
         return logits
 
 
@@ -101,23 +106,24 @@ class ScalarMaps(IntegerModule):
         """Give the values of a pass at rows [n], map after map."""
         index, inside = neighbours(rows, tuple((step.unit * y, step.unit * x) for y, x in _OFFSETS), grid)  # [n, 24]
         seen = inside & known[index]
-        values = flat[places][index]  # [n, 24, M]
+        values = flat[places].to(torch.int32).index_select(0, index.flatten()).view(*index.shape, -1)  # [n, 24, M]
         guess = self._guess(values, seen)  # [n, M]
         around = self._differences(values, seen, guess)
-        scale = torch.zeros(len(rows), self.units, dtype=torch.int64, device=flat.device)
+        own = places[rows]  # [n, M]
+        scale = torch.zeros(len(rows), self.units, device=flat.device)
         scale[:, self.units - step.unit.bit_length()] = ONE  # one-hot, coarse to fine
         for m in range(self.maps):
-            here = flat[places[rows]] - guess  # [n, M]
+            here = flat[own] - guess  # [n, M]
             here[:, m:] = 0  # not known yet
-            x = torch.cat([around, self.to_fixed_point(torch.cat([_companded(here), scale], 1))], 1)  # [n, inputs]
-            hidden = self.relu(self.input_proj[m](x, quality))
-            hidden = self.relu(self.hidden[m](hidden, quality))  # [n, width]
-            yield CodingStep(places[rows, m], self.to_logits(self.distance[m](hidden, guess[:, m])))
+            told = self.to_fixed_point(torch.cat([_companded(here, self.size), scale], 1))
+            hidden = self.input_proj[m](torch.cat([around, told], 1), quality)
+            hidden = self.relu(self.hidden[m](hidden, quality, rectified=True))  # [n, width]
+            yield CodingStep(own[:, m], self.to_logits(self.distance[m](hidden, guess[:, m])))
 
     def update(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tensor:
         """Return the next context [B, h, w, C], once all values are known."""
         items, *grid = index.shape[:-1]
-        centre = flat[index[..., : self.maps].flatten(0, -2)]  # [B · N, M]
+        centre = flat[index[..., : self.maps].flatten(0, -2)].to(torch.int32)  # [B · N, M]
         rows, inside = neighbours(torch.arange(len(centre), device=flat.device), _OFFSETS, grid)  # [B · N, 24]
         absolute = self.to_fixed_point((centre - self.size // 2) * (ONE // 32))
         features = torch.cat([self._differences(centre[rows], inside, centre), absolute], 1)
@@ -126,13 +132,12 @@ class ScalarMaps(IntegerModule):
 
     def _differences(self, values: Tensor, seen: Tensor, centre: Tensor) -> Tensor:
         """Return features [n, 24 · (2M + 1)] of values [n, 24, M] around a centre [n, M], where `seen` bool [n, 24]."""
-        mask = seen.to(values.dtype)
-        differences = (values - centre[:, None]) * mask[..., None]
-        return self.to_fixed_point(torch.cat([_companded(differences.flatten(1)), mask * ONE], 1))
+        differences = torch.where(seen[..., None], values - centre[:, None], 0)
+        return self.to_fixed_point(torch.cat([_companded(differences.flatten(1), self.size), seen.float() * ONE], 1))
 
     def _guess(self, values: Tensor, seen: Tensor) -> Tensor:
         """Return the mean [n, M] of the nearest values [n, 24, M] that are seen, rounded down; K/2 where none is."""
-        weights = seen * torch.tensor(_GUESS_WEIGHTS, device=seen.device)  # [n, 24]
+        weights = seen * torch.tensor(_GUESS_WEIGHTS, dtype=torch.int32, device=seen.device)  # [n, 24]
         total = weights.sum(1, keepdim=True)
         mean = torch.div((values * weights[..., None]).sum(1), total.clamp_min(1), rounding_mode="floor")
         return torch.where(total > 0, mean, self.size // 2)
@@ -180,10 +185,21 @@ class StateMap(LatticeHead):
         return added[0] + added[1]
 
 
-def _companded(x: Tensor) -> Tensor:
-    """Return differences int64 [n, D] as [n, 2D] in units of 1 / 2^10: x / 32, and half the root with the sign of x."""
-    root = torch.floor(torch.sqrt(x.abs().double() * (ONE * ONE // 4))).long()
-    return torch.cat([x * (ONE // 32), x.sign() * root], 1)
+def _companded(x: Tensor, size: int) -> Tensor:
+    """Return differences int32 or int64 [n, D] of values below `size` as [n, 2D] whole numbers in units of 1 / 2^10.
+
+    They are x / 32, and half the root with the sign of x.
+    """
+    index = x.flatten() + (size - 1)  # [n · D]
+    return torch.cat([table.index_select(0, index).view(x.shape) for table in _companding(size, x.device)], 1)
+
+
+@cache
+def _companding(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return what `_companded` makes of each difference from 1 - size to size - 1, float32 [2 · size - 1] each."""
+    x = torch.arange(1 - size, size, device=device)
+    root = torch.floor(torch.sqrt(x.abs().double() * (ONE * ONE // 4)))
+    return (x * (ONE // 32)).float(), (x.sign() * root).float()
 
 
 def _two_sided_shapes(size: int) -> Tensor:

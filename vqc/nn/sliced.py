@@ -35,7 +35,8 @@ from torch.nn import functional as F
 
 from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.entry_groups import EntryGroups
-from vqc.nn.integer import ONE, CodingStep, IntegerConv, IntegerLinear, IntegerModule
+from vqc.nn.integer import ONE, CodingStep, IntegerLinear, IntegerModule
+from vqc.nn.integer_conv import IntegerConv
 
 Offsets = tuple[tuple[int, ...], ...]  # of neighbours, in positions along each axis of the grid
 
@@ -154,8 +155,8 @@ class ContextUpdate(IntegerModule):
     def forward(self, known: Tensor, context: Tensor, quality: int) -> Tensor:
         """Features of the codes [B, *grid, inputs or fewer] and context [B, *grid, C] to the next context."""
         x = self.input_proj(known, quality, inputs=slice(known.shape[-1]))  # [B, *grid, C]
-        x = self.neighbourhood(self.relu(x + context), quality)
-        return self.clip(context + self.output_proj(self.relu(x)))
+        x = self.neighbourhood(x.add_(context) if self.is_integer else x + context, quality, rectified=True)
+        return self.added(self.output_proj(x, rectified=True), context)
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ class LatticeHead(IntegerModule, ABC):
             hidden = self.context_proj(context[rows], quality)  # [n, head_width]
             if step.offsets:
                 known = self.embed_for_neighbours(flat[places], quality)  # [B · N, neighbour_width]
-                hidden = self.clip(hidden + self._from_neighbours(known, rows, step, grid, quality))
+                hidden = self.added(hidden, self._from_neighbours(known, rows, step, grid, quality))
             yield step, rows, hidden
 
     def _from_neighbours(self, known: Tensor, rows: Tensor, step: Pass, grid: Sequence[int], quality: int) -> Tensor:
@@ -291,8 +292,8 @@ class Slice(LatticeHead):
         """Give the codes of some groups at places [n, maps], given those of all groups before them."""
         if groups.start:
             known = self.embed(flat[places[:, : groups.start]], quality)  # [n, start · embedding_dims]
-            hidden = self.clip(hidden + self.previous_proj(known, quality, inputs=slice(known.shape[-1])))
-        hidden = self.dropout(self.relu(self.head(self.relu(hidden), quality)))  # [n, head_width]
+            hidden = self.added(self.previous_proj(known, quality, inputs=slice(known.shape[-1])), hidden)
+        hidden = self.dropout(self.relu(self.head(hidden, quality, rectified=True)))  # [n, head_width]
         indices = places[:, groups.start : groups.stop].T  # [maps of the step, n]
         for some, logits in self.groups.logits(hidden, groups, quality):  # [some maps, n, K]
             yield CodingStep(indices[some].flatten(), logits.flatten(0, 1))
