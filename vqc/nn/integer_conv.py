@@ -30,9 +30,7 @@ class IntegerConv(IntegerModule):
     def forward(self, x: Tensor, quality: int = 1, *, rectified: bool = False) -> Tensor:
         """Map [B, *grid, inputs] to [B, *grid, outputs], bounded; `rectified` as for an `IntegerLinear`."""
         if self.is_integer:
-            return self.linear.of_bytes(
-                tuple(map(self._taps, self.linear.to_bytes(x, rectified=rectified))), quality
-            )
+            return self.linear.of_bytes(tuple(map(self._taps, self.linear.to_bytes(x, rectified=rectified))), quality)
         x = self.relu(x) if rectified else x
         reach = [size // 2 for size in self.kernel]
         convolve = F.conv1d if len(reach) == 1 else F.conv2d
