@@ -48,7 +48,8 @@ class DistanceLogits(IntegerModule):
         if self.is_integer:  # K numbers in a row of each: taken as such, faster than one by one
             rows = by_distance.shape[-1] * torch.arange(first.numel(), device=value.device)
             windows = by_distance.flatten().unfold(0, self.size, 1)  # [any column of any row, K], a view
-            return windows.index_select(0, rows + first.flatten()).view(*value.shape, self.size)
+            taken: Tensor = windows.index_select(0, rows + first.flatten()).view(*value.shape, self.size)
+            return taken
         logits: Tensor = by_distance.gather(-1, first[..., None] + torch.arange(self.size, device=value.device))
         return logits
 
