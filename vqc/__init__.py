@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         ModelWarning,
         OptionError,
         OutputError,
+        TargetError,
         TrainingError,
         VQCError,
         VQCWarning,
@@ -76,8 +77,8 @@ if TYPE_CHECKING:
 
 _ERRORS = (
     *("CheckpointError", "ContainerError", "MediaError", "MediaWarning", "MissingPackageError"),
-    *("ModelNameError", "ModelNotFoundError", "ModelWarning", "OptionError", "OutputError", "TrainingError"),
-    *("VQCError", "VQCWarning"),
+    *("ModelNameError", "ModelNotFoundError", "ModelWarning", "OptionError", "OutputError", "TargetError"),
+    *("TrainingError", "VQCError", "VQCWarning"),
 )
 _CODEC = (
     *("Audio", "Image", "Rate", "Report", "VerifyResult"),
@@ -124,6 +125,7 @@ __all__ = [
     "Rate",
     "Report",
     "SoundFile",
+    "TargetError",
     "TrainOptions",
     "TrainingError",
     "VQCError",

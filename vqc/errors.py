@@ -62,6 +62,10 @@ class OutputError(VQCError):
     """A result cannot be written: the target exists, or its folder is missing or read-only."""
 
 
+class TargetError(VQCError):
+    """A score that was asked for is out of reach for this file."""
+
+
 class TrainingError(VQCError):
     """Training cannot start or go on: no data, a run folder of another config, or a loss that is not finite."""
 

@@ -83,3 +83,45 @@ def test_more_effort_is_for_the_encoder_alone(run: Run, desk: Path, models_with_
         assert run("compress", "photo.png", *PHOTO, "--effort", effort, "-f", "--stats").code == 0
         assert run("decompress", "photo.vqc", "-f").code == 0
     assert run("compress", "photo.png", *PHOTO, "--effort", "10", "-f").code == 2
+
+
+def test_a_file_of_a_score(run: Run, desk: Path, models_with_priors: Path) -> None:
+    stats = json.loads(run("compress", "photo.png", *PHOTO, "-q", "2", "--stats", "--json").out)[0]
+    wanted = stats["psnr"] - 0.1
+    (reached,) = json.loads(run("compress", "photo.png", *PHOTO, "--target-psnr", f"{wanted}", "-f", "--json").out)
+    assert reached["psnr"] >= wanted
+    assert reached["bytes_out"] <= stats["bytes_out"] + 10
+    line = run("compress", "photo.png", *PHOTO, "--target-psnr", f"{wanted}", "-f")
+    assert (line.code, line.err) == (0, "")
+    assert f"  PSNR {reached['psnr']:.2f} dB\n" in line.out
+    Path("again.png").write_bytes(Path("photo.png").read_bytes())
+    header, _, *rows = run(
+        "compress", "photo.png", "again.png", *PHOTO, "--target-psnr", f"{wanted}", "-f"
+    ).out.splitlines()
+    assert header.split()[-1] == "PSNR"
+    assert rows[0].endswith(f"{reached['psnr']:.2f} dB")
+
+
+def test_a_score_out_of_reach_leaves_nothing(run: Run, desk: Path, models_with_priors: Path) -> None:
+    result = run("compress", "photo.png", *PHOTO, "--target-psnr", "90")
+    assert result.code == 1
+    assert result.err.startswith("vqc: photo.png: PSNR 90 dB is out of reach: the best that the model tiny-photo comes")
+    assert result.err.count("\n") == 1
+    assert not Path("photo.vqc").exists()
+    (told,) = json.loads(run("compress", "photo.png", *PHOTO, "--target-psnr", "90", "--json").out)
+    assert "out of reach" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--target-psnr", "-3"), "--target-psnr -3: give a number above 0"),
+        (("--target-msssim", "1.2"), "MS-SSIM of 1.2 cannot be met; the scale ends at 1"),
+        (("--target-pesq", "nan"), "--target-pesq nan: give a number above 0"),
+        (("--target-psnr", "30", "-q", "2"), "-q 2 and --target-psnr 30 exclude each other"),
+        (("--target-psnr", "30", "--archive", "set.vqca"), "--archive and a target exclude each other"),
+    ],
+)
+def test_targets_that_make_no_sense(run: Run, desk: Path, option: tuple[str, ...], said: str) -> None:
+    result = run("compress", "photo.png", *option)
+    assert (result.code, said in result.err) == (2, True)

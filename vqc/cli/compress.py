@@ -87,7 +87,6 @@ def compress_to_archive(options: CompressOptions, target: Path) -> None:
     """Do what `vqc archive create` does; OptionError for options that archives do not have."""
     from vqc.cli.archive_write import archive_inputs
 
-    sizes = options.target_size, options.target_bpp, options.target_kbps
     others = {
         "-o": options.output,
         "--update": options.update,
@@ -95,11 +94,12 @@ def compress_to_archive(options: CompressOptions, target: Path) -> None:
         "--stats": options.stats,
         "--explain": options.explain,
         "--metadata all": options.metadata == "all",
-        "a target size": any(size is not None for size in sizes),
     }
     if given := [name for name, value in others.items() if value]:
         raise OptionError(f"--archive and {given[0]} exclude each other; see vqc archive create --help")
     rate = rate_of(options)  # which says what else excludes each other
+    if rate.is_target:
+        raise OptionError("--archive and a target exclude each other; see vqc archive create --help")
     archive_inputs(
         target,
         options.inputs,

@@ -76,6 +76,8 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
     }
     if report.mse is not None:
         fields |= {"psnr": report.psnr, "mse": report.mse}
+    if report.score is not None:
+        fields[report.score.metric] = report.score.value
     if report.explanation is not None:
         fields["explanation"] = explanation_as_dict(report.explanation, heat_map_of(outcome, report))
     return fields | warned
@@ -104,32 +106,44 @@ def ratio(*reports: Report) -> float:
 
 def figures(report: Report) -> list[str]:
     """The cells that a line and a table share."""
-    cells = [
+    return [
         size(report.bytes_in),
         size(report.bytes_out),
         f"{number(ratio(report))}x",
         f"{number(report.rate)} {MEDIA[report.media].unit}",
         duration(report.seconds),
     ]
+
+
+def scores(report: Report) -> dict[str, str]:
+    """What was asked to be told of the restored file: labels and cells."""
+    cells = {}
+    if report.score is not None:
+        from vqc.metrics.catalogue import METRICS
+
+        metric = METRICS[report.score.metric]
+        cells[metric.label] = f"{report.score.value:.{metric.decimals}f} {metric.unit}".strip()
     if report.psnr is not None and report.mse is not None:
-        cells += [f"{report.psnr:.2f} dB", f"{report.mse:.3g}"]
+        cells |= {"PSNR": f"{report.psnr:.2f} dB", "MSE": f"{report.mse:.3g}"}
     return cells
 
 
 def one_line(outcome: Outcome, report: Report) -> str:
     """photo.png -> photo.vqc  502 kB -> 5.1 kB  98.4x  0.123 bpp  0.31 s  PSNR 27.10 dB  MSE 0.00195"""
-    before, after, times, bits, seconds, *quality = figures(report)
+    before, after, times, bits, seconds = figures(report)
     line = f"{outcome.name} -> {outcome.target}  {before} -> {after}  {times}  {bits}  {seconds}"
-    return line + (f"  PSNR {quality[0]}  MSE {quality[1]}" if quality else "")
+    return "  ".join([line, *(f"{label} {cell}" for label, cell in scores(report).items())])
 
 
 def print_reports(reports: Sequence[tuple[Outcome, Report]]) -> None:
     """A table with a row a file, and a sum below it when there is more than one."""
-    columns = ["input", "output", "in", "out", "ratio", "rate", "time"]
-    rows = [[outcome.name, outcome.target, *figures(report)] for outcome, report in reports]
-    if any(report.mse is not None for _, report in reports):
-        columns += ["PSNR", "MSE"]
-        rows = [row + [""] * (len(columns) - len(row)) for row in rows]
+    told = [scores(report) for _, report in reports]
+    labels = list(dict.fromkeys(label for cells in told for label in cells))
+    columns = ["input", "output", "in", "out", "ratio", "rate", "time", *labels]
+    rows = [
+        [outcome.name, outcome.target, *figures(report), *(cells.get(label, "") for label in labels)]
+        for (outcome, report), cells in zip(reports, told, strict=True)
+    ]
     if len(reports) > 1:
         bytes_in, bytes_out = (sum(getattr(r, name) for _, r in reports) for name in ("bytes_in", "bytes_out"))
         times = ratio(*(report for _, report in reports))

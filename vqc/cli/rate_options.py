@@ -28,6 +28,11 @@ class RateOptions:
     target_size: str | None = option(None, "--target-size", "Files of at most 20kB, 1.5MB or 9000 bytes.", "SIZE")
     target_bpp: float | None = option(None, "--target-bpp", "Images of at most so many bits per pixel.", "BPP")
     target_kbps: float | None = option(None, "--target-kbps", "Audio of at most so many kbit/s.", "KBPS")
+    target_psnr: float | None = option(
+        None, "--target-psnr", "The smallest file of an image that has so many dB.", "DB"
+    )
+    target_msssim: float | None = option(None, "--target-msssim", "The same by MS-SSIM, such as 0.96.", "S")
+    target_pesq: float | None = option(None, "--target-pesq", "The smallest file of speech of this PESQ.", "MOS")
     effort: int | None = option(
         None, "--effort", "More time, better files. [default: the model's]", "0..9", least=0, most=9
     )
@@ -37,16 +42,31 @@ def rate_of(options: RateOptions) -> Rate:
     """Return what the options ask for; OptionError when they exclude each other or a size is none."""
     from vqc.codec.rate import Rate
 
-    bpp, kbps, lmbda, size = options.target_bpp, options.target_kbps, options.lmbda, options.target_size
-    numbers = {"-q": options.quality, "--lambda": lmbda, "--target-bpp": bpp, "--target-kbps": kbps}
-    given = [f"{name} {value:g}" for name, value in numbers.items() if value is not None]
+    numbers = {
+        "--lambda": options.lmbda,
+        "--target-bpp": options.target_bpp,
+        "--target-kbps": options.target_kbps,
+        "--target-psnr": options.target_psnr,
+        "--target-msssim": options.target_msssim,
+        "--target-pesq": options.target_pesq,
+    }
+    size = options.target_size
+    given = [f"{name} {value:g}" for name, value in {"-q": options.quality, **numbers}.items() if value is not None]
     given += [f"--target-size {size}"] if size is not None else []
     if len(given) > 1:
         raise OptionError(f"{' and '.join(given)} exclude each other; give one")
-    if any(value is not None and value <= 0 for value in (bpp, kbps, lmbda)):
+    if any(value is not None and not value > 0 for value in numbers.values()):
         raise OptionError(f"{given[0]}: give a number above 0")
-    target_bytes = None if size is None else bytes_of(size)
-    return Rate(effort=options.effort, target_bytes=target_bytes, target_bpp=bpp, target_kbps=kbps, lmbda=lmbda)
+    return Rate(
+        effort=options.effort,
+        target_bytes=None if size is None else bytes_of(size),
+        target_bpp=options.target_bpp,
+        target_kbps=options.target_kbps,
+        target_psnr=options.target_psnr,
+        target_msssim=options.target_msssim,
+        target_pesq=options.target_pesq,
+        lmbda=options.lmbda,
+    )
 
 
 def bytes_of(size: str) -> int:

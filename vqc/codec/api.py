@@ -62,12 +62,13 @@ def compress(
         model: name or path of a model, or what `load_model` gave; by default the one for the medium.
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
-        rate: effort, or a size that the file is to have instead of a quality.
+        rate: effort, or a size or a score that the file is to have instead of a quality.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; a loaded model stays where it is.
 
     Raises:
         MediaError: the media has another type, shape or range, or no pixels or samples.
         OptionError: an option has a value that cannot be used, or it is unclear what the media is.
+        TargetError: no file reaches the score that is asked for.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
     if not is_audio(media, sample_rate):

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import BinaryIO
 
@@ -35,7 +35,9 @@ from vqc.errors import MediaError
 from vqc.format.chunking import Chunking, CrossFade, Float32Array, cut, model_samples, silence_bits
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_CHANNELS, MAX_SAMPLES, SAMPLE_RATES, AudioShape, Shape
+from vqc.metrics.catalogue import METRICS
 from vqc.metrics.mse import audio_mse
+from vqc.metrics.scores import score_audio
 from vqc.models.base import AudioModel
 
 # Two channels become mid and side when the side has at most this share of the energy: nearly mono. Otherwise a model
@@ -72,6 +74,17 @@ class AudioFraming(Framing[Recording, Blocks]):
         if signal.sample_rate not in SAMPLE_RATES:
             span = f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,}"
             raise MediaError(f"the audio has {signal.sample_rate:,} samples per second; {span} can be compressed")
+
+    def held(self, signal: Recording) -> Recording:
+        return replace(signal, blocks=list(signal.blocks))
+
+    def score(self, signal: Recording, restored: Blocks, metric: str) -> float:
+        # channels are heard together
+        original, heard = (np.concatenate([block.mean(1) for block in blocks]) for blocks in (signal.blocks, restored))
+        found = score_audio(original.clip(-1, 1), heard, signal.sample_rate, [metric])
+        if metric not in found:
+            raise MediaError(f"the audio has no {METRICS[metric].label}: it holds no speech, or too little")
+        return found[metric]
 
     def positions(self, signal: Recording) -> float:
         samples = model_samples(signal.samples or 0, signal.sample_rate, self.model.sample_rate)

@@ -69,7 +69,7 @@ class BatchCompressor:
 
     def __init__(self, codec: Codec[Any, Any], *, quality: float | None, entropy: str, rate: Rate) -> None:
         if rate.is_target:
-            raise OptionError("a target size is of one file, and an archive has one quality; give a quality")
+            raise OptionError("a target is of one file, and an archive has one quality; give a quality")
         self.codec, self.rate = codec, rate
         self.quality = check_quality(codec.model, quality, codec.name, rate)
         self.entropy = mode_of(codec, entropy)

@@ -8,15 +8,18 @@ Only one window at a time is held, unless a size is asked for; of a whole file o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic
 
 import torch
 
 from vqc.codec.framing import Cut, Framing, Restored, Signal, drain
 from vqc.codec.progress import Meter, Progress, compressing, report_progress
-from vqc.codec.rate import Rate
+from vqc.codec.rate import Rate, Score
 from vqc.codec.rate_control import RateController, effort_of, hit_size, is_rate_choice
+from vqc.codec.score_search import reach_score
 from vqc.codec.segments import SegmentReader, StreamSource
 from vqc.codec.stream_coder import Codes, StreamCoder, write_streams
 from vqc.codec.validation import check_header, check_mode, check_quality
@@ -31,6 +34,7 @@ from vqc.format.container import (
 )
 from vqc.format.index import MOST_WITHOUT
 from vqc.format.metadata import NO_METADATA, Metadata
+from vqc.metrics.catalogue import check_available
 from vqc.models.base import CodecModel
 from vqc.models.kinds import KINDS
 from vqc.models.search import OperatingPoint
@@ -42,6 +46,7 @@ class Compressed:
 
     container: Container
     data: bytes
+    score: Score | None = None  # that it reaches, where one is asked for
 
     def __len__(self) -> int:
         return len(self.data)
@@ -77,6 +82,8 @@ class Codec(Generic[Signal, Restored]):
 
         Raises:
             OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
+            TargetError: no file reaches the score that is asked for.
+            MissingPackageError: the score cannot be computed here.
             MediaError: the signal is empty, larger than a file may hold, or holds values that are not numbers.
         """
         return self.make_file(signal, quality=quality, entropy=entropy, rate=rate, progress=progress).data
@@ -96,8 +103,11 @@ class Codec(Generic[Signal, Restored]):
         mode = check_mode(self.model, entropy, self.name)
         wanted = check_quality(self.model, quality, self.name, rate)
         rate.check_media(self.model.media)
+        if rate.target_score is not None:
+            check_available(rate.target_score.metric)
         rate_choice, effort = is_rate_choice(self.model, wanted, rate, self.name), effort_of(self.model, rate)
         self.framing.check(signal)
+        signal = signal if rate.target_score is None else self.framing.held(signal)
         work = compressing(self.framing.positions(signal), effort, self.model, mode, search=rate.is_target)
         meter = Meter(progress, work)
         # λ is weighed only where a choice is asked for: else codes are those of `encode`
@@ -105,28 +115,49 @@ class Codec(Generic[Signal, Restored]):
         cutting = self.framing.cut(signal)  # nothing is read before it is drained
         if rate.is_target:
             windows, cut = drain(cutting, lambda window: window)  # each is looked at again and again
-
-            def trial(point: OperatingPoint) -> Compressed:
-                return self._file(control.trial(windows, point), point, cut, metadata, mode, meter)
-
-            size = rate.target_size(cut.shape.extent)  # in bytes
-            made = hit_size(size, self.model.qualities, self.model.default_quality, trial)
+            write = partial(self._file, cut, metadata, meter)
+            made = self._meet(signal, rate, cut.shape.extent, mode, partial(control.trial, windows), write)
         else:
             point = self.model.operating_point(wanted)
             # Only codes [A, G, ...] are left of a window when the next is cut.
             codes, cut = drain(cutting, lambda window: control.codes(control.searches(window, point), point))
-            made = self._file(codes, point, cut, metadata, mode, meter)
+            made = self._file(cut, metadata, meter, codes, point, mode)
         report_progress(progress, 1.0)
         return made
 
+    def _meet(
+        self,
+        signal: Signal,
+        rate: Rate,
+        extent: float,
+        mode: EntropyOption,
+        choose: Callable[[OperatingPoint], list[Codes]],
+        write: Callable[[list[Codes], OperatingPoint, EntropyOption], Compressed],
+    ) -> Compressed:
+        """The file that meets the size, or reaches the score, that is asked for; `choose` gives codes for `write`."""
+        model, wanted = self.model, rate.target_score
+        if wanted is None:
+            size = rate.target_size(extent)  # in bytes
+            return hit_size(
+                size, model.qualities, model.default_quality, lambda point: write(choose(point), point, mode)
+            )
+
+        def score_at(point: OperatingPoint) -> tuple[list[Codes], float]:
+            codes = choose(point)
+            restored = self.restore(write(codes, point, "none").container)  # the mode that takes no time
+            return codes, self.framing.score(signal, restored, wanted.metric)
+
+        best = reach_score(wanted.metric, wanted.value, model, self.name, score_at)
+        return replace(write(best.made, best.point, mode), score=Score(wanted.metric, best.score))
+
     def _file(
         self,
-        codes: list[Codes],
-        point: OperatingPoint,
         cut: Cut,
         metadata: Metadata,
-        mode: EntropyOption,
         meter: Meter,
+        codes: list[Codes],
+        point: OperatingPoint,
+        mode: EntropyOption,
     ) -> Compressed:
         """The file of the codes [A, G, ...] of each segment."""
         entropy, streams = write_streams(StreamCoder(self.model, point.quality), codes, mode, meter)

@@ -66,7 +66,7 @@ def compress_file(
         model: name or path of a model, or a loaded one; by default the one for the medium.
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
-        rate: effort, or a size that the file is to have instead of a quality.
+        rate: effort, or a size or a score that the file is to have instead of a quality.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
         explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside its path.
@@ -79,6 +79,7 @@ def compress_file(
     Raises:
         MediaError: the source cannot be read, is not supported or over the limit.
         OptionError: an option has a value that cannot be used.
+        TargetError: no file reaches the score that is asked for.
         OutputError: the target cannot be written, or exists.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
@@ -210,7 +211,7 @@ def _compress(
     drawn = None if heat_map is None or explanation is None else draw_explanation(explanation, signal.pixels)
     _write(target, made.data, heat_map, drawn, overwrite)
     report_progress(progress, 1.0)
-    extras = {"mse": mse, "explanation": explanation, "heat_map": heat_map}
+    extras = {"mse": mse, "score": made.score, "explanation": explanation, "heat_map": heat_map}
     return _report(codec, made.container.header, length, len(made), len(made), seconds, **extras)
 
 

@@ -68,6 +68,18 @@ class Framing(ABC, Generic[Signal, Restored]):
         """Raise MediaError when the format has no place for such a signal, as far as is known before it is cut."""
 
     @abstractmethod
+    def held(self, signal: Signal) -> Signal:
+        """The signal in memory, so that it can be read again and again."""
+
+    @abstractmethod
+    def score(self, signal: Signal, restored: Restored, metric: str) -> float:
+        """Score what was restored of a signal that is held, by a key of the catalogue of metrics.
+
+        Raises:
+            MediaError: the metric is not defined for such a signal.
+        """
+
+    @abstractmethod
     def positions(self, signal: Signal) -> float:
         """Estimate the number of positions of codes that a signal will have, for progress only; 0 if unknown."""
 

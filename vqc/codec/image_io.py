@@ -28,7 +28,9 @@ from vqc.format.alpha import decode_alpha, encode_alpha
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_PIXELS, ImageShape, Shape
 from vqc.format.tiling import Tile, Tiling, padded_window
-from vqc.metrics.mse import image_mse
+from vqc.metrics.catalogue import METRICS
+from vqc.metrics.mse import image_mse, psnr_of
+from vqc.metrics.scores import score_images
 from vqc.models.base import ImageModel
 
 Pixels = NDArray[np.uint8]  # [H, W] or [H, W, 3]
@@ -50,6 +52,19 @@ class ImageFraming(Framing[Picture, Picture]):
         height, width = signal.pixels.shape[:2]
         if not 1 <= height * width <= MAX_PIXELS:
             raise MediaError(f"the image has {width:,} x {height:,} pixels; 1 to {MAX_PIXELS:,} can be compressed")
+
+    def held(self, signal: Picture) -> Picture:
+        return signal
+
+    def score(self, signal: Picture, restored: Picture, metric: str) -> float:
+        if metric == "psnr":  # as Report.psnr has it
+            return psnr_of(image_mse(signal.pixels, restored.pixels, seen_pixels(signal)))
+        found = score_images(_rgb(without_hidden(signal).pixels), _rgb(restored.pixels), [metric])
+        if metric not in found:
+            height, width = signal.pixels.shape[:2]
+            label, size = METRICS[metric].label, f"{width:,} x {height:,} pixels"
+            raise MediaError(f"an image of {size} is too small for {label}; give a target by PSNR")
+        return found[metric]
 
     def positions(self, signal: Picture) -> float:
         height, width = (-(-side // self.factor) for side in signal.pixels.shape[:2])
@@ -170,6 +185,11 @@ class ImageFiles(MediaFiles[Picture, Picture]):
 def _no_pixels(shape: ImageShape) -> Pixels:
     """Room for the pixels of an image."""
     return np.empty((shape.height, shape.width) if shape.grayscale else (shape.height, shape.width, 3), np.uint8)
+
+
+def _rgb(pixels: Pixels) -> Pixels:
+    """Pixels [H, W, 3], also of grayscale."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def _scaled(part: slice, factor: int) -> slice:

@@ -38,7 +38,8 @@ def check_quality(model: CodecModel, quality: float | None, name: str, rate: Rat
     """
     lmbda = rate.lmbda
     if quality is not None and (rate.is_target or lmbda is not None):
-        other = "a target size" if lmbda is None else f"lambda {lmbda:g}"
+        target = "a target size" if rate.target_score is None else "a target score"
+        other = target if lmbda is None else f"lambda {lmbda:g}"
         raise OptionError(f"quality {quality:g} and {other} exclude each other; give one")
     if lmbda is not None:
         return _quality_at(model, lmbda, name)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from vqc._distribution import install_command
-from vqc.errors import OptionError
+from vqc.errors import MissingPackageError, OptionError
 
 Media = Literal["image", "audio"]
 
@@ -104,6 +104,15 @@ def missing(media: Media, wanted: Collection[str] | None = None) -> list[str]:
     return [_sentence(metric) for metric in known if not all(map(_installed, metric.needs))]
 
 
+def check_available(key: str) -> None:
+    """Raise MissingPackageError when a metric cannot be computed here."""
+    metric = METRICS[key]
+    if not all(map(_installed, metric.needs)):
+        raise MissingPackageError(
+            f"{metric.label} cannot be computed: {_absent(metric)}; get it with {install_command(metric.extra)}"
+        )
+
+
 def choose_metrics(text: str | None, media: Media) -> tuple[tuple[str, ...], list[str]]:
     """Parse an option: the metrics that can be computed here, and a sentence for each that cannot.
 
@@ -122,10 +131,13 @@ def choose_metrics(text: str | None, media: Media) -> tuple[tuple[str, ...], lis
 
 
 def _sentence(metric: Metric) -> str:
+    return f"{metric.label} is left out: {_absent(metric)}; get it with {install_command(metric.extra)}"
+
+
+def _absent(metric: Metric) -> str:
     absent = [name for name in metric.needs if not _installed(name)]
     names = " and ".join(name.replace("_", "-") for name in absent)
-    verb = "is" if len(absent) == 1 else "are"
-    return f"{metric.label} is left out: {names} {verb} not installed; get it with {install_command(metric.extra)}"
+    return f"{names} {'is' if len(absent) == 1 else 'are'} not installed"
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -23,6 +24,11 @@ def image_mse(before: NDArray[np.uint8], after: NDArray[np.uint8], seen: NDArray
         difference = difference if seen is None else difference[seen[rows]]
         total, count = total + int(np.sum(difference * difference, dtype=np.int64)), count + difference.size
     return total / max(1, count) / 255**2
+
+
+def psnr_of(mse: float) -> float:
+    """Return the peak signal-to-noise ratio in dB of a mean squared error, full scale being 1; infinite for 0."""
+    return -10 * math.log10(mse) if mse > 0 else math.inf
 
 
 def audio_mse(before: Iterable[NDArray[np.float32]], after: Iterable[NDArray[np.float32]]) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from vqc.codec.inspect.explain import Explanation
+from vqc.codec.rate import Score
 from vqc.format.container import Entropy
 from vqc.format.shapes import Media, Shape
+from vqc.metrics.mse import psnr_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Report:
     vqc_bytes: int  # of these two, the one of the .vqc file
     seconds: float  # of work, reading and writing files included
     mse: float | None = None  # of the round trip, full scale being 1; for `stats=True` only
+    score: Score | None = None  # that was reached; for a target score only
     explanation: Explanation | None = None  # where the bits go; for `explain=True` only
     heat_map: Path | None = None  # the picture of it, of an image
     damage: tuple[str, ...] = ()  # what was not restored, in words; for `salvage=True` only
@@ -71,6 +73,4 @@ class Report:
     @property
     def psnr(self) -> float | None:
         """Peak signal-to-noise ratio of the round trip in dB, full scale being 1; infinite when nothing changed."""
-        if self.mse is None:
-            return None
-        return -10 * math.log10(self.mse) if self.mse > 0 else math.inf
+        return None if self.mse is None else psnr_of(self.mse)
