@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "partials": set(),
     "processors": {"errors"},
     "garbage": set(),
-    "workers": {"garbage", "processors", "errors"},
+    "scheduling": {"garbage", "processors", "errors", "_version"},
     "user_folders": set(),
     "option_fields": set(),
     "devices": {"garbage", "errors"},
@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "drawing": {"atomic", "errors", "_distribution"},
     "models": {"user_folders", "devices", "nn", "entropy", "atomic", "errors", "_version"},
     "codec": {"format", "models", "entropy", "data", "drawing", "devices", "metrics", "atomic", "errors", "_version"},
-    "archive": {"format", "codec", "data", "models", "atomic", "workers", "errors", "_distribution"},
+    "archive": {"format", "codec", "data", "models", "atomic", "scheduling", "errors", "_distribution"},
     "training": {
         "option_fields",
         "format",
@@ -75,7 +75,7 @@ ROOMS: dict[str, set[str]] = {
         "models",
         "drawing",
         "atomic",
-        "workers",
+        "scheduling",
         "processors",
         "user_folders",
         "errors",
@@ -91,7 +91,7 @@ ROOMS: dict[str, set[str]] = {
         "_version",
         "atomic",
         "partials",
-        "workers",
+        "scheduling",
         "processors",
         "user_folders",
         "nn",
@@ -137,6 +137,8 @@ OUTSIDE: dict[str, set[str]] = {
     "codec": {"torch", "numpy", "PIL"},
     # pyarrow is of the extra `parquet`, imported inside functions.
     "archive": {"torch", "numpy", "pyarrow"},
+    # Of the extra of that name, imported inside functions.
+    "scheduling": {"ray"},
     "torch": {"torch", "numpy"},
     # matplotlib is of the extra `eval`, imported inside functions, and of no other room.
     "drawing": {"torch", "numpy", "PIL", "matplotlib"},
@@ -158,7 +160,7 @@ OUTSIDE: dict[str, set[str]] = {
     "pillow": {"PIL"},
     "cli": {"typer", "rich"},
 }
-WITH_EXTRAS = {"archive", "data", "metrics", "drawing", "training", "evaluation"}
+WITH_EXTRAS = {"archive", "scheduling", "data", "metrics", "drawing", "training", "evaluation"}
 
 
 def room_of(path: Path) -> str:
@@ -268,7 +270,7 @@ def test_everything_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     declared = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
-    names_of_extras = ("eval", "dnsmos", "phonemes", "judges", "parquet", "av", "heif")
+    names_of_extras = ("eval", "dnsmos", "phonemes", "judges", "parquet", "av", "heif", "ray")
     measuring = [line for extra in names_of_extras for line in extras.get(extra, ())]
     with_scores = declared | {re.split(r"[<>=\[]", line)[0] for line in measuring}
     distribution = {"PIL": "pillow", "pytorch_msssim": "pytorch-msssim", "pillow_heif": "pillow-heif"}
@@ -292,6 +294,7 @@ def test_commands_import_what_is_heavy_only_inside_functions() -> None:
         "vqc.errors",
         "vqc.garbage",
         "vqc.processors",
+        "vqc.scheduling.workers",
         "vqc.option_fields",
         "vqc._version",
         "vqc.cli",

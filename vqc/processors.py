@@ -40,6 +40,11 @@ def threads() -> int:
     return _chosen or available()
 
 
+def threads_asked_for() -> int | None:
+    """Return how many threads were asked for by `set_threads`; None: none were."""
+    return _chosen
+
+
 def set_threads(count: int) -> None:
     """Compute on `count` CPU threads from now on, in this process and in worker processes that it starts.
 

@@ -36,7 +36,7 @@ def save_pictures(folder: Path, names: list[str], size: tuple[int, int] = (12, 1
 
 def archive(target: Path, sources: list[Source], model: str = "image", **options: object) -> list[Chunk]:
     """Put files into an archive with a golden model; return what became of them."""
-    how = {name: options.pop(name) for name in ("append", "overwrite", "jobs") if name in options}
+    how = {name: options.pop(name) for name in ("append", "overwrite", "workers") if name in options}
     chunks: list[Chunk] = []
     given = ArchiveOptions(model=str(FOLDER / f"{model}.safetensors"), **options)
     archive_files(target, sources, given, done=chunks.append, **how)

@@ -12,7 +12,7 @@ import soundfile
 from archive.conftest import archive, save_pictures
 from golden.cases import FOLDER
 from PIL import Image
-from processes import map_in_this_process
+from processes import stay_in_this_process
 
 import vqc
 from vqc.archive import create
@@ -58,12 +58,12 @@ def test_items_are_the_files_that_compress_makes(tmp_path: Path, model: str, ent
         assert everything[0].dtype == np.int64
 
 
-def test_the_bytes_do_not_depend_on_processes_or_batches(tmp_path: Path) -> None:
+def test_the_bytes_do_not_depend_on_processes_or_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stay_in_this_process(monkeypatch)
     sources = save_pictures(tmp_path, [f"{n:02}.png" for n in range(7)])
     with patch.object(create, "CHUNK_ITEMS", 3):
         archive(tmp_path / "one.vqca", sources, "image-prior")
-        with patch.object(create, "map_unordered", map_in_this_process):
-            archive(tmp_path / "two.vqca", sources, "image-prior", jobs=2)
+        archive(tmp_path / "two.vqca", sources, "image-prior", workers=2)
         assert (tmp_path / "one.vqca").read_bytes() == (tmp_path / "two.vqca").read_bytes()
     archive(tmp_path / "three.vqca", sources, "image-prior")
     one, three = Archive(tmp_path / "one.vqca"), Archive(tmp_path / "three.vqca")

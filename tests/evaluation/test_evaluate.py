@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from processes import map_in_this_process
+from processes import stay_in_this_process
 
 import vqc
 from vqc.data.benchmarks import open_benchmark, thumbnails
@@ -65,12 +65,12 @@ def test_files_that_cannot_be_read_are_left_out_by_name(photos: Path) -> None:
 def test_processes_change_nothing_and_what_is_odd_of_a_file_is_a_note(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vqc.evaluation.evaluate.map_unordered", map_in_this_process)
+    stay_in_this_process(monkeypatch)
     with Image.open(photos / "c.png") as image:
         image.save(photos / "d.jpg")
     (photos / "d.jpg").write_bytes((photos / "d.jpg").read_bytes()[:-2])
     plan, data = replace(PLAN, against=("jpeg",), entropy="static"), open_benchmark(str(photos), "image")
-    alone, together = (evaluate(EvaluationOptions(plan=plan, data=data, jobs=jobs)) for jobs in (1, 2))
+    alone, together = (evaluate(EvaluationOptions(plan=plan, data=data, workers=jobs)) for jobs in (1, 2))
     assert alone.files == together.files
     assert alone.notes == together.notes
     assert any("d.jpg: its end is cut off" in note for note in together.notes)

@@ -28,7 +28,8 @@ from vqc.format.archive import ArchiveHeader, Item, check_name, pack_item
 from vqc.format.container import Container
 from vqc.format.shapes import Media
 from vqc.models.kinds import KINDS
-from vqc.workers import map_unordered
+from vqc.scheduling.scheduler import LostError, Retry, map_ordered
+from vqc.scheduling.workers import Workers
 
 CHUNK_ITEMS, CHUNK_BYTES = 256, 2**25  # files, and bytes of them, that are compressed together and become a block
 
@@ -133,7 +134,7 @@ def archive_files(
     *,
     append: bool = False,
     overwrite: bool = False,
-    jobs: int = 1,
+    workers: Workers | int = 1,
     done: Callable[[Chunk], object] = lambda chunk: None,
 ) -> None:
     """Compress files into an archive.
@@ -143,7 +144,7 @@ def archive_files(
         sources: in the order that the items are to have. One whose name another had is a failure.
         append: go on with an archive that is there, with its model, quality and mode.
         overwrite: whether an existing target may be replaced when the first items are ready.
-        jobs: processes; the bytes do not depend on it.
+        workers: processes of this machine, or of a cluster; the bytes do not depend on them.
         done: is told of each chunk of sources, once its items are on the disk.
 
     Raises:
@@ -162,7 +163,8 @@ def archive_files(
         compressor = work.compressor()  # says what is wrong with options before anything is done
         if twice:
             done(Chunk(failures=twice))
-        for chunk in _in_order(work, list(chunks(sources)), jobs):
+        given = list(chunks(sources))
+        for chunk in map_ordered(work, given, workers, Retry(lost=_lost_chunk)):
             if chunk.items and writer is None:
                 writer = create_archive(target, _header(compressor), overwrite=overwrite)
             if writer is not None:
@@ -195,14 +197,8 @@ def size_of(source: Source) -> int:
         return 0
 
 
-def _in_order(work: CompressChunk, given: list[list[Source]], jobs: int) -> Iterator[Chunk]:
-    """Give the chunks that several processes make in the order of their sources."""
-    ready, following = dict[int, Chunk](), 0
-    for number, chunk in map_unordered(work, given, jobs):
-        ready[number] = chunk
-        while following in ready:
-            yield ready.pop(following)
-            following += 1
+def _lost_chunk(sources: Sequence[Source], error: LostError) -> Chunk:
+    return Chunk(failures=[(source.name, f"{source.path}: {error}") for source in sources])
 
 
 def _without_twins(sources: Sequence[Source], known: set[str]) -> tuple[list[Source], list[tuple[str, str]]]:

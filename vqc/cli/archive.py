@@ -21,10 +21,12 @@ from vqc.cli.options import (
     JsonOption,
     LimitOption,
     QuietOption,
+    RayOption,
     SkipOption,
     ThreadsOption,
     model_option,
     takes,
+    workers_of,
 )
 from vqc.cli.plan import existing_policy, join_suffixes
 from vqc.cli.progress import ProgressBar
@@ -34,6 +36,7 @@ from vqc.option_fields import option
 
 if TYPE_CHECKING:
     from vqc.archive.reader import Archive, ArchivedItem
+    from vqc.scheduling.workers import Workers
 
 archives = App(
     "Keep a data set as codes in one file: make, list, extract, append to or check an archive.", no_args_is_help=True
@@ -56,11 +59,17 @@ class WriteOptions:
         None, "--effort", "More time, better files. [default: the model's]", "0..9", least=0, most=9
     )
     device: DeviceOption = "auto"
-    jobs: JobsOption = 1
+    jobs: JobsOption = None
+    ray: RayOption = None
     threads: ThreadsOption = None
     limit: LimitOption = None
     json: JsonOption = False
     quiet: QuietOption = False
+
+    @property
+    def workers(self) -> Workers:
+        """Who does the work."""
+        return workers_of(self.jobs, self.ray, self.device)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from vqc.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from vqc.archive.create import Chunk
+    from vqc.scheduling.workers import Workers
 
 
 class Options(Protocol):
@@ -29,7 +30,7 @@ class Options(Protocol):
     @property
     def device(self) -> Device: ...
     @property
-    def jobs(self) -> int: ...
+    def workers(self) -> Workers: ...
     @property
     def limit(self) -> int | None: ...
     @property
@@ -119,7 +120,7 @@ def archive_inputs(
                 device=options.device,
                 limit=options.limit,
             )
-            archive_files(target, sources, given, append=append, overwrite=force, jobs=options.jobs, done=done)
+            archive_files(target, sources, given, append=append, overwrite=force, workers=options.workers, done=done)
     tally.report(target, found.notes, as_json=options.json, quiet=options.quiet)
 
 

@@ -16,10 +16,12 @@ from vqc.cli.plan import Job, Plan
 from vqc.cli.progress import ProgressBar
 from vqc.cli.standard_streams import writable
 from vqc.errors import MediaWarning, VQCError, warnings_to
+from vqc.scheduling.workers import Workers
 
 if TYPE_CHECKING:
     from vqc.codec.api import Report
     from vqc.codec.progress import Progress
+    from vqc.scheduling.scheduler import Retry
 
     Work = Callable[[Job, Path, Progress | None], Report]
 
@@ -48,11 +50,11 @@ class Outcome:
         return cls(name, target, problem=problem, exit_code=error.exit_code if isinstance(error, VQCError) else 1)
 
 
-def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -> list[Outcome]:
+def run_plan(plan: Plan, work: Work, label: str, *, workers: Workers | int, quiet: bool) -> list[Outcome]:
     """Do every job of the plan, in the order of the plan; problems are printed on stderr as they come.
 
     `work(job, target, progress)` writes the target of the job, or another file where that is a stream. It must be
-    picklable when `workers` > 1, and then has nobody to tell its progress to.
+    picklable with more than one worker, and then has nobody to tell its progress to.
     """
     from vqc.partials import sweep_once
 
@@ -81,18 +83,36 @@ def run_plan(plan: Plan, work: Work, label: str, *, workers: int, quiet: bool) -
     return outcomes + [done[index] for index in range(len(jobs))]
 
 
-def run(jobs: Sequence[Job], work: Work, workers: int, progress: ProgressBar) -> Iterator[tuple[int, Outcome]]:
+def run(
+    jobs: Sequence[Job], work: Work, workers: Workers | int, progress: ProgressBar
+) -> Iterator[tuple[int, Outcome]]:
     """Do one job after the other in this process, or several at a time in others."""
-    if min(workers, len(jobs)) > 1:
+    workers = workers if isinstance(workers, Workers) else Workers(workers)
+    if workers.ray is not None or min(workers.jobs or 1, len(jobs)) > 1:
         from vqc.models.files.zoo import list_models
-        from vqc.workers import map_unordered
+        from vqc.scheduling.scheduler import map_unordered
 
         list_models()  # names files in the model folder that are none, once: the workers do not
-        yield from map_unordered(partial(run_job, work=work), jobs, workers)
+        yield from map_unordered(partial(run_job, work=work), jobs, workers, retries())
         return
     for index, job in enumerate(jobs):
         progress.begin(job.source.path.name if not job.source.streamed else job.source.name)
         yield index, run_job(job, work, progress.part)
+
+
+def retries() -> Retry:
+    """What is done again: what was lost and, where other machines may do better, what failed."""
+    from vqc.scheduling.scheduler import Retry
+
+    def lost(job: Job, error: VQCError) -> Outcome:
+        return Outcome.failure(job.source.name, error, job.output)
+
+    return Retry(failed=is_worth_another_try, afresh=partial(replace, replace=True), lost=lost)
+
+
+def is_worth_another_try(outcome: Outcome) -> bool:
+    """Return whether an outcome is a failure, but of no option."""
+    return outcome.report is None and bool(outcome.problem) and outcome.exit_code == 1
 
 
 def run_job(job: Job, work: Work, progress: Progress | None = None) -> Outcome:

@@ -30,9 +30,10 @@ GROUPS = {
     "Output": ("output", "archive", "format", "output-quality", "name", "add", "report", "csv", "picture",
                "tensorboard", "save-codes", "clips", "force", "skip-existing", "update", "metadata", "stats", "explain",
                "json", "quiet"),
-    "Speed": ("device", "jobs", "threads"),
+    "Speed": ("device", "jobs", "ray", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups
+ADDRESS = re.compile(r"auto|local|(ray://)?(\[[0-9a-f:]+\]|[\w.-]+):\d+")  # of a Ray cluster
 RANGE = re.compile(r"; (?:[\d.]+<=x<=[\d.]+|x[<>]=[\d.]+)|  \[(?:[\d.]+<=x<=[\d.]+|x[<>]=[\d.]+)\]")
 
 _Record = tuple[str, str]  # an option as it is typed, and what it does
@@ -52,7 +53,7 @@ class _Plain(_Base):
         for parameter in self.get_params(ctx):
             convert_only_when_needed(parameter)
         try:
-            rest: list[str] = super().parse_args(ctx, args)
+            rest: list[str] = super().parse_args(ctx, with_addresses(args))
             return rest
         except typer.BadParameter as error:
             problem = about_value(error)
@@ -172,6 +173,18 @@ class LazyConversion:
             return list(value)
         param._runtime_param = None
         return param.get_runtime_param().coerce(value, param=param, ctx=ctx)
+
+
+def with_addresses(args: Sequence[str]) -> list[str]:
+    """The arguments, with an empty address after each `--ray` that is followed by nothing that looks like one."""
+    whole = list(args)
+    for place, word in enumerate(args):
+        following = args[place + 1] if place + 1 < len(args) else ""
+        if word == "--ray" and not ADDRESS.fullmatch(following):
+            whole[place] = "--ray="
+        if word == "--":
+            break
+    return whole
 
 
 def convert_only_when_needed(parameter: Any) -> None:

@@ -90,7 +90,7 @@ def comparison_of(file: Path, options: CompareOptions) -> EvaluationOptions:
         effort=options.effort,
         sharp=False,
         examples=1,
-        jobs=1,
+        workers=1,
     )
     return replace(request, example_qualities=qualities)
 

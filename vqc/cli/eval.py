@@ -13,7 +13,17 @@ from vqc.cli.console import print_json, print_table, warn
 from vqc.cli.eval_convert import convert
 from vqc.cli.eval_phonemes import phonemes
 from vqc.cli.eval_samples import samples
-from vqc.cli.options import Entropy, ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
+from vqc.cli.options import (
+    Entropy,
+    ForceOption,
+    JsonOption,
+    QuietOption,
+    RayOption,
+    ThreadsOption,
+    model_option,
+    takes,
+    workers_of,
+)
 from vqc.cli.outputs import check_new, check_suffix
 from vqc.cli.progress import ProgressBar
 from vqc.errors import OptionError
@@ -53,6 +63,7 @@ class EvalOptions:
     csv: Path | None = option(None, "--csv", "Write a line for every file.", "CSV")
     explain: bool = option(False, "--explain", "Say what the numbers mean, and end.")
     jobs: int | None = option(None, "--jobs", "Files at the same time. [default: cores]", "N", least=1)
+    ray: RayOption = None
     threads: ThreadsOption = None
     force: ForceOption = False
     json: JsonOption = False
@@ -140,6 +151,9 @@ def evaluation_request(subject: ModelOnData, options: EvalOptions) -> Evaluation
     from vqc.evaluation.api import evaluation_of
 
     info, data = subject
+    jobs = options.jobs
+    if jobs is None and options.ray is None:
+        jobs = min(threads(), len(data.items) if options.data else 1)
     return evaluation_of(
         info,
         data,
@@ -150,7 +164,7 @@ def evaluation_request(subject: ModelOnData, options: EvalOptions) -> Evaluation
         effort=options.effort,
         sharp=options.sharp,
         files=options.files or (sample_files(info) if options.data is None else None),
-        jobs=options.jobs or min(threads(), len(data.items) if options.data else 1),
+        workers=workers_of(jobs, options.ray, "cpu"),
         examples=EXAMPLES if options.report else 0,
     )
 

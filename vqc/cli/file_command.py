@@ -16,9 +16,11 @@ from vqc.cli.options import (
     JsonOption,
     LimitOption,
     QuietOption,
+    RayOption,
     SkipOption,
     ThreadsOption,
     UpdateOption,
+    workers_of,
 )
 from vqc.cli.outputs import check_output
 from vqc.cli.plan import existing_policy, make_plan
@@ -27,6 +29,7 @@ from vqc.cli.standard_streams import check_streams, standard_input
 if TYPE_CHECKING:
     from vqc.cli.batch import Work
     from vqc.cli.plan import Conversion, Existing
+    from vqc.scheduling.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,8 @@ class FileOptions:
     inputs: InputsArgument
     output: str | None = None
     device: DeviceOption = "auto"
-    jobs: JobsOption = 1
+    jobs: JobsOption = None
+    ray: RayOption = None
     threads: ThreadsOption = None
     force: ForceOption = False
     skip_existing: SkipOption = False
@@ -48,6 +52,11 @@ class FileOptions:
     def only(self, *names: str) -> dict[str, Any]:
         """Return these options, as keyword arguments."""
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def workers(self) -> Workers:
+        """Who does the work."""
+        return workers_of(self.jobs, self.ray, self.device)
 
     @property
     def existing(self) -> Existing:
@@ -69,5 +78,5 @@ def make_files(
     with standard_input(options.inputs) as stdin:
         plan = make_plan(options.inputs, options.output, wanted, stdin=stdin, existing=existing)
         plan.notes += notes()
-        outcomes = run_plan(plan, work, label, workers=options.jobs, quiet=options.quiet)
+        outcomes = run_plan(plan, work, label, workers=options.workers, quiet=options.quiet)
         report_outcomes(outcomes, plan.notes, as_json=options.json, quiet=options.quiet)

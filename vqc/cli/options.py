@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import typer
 
 from vqc.errors import OptionError, VQCWarning
 from vqc.processors import jobs, set_threads
+from vqc.scheduling.workers import LOCAL, Workers
 
 Entropy = Literal["auto", "prior", "static", "none"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -74,8 +76,26 @@ def seconds_of(text: str) -> float:
 
 
 JobsOption = Annotated[
-    int, typer.Option("--jobs", metavar="N", parser=number_of_jobs, help="Files to work on at the same time, or auto.")
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        parser=number_of_jobs,
+        help="Files to work on at the same time, or auto. [default: 1; with --ray all that the cluster can]",
+    ),
 ]
+RayOption = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="[ADDRESS]", help="Work on a Ray cluster; without ADDRESS on one of this machine."),
+]
+
+
+def workers_of(jobs: int | None, ray: str | None, device: str) -> Workers:
+    """Workers as `--jobs`, `--ray` and `--device` ask for them; `--ray` without an address is an empty string."""
+    address = ray if ray is None else ray or os.environ.get("RAY_ADDRESS", "") or LOCAL
+    return Workers(jobs, address, 1.0 if device == "cuda" else 0.0)
+
+
 ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace files that exist.")]
 SkipOption = Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist as they are; count them.")]
 UpdateOption = Annotated[

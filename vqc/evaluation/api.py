@@ -19,6 +19,7 @@ from vqc.metrics.catalogue import choose_metrics
 from vqc.models.files.header import ModelInfo
 from vqc.models.files.zoo import find_by_name
 from vqc.models.kinds import default_model
+from vqc.scheduling.workers import Workers
 
 
 def evaluate(
@@ -75,7 +76,7 @@ def evaluate(
         effort=effort,
         sharp=sharp,
         examples=examples,
-        jobs=jobs,
+        workers=jobs,
     )
     return run_evaluation(request, progress)
 
@@ -108,7 +109,7 @@ def evaluation_of(
     effort: int | None,
     sharp: bool,
     examples: int,
-    jobs: int,
+    workers: Workers | int,
     files: int | None = None,
 ) -> EvaluationOptions:
     """What to measure of a model, names with commas between resolved to codecs and metrics that are here.
@@ -132,7 +133,7 @@ def evaluation_of(
     return EvaluationOptions(
         plan=plan,
         data=data,
-        jobs=jobs,
+        workers=workers,
         files=files,
         examples=examples,
         example_qualities=tuple(sorted({qualities[len(qualities) // 4], default})),

@@ -17,14 +17,15 @@ from vqc.evaluation.reference_curves import reference_curves
 from vqc.evaluation.results import Curve, Evaluation, Example, QualityResult
 from vqc.models.base import CodecModel
 from vqc.models.files.zoo import load_model
-from vqc.workers import map_unordered
+from vqc.scheduling.scheduler import LostError, Retry, map_unordered
+from vqc.scheduling.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
     """Options of an evaluation.
 
-    jobs: processes.
+    workers: processes of this machine, or of a cluster.
     files: of how many items whole files are written; the others count for everything but the rates of files.
     examples: how many items are kept with what became of them, and at which qualities.
     notes: sentences to begin the notes of the result with.
@@ -32,7 +33,7 @@ class EvaluationOptions:
 
     plan: MeasureOptions
     data: Benchmark
-    jobs: int = 1
+    workers: Workers | int = 1
     files: int | None = None
     examples: int = 0
     example_qualities: tuple[int, ...] = ()
@@ -59,7 +60,7 @@ def evaluate(request: EvaluationOptions, progress: Progress | None = None) -> Ev
     plan, notes = request.plan, list(request.notes)
     model, info = load_model(plan.model)
     measured: dict[int, FileMeasurement] = {}
-    for count, (index, result) in enumerate(map_unordered(_attempt, _work(request), request.jobs), 1):
+    for count, (index, result) in enumerate(map_unordered(_attempt, _work(request), request.workers, RETRY), 1):
         if isinstance(result, FileMeasurement):
             measured[index] = result
         else:
@@ -113,6 +114,17 @@ def _attempt(work: _Work) -> FileMeasurement | str:
         return str(error)
     measured.notes = notes + measured.notes
     return measured
+
+
+def _is_sentence(result: FileMeasurement | str) -> bool:
+    return isinstance(result, str)
+
+
+def _lost(work: _Work, error: LostError) -> str:
+    return f"{work.item.name}: {error}"
+
+
+RETRY = Retry(failed=_is_sentence, lost=_lost)
 
 
 def _curves(results: Sequence[FileMeasurement], plan: MeasureOptions, name: str, data: Benchmark) -> tuple[Curve, ...]:

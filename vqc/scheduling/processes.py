@@ -1,4 +1,4 @@
-"""Worker processes: one function for many items, several at a time.
+"""Worker processes on this machine.
 
 Workers share nothing and can be interrupted at any time. They are started with Ctrl-C ignored and listen to it only
 while at work, so that none of them prints a traceback. Of a terminal that is closed (SIGHUP) the parent tells them.
@@ -17,63 +17,74 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from vqc import garbage
 from vqc.errors import ModelWarning, VQCError
 from vqc.processors import set_threads, share
+from vqc.scheduling.pool import Finished
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
 GRACE_SECONDS = 10.0  # for work to clean up after itself
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 _stop: Event | None = None  # in a worker: set when the others are to stop as well
 _at_work = False  # in a worker: whether it is at an item
 
 
-def map_unordered(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int
-) -> Iterator[tuple[int, Result]]:
-    """Yield the number of each item and what `function` makes of it, as they finish, `workers` at a time.
+class Processes:
+    """A pool of processes, which divide the cores among them; the function and all items must be picklable.
 
-    With more than one worker the items go to processes, which divide the cores among them; `function` and items must
-    then be picklable. An exception of the function, and Ctrl-C, stops all workers.
-
-    Raises:
-        VQCError: a worker was killed.
+    An exception of the function, and Ctrl-C, stops all of them.
     """
-    workers = min(workers, len(items))
-    if workers <= 1:
-        yield from ((index, function(item)) for index, item in enumerate(items))
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
-    with ExitStack() as stack:
+
+    largest = 1
+
+    def __init__(self, function: Callable[[Any], Any], workers: int) -> None:
+        self._function, self._workers = function, workers
+        self._tickets = dict[Future[Any], int]()
+        context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
         with _deaf_children():  # the process that tracks their semaphores, too
-            stop = context.Event()
-            given = (share(workers), stop)
-            pool = stack.enter_context(
-                ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given)
-            )
-            futures = {pool.submit(_call, function, item): index for index, item in enumerate(items)}
+            self._stop = context.Event()
+            given = (share(workers), self._stop)
+            self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given)
+
+    @property
+    def room(self) -> int:
+        """Each has one task and one that waits for it."""
+        return 2 * self._workers - len(self._tickets)
+
+    def can_avoid(self, worker: object) -> bool:
+        """What failed in one would in all."""
+        return True
+
+    def submit(self, ticket: int, items: Sequence[Any], avoid: object = None) -> None:
+        """Give a task to whoever is free first."""
+        with _deaf_children():  # which may start one
+            self._tickets[self._pool.submit(_call, self._function, items)] = ticket
+
+    def wait(self) -> Sequence[Finished]:
+        """Wait for the first to finish. VQCError when a process was killed."""
+        done, _ = wait(self._tickets, return_when=FIRST_COMPLETED)
         try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+            return [Finished(self._tickets.pop(future), future.result()) for future in done]
         except BrokenExecutor as error:
             raise VQCError("a worker process was killed, perhaps for want of memory; try fewer --jobs") from error
-        except BaseException:
-            stop.set()  # before the signal: a worker either sees the one or gets the other
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is not None and not isinstance(error.__cause__, BrokenExecutor):
+            self._stop.set()  # before the signal: a worker either sees the one or gets the other
             for child in multiprocessing.active_children():
                 if child.pid is not None and sys.platform != "win32":  # there the console tells all, and this kills
                     with suppress(ProcessLookupError):
                         os.kill(child.pid, signal.SIGINT)
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+        self._pool.shutdown(wait=True, cancel_futures=error is not None)
 
 
 @contextmanager
@@ -100,13 +111,13 @@ def _begin(threads: int, stop: Event) -> None:
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
 
 
-def _call(function: Callable[[Any], Result], item: Any) -> Result:
-    """Call the function where it can be interrupted."""
+def _call(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """Call the function for each item of a task, where it can be interrupted."""
     with _interruptible():
         parent = multiprocessing.parent_process()
         if (parent is not None and not parent.is_alive()) or (_stop is not None and _stop.is_set()):
             raise KeyboardInterrupt
-        return function(item)
+        return [function(item) for item in items]
 
 
 @contextmanager
