@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,15 @@ _COEFFICIENT_STEP = 2.0**-7
 _LARGEST_COEFFICIENT = 16 - _COEFFICIENT_STEP
 _LARGEST_FEATURE = 32.0
 _LARGEST_SUM = float((1 << 24) - (1 << 18))
+
+
+class Features(NamedTuple):
+    """What is made of the codebooks of a quality, of G groups with K entries, of which a are active."""
+
+    outputs: Tensor  # [G, F, a]: what the logit of a code is made of
+    inputs: Tensor  # [G · K, embedding_dims]: what a code is read as
+    first: Tensor  # int64 [G]: rows of the first codes among these
+    table: Tensor  # [G, 1, a]: logits of the table, of an integer layer
 
 
 class EntryGroups(IntegerModule):
@@ -48,39 +58,30 @@ class EntryGroups(IntegerModule):
         self.coefficients = IntegerLinear(width, count * self.features, zero=True)
         self.table = nn.Parameter(torch.zeros(qualities, count, size))
         self.register_buffer("exponents", torch.zeros(qualities, count))  # entries are divided by 2^exponent
-        # what a code is read as, and what its logit is made of: of each quality from its first use, see `prepare`
-        self.register_buffer("inputs", torch.zeros(qualities, count, size, self.embedding_dims), persistent=False)
-        self.register_buffer("outputs", torch.zeros(qualities, count, size, self.features), persistent=False)
         self.exponents: Tensor
-        self.inputs: Tensor
-        self.outputs: Tensor
-        self._sources = dict[int, tuple[Tensor, Tensor]]()  # of each quality not used yet
+        self._sources = dict[int, tuple[Tensor, Tensor]]()  # of each quality: see `prepare`
+        self._features = dict[int, Features]()  # of each quality that was used
 
     def embed(self, codes: Tensor, quality: int) -> Tensor:
         """Return features [..., n · embedding_dims] of the entries of codes int64 [..., n] of the first n groups."""
-        self._make_features(quality)
-        inputs = self.inputs[quality - 1]  # [G, K, embedding_dims]
-        rows = codes + inputs.shape[1] * torch.arange(codes.shape[-1], device=codes.device)  # among those of all groups
-        return self.to_fixed_point(F.embedding(rows, inputs.flatten(0, 1)).flatten(-2))
+        _, inputs, first, _ = self._features_of(quality)
+        return self.to_fixed_point(F.embedding(codes + first[: codes.shape[-1]], inputs).flatten(-2))
 
     def logits(self, hidden: Tensor, groups: range, quality: int) -> Iterator[tuple[slice, Tensor]]:
         """Give the logits [n, N, K] of these groups, some at a time, from [N, width]; K: active entries.
 
         The slices count from the first of these groups.
         """
-        self._make_features(quality)
+        outputs, _, _, table = self._features_of(quality)  # [G, F, K], [G, 1, K]
+        if not self.is_integer:  # a parameter, which may have changed
+            table = self.table[quality - 1, :, None, : outputs.shape[2]]
         c = self.coefficients(hidden, outputs=slice(groups.start * self.features, groups.stop * self.features))
         c = self._rounded(c).view(-1, len(groups), self.features).transpose(0, 1)  # [n, N, F]
-        active = self.active_sizes[quality - 1]
-        step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * active))
+        step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * outputs.shape[2]))
         for first in range(0, len(groups), step):
             some = slice(first, min(first + step, len(groups)))
             own = slice(groups.start + some.start, groups.start + some.stop)
-            shapes = self.outputs[quality - 1, own, :active].transpose(1, 2)  # [n, F, K]
-            table = self.table[quality - 1, own, None, :active]  # [n, 1, K]
-            if self.is_integer:
-                table = table * (LOGIT / ONE)
-            yield some, torch.baddbmm(table, c[some], shapes)
+            yield some, torch.baddbmm(table[own], c[some], outputs[own])
 
     def _rounded(self, c: Tensor) -> Tensor:
         """Return coefficients in their step, as floats: of nats while training, of units of logits as integers."""
@@ -110,14 +111,18 @@ class EntryGroups(IntegerModule):
         """
         sources = zip(entries.detach(), self._cut(tables), strict=True)
         self._sources = {q + 1: source for q, source in enumerate(sources)}
+        self._features = {}
 
-    @torch.no_grad()
-    def _make_features(self, quality: int) -> None:
-        """Make the features of the entries of a quality, once."""
-        source = self._sources.get(quality)
-        if source is None:
-            return
-        entries, frequencies = source
+    def _features_of(self, quality: int) -> Features:
+        """Return the features of the entries of a quality, which are made once."""
+        if quality not in self._features:
+            with torch.inference_mode(False), torch.no_grad():  # training may use them later
+                self._features[quality] = self._made_features(quality)
+        return self._features[quality]
+
+    def _made_features(self, quality: int) -> Features:
+        """Make them, on the device of the layer."""
+        entries, frequencies = (source.to(self.exponents.device) for source in self._sources[quality])
         # A power of two scales exactly; floor, sqrt and products of integers below 2^53 are correctly rounded.
         exponents = self.exponents[quality - 1].to(entries).double()
         x = entries.double() * 2.0 ** -exponents[:, None, None]  # [G, K, D]
@@ -125,16 +130,30 @@ class EntryGroups(IntegerModule):
         size = x.abs()
         root = torch.floor(torch.sqrt(size * ONE))
         mode = torch.zeros(x.shape[:-1], dtype=torch.float64, device=x.device)  # one-hot: the most frequent code
-        mode[: len(frequencies)].scatter_(1, frequencies.to(x.device).argmax(1, keepdim=True), float(ONE))
+        mode[: len(frequencies)].scatter_(1, frequencies.argmax(1, keepdim=True), float(ONE))
         parts = [x, size, torch.floor(x.square() / (8 * ONE)), root, mode[..., None]]
         if self.dims > 1:
             length = torch.floor(torch.sqrt(x.square().sum(-1, keepdim=True)))
             parts[3:4] = [length, torch.floor(torch.sqrt(length * ONE))]
         features = (torch.cat(parts, -1) / (ONE * self.step)).round() * self.step
         limit = _LARGEST_FEATURE - self.step
-        self.inputs[quality - 1] = torch.cat([x, x.sign() * root], -1)
-        self.outputs[quality - 1] = features.clamp(-limit, limit)
-        self._sources.pop(quality, None)  # last: another thread may be at it, too
+        active, groups = self.active_sizes[quality - 1], torch.arange(self.count, device=x.device)
+        table = self.table[quality - 1, :, None, :active].detach() * (LOGIT / ONE)
+        return Features(
+            outputs=features.clamp(-limit, limit)[:, :active].transpose(1, 2).float(),
+            inputs=torch.cat([x, x.sign() * root], -1).float().flatten(0, 1),
+            first=groups * x.shape[1],
+            table=table,
+        )
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:  # another device
+        self._features = {}
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self._features = {}
+        super()._load_from_state_dict(*args, **kwargs)
 
     @torch.no_grad()
     def remap_codebook(
@@ -165,6 +184,7 @@ class EntryGroups(IntegerModule):
         for q, frequencies in enumerate(tables):
             log_p = _log_probabilities(frequencies[:, : table.shape[-1]])
             table[q, : len(log_p), : log_p.shape[1]] += torch.round(log_p * ONE)
+        self._features = {}
         self.register_buffer("table", table.round().clamp(-LARGEST, LARGEST).to(torch.int16))
 
     def _cut(self, tables: Sequence[Tensor]) -> list[Tensor]:
@@ -176,6 +196,7 @@ class EntryGroups(IntegerModule):
         if not bool(table.isfinite().all()) or not bool((exponents.abs() <= _LARGEST_EXPONENT).all()):
             raise OverflowError(f"a table is not of numbers, or exponents of entries are beyond {_LARGEST_EXPONENT}")
         del self.table
+        self._features = {}
         self.register_buffer("table", table.round().clamp(-LARGEST, LARGEST).to(torch.int16))
         self.register_buffer("exponents", exponents.to(torch.int8))
 
@@ -183,6 +204,7 @@ class EntryGroups(IntegerModule):
         return {"table": self.table / ONE}
 
     def _check_bounds(self) -> None:  # sums of coefficients and features are bounded by what these can be
+        self._features = {}  # whoever asks may have changed what is stored
         if int(self.exponents.max()) > _LARGEST_EXPONENT or int(self.exponents.min()) < -_LARGEST_EXPONENT:
             raise OverflowError(f"exponents of entries are beyond {_LARGEST_EXPONENT}")
 

@@ -36,7 +36,7 @@ class FewRowsLinear:
         self.planes = 1 if constants.shift >= 0 else 2  # bytes of an input
         self.step = np.float32(2.0**-constants.shift if self.planes == 1 else 0.5)
         self.unit: Rows = constants.unit.numpy()  # [O]
-        self.bias: Rows = constants.bias[quality - 1].numpy()  # [O]
+        self.bias: Rows = constants.biases[quality - 1].numpy()  # [O]
 
     def to_bytes(self, x: Rows) -> Rows:
         """Round inputs [N, I] to whole numbers of a byte, [1, N, I], or of a high and a low one, [2, N, I]."""

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.nn.products import EXACT, LARGEST_INPUT, LARGEST_WEIGHT, MOST_TERMS, integer_product
+from vqc.nn.products import EXACT, LARGEST_INPUT, LARGEST_WEIGHT, MOST_TERMS, integer_product, prepared
 
 ONE = 1 << 10  # an activation of 1.0
 LARGEST = (1 << 15) - 1  # of an activation
@@ -33,6 +33,7 @@ LOW = 128  # what one in a high byte is worth
 LARGEST_OF_TWO = LOW * LARGEST_INPUT + LOW // 2 - 1
 _LARGEST_OF_VECTOR = LOW * LARGEST_WEIGHT  # of a code's vector, whose high byte may be a weight
 _SAMPLE = 4096  # values of an input that calibration looks at, of each batch
+_ALL = slice(None)
 _FLOOR = 1e-12  # of the scale of weights that are all zero
 
 
@@ -110,7 +111,8 @@ class Constants(NamedTuple):
 
     shift: int  # of SHIFTS, or TWO_BYTES
     unit: Tensor  # float32 [O]: what one in a sum of products of bytes is in units of activations
-    bias: Tensor  # float32 [Q, O]
+    biases: tuple[Tensor, ...]  # of each quality, float32 [O]
+    weight: Tensor  # [O, I], as products use it
 
 
 class IntegerLinear(IntegerModule):
@@ -146,8 +148,8 @@ class IntegerLinear(IntegerModule):
         x: Tensor,
         quality: int = 1,
         *,
-        inputs: slice = slice(None),
-        outputs: slice = slice(None),
+        inputs: slice = _ALL,
+        outputs: slice = _ALL,
         rectified: bool = False,
     ) -> Tensor:
         """Map [..., I] to [..., O], bounded; of a part of the inputs or outputs where slices are given.
@@ -174,18 +176,20 @@ class IntegerLinear(IntegerModule):
         x: tuple[Tensor, ...],
         quality: int = 1,
         *,
-        inputs: slice = slice(None),
-        outputs: slice = slice(None),
+        inputs: slice = _ALL,
+        outputs: slice = _ALL,
     ) -> Tensor:
         """Map what `to_bytes` gave, [..., I], to [..., O]."""
-        weight = self.weight[outputs, inputs]
+        _, unit, biases, weight = self.constants()
+        bias = biases[quality - 1]
+        if inputs != _ALL or outputs != _ALL:
+            weight, unit, bias = weight[outputs, inputs], unit[outputs], bias[outputs]
         sums = integer_product(x[0].flatten(0, -2), weight)  # [N, O]
         if len(x) == 2:
             sums = sums.mul_(LOW).add_(integer_product(x[1].flatten(0, -2), weight))
-        constants = self.constants()
         y = sums.view(torch.float32).copy_(sums)  # in place: fresh memory costs more than the sums
         # not in one operation: some processors would round once, others twice
-        y.mul_(constants.unit[outputs]).add_(constants.bias[quality - 1, outputs]).round_().clamp_(-LARGEST, LARGEST)
+        y.mul_(unit).add_(bias).round_().clamp_(-LARGEST, LARGEST)
         return y.view(*x[0].shape[:-1], -1)
 
     def trained_weight(self) -> Tensor:
@@ -217,7 +221,7 @@ class IntegerLinear(IntegerModule):
         if self._constants is None:
             shift = int(self.input_shift)
             unit = self.scale * (2.0**shift if shift >= 0 else 2.0)
-            self._constants = Constants(shift, unit, self.bias.float())
+            self._constants = Constants(shift, unit, self.bias.float().unbind(0), prepared(self.weight))
         return self._constants
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:  # another device

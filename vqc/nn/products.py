@@ -25,13 +25,27 @@ _FEWEST_ROWS = 17  # `torch._int_mm` takes no fewer
 
 
 def integer_product(x: Tensor, weight: Tensor) -> Tensor:
-    """x Wᵀ of int8 [N, I] and int8 [O, I]: whole numbers [N, O], int32 or float32 by which is quicker here.
+    """x Wᵀ of int8 [N, I] and [O, I], int8 or `prepared`: whole numbers [N, O], int32 or float32.
 
     Exact as long as no sum of |x · w| reaches 2^24.
     """
-    if x.device.type == "cpu" and len(x) >= _FEWEST_ROWS and weight.shape[0] and has_quick_bytes():
+    rows, inputs = x.shape
+    if not rows or not weight.shape[0] or weight.dtype != torch.int8 or not _is_quick(x.device):
+        return x.float() @ weight.float().T
+    if rows >= _FEWEST_ROWS:
         return torch._int_mm(x, weight.T)
-    return x.float() @ weight.float().T
+    more = x.new_zeros(_FEWEST_ROWS, inputs)
+    more[:rows] = x
+    return torch._int_mm(more, weight.T)[:rows]
+
+
+def prepared(weight: Tensor) -> Tensor:
+    """Return a weight int8 [O, I] as products here use it: itself, or float32."""
+    return weight if _is_quick(weight.device) else weight.float()
+
+
+def _is_quick(device: torch.device) -> bool:
+    return device.type == "cpu" and has_quick_bytes()
 
 
 @cache

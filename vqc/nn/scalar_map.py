@@ -198,9 +198,10 @@ def _companded(x: Tensor, size: int) -> Tensor:
 @cache
 def _companding(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return what `_companded` makes of each difference from 1 - size to size - 1, float32 [2 · size - 1] each."""
-    x = torch.arange(1 - size, size, device=device)
-    root = torch.floor(torch.sqrt(x.abs().double() * (ONE * ONE // 4)))
-    return (x * (ONE // 32)).float(), (x.sign() * root).float()
+    with torch.inference_mode(False):  # training may use them later
+        x = torch.arange(1 - size, size, device=device)
+        root = torch.floor(torch.sqrt(x.abs().double() * (ONE * ONE // 4)))
+        return (x * (ONE // 32)).float(), (x.sign() * root).float()
 
 
 def _two_sided_shapes(size: int) -> Tensor:

@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar, NamedTuple, cast
 
@@ -55,6 +56,15 @@ class Pass(NamedTuple):
         return rows.flatten() if mask is None else rows[mask.flatten(1)[:, self.positions]]
 
 
+class Placed(NamedTuple):
+    """A pass in a batch."""
+
+    step: Pass
+    rows: Tensor  # int64 [n]: see `Pass.rows`
+    around: Tensor  # int64 [n, T]: rows of their neighbours, see `neighbours`
+    inside: Tensor  # bool [n, T]
+
+
 class Lattice(ABC):
     """The order in which the positions of a grid become known.
 
@@ -73,6 +83,20 @@ class Lattice(ABC):
     @abstractmethod
     def passes(self, grid: Sequence[int], device: torch.device) -> Iterator[Pass]:
         """Cut all positions of a grid into passes, coarse to fine."""
+
+    def placed(
+        self, items: int, grid: Sequence[int], device: torch.device, mask: Tensor | None = None
+    ) -> Iterable[Placed]:
+        """Place the passes in a batch, those with positions where `mask` bool [B, *grid] is true."""
+        if mask is None:
+            return _all_placed(self, items, tuple(grid), device)
+        return (found for step in self.passes(grid, device) if (found := _place(step, items, grid, mask)).rows.shape[0])
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.levels, self.extra))
 
 
 class LineLattice(Lattice):
@@ -141,6 +165,17 @@ def neighbours(rows: Tensor, offsets: Offsets, grid: Sequence[int]) -> tuple[Ten
         inside = inside & (coordinate >= 0) & (coordinate < size)
         moved, stride = moved + stride * step, stride * size
     return torch.where(inside, moved, 0), inside
+
+
+def _place(step: Pass, items: int, grid: Sequence[int], mask: Tensor | None = None) -> Placed:
+    rows = step.rows(items, grid, mask)
+    return Placed(step, rows, *neighbours(rows, step.offsets or ((0,) * len(grid),), grid))
+
+
+@lru_cache(maxsize=16)  # slices of a prior have few lattices, and tiles of a photo few sizes
+def _all_placed(lattice: Lattice, items: int, grid: tuple[int, ...], device: torch.device) -> tuple[Placed, ...]:
+    with torch.inference_mode(False):  # training may use them later
+        return tuple(_place(step, items, grid) for step in lattice.passes(grid, device))
 
 
 class ContextUpdate(IntegerModule):
@@ -222,19 +257,17 @@ class LatticeHead(IntegerModule, ABC):
         """
         items, *grid = context.shape[:-1]
         context = context.flatten(0, -2)  # [B · N, C]
-        for step in self.lattice.passes(grid, flat.device):
-            rows = step.rows(items, grid, mask)
-            if not len(rows):
-                continue
+        for placed in self.lattice.placed(items, grid, flat.device, mask):
+            step, rows, _, _ = placed
             hidden = self.context_proj(context[rows], quality)  # [n, head_width]
             if step.offsets:
                 known = self.embed_for_neighbours(flat[places], quality)  # [B · N, neighbour_width]
-                hidden = self.added(hidden, self._from_neighbours(known, rows, step, grid, quality))
+                hidden = self.added(hidden, self._from_neighbours(known, placed, quality))
             yield step, rows, hidden
 
-    def _from_neighbours(self, known: Tensor, rows: Tensor, step: Pass, grid: Sequence[int], quality: int) -> Tensor:
-        index, inside = neighbours(rows, step.offsets, grid)  # [n, T]
-        taps = torch.where(inside[..., None], F.embedding(index, known), 0)  # [n, T, neighbour_width]
+    def _from_neighbours(self, known: Tensor, placed: Placed, quality: int) -> Tensor:
+        step, _, around, inside = placed  # [n, T]
+        taps = torch.where(inside[..., None], F.embedding(around, known), 0)  # [n, T, neighbour_width]
         if self.lattice.marks_edges:
             taps = torch.cat([taps, self.to_fixed_point(inside[..., None] * ONE)], -1)
         layers = [*self.coarse_neighbour_proj, *self.neighbour_proj]
