@@ -18,8 +18,10 @@ from vqc.devices import quick_networks
 from vqc.models.search import EncoderSearch
 from vqc.nn.ecvq import to_maps, to_rows
 
-REFINEMENT = 0.5  # share of a step of `refine` that is taken
-MOMENTUM = 0.3  # share of the step before that is made again
+# Above this λ the aims of `refine` jump about with the codes, so that their mean is the better aim; below they do not,
+# and half a step towards each, with some of the step before, comes further.
+JUMPING = 500.0
+SHARE, MOMENTUM = 0.5, 0.3
 
 
 class PhotoSearch(EncoderSearch):
@@ -32,7 +34,7 @@ class PhotoSearch(EncoderSearch):
         self.index = model.index(quality)
         with quick_networks(image.device):
             self.latents = model.latents(image, self.index)  # [B, D, h, w]
-        self.step, self.rotated = torch.zeros_like(self.latents), False
+        self.step, self.steps, self.rotated = torch.zeros_like(self.latents), 0, False
         dc_codes = self._aim()
         self.first_ac = self.ac
         super().__init__(dc_codes, inner)
@@ -59,10 +61,11 @@ class PhotoSearch(EncoderSearch):
         return torch.cat([dc_codes, to_maps(found, ac)], 1)
 
     def refine(self, codes: Tensor) -> None:
-        """Make a step of proximal gradient descent on the error of the decoded image, with momentum (Polyak 1964).
+        """Make a step of proximal gradient descent on the error of the decoded image.
 
         With a linear orthonormal decoder it would lead back to the latents of the image. Of a self-ensemble,
-        steps look at one image and the other in turn.
+        steps look at one image and the other in turn. At low rates latents are the mean of all aims (Robbins and
+        Monro 1951), at high ones steps have momentum (Polyak 1964).
         """
         model = self.model
         self.rotated = model.config.both_ways and not self.rotated
@@ -76,7 +79,10 @@ class PhotoSearch(EncoderSearch):
                 error = (synthesize(at, self.index.clone()) - self.image.clone()).square().sum()
             # in the units of the latents: 8-bit squares over λ
             (slope,) = torch.autograd.grad(error * (255**2 / model.config.lambdas[self.quality - 1]), at)
-        self.step = self.step * MOMENTUM + (decoded - slope / 2 - self.latents) * REFINEMENT
+        self.steps += 1
+        mean = model.config.lambdas[self.quality - 1] > JUMPING
+        share, momentum = (1 / (self.steps + 1), 0.0) if mean else (SHARE, MOMENTUM)
+        self.step = self.step * momentum + (decoded - slope / 2 - self.latents) * share
         self.latents = self.latents + self.step
         self._window_codes = self._aim()
 
