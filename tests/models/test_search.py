@@ -95,3 +95,19 @@ def signal_of(model: CodecModel) -> tuple[Tensor, tuple[slice, ...]]:
     if isinstance(model, ImageModel):
         return torch.rand(1, 3, 48, 64), (slice(1, 3), slice(0, 4))
     return 0.1 * torch.randn(1, 12 * model.hop_length), (slice(2, 9),)
+
+
+@pytest.mark.parametrize(("quality", "second"), [(1, 1 / 3), (2, 0.5 + 0.3)])
+@torch.inference_mode()
+def test_latents_are_the_mean_of_aims_at_low_rates_alone(quality: int, second: float) -> None:
+    """With the same codes the aim is the same: a third of the first step again, or half of it and the momentum."""
+    search = MODELS["photo"].encoder_search(torch.rand(1, 3, 48, 64), quality)
+    assert isinstance(search, PhotoSearch)
+    codes = search.search(MODELS["photo"].static_bits(quality))
+    dc_codes, predicted, latents = search._window_codes, search.predicted, [search.latents]
+    for _ in range(2):
+        search._window_codes, search.predicted = dc_codes, predicted
+        search.refine(codes)
+        latents.append(search.latents)
+    first, then = latents[1] - latents[0], latents[2] - latents[1]
+    torch.testing.assert_close(then, first * second, rtol=1e-3, atol=1e-3)
