@@ -13,6 +13,7 @@
     samples, rate = vqc.read("talk.vqc")                  # as soundfile does; vqc.write(path, samples, rate)
     vqc.open("day.vqc").read(16_000)                      # samples by range; also seek, tell
     vqc.info("photo.vqc").rate                            # without decoding
+    vqc.convert(waveform, 16_000, to="19").samples        # the same words in another voice
     vqc.evaluate("photos/", qualities="all", against=["jpeg", "avif"])
     vqc.read_codes("photo.vqc").array                     # the codes of a file
     vqc.open_archive("set.vqca")[0].decode()              # a data set in one file: see vqc.torch too
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         verify,
     )
     from vqc.codec.codes import Codes, decode, encode
+    from vqc.codec.convert import convert, convert_file, voices
     from vqc.codec.inspect.info import FileInfo, info
     from vqc.codec.inspect.read_codes import read_codes
     from vqc.codec.read_write import read, write
@@ -89,6 +91,7 @@ _MODULES = {
     **dict.fromkeys(_CODEC, "vqc.codec.api"),
     "TrainOptions": "vqc.training.options",
     **dict.fromkeys(("Codes", "decode", "encode"), "vqc.codec.codes"),
+    **dict.fromkeys(("convert", "convert_file", "voices"), "vqc.codec.convert"),
     **dict.fromkeys(("FileInfo", "info"), "vqc.codec.inspect.info"),
     **dict.fromkeys(("read", "write"), "vqc.codec.read_write"),
     **dict.fromkeys(("LoadedModel", "ModelInfo"), "vqc.models.files.checkpoint"),
@@ -135,6 +138,8 @@ __all__ = [
     "complete",
     "compress",
     "compress_file",
+    "convert",
+    "convert_file",
     "decode",
     "decompress",
     "decompress_file",
@@ -151,6 +156,7 @@ __all__ = [
     "set_threads",
     "train",
     "verify",
+    "voices",
     "write",
 ]
 

@@ -19,6 +19,7 @@ from vqc.cli.commands import App
 from vqc.cli.compare import compare
 from vqc.cli.compress import compress
 from vqc.cli.console import sentence, warn
+from vqc.cli.convert import convert
 from vqc.cli.decompress import decompress
 from vqc.cli.eval import evaluation
 from vqc.cli.help import help_command
@@ -58,6 +59,7 @@ def options(
 
 app.command(epilog="Example: vqc compress photo.png -q 6", no_args_is_help=True)(compress)
 app.command(epilog="Example: vqc decompress photo.vqc -o photo.jpg", no_args_is_help=True)(decompress)
+app.command(epilog="Example: vqc convert talk.wav --to 19 -o other.wav", no_args_is_help=True)(convert)
 app.command(epilog="Example: vqc info photo.vqc", no_args_is_help=True)(info)
 app.command(epilog="Example: vqc verify backup/*.vqc", no_args_is_help=True)(verify)
 app.command(name="help", epilog="Example: vqc help formats")(help_command)

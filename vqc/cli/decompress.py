@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from vqc.cli.console import warn
 from vqc.cli.file_command import FileOptions, check_options, make_files
-from vqc.cli.options import seconds_of, takes
+from vqc.cli.options import Pitch, pitch_of, seconds_of, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES, format_of, requested_suffix, suffix_for
 from vqc.cli.outputs import Naming, is_batch, output_file
 from vqc.cli.plan import Conversion
 from vqc.cli.vqc_file import peek
 from vqc.data.formats import MEDIA
+from vqc.errors import OptionError
 from vqc.option_fields import option
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class DecompressOptions(FileOptions):
         False, "--salvage", "Restore what is whole of damaged files; silence or grey where they are not."
     )
     sharp: bool = option(False, "--sharp", "With the model's sharp decoder: more texture, less true to the original.")
+    to: str | None = option(None, "--to", "Of files of the model voice: another voice; see vqc convert.", "WHO")
+    pitch: Pitch | None = option(
+        None, "--pitch", "With --to: target, keep, or semitones. [default: target]", "HOW", type=str, parse=pitch_of
+    )
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,16 @@ class DecompressFile:
             format=format_of(job.suffix),
             overwrite=job.replace,
             progress=progress,
-            **self.options.only("output_quality", "start", "duration", "salvage", "sharp", "device", "limit"),
+            pitch="target" if self.options.pitch is None else self.options.pitch,
+            **self.options.only("output_quality", "start", "duration", "salvage", "sharp", "to", "device", "limit"),
         )
 
 
 @takes(DecompressOptions)
 def decompress(options: DecompressOptions) -> None:
     """Restore images and audio from .vqc files."""
+    if options.pitch is not None and options.to is None:
+        raise OptionError("--pitch is of another voice; give that with --to")
     check_options(options, MEDIA_SUFFIXES | SUFFIXES)
     asked = requested_suffix(options.file_format, output_file(options.inputs, options.output))
     several = is_batch(options.inputs)

@@ -1,4 +1,4 @@
-"""Common part of compress and decompress: a file of each file that is named, or found in a folder."""
+"""Common part of compress, decompress and convert: a file of each file that is named, or found in a folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FileOptions:
-    """The options of both commands."""
+    """The options of all three commands."""
 
     inputs: InputsArgument
     output: str | None = None
@@ -71,7 +71,12 @@ def check_options(options: FileOptions, suffixes: Iterable[str], only: str | Non
 
 
 def make_files(
-    options: FileOptions, wanted: Conversion, work: Work, label: str, notes: Callable[[], Iterable[str]] = tuple
+    options: FileOptions,
+    wanted: Conversion,
+    work: Work,
+    label: str,
+    notes: Callable[[], Iterable[str]] = tuple,
+    report: Callable[..., None] = report_outcomes,
 ) -> None:
     """Make the files, tell of them, and end the command; `notes` are asked for once all names are known."""
     existing = options.existing  # an error is told before anything is read
@@ -79,4 +84,4 @@ def make_files(
         plan = make_plan(options.inputs, options.output, wanted, stdin=stdin, existing=existing)
         plan.notes += notes()
         outcomes = run_plan(plan, work, label, workers=options.workers, quiet=options.quiet)
-        report_outcomes(outcomes, plan.notes, as_json=options.json, quiet=options.quiet)
+        report(outcomes, plan.notes, as_json=options.json, quiet=options.quiet)

@@ -19,6 +19,7 @@ from vqc.scheduling.workers import LOCAL, Workers
 
 Entropy = Literal["auto", "prior", "static", "none"]
 Device = Literal["auto", "cpu", "cuda"]
+Pitch = Literal["target", "keep"] | float  # a number: semitones
 
 
 def model_names() -> list[str]:
@@ -73,6 +74,21 @@ def seconds_of(text: str) -> float:
         raise OptionError(f"{text}: this is no time; give seconds (90), M:SS (1:30) or H:MM:SS (1:02:03.5)")
     hours, minutes, seconds = found.groups(default="0")
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def pitch_of(text: str) -> Pitch:
+    """Parse --pitch; OptionError when it is neither a word nor a number of semitones."""
+    if text == "target":
+        return "target"
+    if text == "keep":
+        return "keep"
+    try:
+        semitones = float(text)
+    except ValueError:
+        semitones = float("nan")
+    if not abs(semitones) <= 36:
+        raise OptionError(f"--pitch {text}: give target, keep, or semitones from -36 to 36")
+    return semitones
 
 
 JobsOption = Annotated[

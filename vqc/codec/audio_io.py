@@ -31,7 +31,7 @@ from vqc.data.audio_files import AudioReader, resample
 from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
 from vqc.data.metadata import Policy, metadata_of_tags
 from vqc.data.piecewise import PiecewiseResampling
-from vqc.errors import MediaError
+from vqc.errors import ContainerError, MediaError
 from vqc.format.chunking import Chunking, CrossFade, Float32Array, cut, model_samples, silence_bits
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_CHANNELS, MAX_SAMPLES, SAMPLE_RATES, AudioShape, Shape
@@ -92,6 +92,7 @@ class AudioFraming(Framing[Recording, Blocks]):
 
     def cut(self, signal: Recording) -> Generator[Window, None, Cut]:
         source, hop = _Source(signal, self.model.sample_rate), self.model.hop_length
+        observer = self.model.observer()
         sounding, mid_side = list[list[bool]](), False  # of each chunk: which channels are to be coded
         for span, waveforms in cut(source.resampled(), hop=hop, halo=self.model.halo):  # [C, T]
             if span.start == 0:
@@ -100,6 +101,7 @@ class AudioFraming(Framing[Recording, Blocks]):
                 _to_mid_side(waveforms)
             core = waveforms[:, span.inner.start * hop : span.inner.stop * hop]
             sounding.append([bool(channel.any()) for channel in core])
+            observer.add(core[np.array(sounding[-1])])
             yield Window(waveforms[np.array(sounding[-1])], (span.inner,), span.stop - span.start)
         shape = AudioShape(
             samples=source.samples,
@@ -109,7 +111,8 @@ class AudioFraming(Framing[Recording, Blocks]):
             silence=source.channels == 1 and not all(map(all, sounding)),  # of several it is always told
             channel_mask=signal.channel_mask,
         )
-        return Cut(shape, [silence_bits(channels) if shape.tells_silence else b"" for channels in sounding])
+        prefixes = [silence_bits(channels) if shape.tells_silence else b"" for channels in sounding]
+        return Cut(shape, prefixes, traits=observer.finish())
 
     def batches(self, window: Window) -> Iterable[Tensor]:
         if not len(window.values):
@@ -120,9 +123,8 @@ class AudioFraming(Framing[Recording, Blocks]):
 
     def segments(self, shape: AudioShape) -> Chunking:
         model = self.model
-        return Chunking(
-            shape.samples, shape.sample_rate, model_rate=model.sample_rate, hop=model.hop_length, halo=model.halo
-        )
+        cut = {"model_rate": model.sample_rate, "hop": model.hop_length, "halo": model.decoder_halo}
+        return Chunking(shape.samples, shape.sample_rate, **cut)
 
     def join(self, reader: SegmentReader, progress: Progress | None = None) -> Blocks:
         return self.join_from(reader, 0, progress)
@@ -135,6 +137,8 @@ class AudioFraming(Framing[Recording, Blocks]):
         """
         shape = reader.header.shape
         assert isinstance(shape, AudioShape), "numbers of kinds of audio models come with sizes of audio"
+        if len(reader.traits) not in (0, self.model.trait_bytes):
+            raise ContainerError("the .vqc file is damaged: it says of the voice what its model does not; get it again")
         missing = shape.samples - start
         for block in self._restored_from(reader, shape, start, progress):
             wanted = block[:missing].clip(-1, 1)
@@ -183,7 +187,10 @@ class AudioFraming(Framing[Recording, Blocks]):
         result = np.zeros((contexts.channels, stop - start), np.float32)
         for context in contexts.of(index):
             codes = torch.from_numpy(context.codes.astype(np.int64)).to(self.device)  # [A, G, n]
-            waveforms = self.model.decode(codes, contexts.quality, first_frame=context.first_frame)  # [A, n · hop]
+            # [A, n · hop]
+            waveforms = self.model.decode_with(
+                contexts.reader.traits, codes, contexts.quality, first_frame=context.first_frame
+            )
             left = context.first_frame * hop  # the first sample that these codes restore
             part = slice(max(start, left), min(stop, left + waveforms.shape[1]))
             shown = waveforms[:, part.start - left : part.stop - left]

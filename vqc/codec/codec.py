@@ -166,7 +166,9 @@ class Codec(Generic[Signal, Restored]):
         # a prefix tells which channels of a chunk have codes at all
         body = join_streams([prefix + stream for prefix, stream in zip(cut.prefixes, streams, strict=True)])
         indexed = len(streams) > MOST_WITHOUT
-        container = Container(header=header, alpha=cut.alpha, body=body, metadata=metadata, indexed=indexed)
+        container = Container(
+            header=header, alpha=cut.alpha, body=body, metadata=metadata, indexed=indexed, traits=cut.traits
+        )
         return Compressed(container, write_container(container))
 
     def decompress(self, data: bytes, *, limit: int | None = None, progress: Progress | None = None) -> Restored:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from vqc.atomic import atomic_file, check_target, path_of, write_atomically
 from vqc.codec.audio_io import AudioFiles, AudioFraming
@@ -33,6 +33,10 @@ from vqc.data.metadata import Policy, check_policy
 from vqc.drawing.heat_map import heat_map_path
 from vqc.format.container import Header
 from vqc.format.shapes import Media, Shape
+
+if TYPE_CHECKING:
+    from vqc.codec.voices import Voice
+    from vqc.models.voice.traits import PitchPolicy
 
 FILES: Mapping[Media, MediaFiles[Any, Any]] = MappingProxyType({"image": ImageFiles(), "audio": AudioFiles()})
 
@@ -99,6 +103,8 @@ def decompress_file(
     duration: float | None = None,
     salvage: bool = False,
     sharp: bool = False,
+    to: Voice | None = None,
+    pitch: PitchPolicy = "target",
     device: str = "auto",
     limit: int | None = None,
     overwrite: bool = False,
@@ -115,6 +121,7 @@ def decompress_file(
         duration: seconds of it to restore; the samples of a part are those of all of it.
         salvage: restore what is whole of a damaged file, silence or grey where it is not; `Report.damage` names that.
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
+        to: of a file of the kind `voice`, another voice, at this `pitch`: see `vqc.convert`; the comment will say so.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         limit: largest number of pixels or samples per channel to believe; by default 2^28 pixels or 2^36 samples, and
             of files under 1 MB what takes a core a minute.
@@ -128,8 +135,7 @@ def decompress_file(
         OptionError: the format, suffix or device cannot be used, or the model has no sharp decoder.
         OutputError: the target cannot be written, or exists.
     """
-    begin = time.perf_counter()
-    part = None if start is None and duration is None else TimeRange(start or 0.0, duration)
+    begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
     with path_of(target) as path:
         check_target(path, overwrite=overwrite)
         with _stored(source, limit, part=part is not None, salvage=salvage) as file:
@@ -139,13 +145,13 @@ def decompress_file(
             check_quality(format, output_quality)
             codec = codec_for_file(header, device, sharp=sharp)
             check_work(codec.framing, replace(header, shape=shape), file.size, limit)
+            file = _in_voice(codec, file, to, pitch)
             reader = codec.reader(file, salvage=salvage)
             restored = _restored(codec, reader, first, shape, progress)
             options: dict[str, Any] = {"metadata": file.metadata, "quality": output_quality, "overwrite": overwrite}
             bytes_out = files.write(restored, shape, path, format, **options)
             damage = damage_in(reader, file, restored) if salvage else ()
-    size = round(file.size * shape.extent / header.shape.extent)  # the share of the part
-    seconds = time.perf_counter() - begin
+    size, seconds = round(file.size * shape.extent / header.shape.extent), time.perf_counter() - begin  # of the part
     return _report(codec, replace(header, shape=shape), size, bytes_out, size, seconds, damage=damage)
 
 
@@ -154,6 +160,16 @@ def _stored(source: Input, limit: int | None, *, part: bool, salvage: bool) -> A
     if salvage:
         return nullcontext(rest_of_file(source, limit))
     return part_of_file(source, limit) if part else nullcontext(whole_file(source, limit))
+
+
+def _in_voice(codec: Codec[Any, Any], file: StoredFile, to: Voice | None, pitch: PitchPolicy) -> StoredFile:
+    """The file in another voice, if one is asked for."""
+    if to is None:
+        return file
+    from vqc.codec.voices import find_voice, in_voice
+
+    changed: StoredFile = in_voice(file, find_voice(codec, to), pitch)
+    return changed
 
 
 def _restored(

@@ -41,6 +41,7 @@ class Cut(NamedTuple):
     shape: Shape
     prefixes: list[bytes]  # what stands before the codes in each stream
     alpha: bytes | None = None  # the section of a container
+    traits: bytes = b""  # what the model says once of all of it
 
 
 class Workload(NamedTuple):

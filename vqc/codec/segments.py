@@ -33,6 +33,8 @@ class StreamSource(Protocol):
     def header(self) -> Header: ...
     @property
     def alpha(self) -> bytes | None: ...
+    @property
+    def traits(self) -> bytes: ...
 
     def streams(self, count: int) -> Sequence[bytes]:
         """The streams, of which there must be so many.
@@ -65,7 +67,8 @@ class SegmentReader:
         salvage: bool = False,
     ) -> None:
         self.coder, self.segments, self.keep, self.salvage = coder, segments, keep, salvage
-        self.header, self.alpha = source.header, source.alpha  # not the source: what was read of it may go
+        # not the source: what was read of it may go
+        self.header, self.alpha, self.traits = source.header, source.alpha, source.traits
         self.streams = source.streams(len(segments))
         self.damaged = set[int]()
         self._kept: dict[int, Segment] = {}

@@ -25,6 +25,7 @@ class StoredFile:
     """A file of which streams are read when they are asked for.
 
     size: of all of it, in bytes.
+    traits: what the model says once of all of a recording.
     alpha: None also where it is damaged.
     streams: as of `vqc.codec.segments.StreamSource`.
     is_whole: whether its checksum matches, as far as it was looked at.
@@ -34,6 +35,7 @@ class StoredFile:
     header: Header
     metadata: Metadata
     size: int
+    traits: bytes
     alpha: bytes | None
     streams: Callable[[int], Sequence[bytes]]
     is_whole: bool = True
@@ -53,6 +55,7 @@ def whole_file(source: VqcSource, limit: int | None) -> StoredFile:
         header=container.header,
         metadata=container.metadata,
         size=len(data),
+        traits=container.traits,
         alpha=container.alpha,
         streams=container.streams,
     )
@@ -118,6 +121,7 @@ def _indexed(front: Front, read_at: ReadAt, size: int) -> StoredFile:
         header=front.header,
         metadata=front.metadata,
         size=size,
+        traits=front.traits,
         alpha=alpha,
         streams=streams,
     )
@@ -135,6 +139,7 @@ def _found(front: Front, data: bytes) -> StoredFile:
         header=front.header,
         metadata=front.metadata,
         size=len(data),
+        traits=front.traits,
         alpha=alpha,
         streams=lambda count: FoundStreams(body, count),
         is_whole=False,

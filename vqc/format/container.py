@@ -14,7 +14,8 @@
                      flag the channel mask v, as in WAV; without it channels stand as so many usually do.
                      Sample rates 1..13 mean 8000 11025 12000 16000 22050 24000 32000 44100 48000 88200 96000
                      176400 192000 Hz; any other rate is written in Hz.
-    ...    fields    only in format 2: their length v, then what vqc/format/metadata.py and vqc/format/index.py say
+    ...    fields    only in format 2: their length v, then what vqc/format/metadata.py, index.py and traits.py
+                     say
     ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/format/alpha.py says
     ...    body      the codes, one stream for each image tile or audio chunk, as many as the shape and the model
                      determine: a single stream is the whole body, of several each has its length v before it
@@ -48,6 +49,8 @@ from vqc.format.index import FIELD as INDEX
 from vqc.format.index import Section, index_length, read_index, section_of, write_index
 from vqc.format.metadata import NO_METADATA, Metadata, from_fields, to_fields
 from vqc.format.shapes import Media, Shape
+from vqc.format.traits import FIELD as TRAITS
+from vqc.format.traits import read_traits, write_traits
 
 MAGIC = b"VQC"
 VERSION, VERSION_WITH_FIELDS = 1, 2
@@ -82,6 +85,7 @@ class Container:
     """A whole file. `body` is what `join_streams` made; `alpha` is there when the shape has the alpha flag.
 
     indexed: whether there is an index; only of several streams.
+    traits: what the model says once of all of a recording.
     """
 
     header: Header
@@ -89,6 +93,7 @@ class Container:
     alpha: bytes | None = None
     metadata: Metadata = NO_METADATA
     indexed: bool = False
+    traits: bytes = b""
 
     def streams(self, count: int) -> Sequence[bytes]:
         """The streams of the body; ContainerError when it does not hold exactly so many."""
@@ -102,6 +107,7 @@ class Front(NamedTuple):
     metadata: Metadata
     sections: tuple[Section, ...]  # the index; empty if there is none
     length: int  # bytes
+    traits: bytes = b""
 
 
 def write_container(container: Container) -> bytes:
@@ -135,7 +141,12 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
         raise reader.damaged("header")
     alpha = reader.take(reader.varint("length of alpha"), "alpha") if front.header.shape.alpha else None
     container = Container(
-        header=front.header, alpha=alpha, body=reader.rest(), metadata=front.metadata, indexed=bool(front.sections)
+        header=front.header,
+        alpha=alpha,
+        body=reader.rest(),
+        metadata=front.metadata,
+        indexed=bool(front.sections),
+        traits=front.traits,
     )
     if front.sections and front.sections != tuple(map(section_of, _sections(container))):
         raise reader.damaged("index")
@@ -179,7 +190,8 @@ def read_front(data: bytes, *, limit: int | None = None) -> Front:
             sections = read_index(fields[number], data[: length - section.left - len(fields[number])])
             if len(sections) < 2 + header.shape.alpha:
                 raise section.damaged("index")
-    return Front(header, from_fields(fields), sections, length)
+    traits = read_traits(fields.pop(TRAITS)) if TRAITS in fields else b""
+    return Front(header, from_fields(fields), sections, length, traits)
 
 
 def peek_header(front: bytes, *, limit: int | None = None) -> Header:
@@ -214,12 +226,14 @@ def _write_front(container: Container) -> bytes:
     mode = next(code for code, name in ENTROPIES.items() if name == header.entropy)
     fields = b"".join(_field(number, len(data)) + data for number, data in to_fields(container.metadata).items())
     index = _field(INDEX, index_length(sections)) if sections else b""  # but for its content
-    length = len(fields) + len(index) + (index_length(sections) if sections else 0)
+    traits = write_traits(container.traits) if container.traits else b""
+    traits = _field(TRAITS, len(traits)) + traits if traits else b""
+    length = len(fields) + len(index) + (index_length(sections) if sections else 0) + len(traits)
     version = VERSION_WITH_FIELDS if length else VERSION
     parts = [MAGIC, bytes([version, header.codec, mode | header.shape.flags() << 4, header.quality]), header.digest]
     parts += [write_shape(header.shape), varint(length) if length else b"", fields, index]
     front = b"".join(parts)
-    return front + write_index(sections, front) if sections else front
+    return front + (write_index(sections, front) if sections else b"") + traits
 
 
 def _field(number: int, length: int) -> bytes:

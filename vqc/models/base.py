@@ -108,6 +108,11 @@ class CodecModel(nn.Module, ABC):
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         """Number of entries of each group's codebook at a quality; its length is the number of groups G."""
 
+    @property
+    def trait_bytes(self) -> int:
+        """Bytes that a file says once of all of a recording, beside the codes; most models need none."""
+        return 0
+
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
         """Describe the groups of a quality in their order: (a name for people, how many groups have it)."""
         groups = len(self.codebook_sizes(quality))
@@ -203,6 +208,17 @@ class CodecModel(nn.Module, ABC):
         self.static_table.copy_(torch.from_numpy(table))
 
 
+class TraitObserver:
+    """Looks at a recording, piece by piece, for what a file says once of all of it; this one sees nothing."""
+
+    def add(self, waveforms: npt.NDArray[np.float32]) -> None:
+        """Look at one more piece [A, T] of all channels that sound, T a multiple of the hop."""
+
+    def finish(self) -> bytes:
+        """So many bytes as the model's `trait_bytes`."""
+        return b""
+
+
 class ImageModel(CodecModel):
     """A model of RGB images in [0, 1]."""
 
@@ -247,6 +263,15 @@ class AudioModel(CodecModel):
     def halo(self) -> int:
         """Frames of context on each side of a chunk that its codes and samples can depend on."""
 
+    @property
+    def decoder_halo(self) -> int:
+        """Frames of context on each side of a chunk that its samples can depend on, at most `halo`."""
+        return self.halo
+
+    def observer(self) -> TraitObserver:
+        """What finds these bytes."""
+        return TraitObserver()
+
     @abstractmethod
     def encode(self, waveform: Tensor, quality: int) -> Tensor:
         """Waveform [B, T] in [-1, 1], T a multiple of the hop, to codes int64 [B, G, T/hop]."""
@@ -254,6 +279,10 @@ class AudioModel(CodecModel):
     @abstractmethod
     def decode(self, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
         """Codes [B, G, T] to a waveform [B, T·hop]; `first_frame`: position of codes[..., 0] in the whole file."""
+
+    def decode_with(self, traits: bytes, codes: Tensor, quality: int, *, first_frame: int = 0) -> Tensor:
+        """Decode as `decode` does, codes of a recording of which a file says `traits`: `trait_bytes` or nothing."""
+        return self.decode(codes, quality, first_frame=first_frame)
 
 
 def uniform_frequencies(sizes: Tensor, largest: int) -> Tensor:

@@ -104,3 +104,14 @@ def mel_interpolation(bands: int, bins: int, sample_rate: int) -> Tensor:
     at = (2595 * torch.log10(1 + hz / 700)).clamp(float(centre[0]), float(centre[-1]))
     distance = (at - centre[:, None]).abs() / (top / (bands + 1))
     return (1 - distance).clamp_min(0).float()
+
+
+def band_amplitude(log_mel: Tensor, interpolation: Tensor, window: int) -> Tensor:
+    """Amplitude in each bin of sources of unit power: log-mel [..., N, mels] → [..., N, bins].
+
+    Args:
+        log_mel: natural logarithm of the power in mel bands, of spectra with a Hann window.
+        interpolation: of bands at bins, [mels, bins]: see `mel_interpolation`.
+        window: its length; unit white noise has three eighths of it as power in a bin.
+    """
+    return torch.exp(0.5 * (log_mel @ interpolation)) / math.sqrt(window * 3 / 8)

@@ -27,7 +27,7 @@ from vqc.models.config import Config, limited
 from vqc.nn.convnext import ConvNeXt1d
 from vqc.nn.excitation import position_noise, pulse_train
 from vqc.nn.quantize import VectorQuantizer
-from vqc.nn.spectral import STFT, mel_interpolation, mel_matrix
+from vqc.nn.spectral import STFT, band_amplitude, mel_interpolation, mel_matrix
 
 SAMPLE_RATE = 16_000
 HOP = 160  # samples of a code: 10 ms
@@ -37,7 +37,6 @@ _PULSES_REPEAT = 5  # frames: after six periods of the voice
 
 _WINDOW = 400
 _BINS = _WINDOW // 2 + 1
-_WINDOW_ENERGY = _WINDOW * 3 / 8  # of the Hann window: the power of unit white noise in a bin
 _FLOOR = 1e-6  # power added to a mel band before the logarithm
 SCALE = 0.4  # brings log-mel spectra to about unit variance
 _KERNEL = 7
@@ -156,7 +155,7 @@ class PhonesModel(AudioModel):
         hz = log_mel.new_full((1, lead + frames), PITCH)
         pulses = self.stft(pulse_train(hz, HOP, SAMPLE_RATE)[:, lead * HOP :])
         noise = self.stft(position_noise(first_sample, samples, device=log_mel.device)[None])
-        amplitude = torch.exp(0.5 * (log_mel @ self.unmel)) / math.sqrt(_WINDOW_ENERGY)
+        amplitude = band_amplitude(log_mel, self.unmel, _WINDOW)
         voiced = torch.sigmoid(output.voicing)[..., None]
         return self.stft.inverse((voiced.sqrt() * pulses + (1 - voiced).sqrt() * noise) * amplitude)
 

@@ -32,7 +32,7 @@ from vqc.nn.ecvq import GroupedECVQ
 from vqc.nn.excitation import position_noise, pulse_train
 from vqc.nn.pitch import PITCH_HOP, PITCH_STATES, pitch_hz, track_pitch
 from vqc.nn.source_gains import SourceGainNetwork, missing_log_power
-from vqc.nn.spectral import MDCT, STFT, mel_interpolation, mel_matrix
+from vqc.nn.spectral import MDCT, STFT, band_amplitude, mel_interpolation, mel_matrix
 
 ENVELOPE_HOP = 160  # samples: 10 ms
 ENVELOPE_FRAMES = 8  # in a code frame
@@ -256,7 +256,7 @@ class SpeechModel(AudioModel):
 
     def _amplitude(self, log_mel: Tensor) -> Tensor:
         """Amplitude of sources of unit power in each bin: log-mel [B, N, mels] → [B, N, bins]."""
-        return torch.exp(0.5 * (log_mel @ self.unmel)) / math.sqrt(_WINDOW_ENERGY)
+        return band_amplitude(log_mel, self.unmel, _WINDOW)
 
     def _log_mel(self, envelope: Tensor) -> Tensor:
         """KLT coefficients [B, T, dims] to log-mel frames [B, 8T, mels]."""

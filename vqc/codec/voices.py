@@ -1,0 +1,104 @@
+"""The voices that recordings can be restored in: those that come with a model, and those of other recordings."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqc._version import __version__
+from vqc.codec.codec import Codec
+from vqc.codec.media import to_waveform
+from vqc.data.audio_files import AudioReader, Samples, resample
+from vqc.errors import MediaError, MediaWarning, OptionError, did_you_mean
+from vqc.format.metadata import Metadata
+from vqc.models.voice.model import VoiceModel
+from vqc.models.voice.traits import PitchPolicy, Traits
+
+Voice: TypeAlias = str | os.PathLike[str] | tuple[Any, int]  # a name, a recording, or samples and their rate
+SYNTHETIC = f"Synthetic speech: the voice was changed by vqc {__version__}"  # the comment in files
+
+LEAST_SECONDS, MOST_SECONDS = 1.0, 300.0  # of a reference; what comes later in a longer one is not looked at
+_PIECE = 81_920  # samples that the observer is given at once, as of a file
+_LEAST_VOICED, _LEAST_VOICED_SHARE = 0.4, 0.15  # seconds with a pitch, and of those with sound
+_SILENT = 1e-3  # a peak of -60 dB
+_MOST_CLIPPED = 5e-4  # of the samples
+
+
+def voice_model(codec: Codec[Any, Any]) -> VoiceModel:
+    """The model of a codec; OptionError when it cannot change voices."""
+    if not isinstance(codec.model, VoiceModel):
+        raise OptionError(f"the model {codec.name} cannot change voices; use the model voice, also to compress")
+    return codec.model
+
+
+def in_voice(source: Any, voice: Traits, pitch: PitchPolicy) -> Any:
+    """The file, as a `Container` or a `StoredFile`, that has the same codes in another voice, and says so."""
+    own = Traits.from_bytes(source.traits) if source.traits else None
+    traits = voice if own is None else own.in_voice_of(voice, pitch)
+    return replace(source, traits=traits.to_bytes(), metadata=_as_synthetic(source.metadata))
+
+
+def _as_synthetic(metadata: Metadata) -> Metadata:
+    """The metadata, with the comment that the speech is synthetic in place of another."""
+    kept = tuple((name, value) for name, value in metadata.tags if name != "comment")
+    return replace(metadata, tags=(*kept, ("comment", SYNTHETIC)))
+
+
+def find_voice(codec: Codec[Any, Any], to: Voice) -> Traits:
+    """The traits of a voice that comes with the model, or of the one in a recording.
+
+    Raises:
+        OptionError: there is no such voice, and no such file.
+        MediaError: the recording cannot be read, is shorter than `LEAST_SECONDS`, or no voice is found in it.
+    """
+    model = voice_model(codec)
+    if isinstance(to, tuple):
+        samples, rate = to
+        return voice_in(model, [to_waveform(samples)], rate, "the reference")
+    name = os.fspath(to)
+    if name in model.config.speakers:
+        return model.voice(name)
+    if not os.path.exists(name):  # noqa: PTH110
+        known = ", ".join(model.config.speakers) or "none"
+        hint = did_you_mean(name, model.config.speakers)
+        raise OptionError(f"{name}: there is no such voice or file{hint}; voices of {codec.name}: {known}")
+    with AudioReader(name) as reader:
+        return voice_in(model, reader.blocks(), reader.sample_rate, name)
+
+
+def voice_in(model: VoiceModel, blocks: Iterable[Samples], sample_rate: int, name: str) -> Traits:
+    """The traits of the voice in a recording, given as blocks [n, C]; `name` is that in errors: see `find_voice`."""
+    mono = (block.mean(axis=1, keepdims=True, dtype=np.float32) for block in blocks)
+    observer, held, heard = model.observer(), np.zeros(0, np.float32), 0
+    for block in resample(mono, sample_rate, model.sample_rate, 1):
+        held, heard = np.concatenate([held, block[:, 0]]), heard + len(block)
+        while len(held) >= _PIECE:
+            observer.add(held[None, :_PIECE])
+            held = held[_PIECE:]
+        if heard >= MOST_SECONDS * model.sample_rate:
+            break
+    observer.add(_padded(held, model.hop_length))
+    if heard < LEAST_SECONDS * model.sample_rate:
+        raise MediaError(
+            f"{name}: has {heard / model.sample_rate:.1f} s, and a voice takes at least {LEAST_SECONDS:g} s; give "
+            "more, 10 s are enough"
+        )
+    if observer.peak < _SILENT:
+        raise MediaError(f"{name}: is silent; give a recording of one person who speaks")
+    voiced = observer.voiced_seconds
+    if voiced < max(_LEAST_VOICED, _LEAST_VOICED_SHARE * observer.active_seconds) or not observer.sounds_like_speech:
+        raise MediaError(f"{name}: no voice is found in it; give a recording of one person who speaks, without music")
+    if observer.clipped > _MOST_CLIPPED * heard:
+        warnings.warn(MediaWarning(f"{name}: is clipped, and the voice will be rough; record it quieter"), stacklevel=2)
+    return observer.traits()
+
+
+def _padded(samples: NDArray[np.float32], hop: int) -> NDArray[np.float32]:
+    """Samples [T] as a piece [1, T'] of whole code frames; with none at all, an empty one."""
+    return np.pad(samples, (0, -len(samples) % hop))[None]
