@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vqc.models.speech.model import SpeechConfig
+from vqc.models.voice.model import VoiceConfig
 
 SPEECH = SpeechConfig(
     mels=16,
@@ -14,4 +15,17 @@ SPEECH = SpeechConfig(
     qualities=2,
     first_waveform_quality=2,
     default_quality=1,
+)
+VOICE = VoiceConfig(
+    content_mels=8,
+    codebook_size=24,
+    codebook_dim=6,
+    mels=12,
+    width=8,
+    blocks=1,
+    voice_dims=5,
+    voice_width=6,
+    source_width=8,
+    source_blocks=1,
+    speakers=("anna", "ben"),
 )

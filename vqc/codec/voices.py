@@ -25,7 +25,10 @@ SYNTHETIC = f"Synthetic speech: the voice was changed by vqc {__version__}"  # t
 
 LEAST_SECONDS, MOST_SECONDS = 1.0, 300.0  # of a reference; what comes later in a longer one is not looked at
 _PIECE = 81_920  # samples that the observer is given at once, as of a file
-_LEAST_VOICED, _LEAST_VOICED_SHARE = 0.4, 0.15  # seconds with a pitch, and of those with sound
+# Of 60 speakers 0.55 to 1.2 of what sounds is voiced, and 0.25 to 0.78 of the pitch stays the same for 20 ms; of tones
+# and chords more than 0.88 does.
+_LEAST_VOICED, _LEAST_VOICED_SHARE = 0.4, 0.25  # seconds with a pitch, and of those with sound
+_MOST_STEADY = 0.85
 _SILENT = 1e-3  # a peak of -60 dB
 _MOST_CLIPPED = 5e-4  # of the samples
 
@@ -92,7 +95,8 @@ def voice_in(model: VoiceModel, blocks: Iterable[Samples], sample_rate: int, nam
     if observer.peak < _SILENT:
         raise MediaError(f"{name}: is silent; give a recording of one person who speaks")
     voiced = observer.voiced_seconds
-    if voiced < max(_LEAST_VOICED, _LEAST_VOICED_SHARE * observer.active_seconds) or not observer.sounds_like_speech:
+    least = max(_LEAST_VOICED, _LEAST_VOICED_SHARE * observer.active_seconds)
+    if voiced < least or observer.steadiness > _MOST_STEADY:
         raise MediaError(f"{name}: no voice is found in it; give a recording of one person who speaks, without music")
     if observer.clipped > _MOST_CLIPPED * heard:
         warnings.warn(MediaWarning(f"{name}: is clipped, and the voice will be rough; record it quieter"), stacklevel=2)

@@ -103,6 +103,7 @@ class VoiceObserver(TraitObserver):
         self.pitches, self.voiced = 0.0, 0  # sum of states, and of how many frames
         self.active, self.peak = 0.0, 0.0  # frames of 10 ms with speech; largest sample
         self.clipped = 0  # samples at full scale
+        self.steady = self.neighbours = 0  # pairs of voiced frames, with the same pitch and in all
 
     @torch.inference_mode()
     def add(self, waveforms: NDArray[np.float32]) -> None:
@@ -121,6 +122,9 @@ class VoiceObserver(TraitObserver):
         self.level += float((weights.sum(-1) * level).sum())
         states = track_pitch(heard)
         self.pitches, self.voiced = self.pitches + float(states.sum()), self.voiced + int((states > 0).sum())
+        both = (states[:, 1:] > 0) & (states[:, :-1] > 0)
+        self.steady += int(((states[:, 1:] == states[:, :-1]) & both).sum())
+        self.neighbours += int(both.sum())
         self.active += float(active.sum())
 
     @property
@@ -134,9 +138,9 @@ class VoiceObserver(TraitObserver):
         return self.voiced * PITCH_HOP / float(self.model.sample_rate)
 
     @property
-    def sounds_like_speech(self) -> bool:
-        """Whether loudness changes as that of speech does, which pauses; music goes on."""
-        return True
+    def steadiness(self) -> float:
+        """Share of neighbouring voiced frames with the same pitch, 0 to 1: tones keep theirs, voices hardly do."""
+        return self.steady / self.neighbours if self.neighbours else 0.0
 
     @torch.inference_mode()
     def traits(self) -> Traits:
