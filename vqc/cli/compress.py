@@ -64,6 +64,17 @@ class CompressFile:
             **self.options.only("model", "quality", "entropy", "device", "stats", "explain", "metadata", "limit"),
         )
 
+    def suffix_of(self, source: InputFile) -> str:
+        """All results are `.vqc` files; MediaError for what is one already."""
+        if source.path.suffix.lower() == SUFFIX:
+            raise MediaError(f"{source.name}: this is a {SUFFIX} file already; use decompress to restore it")
+        return SUFFIX
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """How results end."""
+        return (SUFFIX,)
+
 
 @takes(CompressOptions)
 def compress(options: CompressOptions) -> None:
@@ -80,7 +91,8 @@ def compress(options: CompressOptions) -> None:
         beside=heat_map_beside if options.explain else None,
         passed_over=frozenset({SUFFIX}),  # the results of an earlier run
     )
-    make_files(options, wanted, CompressFile(options, rate_of(options)), "Compressing")
+    each = "--explain" if options.explain else "--stats" if options.stats else ""
+    make_files(options, wanted, CompressFile(options, rate_of(options)), "Compressing", each=each)
 
 
 def compress_to_archive(options: CompressOptions, target: Path) -> None:

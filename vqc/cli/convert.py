@@ -76,6 +76,15 @@ class ConvertFile:
             **options.only("model", "output_quality", "device", "limit"),
         )
 
+    def suffix_of(self, source: InputFile) -> str:
+        """How the result of a file in a folder ends."""
+        return suffix_for("audio", requested_suffix(self.options.file_format, None), source.name, several=False)
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """How results end."""
+        return (suffix_for("audio", requested_suffix(self.options.file_format, None), "", several=False),)
+
 
 @takes(ConvertOptions)
 def convert(options: ConvertOptions) -> None:

@@ -82,6 +82,20 @@ class DecompressFile:
             **self.options.only("output_quality", "start", "duration", "salvage", "sharp", "to", "device", "limit"),
         )
 
+    def suffix_of(self, source: InputFile) -> str:
+        """How the result ends, by what the file holds. ContainerError if it is none."""
+        header = peek(source.path, self.options.limit)
+        return suffix_for(header.media, self._asked, source.name, several=True)
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """How results may end."""
+        return tuple(suffix_for(media, self._asked, "", several=True) for media in MEDIA)
+
+    @property
+    def _asked(self) -> str | None:
+        return requested_suffix(self.options.file_format, None)
+
 
 @takes(DecompressOptions)
 def decompress(options: DecompressOptions) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vqc.cli.batch import run_plan
+from vqc.cli.collection import convert_collection, is_collection
 from vqc.cli.file_reports import report_outcomes
 from vqc.cli.options import (
     DeviceOption,
@@ -27,7 +28,7 @@ from vqc.cli.plan import existing_policy, make_plan
 from vqc.cli.standard_streams import check_streams, standard_input
 
 if TYPE_CHECKING:
-    from vqc.cli.batch import Work
+    from vqc.cli.collection import FileWork
     from vqc.cli.plan import Conversion, Existing
     from vqc.scheduling.workers import Workers
 
@@ -73,13 +74,27 @@ def check_options(options: FileOptions, suffixes: Iterable[str], only: str | Non
 def make_files(
     options: FileOptions,
     wanted: Conversion,
-    work: Work,
+    work: FileWork,
     label: str,
     notes: Callable[[], Iterable[str]] = tuple,
     report: Callable[..., None] = report_outcomes,
+    *,
+    each: str = "",
 ) -> None:
-    """Make the files, tell of them, and end the command; `notes` are asked for once all names are known."""
+    """Make the files, tell of them, and end the command.
+
+    Args:
+        notes: are asked for once all names are known.
+        report: tells of the outcomes.
+        each: the option that asks for something of each file, so that they cannot just be counted.
+    """
     existing = options.existing  # an error is told before anything is read
+    if is_collection(options.inputs, options.output, options.workers, each):
+        convert_collection(
+            options.inputs[0], options.output, wanted, work, label,
+            existing=existing, workers=options.workers, as_json=options.json, quiet=options.quiet,
+        )  # fmt: skip
+        return
     with standard_input(options.inputs) as stdin:
         plan = make_plan(options.inputs, options.output, wanted, stdin=stdin, existing=existing)
         plan.notes += notes()
