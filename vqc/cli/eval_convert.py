@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vqc.cli.options import ForceOption, JsonOption, QuietOption, ThreadsOption, model_option, takes
+from vqc.cli.options import (
+    ForceOption,
+    JsonOption,
+    Pitch,
+    QuietOption,
+    ThreadsOption,
+    model_option,
+    pitch_of,
+    takes,
+)
 from vqc.errors import OptionError
 from vqc.option_fields import option
 
@@ -32,7 +41,9 @@ class ConvertOptions:
     targets: str | None = option(None, "--targets", "Folder of those to sound like. [default: the data]", "FOLDER")
     voices: str = option("", "--voices", "Of whom, such as 19,26,27. [default: everybody]", "NAMES")
     by_name: bool = option(False, "--by-name", "Name the voice to the model instead of a reference.")
-    pitch: str = option("target", "--pitch", "As in vqc convert.", "PITCH")
+    pitch: Pitch = option(
+        "target", "--pitch", "target, keep, or semitones up or down.", "HOW", type=str, parse=pitch_of
+    )
     n: int = option(60, "-n", "Conversions.", "N", least=2)
     seconds: float = option(10.0, "--seconds", "Of the reference of a voice.", "S", least=1)
     clips: Path | None = option(None, "--clips", "Write what was made as WAV files.", "FOLDER")
