@@ -11,6 +11,7 @@ for codes, label, name in DataLoader(data, batch_size=64, num_workers=2, shuffle
 from __future__ import annotations
 
 import os
+import pathlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -42,6 +43,12 @@ class CodedItem(NamedTuple):
     name: str
 
 
+def _archives_in(path: Path) -> Sequence[Path]:
+    """The archives in a folder, in order of name; another path is one itself."""
+    folder = pathlib.Path(path)
+    return sorted(folder.glob("*.vqca")) if folder.is_dir() else [path]
+
+
 class CodesDataset(Dataset[CodedItem]):
     """The items of archives, for a `DataLoader` with any number of workers, forked or spawned.
 
@@ -49,7 +56,7 @@ class CodesDataset(Dataset[CodedItem]):
     some ten items in the time of a hundred without: see docs/archives.md.
 
     Args:
-        path_or_paths: an archive, or several of one model and quality.
+        path_or_paths: an archive, or several of one model and quality; or a folder of them.
         decode: give images or sound instead of codes.
         device: where items are decoded; workers of a loader can have the CPU alone.
 
@@ -60,6 +67,7 @@ class CodesDataset(Dataset[CodedItem]):
 
     def __init__(self, path_or_paths: Path | Sequence[Path], *, decode: bool = False, device: str = "cpu") -> None:
         paths = [path_or_paths] if isinstance(path_or_paths, str | os.PathLike) else list(path_or_paths)
+        paths = [file for path in paths for file in _archives_in(path)]
         if not paths:
             raise OptionError("a data set needs an archive, and none is given")
         self.archives: list[Archive] = [open_archive(path, device=device) for path in paths]

@@ -99,6 +99,12 @@ def test_where_a_put_can_stop_half_way_the_name_comes_last(
     assert memory.find("/out") == ["/out/x.txt"]
 
 
+def test_what_is_not_there_is_said(tmp_path: Path, memory: Any) -> None:
+    for root in (tmp_path / "nowhere", "memory://nowhere"):
+        with pytest.raises(MediaError, match="nowhere: there is no such file or folder"):
+            list(place_of(str(root)).folders())
+
+
 def test_what_cannot_be_opened_is_one_sentence() -> None:
     with pytest.raises(MediaError, match="nonsense://x: cannot be opened"):
         place_of("nonsense://x")

@@ -8,10 +8,10 @@ One bad file does not stop the others. The bytes do not depend on the number of 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from vqc.archive.model import codec_of_archive
 from vqc.archive.reader import Archive
@@ -32,6 +32,8 @@ from vqc.scheduling.scheduler import LostError, Retry, map_ordered
 from vqc.scheduling.workers import Workers
 
 CHUNK_ITEMS, CHUNK_BYTES = 256, 2**25  # files, and bytes of them, that are compressed together and become a block
+
+File = TypeVar("File")
 
 
 class Source(NamedTuple):
@@ -163,10 +165,10 @@ def archive_files(
         compressor = work.compressor()  # says what is wrong with options before anything is done
         if twice:
             done(Chunk(failures=twice))
-        given = list(chunks(sources))
+        given = list(chunks_of(sources, size_of))
         for chunk in map_ordered(work, given, workers, Retry(lost=_lost_chunk)):
             if chunk.items and writer is None:
-                writer = create_archive(target, _header(compressor), overwrite=overwrite)
+                writer = create_archive(target, header_of(compressor), overwrite=overwrite)
             if writer is not None:
                 writer.write(chunk.items)
             done(chunk)
@@ -175,15 +177,15 @@ def archive_files(
             writer.close()
 
 
-def chunks(sources: Sequence[Source]) -> Iterator[list[Source]]:
-    """Cut sources into those that are compressed together."""
-    chunk, size = list[Source](), 0
-    for source in sources:
-        length = size_of(source)
+def chunks_of(files: Iterable[File], size_of: Callable[[File], int]) -> Iterator[list[File]]:
+    """Cut files into those that are compressed together."""
+    chunk, size = list[File](), 0
+    for file in files:
+        length = size_of(file)
         if chunk and (len(chunk) == CHUNK_ITEMS or size + length > CHUNK_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(source)
+        chunk.append(file)
         size += length
     if chunk:
         yield chunk
@@ -213,7 +215,8 @@ def _without_twins(sources: Sequence[Source], known: set[str]) -> tuple[list[Sou
     return kept, twice
 
 
-def _header(compressor: BatchCompressor) -> ArchiveHeader:
+def header_of(compressor: BatchCompressor) -> ArchiveHeader:
+    """The header of an archive of what is compressed so."""
     codec = compressor.codec
     return ArchiveHeader(
         codec=KINDS[codec.model.kind].wire_id,

@@ -52,8 +52,6 @@ NamesArgument = Annotated[
 class WriteOptions:
     """The options of create and append."""
 
-    archive: ArchiveArgument
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Folders and files of images, or of audio.")]
     model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
     effort: int | None = option(
         None, "--effort", "More time, better files. [default: the model's]", "0..9", least=0, most=9
@@ -76,6 +74,16 @@ class WriteOptions:
 class CreateOptions(WriteOptions):
     """The options of create."""
 
+    archive: Annotated[
+        str,
+        typer.Argument(metavar="ARCHIVE", help="The archive, usually .vqca; or, with / at the end, a folder of them."),
+    ]
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT", help="Folders and files of images, or of audio; or one URL.")
+    ]
+    shard_items: int | None = option(
+        None, "--shard-items", "In a folder of archives, so many in each. [default: 10000]", "N", least=1
+    )
     quality: float | None = option(None, "--quality -q", "1 smallest, 8 best; also 5.5. [default: the model's]", "1..8")
     entropy: Entropy = option("auto", "--entropy", "Code packing: auto, prior, static or none.", "MODE")
     force: ForceOption = False
@@ -92,14 +100,23 @@ def create(options: CreateOptions) -> None:
         quality=options.quality,
         entropy=options.entropy,
         force=options.force,
+        shard_items=options.shard_items,
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class AppendOptions(WriteOptions):
+    """The options of append."""
+
+    archive: ArchiveArgument
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Folders and files of images, or of audio.")]
+
+
 @archives.command(epilog="Example: vqc archive append set.vqca more/", no_args_is_help=True)
-@takes(WriteOptions)
-def append(options: WriteOptions) -> None:
+@takes(AppendOptions)
+def append(options: AppendOptions) -> None:
     """Add what an archive does not have yet, or go on with one that was cut short."""
-    archive_inputs(options.archive, options.inputs, options, append=True)
+    archive_inputs(str(options.archive), options.inputs, options, append=True)
 
 
 @archives.command("list", epilog="Example: vqc archive list set.vqca", no_args_is_help=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import typer
 
 from vqc.cli.archive_inputs import find_sources, model_of
+from vqc.cli.archive_shards import are_shards, write_shards
 from vqc.cli.console import duration, number, print_json, printable, size, warn
 from vqc.cli.options import Device
 from vqc.cli.progress import ProgressBar
@@ -78,21 +79,37 @@ class Tally:
 
 
 def archive_inputs(
-    target: Path,
+    name: str,
     inputs: Sequence[str],
     options: Options,
     *,
+    shard_items: int | None = None,
     quality: float | None = None,
     lmbda: float | None = None,
     entropy: str = "auto",
     append: bool = False,
     force: bool = False,
 ) -> None:
-    """Put files into an archive, tell of them, and end the command."""
+    """Put files into an archive, or a folder of them, tell of them, and end the command."""
     from vqc.archive.create import ArchiveOptions, archive_files
     from vqc.archive.reader import Archive
     from vqc.codec.rate import Rate
 
+    given = ArchiveOptions(
+        model=options.model,
+        quality=quality,
+        entropy=entropy,
+        rate=Rate(effort=options.effort, lmbda=lmbda),
+        device=options.device,
+        limit=options.limit,
+    )
+    if not append and are_shards(name, inputs, shard_items):
+        write_shards(
+            name, inputs[0], given, media=model_of(options.model), most=shard_items, force=force,
+            workers=options.workers, as_json=options.json, quiet=options.quiet,
+        )  # fmt: skip
+        return
+    target = Path(name)
     there = Archive(target) if append else None
     found = find_sources(inputs, there.media if there else model_of(options.model))
     known = set(there.names) if there else set()
@@ -111,15 +128,7 @@ def archive_inputs(
             bar.at(min(tally.items + len(tally.failures), len(sources)), len(sources))
 
         if sources or append:
-            given = ArchiveOptions(
-                media=found.media,
-                model=options.model,
-                quality=quality,
-                entropy=entropy,
-                rate=Rate(effort=options.effort, lmbda=lmbda),
-                device=options.device,
-                limit=options.limit,
-            )
+            given = replace(given, media=found.media)
             archive_files(target, sources, given, append=append, overwrite=force, workers=options.workers, done=done)
     tally.report(target, found.notes, as_json=options.json, quiet=options.quiet)
 

@@ -21,7 +21,7 @@ from vqc.cli.inputs import STREAM, InputFile, is_own_heat_map, skipped_note
 from vqc.cli.outputs import is_batch, stream_of
 from vqc.cli.plan import Conversion, Existing, Job, name_taken
 from vqc.cli.progress import ProgressBar
-from vqc.errors import MediaError, OptionError, OutputError, VQCError
+from vqc.errors import OptionError, OutputError, VQCError
 from vqc.storage.urls import is_url
 
 if TYPE_CHECKING:
@@ -201,8 +201,6 @@ def convert_collection(
                 bar.at(tally.done + tally.failed, tally.listed)
             if not tally.listed and not tally.skipped and not tally.failed:
                 tally.fail(source, f"{source}: there are no {wanted.sought} in this folder")
-        except FileNotFoundError:
-            raise MediaError(f"{source}: there is no such file or folder") from None
         finally:
             tally.list_failures()
     tally.report(target.root, as_json=as_json, quiet=quiet)

@@ -28,9 +28,9 @@ GROUPS = {
     "Drawing": ("n", "size", "seconds", "class", "guidance", "temperature", "top-p", "complete", "keep", "hole"),
     "Voice": ("to", "pitch", "speakers"),
     "Measuring": ("against", "metrics", "context"),
-    "Output": ("output", "archive", "format", "output-quality", "name", "add", "report", "csv", "picture",
-               "tensorboard", "save-codes", "clips", "force", "skip-existing", "update", "metadata", "stats", "explain",
-               "json", "quiet"),
+    "Output": ("output", "archive", "shard-items", "format", "output-quality", "name", "add", "report", "csv",
+               "picture", "tensorboard", "save-codes", "clips", "force", "skip-existing", "update", "metadata", "stats",
+               "explain", "json", "quiet"),
     "Speed": ("device", "jobs", "ray", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups

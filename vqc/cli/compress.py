@@ -37,7 +37,7 @@ class CompressOptions(RateOptions, FileOptions):
     )
     model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
     entropy: Entropy = option("auto", "--entropy", "Code packing: auto, prior, static or none.", "MODE")
-    archive: Path | None = option(None, "--archive", "Put everything into one file, for a data set.", "ARCHIVE")
+    archive: str | None = option(None, "--archive", "Put everything into one file, for a data set.", "ARCHIVE")
     metadata: MetadataPolicy = option(
         "keep", "--metadata", "keep (dates, camera, title …), all (place too), or strip.", "WHAT"
     )
@@ -95,7 +95,7 @@ def compress(options: CompressOptions) -> None:
     make_files(options, wanted, CompressFile(options, rate_of(options)), "Compressing", each=each)
 
 
-def compress_to_archive(options: CompressOptions, target: Path) -> None:
+def compress_to_archive(options: CompressOptions, target: str) -> None:
     """Do what `vqc archive create` does; OptionError for options that archives do not have."""
     from vqc.cli.archive_write import archive_inputs
 

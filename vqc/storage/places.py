@@ -74,7 +74,12 @@ class Place:
         waiting = [""]
         while waiting:
             below = waiting.pop()
-            files, folders = self._remote_listing(below)
+            try:
+                files, folders = self._remote_listing(below)
+            except FileNotFoundError:
+                if not below:
+                    raise MediaError(f"{self.root}: there is no such file or folder") from None
+                continue  # it was there a moment ago
             if self.only is not None:
                 files, folders = {name: size for name, size in files.items() if name == self.only}, []
             yield Folder(below, files)
@@ -174,6 +179,9 @@ class Place:
         if self.only is not None:
             yield Folder("", {self.only: (root / self.only).stat().st_size})
             return
+
+        if not root.is_dir():
+            raise MediaError(f"{root}: there is no such file or folder")
 
         def unreadable(error: OSError) -> None:
             if say is not None:
