@@ -18,8 +18,14 @@ SPEECH = SpeechConfig(
 )
 VOICE = VoiceConfig(
     content_mels=8,
-    codebook_size=24,
-    codebook_dim=6,
+    content_mean=20,
+    content_width=8,
+    content_hidden=6,
+    content_dilations=(1, 2),
+    content_voice=(1,),
+    content_reach=5,
+    content_size=24,
+    content_dim=6,
     mels=12,
     width=8,
     blocks=1,

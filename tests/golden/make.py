@@ -28,6 +28,7 @@ from golden.cases import (
     decompress,
     tiling_of,
 )
+from tiny_models import VOICE
 from tiny_priors import SPEECH
 
 from vqc.entropy.tables import frequencies_from_counts
@@ -39,6 +40,7 @@ from vqc.models.phones.model import PhonesConfig, PhonesModel
 from vqc.models.photo.model import PhotoConfig, PhotoModel
 from vqc.models.prior import CodePrior
 from vqc.models.speech.model import SpeechModel
+from vqc.models.voice.model import VoiceModel
 from vqc.models.vqvae.audio import AudioVQVAE, AudioVQVAEConfig
 from vqc.models.vqvae.image import ImageVQVAE, ImageVQVAEConfig
 from vqc.nn.integer import IntegerLinear
@@ -88,6 +90,7 @@ def main() -> None:
     models |= {f"{name}-prior": copy.deepcopy(model) for name, model in models.items()}
     models |= {f"{name}-stepped-prior": copy.deepcopy(models[name]) for name in ("photo", "speech")}
     models |= {"maps": ImageMaps(MAPS), "phones": PhonesModel(PHONES)}
+    models |= {"voice": VoiceModel(VOICE), "voice-prior": VoiceModel(VOICE)}
     for name, model in models.items():
         disturb(model)
         model.set_static_table(draw_table(model))

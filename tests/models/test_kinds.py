@@ -10,6 +10,7 @@ from vqc.models.kinds import KINDS, Kind, build_model, kind_numbered, load, prio
 
 def test_numbers_are_what_files_in_the_world_say() -> None:
     numbers = {"image-vqvae": 1, "audio-vqvae": 2, "photo": 3, "speech": 4, "image-maps": 5, "phones": 6}
+    numbers["voice"] = 8
     assert {kind.name: kind.wire_id for kind in KINDS.values()} == numbers
 
 

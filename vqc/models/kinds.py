@@ -166,6 +166,16 @@ KINDS: dict[str, Kind] = {
             seconds=0.35,
         ),
         Kind(
+            name="voice",
+            wire_id=8,
+            model="vqc.models.voice.model:VoiceModel",
+            config="vqc.models.voice.model:VoiceConfig",
+            recipe="vqc.training.voice.recipe:VoiceRecipe",
+            presets=("voice",),
+            prior=_WAVENET,
+            seconds=0.6,
+        ),
+        Kind(
             name="audio-vqvae",
             wire_id=2,
             model="vqc.models.vqvae.audio:AudioVQVAE",

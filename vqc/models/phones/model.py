@@ -175,8 +175,8 @@ class _Decoder(nn.Module):
         return DecoderOutput(out[..., :-1], out[..., -1])
 
 
-def subtract_mean(log_mel: Tensor) -> Tensor:
-    """Subtract from log-mel frames [B, N, mels] their mean over `MEAN_FRAMES` to each side; bring to unit variance.
+def subtract_mean(log_mel: Tensor, reach: int = MEAN_FRAMES) -> Tensor:
+    """Subtract from log-mel frames [B, N, mels] their mean over `reach` to each side; bring to unit variance.
 
     Frames of digital silence are no part of the mean; where there are no others it is that of silence.
     """
@@ -185,7 +185,7 @@ def subtract_mean(log_mel: Tensor) -> Tensor:
     both = torch.cat([log_mel * sounds, sounds], -1).double()  # [B, N, mels + 1]: sums and counts
     total = F.pad(both.cumsum(1), (0, 0, 1, 0))  # running sums in float64: differences of two stay exact
     place = torch.arange(frames, device=log_mel.device)
-    window = total[:, (place + MEAN_FRAMES + 1).clamp(max=frames)] - total[:, (place - MEAN_FRAMES).clamp(min=0)]
+    window = total[:, (place + reach + 1).clamp(max=frames)] - total[:, (place - reach).clamp(min=0)]
     mean = window[..., :-1] / window[..., -1:].clamp_min(1e-9)
     mean = torch.where(window[..., -1:] > 0.5, mean, math.log(_FLOOR))
     return SCALE * (log_mel - mean.to(log_mel))

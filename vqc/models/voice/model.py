@@ -55,12 +55,12 @@ class VoiceConfig(ContentConfig):
     """
 
     mels: int = limited(48, 2, 512)
-    width: int = limited(160, 1, 4096)  # of the network from codes to frames
-    blocks: int = limited(6, 0, 64)
+    width: int = limited(144, 1, 4096)  # of the network from codes to frames
+    blocks: int = limited(5, 0, 64)
     voice_dims: int = limited(64, 1, 1024)
     voice_width: int = limited(96, 1, 4096)
     source_width: int = limited(192, 1, 4096)  # of the network that blends pulses and noise
-    source_blocks: int = limited(6, 0, 64)
+    source_blocks: int = limited(4, 0, 64)
     speakers: tuple[str, ...] = ()
 
 
@@ -81,7 +81,7 @@ class VoiceModel(AudioModel):
         self.content = ContentEncoder(config)
         self.speaker = SpeakerEncoder(mels=config.mels, width=config.voice_width, dims=config.voice_dims)
         self.decoder = VoiceDecoder(
-            dims=config.codebook_dim,
+            dims=config.content_dim,
             width=config.width,
             blocks=config.blocks,
             mels=config.mels,
@@ -122,7 +122,7 @@ class VoiceModel(AudioModel):
         return -(-reach // FRAMES)
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
-        return (PITCH_STATES, *[self.config.codebook_size] * FRAMES)
+        return (PITCH_STATES, *[self.config.content_size] * FRAMES)
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
         return (("pitch", 1), ("content", FRAMES))

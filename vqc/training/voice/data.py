@@ -1,4 +1,4 @@
-"""Utterances with what is known of them: content codes, of each twice, pitch, level, and whose voice it is."""
+"""Utterances with what is known of them: content codes, most in disguise, pitch, level, and whose voice it is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vqc.training.sampling import draw_probabilities
 from vqc.training.speech.task import pitch_of
 from vqc.training.stages import tracked
 
-DISGUISES = (0.88, 0.94, 1.07, 1.14)  # warps of the frequencies, one for each utterance, in which it is encoded again
+DISGUISES = (0.88, 1.07, 0.94, 1.14, 1.0)  # warps of the frequencies in which training utterances are encoded, in turn
 _MOST_GAIN = 30.0  # of an utterance to the reference level, as a factor
 
 
@@ -30,7 +30,7 @@ class VoiceBatch(NamedTuple):
     """Crops of utterances at the reference level, and other crops of the same voices."""
 
     waveform: Tensor  # [B, T]
-    content: Tensor  # int64 [B, T / 160], of the crop or of the crop in disguise
+    content: Tensor  # int64 [B, T / 160], of the crop in disguise
     pitch: Tensor  # int64 [B, T / 320]
     other: Tensor  # [B, T'], of the same voice
     voice: Tensor  # int64 [B]: a number for each voice
@@ -66,7 +66,7 @@ class VoiceData:
     def whole(self, i: int, seconds: float) -> VoiceBatch:
         """The beginning of an utterance as a batch of one, which is its own other crop."""
         frames = max(1, min(int(self.dataset.lengths[i]) // PITCH_HOP, int(seconds * 16_000) // PITCH_HOP))
-        waveform, content, pitch = self._cut(i, 0, frames, 0)
+        waveform, content, pitch = self._cut(i, 0, frames)
         x = torch.from_numpy(waveform)[None]
         return VoiceBatch(
             x,
@@ -80,21 +80,19 @@ class VoiceData:
         self, i: int, frames: int, seconds: float, generator: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         first = int(generator.random() * (max(0, int(self.dataset.lengths[i]) // PITCH_HOP - frames) + 1))
-        waveform, content, pitch = self._cut(i, first, frames, int(generator.integers(2)))
+        waveform, content, pitch = self._cut(i, first, frames)
         other = int(generator.choice(self._of_voice[int(self.voices[i])]))
         length = int(seconds * 16_000)
         start = int(generator.random() * max(1, int(self.dataset.lengths[other]) - length))
         return waveform, content, pitch, self.dataset.cut(other, start, length) * self._gain(other)
 
-    def _cut(
-        self, i: int, first: int, frames: int, disguise: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    def _cut(self, i: int, first: int, frames: int) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
         """Waveform, content and pitch of code frames of an utterance; what is beyond its end is like silence."""
         taken = min(frames, int(self.dataset.lengths[i]) // PITCH_HOP - first)
         content, pitch = np.zeros(frames * FRAMES, np.int64), np.zeros(frames, np.int64)
         start = int(self.starts[i]) + first
         pitch[:taken] = self.pitch[start : start + taken]
-        own = self.content[disguise, start * FRAMES : (start + taken) * FRAMES]
+        own = self.content[start * FRAMES : (start + taken) * FRAMES]
         content[: taken * FRAMES] = own
         content[taken * FRAMES :] = own[-1] if taken else 0
         return self.dataset.cut(i, first * PITCH_HOP, frames * PITCH_HOP) * self._gain(i), content, pitch
@@ -110,24 +108,23 @@ def speaker_of(name: str) -> str:
 
 
 def _encoded(dataset: AudioDataset, model: VoiceModel) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
-    """Content codes [2, frames of 10 ms of all utterances], as they are and in disguise; levels of utterances [N]."""
+    """Content codes of the frames of 10 ms of all utterances, one after the other; levels of utterances [N]."""
 
     def read(folder: Path) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
         return np.load(folder / "content.npy", mmap_mode="r"), np.load(folder / "levels.npy")
 
     def write(folder: Path) -> None:
-        plain, disguised, levels = [], [], []
+        codes, levels, held = [], [], set(dataset.validation)
         for i in tracked(range(len(dataset.lengths))):
             x = torch.from_numpy(dataset.cut(i, 0, int(dataset.lengths[i]) // PITCH_HOP * PITCH_HOP))[None]
             if not x.shape[1]:
                 levels.append(REFERENCE_LEVEL)
                 continue
-            plain.append(model.content.encode(x)[0].numpy().astype(np.uint16))
-            warp = DISGUISES[i % len(DISGUISES)]
-            disguised.append(model.content.encode(x, warp)[0].numpy().astype(np.uint16))
+            warp = 1.0 if i in held else DISGUISES[i % len(DISGUISES)]
+            codes.append(model.content.encode(x, warp)[0].numpy().astype(np.uint16))
             power = model.mel_power(x)
             levels.append(float(speech_level(power, active_frames(power))))
-        np.save(folder / "content.npy", np.stack([np.concatenate(plain), np.concatenate(disguised)]))
+        np.save(folder / "content.npy", np.concatenate(codes))
         np.save(folder / "levels.npy", np.array(levels, np.float32))
 
     state = hashlib.sha256(repr((DISGUISES, FRAME_HOP)).encode())

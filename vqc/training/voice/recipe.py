@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
 from vqc.models.voice.model import SAMPLE_RATE, VoiceModel
 from vqc.nn.pitch import PITCH_HOP
-from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
+from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
 from vqc.training.sampling import draw_items, draw_probabilities, first_seconds
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -39,14 +40,22 @@ class VoiceRecipe(Recipe):
 
     def initialise(self, model: VoiceModel, dataset: AudioDataset, settings: Settings) -> None:
         recordings_of_voices(model, dataset, settings.task)  # an error is told before the work
-        _place_content(model, dataset, settings)
+        _place_content(model, settings)
         if settings.task.sources:
             chosen = draw_items(dataset, _SOURCE_UTTERANCES, None, seed=settings.loop.seed)
             take_sources(model, settings.task.sources, [_beginning(dataset, i) for i in chosen])
         round_to_stored(model)  # the decoder learns from the codes that the model file will give
 
     def warm_start(self, model: VoiceModel, path: str, dataset: AudioDataset, settings: Settings) -> None:
-        load_trained(model, path)
+        """Take over all but the voices, and the content encoder from another file where one is given."""
+        recordings_of_voices(model, dataset, settings.task)
+        trained = trained_codec(path, VoiceModel)
+        check_same_settings(path, replace(trained.config, speakers=()), replace(model.config, speakers=()))
+        state = {k: t for k, t in trained.state_dict().items() if k not in ("voices", "static_table")}
+        model.load_state_dict(state, strict=False)
+        if settings.task.content:
+            _place_content(model, settings)
+        round_to_stored(model)
 
     def make_task(self, model: VoiceModel, dataset: AudioDataset, settings: Settings, shard: Shard) -> VoiceTask:
         if shard != WHOLE:
@@ -124,13 +133,20 @@ def _static_bits(model: VoiceModel, signals: list[Tensor]) -> float:
     return sum(float(ideal_bits(model.to_symbols(model.encode(x, 1)[0].numpy()), tables)) for x in signals)
 
 
-def _place_content(model: VoiceModel, dataset: AudioDataset, settings: Settings) -> None:
-    from vqc.models.files.zoo import load_model
+def _content_settings(model: VoiceModel) -> dict[str, Any]:
+    return {name: value for name, value in vars(model.config).items() if name.startswith("content_")}
 
-    phones: Any = load_model("phones").model
-    model.content.mean.copy_(phones.mean)
-    model.content.projection.copy_(phones.projection)
-    model.content.quantizer.load_state_dict(phones.quantizer.state_dict())
+
+def _place_content(model: VoiceModel, settings: Settings) -> None:
+    """Take the content encoder over from a model file."""
+    if not settings.task.content:
+        raise TrainingError(
+            "a model of kind voice begins with a trained content encoder: give the model file of scripts/recipes/"
+            "voice-content with --set task.content=FILE"
+        )
+    trained = trained_codec(settings.task.content, VoiceModel)
+    check_same_settings(settings.task.content, _content_settings(trained), _content_settings(model))
+    model.content.load_state_dict(trained.content.state_dict())
 
 
 def _beginning(dataset: AudioDataset, i: int, seconds: float = 20.0) -> Tensor:

@@ -18,8 +18,9 @@ from vqc.models.voice.model import VoiceModel
 def take_sources(model: VoiceModel, name: str, waveforms: Sequence[Tensor]) -> None:
     """Set the network of a voice model to that of a speech model for files without coded waveform.
 
-    That one also sees the blocks of the envelope that its codes stand for; what it makes of them is predicted from the
-    frames as well as a linear map can, on waveforms [1, T].
+    Of more blocks than the voice model has the first and the last are taken. The other network also sees the blocks of
+    the envelope that its codes stand for; what it makes of them is predicted from the frames as well as a linear map
+    can, on waveforms [1, T].
 
     TrainingError: the model is of another kind, or of other sizes.
     """
@@ -27,10 +28,13 @@ def take_sources(model: VoiceModel, name: str, waveforms: Sequence[Tensor]) -> N
     if not isinstance(speech, SpeechModel):
         raise TrainingError(f"task.sources is {name}, which is no model of kind speech; leave it out or give another")
     quality, given, own = max(1, speech.config.first_waveform_quality - 1), speech.decoder, model.sources
-    shared = {k: t for k, t in given.state_dict().items() if k.startswith(("blocks.", "norm.", "input."))}
+    kept = [0, *range(len(given.blocks) - len(own.blocks) + 1, len(given.blocks))]  # what others do is missed least
     try:
-        own.load_state_dict(shared, strict=False)
-    except RuntimeError:
+        own.input.load_state_dict(given.input.state_dict())
+        own.norm.load_state_dict(given.norm.state_dict())
+        for block, number in zip(own.blocks, kept, strict=True):
+            block.load_state_dict(given.blocks[number].state_dict())
+    except (RuntimeError, ValueError):
         raise TrainingError(
             f"the network of {name} has other sizes; set model.source_width and source_blocks"
         ) from None

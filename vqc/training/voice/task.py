@@ -31,6 +31,7 @@ _STEPS = 127  # to which a vector is rounded in files
 class VoiceTaskConfig(Config):
     """Settings of crops and losses.
 
+    content: model file of kind voice whose content encoder is taken over; scripts/recipes/voice-content makes it.
     speakers: for each of model.speakers, what is in the names of the recordings of this voice.
     sources: the speech model whose network of pulses and noise is taken over; empty: it is learnt from nothing.
     spoken: weight of the losses of waveforms, for which the frames are spoken; 0: frames alone are compared.
@@ -39,6 +40,7 @@ class VoiceTaskConfig(Config):
     source_shares: tuple[float, ...] = limited((), 0)
     leave_out: str = ""  # items with this in their names are not trained on
     speakers: tuple[str, ...] = ()
+    content: str = ""
     sources: str = "speech"
     batch_size: int = limited(16, 2)
     frames: int = limited(100, 1)  # of 20 ms in a crop
