@@ -84,7 +84,13 @@ class SourceGainNetwork(nn.Module):
     def forward(
         self, envelope: Tensor, log_mel: Tensor, hz: Tensor, coded_log_mel: Tensor | None, quality: int
     ) -> SourceGains:
-        """Gains for N frames.
+        """Gains for N frames; the arguments are those of `values`."""
+        return self.gains(self.values(envelope, log_mel, hz, coded_log_mel, quality))
+
+    def values(
+        self, envelope: Tensor, log_mel: Tensor, hz: Tensor, coded_log_mel: Tensor | None, quality: int
+    ) -> Tensor:
+        """What the network says of N frames, [B, N, values].
 
         Args:
             envelope: what the codes of blocks stand for, [B, N / block, dims].
@@ -102,7 +108,12 @@ class SourceGainNetwork(nn.Module):
         h = self.input(torch.cat([_scaled(log_mel), coded, excess, pitch], -1)) + spread
         for block in self.blocks:
             h = block(h + self.level.weight[quality - 1])
-        values = self.output(self.norm(h)).split(self.sizes, -1)  # five of [B, N, knots or bins]
+        told: Tensor = self.output(self.norm(h))
+        return told
+
+    def gains(self, told: Tensor) -> SourceGains:
+        """Gains of all bins from what the network says, [B, N, values]."""
+        values = torch.split(told, self.sizes, -1)  # five of [B, N, knots or bins]
         return SourceGains(
             torch.complex(values[0] @ self.pulse_basis, values[1] @ self.pulse_basis),
             nn.functional.softplus(values[2], beta=4) @ self.noise_basis,

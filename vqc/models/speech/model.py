@@ -16,12 +16,14 @@ begins with the power that the coded waveform leaves out of the envelope (`vqc/n
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from vqc.devices import quick_networks
 from vqc.models.base import AudioModel, Int64Array
 from vqc.models.config import Config, Shapes, check_codebooks, limited
 from vqc.models.search import EncoderSearch
@@ -247,7 +249,9 @@ class SpeechModel(AudioModel):
         if coded is not None:
             coded_power = (coded.real.square() + coded.imag.square()) @ self.mel[: coded.shape[-1]]
         coded_log_mel = None if coded is None else torch.log(coded_power + _FLOOR)
-        gains = self.decoder(codes.envelope, log_mel, hz, coded_log_mel, quality)
+        with nullcontext() if torch.is_grad_enabled() else quick_networks(log_mel.device):
+            told = self.decoder.values(codes.envelope, log_mel, hz, coded_log_mel, quality)
+        gains = self.decoder.gains(told.to(log_mel.dtype))
         missing = missing_log_power(log_mel, coded_power, _FLOOR)
         total = gains.pulses * pulses * self._amplitude(log_mel) + gains.noise * noise * self._amplitude(missing)
         if coded is not None:
