@@ -7,6 +7,7 @@ The precision "auto" is found out from the hardware, or set by VQC_BFLOAT16: 1 f
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -21,6 +22,9 @@ from vqc.garbage import resume
 BFLOAT16_VARIABLE = "VQC_BFLOAT16"
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"  # holds the library of convolutions back to what an older processor has
 _WITH_BFLOAT16 = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "DEFAULT", "ALL")
+
+_lock, _own = threading.Lock(), threading.local()
+_inside, _threads = 0, 0  # threads within `one_thread`, and those of an operation outside
 
 _only_float32: ContextVar[bool] = ContextVar("only_float32", default=False)
 
@@ -103,14 +107,26 @@ def quick_networks(device: torch.device) -> AbstractContextManager[None]:
 def one_thread() -> Iterator[None]:
     """Operations of this thread within are not divided among several: small ones wait for each other longer than work.
 
-    Of a prior a photo has thousands of them, and takes two thirds of the time.
+    Of a prior a photo has thousands of them, and takes two thirds of the time. torch counts for each thread, and has
+    one number that those begin with which are started: it is as before when the last has left.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    global _inside, _threads
+    if getattr(_own, "inside", False):
+        yield
+        return
+    with _lock:
+        if not _inside:
+            _threads = torch.get_num_threads()
+        _inside += 1
+        torch.set_num_threads(1)
+    _own.inside = True
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        _own.inside = False
+        with _lock:
+            _inside -= 1
+            torch.set_num_threads(_threads)
 
 
 @contextmanager

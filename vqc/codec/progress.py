@@ -8,6 +8,7 @@ here than there does no harm.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -40,15 +41,17 @@ class Meter:
     def __init__(self, progress: Progress | None, total: float) -> None:
         self.progress, self.total = progress, total
         self.done = self.told = 0.0
+        self._lock = threading.Lock()  # several streams may be coded at once
 
     def add(self, work: float) -> None:
         """So much more is done. More than there was to do at all counts as just before the end."""
-        self.done += work
-        share = self.done / self.total if self.total else 0.0
-        share = min(share, 0.99)
-        if share > self.told:
-            self.told = share
-            report_progress(self.progress, share)
+        with self._lock:
+            self.done += work
+            share = self.done / self.total if self.total else 0.0
+            share = min(share, 0.99)
+            if share > self.told:
+                self.told = share
+                report_progress(self.progress, share)
 
     def counter(self, codes: NDArray[Any], work: float) -> Done:
         """Return a counter that adds up the work on the positions of codes [A, G, ...] as codes are counted."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from vqc.codec.at_once import map_at_once
 from vqc.codec.prior_coding import Costs
 from vqc.codec.progress import Done, Meter, Progress
 from vqc.codec.stream_coder import Codes, StreamCoder
@@ -71,6 +73,7 @@ class SegmentReader:
         self.header, self.alpha, self.traits = source.header, source.alpha, source.traits
         self.streams = source.streams(len(segments))
         self.damaged = set[int]()
+        self._lock = threading.Lock()
         self._kept: dict[int, Segment] = {}
 
     def __len__(self) -> int:
@@ -103,9 +106,12 @@ class SegmentReader:
         assert self.header.shape.items == 1, "one grid holds the codes of one item"
         grid = np.empty((len(self.coder.sizes), *self.segments.grid), np.uint16)
         meter = Meter(progress, grid.size)
-        for index in range(len(self)):
+
+        def read(index: int) -> None:
             segment = self.read(index, done=meter.add)
             grid[(slice(None), *segment.region)] = segment.codes[0] if segment.items else 0  # 0: it is damaged
+
+        map_at_once(read, range(len(self)))
         return grid
 
     def parts(self, index: int) -> tuple[bytes, list[int], bytes]:
@@ -116,7 +122,8 @@ class SegmentReader:
     def _read(self, index: int, costs: Costs | None, done: Done | None) -> Segment:
         region = self.segments.region(index)
         try:
-            prefix, items, stream = self.parts(index)
+            with self._lock:  # a file is at one place at a time
+                prefix, items, stream = self.parts(index)
             codes = self.coder.read(stream, self.header.entropy, len(items), extent(region), costs, done=done)
         except ContainerError:
             if not self.salvage:

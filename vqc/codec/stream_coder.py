@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from vqc.codec.at_once import map_at_once
 from vqc.codec.prior_coding import Costs, decode_with_prior, encode_with_prior
 from vqc.codec.progress import CODING, Done, Meter
 from vqc.entropy.bitpack import code_width, pack, packed_length, unpack
@@ -122,7 +123,9 @@ def write_streams(
     """The streams of all tiles or chunks and the mode they are in: "auto" takes the one with fewest bytes in total."""
 
     def written_as(mode: Entropy) -> list[bytes]:
-        return [coder.write(codes, mode, meter.counter(codes, CODING) if meter else None) for codes in parts]
+        return map_at_once(
+            lambda codes: coder.write(codes, mode, meter.counter(codes, CODING) if meter else None), parts
+        )
 
     if entropy != "auto":
         return entropy, written_as(entropy)

@@ -43,6 +43,19 @@ def restored(model: SpeechModel, samples: NDArray[np.float32], quality: int) -> 
     return sound
 
 
+@pytest.mark.parametrize("quality", [1, 5])
+def test_its_network_in_bfloat16_changes_next_to_nothing(
+    model: SpeechModel, quality: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = soundfile.read(EXAMPLES / "speech.flac", dtype="float32")[0][: 12 * CODE_HOP]
+    monkeypatch.setenv("VQC_BFLOAT16", "0")
+    whole = restored(model, clip, quality)
+    monkeypatch.setenv("VQC_BFLOAT16", "1")
+    rounded = restored(model, clip, quality)
+    assert rounded.dtype == np.float32
+    assert 0 < np.square(rounded - whole).sum() < 1e-4 * np.square(whole).sum()
+
+
 @pytest.mark.parametrize("quality", range(1, 9))
 def test_fricatives_stay_noise_up_to_8_khz_at_their_level(model: SpeechModel, quality: int) -> None:
     clip = soundfile.read(EXAMPLES / "speech.flac", dtype="float32")[0]

@@ -76,9 +76,10 @@ class PhotoSearch(EncoderSearch):
         with torch.inference_mode(False), torch.enable_grad():
             at = decoded.clone().requires_grad_(True)
             with quick_networks(at.device):
-                error = (synthesize(at, self.index.clone()) - self.image.clone()).square().sum()
-            # in the units of the latents: 8-bit squares over λ
-            (slope,) = torch.autograd.grad(error * (255**2 / model.config.lambdas[self.quality - 1]), at)
+                image = synthesize(at, self.index.clone())
+            # the slope of its squared error, in the units of the latents: 8-bit squares over λ
+            error = image.detach().sub_(self.image).mul_(2 * 255**2 / model.config.lambdas[self.quality - 1])
+            (slope,) = torch.autograd.grad(image, at, error)
         self.steps += 1
         mean = model.config.lambdas[self.quality - 1] > JUMPING
         share, momentum = (1 / (self.steps + 1), 0.0) if mean else (SHARE, MOMENTUM)
