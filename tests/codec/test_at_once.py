@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-
 from tiny_priors import draw_codes, draw_model, draw_prior
+
 from vqc.codec.at_once import map_at_once
 from vqc.codec.progress import Meter
 from vqc.codec.stream_coder import StreamCoder, write_streams
@@ -44,7 +44,7 @@ def test_an_error_ends_what_has_not_begun(threads: int) -> None:
         begun.append(item)
         raise ValueError(item)
 
-    with pytest.raises(ValueError, match="^0$"):
+    with pytest.raises(ValueError, match=r"^0$"):
         map_at_once(fail, range(1000))
     assert len(begun) < 1000
 

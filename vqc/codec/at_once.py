@@ -1,4 +1,4 @@
-"""Streams of a file that are coded at once: a thread computes for each, as many as torch would use for one operation."""
+"""Streams of a file that are coded at once: a thread for each, as many as torch would use for one operation."""
 
 from __future__ import annotations
 
