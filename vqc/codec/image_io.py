@@ -35,7 +35,7 @@ from vqc.models.base import ImageModel
 
 Pixels = NDArray[np.uint8]  # [H, W] or [H, W, 3]
 
-_READING = 2 / 3  # of the time that restoring takes
+_READING = 1 / 2  # of the time that restoring takes
 _GREY = 128  # where a tile is damaged
 
 
