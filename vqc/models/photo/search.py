@@ -79,7 +79,8 @@ class PhotoSearch(EncoderSearch):
                 image = synthesize(at, self.index.clone())
             # the slope of its squared error, in the units of the latents: 8-bit squares over λ
             error = image.detach().sub_(self.image).mul_(2 * 255**2 / model.config.lambdas[self.quality - 1])
-            (slope,) = torch.autograd.grad(image, at, error)
+            # a product of its own, because to be given slopes makes torch import its compiler
+            (slope,) = torch.autograd.grad(torch.dot(image.flatten(), error.flatten()), at)
         self.steps += 1
         mean = model.config.lambdas[self.quality - 1] > JUMPING
         share, momentum = (1 / (self.steps + 1), 0.0) if mean else (SHARE, MOMENTUM)
