@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -243,6 +244,14 @@ class ImageModel(CodecModel):
         """Codes [B, G, h, w] to an image [B, 3, h·f, w·f], about [0, 1], not clamped."""
 
 
+class CodeLine(NamedTuple):
+    """One codebook and the codes from it, one after the other, that tell what is said."""
+
+    codebook_size: int
+    hop_length: int  # samples of a code
+    encode: Callable[[Tensor], Tensor]  # waveforms [B, T] → int64 [B, T / hop_length]
+
+
 class AudioModel(CodecModel):
     """A model of mono waveforms in [-1, 1]."""
 
@@ -271,6 +280,13 @@ class AudioModel(CodecModel):
     def observer(self) -> TraitObserver:
         """What finds these bytes."""
         return TraitObserver()
+
+    def code_line(self, quality: int) -> CodeLine | None:
+        """The codes that tell what is said, if they are from one codebook: of most models with one, all of them."""
+        sizes = self.codebook_sizes(quality)
+        if len(sizes) > 1:
+            return None
+        return CodeLine(sizes[0], self.hop_length, lambda waveform: self.encode(waveform, quality)[:, 0])
 
     @abstractmethod
     def encode(self, waveform: Tensor, quality: int) -> Tensor:

@@ -206,6 +206,15 @@ OTHER_PARTS = (
         presets=("sharp", "sharp-speech"),
     ),
 )
+STAGES = (  # of kinds whose networks are trained one after the other, each into a model file of the kind
+    Trainable(
+        what="audio",
+        name="voice-content",
+        config="vqc.models.voice.model:VoiceConfig",
+        recipe="vqc.training.voice.content_recipe:ContentRecipe",
+        presets=("voice-content",),
+    ),
+)
 
 
 def register(kind: Kind) -> None:
@@ -258,7 +267,7 @@ def trainables() -> dict[str, Trainable]:
         by_kind[prior.presets[0]] = Trainable(
             what="prior", name=prior.name, config=prior.config, recipe=PRIOR_RECIPE, presets=prior.presets
         )
-    return by_kind | {one.name: one for one in OTHER_PARTS}
+    return by_kind | {one.name: one for one in (*OTHER_PARTS, *STAGES)}
 
 
 def presets_for(what: str) -> list[str]:

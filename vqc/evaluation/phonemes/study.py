@@ -21,7 +21,7 @@ from vqc.evaluation.phonemes.forced_alignment import Aligner
 from vqc.evaluation.phonemes.phone_classes import Segment, frame_classes
 from vqc.evaluation.phonemes.probe import AlignedCodes, CodeMap, Context, Int64Array, Score, align_codes, split_speakers
 from vqc.evaluation.phonemes.utterances import SAMPLE_RATE, Utterance, find_utterances
-from vqc.models.base import AudioModel, CodecModel
+from vqc.models.base import AudioModel, CodecModel, CodeLine
 from vqc.user_folders import user_cache
 
 
@@ -56,7 +56,7 @@ def study_phonemes(
     """The experiment with a model on a folder of transcribed speech.
 
     Args:
-        model: of audio, with one codebook.
+        model: of audio, with one codebook for what is said.
         folder: recordings with transcripts, see `vqc.evaluation.phonemes.utterances`.
         alignments: folder of TextGrid or CTM files; transcripts are then not needed.
         context: whether pairs of neighbouring codes stand for phones, or each code alone.
@@ -69,22 +69,21 @@ def study_phonemes(
         MediaError: a recording cannot be read.
     """
     level = quality or model.default_quality
-    codec = single_codebook(model, level)
-    size = codec.codebook_sizes(level)[0]
+    line, rate = code_line_of(model, level)
     found = find_utterances(folder, transcribed=alignments is None)
     first, second = split_speakers([utterance.speaker for utterance in found])
     if not second:
         raise OptionError(f"{folder} has one speaker, {first[0]}; half of the speakers are mapped and half scored")
-    aligned = _align(codec, level, found, alignments, cache or user_cache() / "alignments", progress)
+    aligned = _align(line, rate, found, alignments, cache or user_cache() / "alignments", progress)
     pieces, left_out = aligned.pieces, aligned.left_out
     parts = [[piece for piece in pieces if piece.speaker in half] for half in (set(first), set(second))]
     if not all(parts):
         raise OptionError(f"too few utterances of {folder} have an alignment; {len(left_out)} have none")
-    maps = [CodeMap(part, size, context) for part in parts]
+    maps = [CodeMap(part, line.codebook_size, context) for part in parts]
     return PhonemeStudy(
         context=context,
-        codes_per_second=codec.sample_rate / codec.hop_length,
-        codebook_size=size,
+        codes_per_second=rate / line.hop_length,
+        codebook_size=line.codebook_size,
         codes_used=len(np.unique(np.concatenate([piece.codes for piece in pieces]))),
         utterances=len(pieces),
         left_out=tuple(left_out),
@@ -104,8 +103,8 @@ class _Aligned(NamedTuple):
 
 
 def _align(
-    codec: AudioModel,
-    quality: int,
+    line: CodeLine,
+    rate: int,
     found: Sequence[Utterance],
     alignments: Path | None,
     cache: Path,
@@ -122,7 +121,7 @@ def _align(
         if aligner is not None:
             assert utterance.words is not None, "utterances to align have transcripts"
             segments = aligner.align(waveform, utterance.words)
-        piece = encode_aligned(codec, quality, utterance.speaker, waveform, segments or ())
+        piece = encode_aligned(line, rate, utterance.speaker, waveform, segments or ())
         if piece is None:
             left_out.append(utterance.name)
         else:
@@ -130,35 +129,36 @@ def _align(
     return _Aligned(pieces, left_out, len(aligner.unknown) if aligner else 0)
 
 
-def single_codebook(model: CodecModel, quality: int) -> AudioModel:
-    """The model, if it is one of audio with a single codebook; OptionError otherwise."""
-    groups = len(model.codebook_sizes(quality))
+def code_line_of(model: CodecModel, quality: int) -> tuple[CodeLine, int]:
+    """The codes of a model that tell what is said, and the samples a second that they are of; OptionError: none do."""
     if not isinstance(model, AudioModel):
         raise OptionError("phonemes are of speech, but the model is one for images; choose another --model")
-    if groups > 1:
+    line = model.code_line(quality)
+    if line is None:
+        groups = len(model.codebook_sizes(quality))
         raise OptionError(f"the model has {groups} code maps; phonemes need a model with one, such as phones")
-    return model
+    return line, model.sample_rate
 
 
 def encode_aligned(
-    model: AudioModel, quality: int, speaker: str, waveform: NDArray[np.float32], segments: Sequence[Segment]
+    line: CodeLine, rate: int, speaker: str, waveform: NDArray[np.float32], segments: Sequence[Segment]
 ) -> AlignedCodes | None:
     """Return codes and phones of a waveform [T]; None when it has no alignment, or is shorter than a frame."""
     classes = frame_classes(segments, len(waveform) / SAMPLE_RATE)
     if not segments or not len(classes):
         return None
-    return align_codes(speaker, codes_of(model, quality, waveform), model.sample_rate / model.hop_length, classes)
+    return align_codes(speaker, codes_of(line, rate, waveform), rate / line.hop_length, classes)
 
 
 @torch.inference_mode()
-def codes_of(model: AudioModel, quality: int, waveform: NDArray[np.float32]) -> Int64Array:
-    """Codes [n] of a waveform [T] at 16 kHz, encoded as a whole."""
+def codes_of(line: CodeLine, rate: int, waveform: NDArray[np.float32]) -> Int64Array:
+    """Codes [n] of a waveform [T] at 16 kHz, encoded as a whole at the model's `rate`."""
     at_rate = waveform
-    if model.sample_rate != SAMPLE_RATE:
-        at_rate = np.concatenate(list(resample([waveform[:, None]], SAMPLE_RATE, model.sample_rate, 1)))[:, 0]
-    frames = math.ceil(len(at_rate) / model.hop_length)
-    padded = np.pad(at_rate, (0, frames * model.hop_length - len(at_rate)))
-    codes: Int64Array = model.encode(torch.from_numpy(padded)[None], quality)[0, 0].cpu().numpy()
+    if rate != SAMPLE_RATE:
+        at_rate = np.concatenate(list(resample([waveform[:, None]], SAMPLE_RATE, rate, 1)))[:, 0]
+    frames = math.ceil(len(at_rate) / line.hop_length)
+    padded = np.pad(at_rate, (0, frames * line.hop_length - len(at_rate)))
+    codes: Int64Array = line.encode(torch.from_numpy(padded)[None])[0].cpu().numpy()
     return codes
 
 

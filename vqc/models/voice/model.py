@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.models.base import AudioModel, Int64Array
+from vqc.models.base import AudioModel, CodeLine, Int64Array
 from vqc.models.config import limited
 from vqc.models.speech.pitch_code import from_changes, to_changes
 from vqc.models.voice.content import ContentConfig, ContentEncoder
@@ -123,6 +123,9 @@ class VoiceModel(AudioModel):
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         return (PITCH_STATES, *[self.config.content_size] * FRAMES)
+
+    def code_line(self, quality: int) -> CodeLine:
+        return CodeLine(self.config.content_size, FRAME_HOP, self.content.encode)
 
     def describe_groups(self, quality: int) -> tuple[tuple[str, int], ...]:
         return (("pitch", 1), ("content", FRAMES))

@@ -56,7 +56,9 @@ class Frames(NamedTuple):
 
 
 def frames_of(dataset: AudioDataset, content: Any, teacher: str, sizes: Sequence[int], seed: int) -> Frames:
-    """Frames of the utterances of a dataset and the teacher's clusters of them, kept in the cache: training, then validation.
+    """Frames of the utterances of a dataset, and the teacher's clusters of them: training, then validation.
+
+    Both are kept in the cache.
 
     Args:
         dataset: at 16 kHz.

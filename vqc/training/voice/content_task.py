@@ -49,7 +49,7 @@ class ContentTask(Task):
 
     def __init__(
         self,
-        model: VoiceModel,
+        model: Any,
         config: ContentTaskConfig,
         batches: ContentBatches,
         validation: ContentBatches,
