@@ -41,15 +41,17 @@ def test_there_are_100_codes_a_second() -> None:
 
 
 @torch.no_grad()
-def test_a_code_depends_on_nothing_beyond_the_halo() -> None:
+def test_a_code_depends_on_nothing_beyond_its_reach() -> None:
     made = encoder()
-    near = made.halo
+    near = made.network.near
     longer = noise(4.0)
     changed = longer.clone()
-    changed[:, (100 + near + 1) * 160 :] *= 3
+    changed[:, (100 + made.reach + 2) * 160 :] *= 3  # a frame is a window of 25 ms
     before, after = (made.latents(made.log_mel(x)) for x in (longer, changed))
     torch.testing.assert_close(after[:, :101], before[:, :101])
-    assert not torch.allclose(after[:, 101 : 101 + near], before[:, 101 : 101 + near])
+    behind = 100 + made.reach
+    assert not torch.allclose(after[:, behind - near : behind], before[:, behind - near : behind])
+    assert near < made.halo < made.reach
 
 
 @torch.no_grad()

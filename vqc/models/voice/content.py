@@ -69,8 +69,14 @@ class ContentEncoder(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Frames of 10 ms on each side that a code depends on."""
-        return 2 * self.config.content_mean + self.network.reach + _SMOOTHED + 1
+        """Frames of 10 ms on each side that decide a code; beyond them are only means, which move 3 codes in 1,000."""
+        return self.config.content_mean + self.network.near
+
+    @property
+    def reach(self) -> int:
+        """Frames of 10 ms on each side beyond which nothing can change a code."""
+        told = 2 * self.config.content_reach * len(self.config.content_voice)
+        return 2 * self.config.content_mean + told + self.network.near
 
     def log_mel(self, waveform: Tensor) -> Tensor:
         """Natural logarithm of the power in each mel band: [B, T] → [B, T / 160, mels]."""
@@ -113,10 +119,9 @@ class ContentNetwork(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     @property
-    def reach(self) -> int:
-        """Frames of 10 ms on each side that a step depends on."""
-        told = self.config.content_reach * len(self.config.content_voice)
-        return _STEM + 2 * (sum(self.config.content_dilations) + told)
+    def near(self) -> int:
+        """Frames of 10 ms on each side that the convolutions see."""
+        return _STEM + 2 * sum(self.config.content_dilations) + _SMOOTHED
 
     def forward(self, frames: Tensor, hidden: Tensor | None = None, *, every: int = 1) -> Tensor:
         """What is known of each step: [B, N, mels] → [B, N / every, width].
