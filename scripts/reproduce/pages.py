@@ -334,7 +334,7 @@ def phonemes(results: Results) -> str:
             "49.3 % (7.2 %)",
             f"{100 * study['accuracy']:.1f} % ({100 * study['chance']:.1f} %, {100 * study['majority']:.1f} %)",
         ]
-        for study in (results["phonemes-phones"], results["phonemes-librispeech"])
+        for study in (results[f"phonemes-{model}"] for model in ("voice", "phones", "librispeech"))
     ]
     headers = ["10 ms frames of test-other, 41 classes", "paper (chance)", "vqc (chance, always the most frequent)"]
     return table(headers, rows)
