@@ -29,6 +29,7 @@ from vqc.training.stages import tracked
 from vqc.training.tables import fill_static_tables
 from vqc.training.voice.content_data import TEACHERS, ContentBatches, Frames, clusterings, frames_of
 from vqc.training.voice.content_task import ContentTask, ContentTaskConfig
+from vqc.training.voice.recipe import content_settings
 
 _SECONDS = 20.0  # of an utterance, at most, in which codebook and tables are found
 _EVERY = 2  # frames between those that are clustered
@@ -55,9 +56,9 @@ class ContentRecipe(Recipe):
         return SAMPLE_RATE
 
     def initialise(self, model: VoiceModel, dataset: AudioDataset, settings: Settings) -> None:
-        teacher = load_model(settings.task.teacher).model
+        teacher: Any = load_model(settings.task.teacher).model
         if teacher.kind == model.kind:
-            check_same_settings(settings.task.teacher, teacher.config, model.config)
+            check_same_settings(settings.task.teacher, content_settings(teacher), content_settings(model))
             model.content.network.load_state_dict(teacher.content.network.state_dict())
         _frames(model, dataset, settings)  # kept in the cache
 

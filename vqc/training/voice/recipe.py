@@ -133,7 +133,7 @@ def _static_bits(model: VoiceModel, signals: list[Tensor]) -> float:
     return sum(float(ideal_bits(model.to_symbols(model.encode(x, 1)[0].numpy()), tables)) for x in signals)
 
 
-def _content_settings(model: VoiceModel) -> dict[str, Any]:
+def content_settings(model: VoiceModel) -> dict[str, Any]:
     return {name: value for name, value in vars(model.config).items() if name.startswith("content_")}
 
 
@@ -145,7 +145,7 @@ def _place_content(model: VoiceModel, settings: Settings) -> None:
             "voice-content with --set task.content=FILE"
         )
     trained = trained_codec(settings.task.content, VoiceModel)
-    check_same_settings(settings.task.content, _content_settings(trained), _content_settings(model))
+    check_same_settings(settings.task.content, content_settings(trained), content_settings(model))
     model.content.load_state_dict(trained.content.state_dict())
 
 
