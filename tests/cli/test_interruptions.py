@@ -133,6 +133,9 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, sent: signal.Signals, who
 )
 def test_an_interrupted_command_leaves_nothing(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     with started(["-c", COMMAND, "compress", "-", "-o", "x.vqc"], tmp_path, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"no sound that could be compressed as it comes")
+        process.stdin.flush()
         wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
         process.send_signal(sent)
         process.wait(timeout=30)
@@ -154,6 +157,9 @@ def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
 def test_nohup_is_respected(tmp_path: Path) -> None:
     command = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + RUN
     with started(["-c", command, "decompress", "-", "-o", "x.png"], tmp_path, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"not the front of a file")
+        process.stdin.flush()
         wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
         process.send_signal(signal.SIGHUP)
         _, err = process.communicate(b"no picture", timeout=30)

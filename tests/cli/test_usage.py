@@ -54,7 +54,7 @@ def test_help_stands_in_groups_and_in_words(run: Run) -> None:
     lines = run("compress", "--help").out.splitlines()
     assert lines[0] == "Usage: vqc compress [OPTIONS] INPUT..."
     titles = [line for line in lines if line and not line.startswith((" ", "Usage"))]
-    assert titles == ["Arguments:", "Output:", "Quality:", "Speed:", "Data:", "Options:"]
+    assert titles == ["Arguments:", "Output:", "Quality:", "Sound:", "Speed:", "Data:", "Options:"]
     quality = lines[lines.index("Quality:") : lines.index("Speed:")]
     assert [option for option in ("--quality", "--target-size", "--effort") if option in " ".join(quality)] == [
         "--quality",

@@ -12,8 +12,8 @@ import soundfile
 from PIL import Image
 
 import vqc
+from vqc.codec import audio_io
 from vqc.codec.files import decompress_file
-from vqc.data import piecewise
 from vqc.data.piecewise import PiecewiseResampling
 from vqc.errors import ContainerError, MediaError, OptionError
 from vqc.format import chunking, tiling
@@ -27,7 +27,7 @@ RATE = 8_000  # of the model
 def _short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 16 frames, 256 samples; pieces of the resampler of about as many; tiles of 16 x 16 pixels."""
     monkeypatch.setattr(chunking, "chunk_core", lambda hop: 256 // hop)
-    monkeypatch.setattr(piecewise, "_PIECE", 300)
+    monkeypatch.setattr(audio_io, "PIECE", 300)
     monkeypatch.setattr(tiling, "tile_core", lambda factor: 4)
 
 

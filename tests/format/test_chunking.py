@@ -53,7 +53,8 @@ def test_windows_are_cuts_of_the_whole_whatever_the_blocks(samples: int, lengths
     windows = list(cut(in_blocks(waveform, lengths), hop=hop, halo=halo))
     assert len(windows) == len(cutting)
     position = 0
-    for index, (span, waveforms) in enumerate(windows):
+    for index, (span, waveforms, is_last) in enumerate(windows):
+        assert is_last == (index == len(windows) - 1)
         assert span == cutting.span(index)
         assert (span.start, span.outer_start) == (position, max(0, position - halo))
         assert span.outer_stop == min(cutting.frames, span.stop + halo)
@@ -75,7 +76,7 @@ def test_a_window_is_given_as_soon_as_its_context_is_there() -> None:
     windows = cut(endless(), hop=4, halo=10)  # type: ignore[arg-type]
     for index in range(3):
         next(windows)
-        assert given_blocks == (index + 1) * CHUNK + 10
+        assert given_blocks == (index + 1) * CHUNK + 10 + 1, "and what shows that more comes"
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ def test_fields_are_compressed() -> None:
 
 def test_a_field_that_may_be_passed_over_is_and_one_that_must_be_known_is_not() -> None:
     assert read_container(file_with(b"\x7f\2ab")) == PLAIN
-    with pytest.raises(ContainerError, match="field 128, which this version does not know; update vqc"):
-        read_container(file_with(b"\x80\1\2ab"))
+    with pytest.raises(ContainerError, match="field 144, which this version does not know; update vqc"):
+        read_container(file_with(b"\x90\1\2ab"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
@@ -19,6 +19,7 @@ import torch
 
 from vqc.codec.audio_io import Recording
 from vqc.codec.codec import Codec
+from vqc.codec.live.compress import pieces
 from vqc.codec.open import codec_with
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture
@@ -48,6 +49,7 @@ class Case(NamedTuple):
     channels: int = 0
     silent: int | None = None  # a channel without sound
     mid_side: bool = False
+    chunk_frames: int | None = None  # of a recording that comes in
 
     @property
     def entropies(self) -> tuple[str, ...]:
@@ -70,6 +72,8 @@ CASES = {
     "audio-two-chunks": Case("audio", samples=4150, sample_rate=1000, channels=1),
     "speech-low": Case("speech", quality=1, samples=6000, sample_rate=16_000, channels=1),
     "speech-high": Case("speech", quality=2, samples=6000, sample_rate=16_000, channels=1),
+    "audio-live": Case("audio", samples=2500, sample_rate=8000, channels=2, silent=1, chunk_frames=40),
+    "speech-live": Case("speech-prior", samples=30_000, sample_rate=16_000, channels=1, chunk_frames=8),
     "maps": Case("maps", height=21, width=34),
     "phones": Case("phones", samples=6000, sample_rate=16_000, channels=1),
     "voice": Case("voice", samples=20_000, sample_rate=16_000, channels=1),
@@ -141,13 +145,19 @@ def compress(codec: Codec, case: Case, source: Array, codes: Array, entropy: str
         return EncoderSearch(windows.pop(0), inner)
 
     image = codec.model.media == "image"
-    signal = to_picture(source, case) if image else Recording([source], case.sample_rate)
+    frames, frame = case.chunk_frames, 0 if image else codec.model.hop_length / codec.model.sample_rate
+    seconds = frames and frames * frame
+    signal = to_picture(source, case) if image else Recording([source], case.sample_rate, chunk_seconds=seconds)
+    options: dict[str, Any] = {"quality": case.quality, "entropy": entropy, "rate": Rate(effort=0)}
     seen = FixedTraits(codec.model.trait_bytes)
     with (
         patch.object(codec.model, "encoder_search", search),
         patch.object(codec.model, "observer", lambda: seen, create=True),
     ):
-        data = codec.compress(signal, quality=case.quality, entropy=entropy, rate=Rate(effort=0))
+        if seconds:
+            data = b"".join(piece for _, piece in pieces(codec, signal, **options))
+        else:
+            data = codec.compress(signal, **options)
     assert not windows, "one window for each tile or chunk"
     return data
 
@@ -171,7 +181,8 @@ def tiling_of(codec: Codec, case: Case) -> Tiling:
 
 def chunking_of(codec: Codec, case: Case) -> Chunking:
     rates = {"sample_rate": case.sample_rate, "model_rate": codec.model.sample_rate}
-    return Chunking(case.samples, **rates, hop=codec.model.hop_length, halo=codec.model.halo)
+    sizes = {"hop": codec.model.hop_length, "halo": codec.model.halo, "core": case.chunk_frames}
+    return Chunking(case.samples, **rates, **sizes)
 
 
 def read_codes(codec: Codec, data: bytes) -> Array:

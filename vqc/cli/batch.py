@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vqc.cli.console import problem_with, sentence
 from vqc.cli.plan import Job, Plan
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vqc.codec.progress import Progress
     from vqc.scheduling.scheduler import Retry
 
-    Work = Callable[[Job, Path, Progress | None], Report]
+    Work = Callable[[Job, Any, Progress | None], Report]  # of a job, its path or open stream, and who hears of progress
 
 
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory")  # torch has no exception of its own for it on a CPU
@@ -128,7 +128,7 @@ def try_job(job: Job, work: Work, progress: Progress | None) -> Outcome:
     """Does one job."""
     name, target = job.source.name, job.output
     try:
-        with writable(job) as path:
+        with writable(job, live=getattr(work, "is_live", False)) as path:
             report = work(job, path, progress)
         keep_time(job)
         problem = f"{name}: is damaged; what was not restored: {', '.join(report.damage)}" if report.damage else ""

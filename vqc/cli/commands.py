@@ -31,6 +31,7 @@ GROUPS = {
     "Output": ("output", "archive", "shard-items", "format", "output-quality", "name", "add", "report", "csv",
                "picture", "tensorboard", "save-codes", "clips", "force", "skip-existing", "update", "metadata", "stats",
                "explain", "json", "quiet"),
+    "Sound": ("start", "duration", "chunk", "live", "raw"),
     "Speed": ("device", "jobs", "ray", "threads"),
 }  # fmt: skip
 FEW = 8  # options that need no groups

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from vqc.cli.file_command import FileOptions, check_options, make_files
+from vqc.cli.file_command import check_options, make_files
+from vqc.cli.live import LiveOptions, live_input
 from vqc.cli.options import Entropy, model_option, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES
 from vqc.cli.outputs import Naming
@@ -29,7 +30,7 @@ MetadataPolicy = Literal["keep", "strip", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompressOptions(RateOptions, FileOptions):
+class CompressOptions(RateOptions, LiveOptions):
     """The options of `vqc compress`."""
 
     output: str | None = option(
@@ -61,7 +62,9 @@ class CompressFile:
             rate=self.rate,
             overwrite=job.replace,
             progress=progress,
-            **self.options.only("model", "quality", "entropy", "device", "stats", "explain", "metadata", "limit"),
+            **self.options.only(
+                "model", "quality", "entropy", "device", "stats", "explain", "metadata", "limit", "chunk"
+            ),
         )
 
     def suffix_of(self, source: InputFile) -> str:
@@ -91,8 +94,11 @@ def compress(options: CompressOptions) -> None:
         beside=heat_map_beside if options.explain else None,
         passed_over=frozenset({SUFFIX}),  # the results of an earlier run
     )
-    each = "--explain" if options.explain else "--stats" if options.stats else ""
-    make_files(options, wanted, CompressFile(options, rate_of(options)), "Compressing", each=each)
+    each, rate = "--explain" if options.explain else "--stats" if options.stats else "", rate_of(options)
+    needs_all = {"--stats": options.stats, "--explain": options.explain, "a target size": rate.is_target}
+    begin, live = live_input(options, rate, needs_all)
+    work = live or CompressFile(options, rate)
+    make_files(options, wanted, work, "Compressing", each=each, live=live is not None, begin=begin)
 
 
 def compress_to_archive(options: CompressOptions, target: str) -> None:
@@ -105,6 +111,9 @@ def compress_to_archive(options: CompressOptions, target: str) -> None:
         "--skip-existing": options.skip_existing,
         "--stats": options.stats,
         "--explain": options.explain,
+        "--chunk": options.chunk is not None,
+        "--live": options.live,
+        "--raw": options.raw is not None,
         "--metadata all": options.metadata == "all",
     }
     if given := [name for name, value in others.items() if value]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vqc.cli.console import warn
 from vqc.cli.file_command import FileOptions, check_options, make_files
+from vqc.cli.live import DecompressLive, arrived_input
 from vqc.cli.options import Pitch, pitch_of, seconds_of, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES, format_of, requested_suffix, suffix_for
 from vqc.cli.outputs import Naming, is_batch, output_file
@@ -104,11 +105,12 @@ def decompress(options: DecompressOptions) -> None:
         raise OptionError("--pitch is of another voice; give that with --to")
     check_options(options, MEDIA_SUFFIXES | SUFFIXES)
     asked = requested_suffix(options.file_format, output_file(options.inputs, options.output))
+    arrived = arrived_input(options, {options.start, options.duration, options.to} != {None})
     several = is_batch(options.inputs)
     mismatched: Counter[Media] = Counter()
 
     def suffix_of(source: InputFile) -> str:
-        header = peek(source.path, options.limit)
+        header = arrived.front.header if arrived.front else peek(source.path, options.limit)
         suffix = suffix_for(header.media, asked, source.name, several=several)
         mismatched[header.media] += asked not in (None, suffix)
         if not options.quiet:
@@ -121,7 +123,8 @@ def decompress(options: DecompressOptions) -> None:
     wanted = Conversion(
         suffixes=SUFFIXES, sought=".vqc files", suffix_of=suffix_of, naming=Naming(SUFFIXES, MARK), precious=True
     )
-    make_files(options, wanted, DecompressFile(options), "Restoring", notes)
+    work = DecompressLive(options, arrived, asked, options.output_quality) if arrived.front else DecompressFile(options)
+    make_files(options, wanted, work, "Restoring", notes, live=arrived.front is not None, begin=arrived.begin)
 
 
 def other_medium_note(media: Media, count: int, asked: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from vqc.cli.options import (
 )
 from vqc.cli.outputs import check_output
 from vqc.cli.plan import existing_policy, make_plan
-from vqc.cli.standard_streams import check_streams, standard_input
+from vqc.cli.standard_streams import LIVE_INPUT, check_streams, standard_input
 
 if TYPE_CHECKING:
     from vqc.cli.collection import FileWork
@@ -80,6 +81,8 @@ def make_files(
     report: Callable[..., None] = report_outcomes,
     *,
     each: str = "",
+    live: bool = False,
+    begin: bytes = b"",
 ) -> None:
     """Make the files, tell of them, and end the command.
 
@@ -87,6 +90,8 @@ def make_files(
         notes: are asked for once all names are known.
         report: tells of the outcomes.
         each: the option that asks for something of each file, so that they cannot just be counted.
+        live: the work reads standard input itself.
+        begin: what was read of standard input before.
     """
     existing = options.existing  # an error is told before anything is read
     if is_collection(options.inputs, options.output, options.workers, each):
@@ -95,7 +100,7 @@ def make_files(
             existing=existing, workers=options.workers, as_json=options.json, quiet=options.quiet,
         )  # fmt: skip
         return
-    with standard_input(options.inputs) as stdin:
+    with nullcontext(LIVE_INPUT) if live else standard_input(options.inputs, begin) as stdin:
         plan = make_plan(options.inputs, options.output, wanted, stdin=stdin, existing=existing)
         plan.notes += notes()
         outcomes = run_plan(plan, work, label, workers=options.workers, quiet=options.quiet)

@@ -131,6 +131,7 @@ def info_as_dict(described: FileInfo) -> dict[str, Any]:
         "quality": described.quality,
         "entropy": described.entropy,
         **vars(described.shape),
+        "streamed": described.streamed,
         "bytes": described.bytes,
         "code_bytes": described.code_bytes,
         "alpha_bytes": described.alpha_bytes,
@@ -169,6 +170,7 @@ def costs_in_words(lengths: Mapping[Entropy, int | None] | None, used: Entropy) 
 def in_words(described: FileInfo) -> dict[str, str]:
     """The fields that people read."""
     contents = {"image": image_in_words, "audio": audio_in_words}[described.media](described.shape)
+    contents += ", streamed" * described.streamed
     alpha = f" + {size(described.alpha_bytes)} of alpha" if described.alpha_bytes else ""
     fields = f" + {size(described.metadata_bytes)} of metadata" if described.metadata_bytes else ""
     parts = f"{size(described.code_bytes)} of codes{alpha}{fields} + {described.other_bytes} B"
@@ -202,5 +204,8 @@ def image_in_words(shape: Any) -> str:
 def audio_in_words(shape: Any) -> str:
     """Describe an `AudioShape`."""
     extras = " (mid and side)" * shape.mid_side
+    chunks = f", chunks of {shape.chunk_frames} frames" if shape.chunk_frames else ""
     length = duration(shape.seconds)
-    return f"audio, {length}, {shape.sample_rate} Hz, channels: {shape.channels}{extras}, {shape.samples} samples"
+    return (
+        f"audio, {length}, {shape.sample_rate} Hz, channels: {shape.channels}{extras}, {shape.samples} samples{chunks}"
+    )

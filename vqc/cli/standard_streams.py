@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vqc.cli.inputs import STREAM
 from vqc.cli.outputs import STANDARD_OUTPUT, stream_of
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vqc.cli.outputs import Stream
     from vqc.cli.plan import Job
 
+LIVE_INPUT = Path("standard input")  # no file: it is read as it comes
 CLOSED_OUTPUT = "standard output is closed; give the result a file with -o"
 
 
@@ -32,10 +33,17 @@ def check_streams(inputs: Sequence[str], output: str | None, *, as_json: bool) -
 
 
 @contextmanager
-def writable(job: Job) -> Iterator[Path]:
-    """The file to write to. A stream gets all of it at the end, or nothing if anything goes wrong."""
+def writable(job: Job, *, live: bool = False) -> Iterator[Any]:
+    """The path to write to. A stream gets all of it at the end, or nothing if anything goes wrong.
+
+    With `live` the stream itself is given, open for writing, and gets what is written at once.
+    """
     if job.target is not None:
         yield job.target
+        return
+    if live:
+        with opened(job.stream) as stream:
+            yield stream
         return
     with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
         target = Path(folder, f"stdout{job.suffix}")
@@ -59,8 +67,8 @@ def opened(stream: Stream) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def standard_input(inputs: Sequence[str]) -> Iterator[Path | None]:
-    """A file with what came in on standard input, when `-` is among the inputs."""
+def standard_input(inputs: Sequence[str], begin: bytes = b"") -> Iterator[Path | None]:
+    """A file with what came in on standard input, when `-` is among the inputs; `begin` was read of it before."""
     if STREAM not in inputs:
         yield None
         return
@@ -69,6 +77,7 @@ def standard_input(inputs: Sequence[str]) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
         source = Path(folder, "stdin")
         with source.open("wb") as file:
+            file.write(begin)
             shutil.copyfileobj(sys.stdin.buffer, file)
         yield source
 

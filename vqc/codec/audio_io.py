@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -30,19 +30,21 @@ from vqc.codec.segments import SegmentReader
 from vqc.data.audio_files import AudioReader, resample
 from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
 from vqc.data.metadata import Policy, metadata_of_tags
-from vqc.data.piecewise import PiecewiseResampling
-from vqc.errors import ContainerError, MediaError
+from vqc.data.piecewise import PIECE, PiecewiseResampling
+from vqc.errors import ContainerError, MediaError, OptionError
 from vqc.format.chunking import Chunking, CrossFade, Float32Array, cut, model_samples, silence_bits
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_CHANNELS, MAX_SAMPLES, SAMPLE_RATES, AudioShape, Shape
+from vqc.format.spans import chunk_core
 from vqc.metrics.catalogue import METRICS
 from vqc.metrics.mse import audio_mse
 from vqc.metrics.scores import score_audio
-from vqc.models.base import AudioModel
+from vqc.models.base import AudioModel, TraitObserver
 
 # Two channels become mid and side when the side has at most this share of the energy: nearly mono. Otherwise a model
 # that does not keep phases would smear what is on the left over the right.
 _MID_SIDE_SHARE = 0.01
+_SHORT_PIECE = 2_048  # samples that are resampled at once where chunks are short, so that nobody waits for more
 
 Blocks = Iterator[Float32Array]  # [n, C] in [-1, 1], in sequence and of any length
 
@@ -56,6 +58,7 @@ class Recording:
     samples: how many will come, if known; for progress only.
     channel_mask: where the channels stand, as in WAV; None if they stand as so many usually do.
     tags: title, artist and the like.
+    chunk_seconds: of a chunk, at most the usual; None: as long as usual.
     """
 
     blocks: Iterable[Float32Array]
@@ -63,6 +66,7 @@ class Recording:
     samples: int | None = None
     channel_mask: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    chunk_seconds: float | None = None
 
 
 class AudioFraming(Framing[Recording, Blocks]):
@@ -91,28 +95,72 @@ class AudioFraming(Framing[Recording, Blocks]):
         return samples / self.model.hop_length
 
     def cut(self, signal: Recording) -> Generator[Window, None, Cut]:
-        source, hop = _Source(signal, self.model.sample_rate), self.model.hop_length
+        prefixes, shape = list[bytes](), AudioShape(samples=0, sample_rate=signal.sample_rate, channels=1)
         observer = self.model.observer()
-        sounding, mid_side = list[list[bool]](), False  # of each chunk: which channels are to be coded
-        for span, waveforms in cut(source.resampled(), hop=hop, halo=self.model.halo):  # [C, T]
+        for window, known in self.chunks(signal, observer):
+            prefixes.append(window.prefix)
+            yield window
+            shape = known
+        sounds = silence_bits([True])
+        if shape.channels == 1 and all(prefix == sounds for prefix in prefixes):  # of several it is always told
+            shape, prefixes = replace(shape, silence=False), [b""] * len(prefixes)
+        return Cut(shape, prefixes, traits=observer.finish())
+
+    def chunks(self, signal: Recording, observer: TraitObserver) -> Iterator[tuple[Window, AudioShape]]:
+        """Yield the windows of a recording as it comes in, each with what is known of the recording with it.
+
+        That is all but the number of samples, 0 until the last. A single channel tells what is silent.
+
+        Raises:
+            MediaError: the recording has no samples, or such that the format has no place for.
+            OptionError: the model has no chunks of the length asked for.
+        """
+        source, hop, mid_side = _Source(signal, self.model.sample_rate), self.model.hop_length, False
+        frames = self.chunk_frames(signal.chunk_seconds)
+        for span, waveforms, last in cut(source.resampled(), hop=hop, halo=self.model.halo, core=frames):  # [C, T]
             if span.start == 0:
                 mid_side = _nearly_mono(waveforms)
             if mid_side:
                 _to_mid_side(waveforms)
             core = waveforms[:, span.inner.start * hop : span.inner.stop * hop]
-            sounding.append([bool(channel.any()) for channel in core])
-            observer.add(core[np.array(sounding[-1])])
-            yield Window(waveforms[np.array(sounding[-1])], (span.inner,), span.stop - span.start)
-        shape = AudioShape(
-            samples=source.samples,
-            sample_rate=signal.sample_rate,
-            channels=source.channels,
-            mid_side=mid_side,
-            silence=source.channels == 1 and not all(map(all, sounding)),  # of several it is always told
-            channel_mask=signal.channel_mask,
-        )
-        prefixes = [silence_bits(channels) if shape.tells_silence else b"" for channels in sounding]
-        return Cut(shape, prefixes, traits=observer.finish())
+            sounding = [bool(channel.any()) for channel in core]
+            shape = AudioShape(
+                samples=source.samples if last else 0,
+                sample_rate=signal.sample_rate,
+                channels=source.channels,
+                mid_side=mid_side,
+                silence=source.channels == 1,
+                channel_mask=signal.channel_mask,
+                chunk_frames=frames,
+            )
+            observer.add(core[np.array(sounding)])
+            prefix = silence_bits(sounding)
+            yield Window(waveforms[np.array(sounding)], (span.inner,), span.stop - span.start, prefix), shape
+
+    def chunk_frames(self, seconds: float | None) -> int | None:
+        """Frames of the core of chunks of so many seconds; None for the usual.
+
+        Raises:
+            OptionError: they are shorter or longer than those of the model may be.
+        """
+        if seconds is None:
+            return None
+        least, most = self.chunk_seconds
+        if not least <= seconds <= most:
+            raise OptionError(f"chunks of {seconds:g} s: those of this model take {least:.2f} to {most:.2f} s")
+        frames = round(seconds * self.model.sample_rate / self.model.hop_length)
+        return None if frames == chunk_core(self.model.hop_length) else frames
+
+    def samples_of_chunks(self, shape: AudioShape, count: int) -> int:
+        """Samples of so many chunks of recordings of this shape, all as long as most."""
+        model, frames = self.model, shape.chunk_frames or chunk_core(self.model.hop_length)
+        return count * frames * model.hop_length * shape.sample_rate // model.sample_rate
+
+    @property
+    def chunk_seconds(self) -> tuple[float, float]:
+        """The shortest and the longest core of a chunk."""
+        frame = self.model.hop_length / self.model.sample_rate
+        return max(1, self.model.halo) * frame, chunk_core(self.model.hop_length) * frame
 
     def batches(self, window: Window) -> Iterable[Tensor]:
         if not len(window.values):
@@ -124,7 +172,7 @@ class AudioFraming(Framing[Recording, Blocks]):
     def segments(self, shape: AudioShape) -> Chunking:
         model = self.model
         cut = {"model_rate": model.sample_rate, "hop": model.hop_length, "halo": model.decoder_halo}
-        return Chunking(shape.samples, shape.sample_rate, **cut)
+        return Chunking(shape.samples, shape.sample_rate, core=shape.chunk_frames, **cut)
 
     def join(self, reader: SegmentReader, progress: Progress | None = None) -> Blocks:
         return self.join_from(reader, 0, progress)
@@ -139,13 +187,15 @@ class AudioFraming(Framing[Recording, Blocks]):
         assert isinstance(shape, AudioShape), "numbers of kinds of audio models come with sizes of audio"
         if len(reader.traits) not in (0, self.model.trait_bytes):
             raise ContainerError("the .vqc file is damaged: it says of the voice what its model does not; get it again")
-        missing = shape.samples - start
+        position = start
         for block in self._restored_from(reader, shape, start, progress):
-            wanted = block[:missing].clip(-1, 1)
-            missing -= len(wanted)
+            end = reader.header.shape.size or MAX_SAMPLES  # it may not be known yet
+            wanted = block[: end - position].clip(-1, 1)
+            position += len(wanted)
             if len(wanted):
                 yield wanted
-        if missing:  # at lower rates the resampler rounds down what had been rounded up
+        missing = reader.header.shape.size - position
+        if missing > 0:  # at lower rates the resampler rounds down what had been rounded up
             yield np.zeros((missing, shape.channels), np.float32)
 
     def workload(self, shape: AudioShape) -> Workload:
@@ -158,20 +208,22 @@ class AudioFraming(Framing[Recording, Blocks]):
         if shape.sample_rate == self.model.sample_rate:
             yield from self._joined(reader, shape, start, progress)
             return
-        resampling = PiecewiseResampling(self.model.sample_rate, shape.sample_rate)
+        piece = PIECE if shape.chunk_frames is None else _SHORT_PIECE
+        resampling = PiecewiseResampling(self.model.sample_rate, shape.sample_rate, piece)
         piece = resampling.piece_at(start)
         source = self._joined(reader, shape, resampling.source_start(piece), progress)
         yield from _skip(resampling.results(source, piece, shape.channels), start - piece * resampling.step)
 
     def _joined(self, reader: SegmentReader, shape: AudioShape, start: int, progress: Progress | None) -> Blocks:
         """The waveforms [T, C] at the model's rate, cross-faded, from this sample on: a block for each chunk."""
-        chunking = self.segments(shape)
+        chunking = reader.segments
+        assert isinstance(chunking, Chunking), "recordings have chunks"
         first = chunking.chunk_at(start)
         fade, contexts = CrossFade(), ContextReader(reader, chunking)
         begin = chunking.begin(first)
         if first and start < begin + 2 * chunking.reach(first)[0]:  # the chunk before fades out here
             fade.add(self._decode_chunk(contexts, chunking, first - 1), *chunking.reach(first - 1))
-        for index in range(first, len(chunking)):
+        for index in reader.indices(first):
             waveforms = fade.add(self._decode_chunk(contexts, chunking, index), *chunking.reach(index))  # [C, T]
             if shape.mid_side:
                 _from_mid_side(waveforms)
@@ -198,6 +250,12 @@ class AudioFraming(Framing[Recording, Blocks]):
         return result
 
 
+def recordings_of(framing: Framing[Any, Any]) -> AudioFraming:
+    """The framing of a codec that is known to be of audio."""
+    assert isinstance(framing, AudioFraming), "the codec is of audio"
+    return framing
+
+
 class AudioFiles(MediaFiles[Recording, Blocks]):
     """Files of recordings."""
 
@@ -207,6 +265,9 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
             shape = AudioShape(samples=reader.frames, sample_rate=reader.sample_rate, channels=reader.channels)
             recording = Recording(reader.blocks(), reader.sample_rate, reader.frames, reader.channel_mask, reader.tags)
             yield recording, shape
+
+    def in_chunks(self, signal: Recording, seconds: float) -> Recording:
+        return replace(signal, chunk_seconds=seconds)
 
     def metadata(self, source: Source, signal: Recording, policy: Policy) -> Metadata:
         return metadata_of_tags(signal.tags, policy)

@@ -17,7 +17,9 @@ from vqc.codec.codec import Codec
 from vqc.codec.image_io import ImageFiles
 from vqc.codec.inspect.explain import draw_explanation, explanation_of
 from vqc.codec.inspect.report import Report
+from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
+from vqc.codec.live.restore import cut_stream, restore_to_file
 from vqc.codec.media_files import MediaFiles, Source, Target
 from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.progress import Progress, report_progress, within
@@ -58,6 +60,7 @@ def compress_file(
     stats: bool = False,
     explain: bool = False,
     metadata: str = "keep",
+    chunk: float | None = None,
     limit: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -75,6 +78,7 @@ def compress_file(
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
         explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside its path.
         metadata: "keep" (dates, camera, exposure, author and rights; title, artist and album), "all" or "strip".
+        chunk: seconds of a chunk of a recording: of shorter ones parts are restored sooner, and the bits are more.
         limit: largest number of pixels or of samples per channel to compress; by default what a file may hold, and of
             sources under 1 MB what takes a core a minute.
         overwrite: whether an existing target may be replaced.
@@ -88,7 +92,8 @@ def compress_file(
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
     check_entropy(entropy)
-    wanted = _Wanted(model, quality, entropy, rate or Rate(), device, stats, explain, check_policy(metadata), limit)
+    kept = check_policy(metadata)
+    wanted = _Wanted(model, quality, entropy, rate or Rate(), device, stats, explain, kept, limit, chunk)
     with path_of(target) as path:
         return _compress(source, path, wanted, overwrite, progress, may_draw=path is target)
 
@@ -130,14 +135,17 @@ def decompress_file(
 
     Raises:
         ContainerError: the source is no `.vqc` file, damaged, or over the limit.
-        ModelNotFoundError: the model it was made with is not at hand; the message names it.
-        MediaError: the source cannot be read.
+        ModelNotFoundError: its model is not at hand; the message names it. MediaError: the source cannot be read.
         OptionError: the format, suffix or device cannot be used, or the model has no sharp decoder.
         OutputError: the target cannot be written, or exists.
     """
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
+    source = source if isinstance(source, str | os.PathLike) else read_vqc(source)
     with path_of(target) as path:
         check_target(path, overwrite=overwrite)
+        written: dict[str, Any] = {"quality": output_quality, "overwrite": overwrite}
+        if part is to is None and (cut := cut_stream(source, limit)) is not None:
+            return restore_to_file(cut, path, format=format, sharp=sharp, device=device, limit=limit, **written)
         with _stored(source, limit, part=part is not None, salvage=salvage) as file:
             header, files = file.header, FILES[file.header.media]
             first, shape = (None, header.shape) if part is None else part.samples_of(header.shape)
@@ -148,8 +156,7 @@ def decompress_file(
             file = _in_voice(codec, file, to, pitch)
             reader = codec.reader(file, salvage=salvage)
             restored = _restored(codec, reader, first, shape, progress)
-            options: dict[str, Any] = {"metadata": file.metadata, "quality": output_quality, "overwrite": overwrite}
-            bytes_out = files.write(restored, shape, path, format, **options)
+            bytes_out = files.write(restored, shape, path, format, metadata=file.metadata, **written)
             damage = damage_in(reader, file, restored) if salvage else ()
     size, seconds = round(file.size * shape.extent / header.shape.extent), time.perf_counter() - begin  # of the part
     return _report(codec, replace(header, shape=shape), size, bytes_out, size, seconds, damage=damage)
@@ -194,6 +201,7 @@ class _Wanted(NamedTuple):
     explain: bool
     metadata: Policy
     limit: int | None
+    chunk: float | None
 
 
 def _compress(
@@ -211,6 +219,7 @@ def _compress(
         check_source(codec.framing, shape, length, wanted.limit, _name(source))
         told = within(progress, 0, compressed)
         metadata = files.metadata(source, signal, wanted.metadata)
+        signal = signal if wanted.chunk is None else files.in_chunks(signal, wanted.chunk)
         made = codec.make_file(
             signal,
             quality=wanted.quality,

@@ -33,6 +33,7 @@ class Window(NamedTuple):
     values: NDArray[Any]  # uint8 [H, W] or [H, W, 3], or float32 [A, T] of the A channels that sound
     inner: tuple[slice, ...]  # the window's codes that are the segment's own
     positions: int  # of those codes
+    prefix: bytes = b""  # what stands before the codes in its stream where that tells what is silent
 
 
 class Cut(NamedTuple):

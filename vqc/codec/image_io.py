@@ -23,7 +23,7 @@ from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.segments import SegmentReader
 from vqc.data.image_files import Picture, encode_image, image_format, read_image
 from vqc.data.metadata import Policy, metadata_of_image
-from vqc.errors import ContainerError, MediaError
+from vqc.errors import ContainerError, MediaError, OptionError
 from vqc.format.alpha import decode_alpha, encode_alpha
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_PIXELS, ImageShape, Shape
@@ -156,6 +156,9 @@ class ImageFiles(MediaFiles[Picture, Picture]):
         picture = read_image(source, limit=limit)
         height, width = picture.pixels.shape[:2]
         return nullcontext((picture, ImageShape(width=width, height=height)))
+
+    def in_chunks(self, signal: Picture, seconds: float) -> Picture:
+        raise OptionError("an image has no chunks; leave out their seconds")
 
     def metadata(self, source: Source, signal: Picture, policy: Policy) -> Metadata:
         return metadata_of_image(source, policy)

@@ -28,6 +28,10 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         """
 
     @abstractmethod
+    def in_chunks(self, signal: Signal, seconds: float) -> Signal:
+        """The signal, to be cut into chunks of so many seconds; OptionError where there are none."""
+
+    @abstractmethod
     def metadata(self, source: Source, signal: Signal, policy: Policy) -> Metadata:
         """Read what is to be kept of the metadata of a source, whose signal is that of `open`."""
 

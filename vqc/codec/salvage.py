@@ -20,7 +20,7 @@ def damage_in(reader: SegmentReader, file: StoredFile, restored: object) -> tupl
         reader: of the file; all that was asked for has been read with it.
         restored: the picture or the recording.
     """
-    found = [*_places(reader)]
+    found = [*places(reader)]
     if reader.header.shape.alpha and isinstance(restored, Picture) and restored.alpha is None:
         found.append("the transparency")
     if not file.is_checked:
@@ -30,13 +30,13 @@ def damage_in(reader: SegmentReader, file: StoredFile, restored: object) -> tupl
     return tuple(found)
 
 
-def _places(reader: SegmentReader) -> Iterator[str]:
+def places(reader: SegmentReader) -> Iterator[str]:
     """Where streams are damaged."""
     segments, shape = reader.segments, reader.header.shape
     if isinstance(segments, Chunking):
         for run in _runs(sorted(reader.damaged)):
             first, last = segments.seconds(run[0])[0], segments.seconds(run[-1])[1]
-            yield f"{_clock(first)} to {_clock(min(last, shape.extent))}"
+            yield f"{clock(first)} to {clock(min(last, shape.extent))}"
     elif isinstance(segments, Tiling) and isinstance(shape, ImageShape):
         for index in sorted(reader.damaged):
             rows, columns = segments.pixels(index)
@@ -50,7 +50,7 @@ def _runs(indices: Sequence[int]) -> Iterator[list[int]]:
         yield [index for _, index in run]
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """A time as ffmpeg takes it: 0:12.35 or 1:00:02.00."""
     minutes, rest = divmod(round(seconds, 2), 60)
     hours, minutes = divmod(int(minutes), 60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -78,6 +78,10 @@ class SegmentReader:
 
     def __len__(self) -> int:
         return len(self.segments)
+
+    def indices(self, first: int = 0) -> Iterable[int]:
+        """The segments from this one on, each when it can be restored."""
+        return range(first, len(self))
 
     def __iter__(self) -> Iterator[Segment]:
         return (self.read(index) for index in range(len(self)))

@@ -95,6 +95,8 @@ def rest_of_file(source: VqcSource, limit: int | None) -> StoredFile:
     except ContainerError:
         read_at = _reader_of(io.BytesIO(data), len(data))
         front = _front(read_at, limit)
+    if front.streamed:
+        raise ContainerError("the .vqc file is damaged, and of a kind of which no part can be had; restore all of it")
     return replace(_indexed(front, read_at, len(data)), is_whole=False) if front.sections else _found(front, data)
 
 

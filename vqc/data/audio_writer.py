@@ -85,7 +85,7 @@ class AudioWriter:
         *,
         format: str | None = None,  # noqa: A002, the word soundfile uses as well
         channel_mask: int | None = None,
-        samples: int = 0,
+        samples: int | None = 0,
         tags: Mapping[str, str] = MappingProxyType({}),
         quality: int | None = None,
         name: str | None = None,
@@ -95,10 +95,11 @@ class AudioWriter:
         Warns (`MediaWarning`) where the format cannot say where the channels stand.
 
         Args:
-            target: a path, or a binary file object that can seek.
+            target: a path, or a binary file object that can seek (but see `samples`).
             format: as above; that of the path's suffix when left out.
             channel_mask: where the channels stand, as in WAV; None: as this number usually does; 0: nobody knows.
-            samples: how many per channel will come, if known: a wav file of more than 4 GiB starts as RF64.
+            samples: how many per channel will come, if known: a wav file of more than 4 GiB starts as RF64. None: the
+                header of a wav file leaves it open, and nothing is sought.
             tags: title, artist and the like, by libsndfile's names; others are left away.
             quality: of ogg, opus and mp3, 1 to 100; libsndfile's own choice when left out.
             name: how errors call the file; the path when left out.
@@ -194,7 +195,7 @@ class AudioWriter:
                 self._own.close()
 
     def _open(
-        self, sample_rate: int, channels: int, mask: int | None, samples: int, tags: Mapping[str, str]
+        self, sample_rate: int, channels: int, mask: int | None, samples: int | None, tags: Mapping[str, str]
     ) -> WavFile | SoundStream:
         container, coding = _CODING[self._format]
         try:

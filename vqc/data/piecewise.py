@@ -18,17 +18,17 @@ import numpy as np
 
 from vqc.data.audio_files import Resampler, Samples
 
-_PIECE = 32_768  # source samples, at least
+PIECE = 32_768  # source samples, at least, unless asked otherwise
 _CONTEXT = 256  # samples of the lower rate, at least: more than the filters of soxr reach
 
 
 class PiecewiseResampling:
     """Resampling from one rate to another, in Hz."""
 
-    def __init__(self, source_rate: int, target_rate: int) -> None:
+    def __init__(self, source_rate: int, target_rate: int, piece: int = PIECE) -> None:
         self.source_rate, self.target_rate = source_rate, target_rate
         period = source_rate // gcd(source_rate, target_rate)
-        self.piece = -(-_PIECE // period) * period
+        self.piece = -(-piece // period) * period
         self.context = -(-_CONTEXT * max(1, source_rate // target_rate + 1) // period) * period
         self.step = self._target(self.piece)
 

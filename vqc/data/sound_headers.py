@@ -43,7 +43,7 @@ _AU = b".snd"
 MARKS = (*_FORMATS, _AU)
 _BEFORE_SOUND = MappingProxyType({b"FORM": 8, b"caff": 4})  # bytes of the chunk that are no samples yet
 _UNKNOWN_AU, _UNKNOWN_CAF = 2**32 - 1, -1
-_UNKNOWN_WAV = (range(2**31 - 2**16, 2**31 + 1), range(2**32 - 2**16, 2**32))  # what programs write before a pipe
+UNKNOWN_WAV = (range(2**31 - 2**16, 2**31 + 1), range(2**32 - 2**16, 2**32))  # what programs write before a pipe
 _EXTENSIBLE, _MP3_TAGS = 0xFFFE, (0x50, 0x55)
 _LARGEST_CHUNK = 2**16  # of those with something to know in them
 # Layouts of Core Audio for three to six channels, by their number; "MPEG 5.1 B" is 122, and so on.
@@ -198,7 +198,7 @@ def _learn_layout(found: _Found, body: bytes) -> None:
 
 
 def _is_placeholder(mark: bytes, declared: int) -> bool:
-    return mark in (b"RIFF", b"RIFX") and any(declared in unknown for unknown in _UNKNOWN_WAV)
+    return mark in (b"RIFF", b"RIFX") and any(declared in unknown for unknown in UNKNOWN_WAV)
 
 
 def _chunks_follow(file: BinaryIO, mark: bytes, start: int, size: int) -> bool:

@@ -35,26 +35,32 @@ class WavFile:
         channels: int,
         *,
         mask: int | None,
-        samples: int,
+        samples: int | None,
         tags: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Starts the file.
 
         Args:
-            file: to write to, from where it stands; it must be able to seek if other samples come than expected.
+            file: to write to, from where it stands; it must be able to seek if other samples come than expected, and
+                may be a pipe otherwise.
             mask: where the channels stand; None: not said.
-            samples: how many per channel are expected.
+            samples: how many per channel are expected; None: nobody knows, and the header says so for ever.
             tags: title, artist and the like, by the names in `_INFO`.
         """
         self._info = _info(tags)
         self._file, self._rate, self._channels, self._mask = file, sample_rate, channels, mask
-        self._start, self._expected, self._written = file.tell(), samples, 0
-        self._large = _is_large(samples * channels * _SAMPLE_BYTES)
+        self._expected, self._written = samples, 0
+        self._start = 0 if samples is None else file.tell()
+        self._large = samples is not None and _is_large(samples * channels * _SAMPLE_BYTES)
         file.write(self._header(samples))
 
     def write(self, numbers: NDArray[Any]) -> None:
         """Append samples int16 [n, C]. Raises OSError, or OverflowError when the file would be too large."""
-        if not self._large and _is_large((self._written + len(numbers)) * self._channels * _SAMPLE_BYTES):
+        if (
+            not self._large
+            and self._expected is not None
+            and _is_large((self._written + len(numbers)) * self._channels * _SAMPLE_BYTES)
+        ):
             raise OverflowError
         self._file.write(numbers.astype("<i2", copy=False).tobytes())
         self._written += len(numbers)
@@ -62,14 +68,14 @@ class WavFile:
     def close(self) -> None:
         """Complete the file; OSError when the last of it cannot be written."""
         self._file.write(self._info)
-        if self._written != self._expected:
+        if self._expected not in (None, self._written):
             self._file.seek(self._start)
             self._file.write(self._header(self._written))
             self._file.seek(0, 2)
         self._file.flush()
 
-    def _header(self, samples: int) -> bytes:
-        length = samples * self._channels * _SAMPLE_BYTES
+    def _header(self, samples: int | None) -> bytes:
+        length = (samples or 0) * self._channels * _SAMPLE_BYTES
         kind = struct.pack(
             "<HHIIHH",
             _PCM if self._mask is None else _EXTENSIBLE,
@@ -82,6 +88,9 @@ class WavFile:
         if self._mask is not None:
             kind += struct.pack("<HHI", 22, 8 * _SAMPLE_BYTES, self._mask) + _PCM_GUID
         chunks = b"fmt " + struct.pack("<I", len(kind)) + kind
+        if samples is None:
+            unknown = struct.pack("<I", _LARGEST)
+            return b"RIFF" + unknown + b"WAVE" + chunks + b"data" + unknown
         if not self._large:
             head = b"RIFF" + struct.pack("<I", 4 + len(chunks) + 8 + length + len(self._info))
             return head + b"WAVE" + chunks + b"data" + struct.pack("<I", length)

@@ -36,13 +36,25 @@ class Window(NamedTuple):
 
     span: Span  # in frames
     waveforms: Float32Array  # [C, T], T = hop times the length of the context
+    is_last: bool = False
 
 
 class Chunking:
-    """The chunks of `samples` samples at `sample_rate` for a model with this rate, hop and halo (in frames)."""
+    """The chunks of `samples` samples at `sample_rate` for a model with this rate, hop and halo (in frames).
 
-    def __init__(self, samples: int, sample_rate: int, *, model_rate: int, hop: int, halo: int) -> None:
-        self.hop, self.halo, self.model_rate, self.core = hop, halo, model_rate, chunk_core(hop)
+    Args:
+        core: of a chunk in frames, if not the usual.
+
+    Raises:
+        ContainerError: the model has no chunks with such a core.
+    """
+
+    def __init__(
+        self, samples: int, sample_rate: int, *, model_rate: int, hop: int, halo: int, core: int | None = None
+    ) -> None:
+        self.hop, self.halo, self.model_rate, self.core = hop, halo, model_rate, core or chunk_core(hop)
+        if core is not None and not max(1, halo) <= core <= chunk_core(hop):
+            raise ContainerError("the .vqc file is damaged: the length of its chunks cannot be right; get it again")
         self.frames = -(-model_samples(samples, sample_rate, model_rate) // hop)
 
     def __len__(self) -> int:
@@ -92,17 +104,20 @@ def model_samples(samples: int, sample_rate: int, model_rate: int) -> int:
     return -(-samples * model_rate // sample_rate)
 
 
-def cut(blocks: Iterable[Float32Array], *, hop: int, halo: int) -> Iterator[Window]:
+def cut(blocks: Iterable[Float32Array], *, hop: int, halo: int, core: int | None = None) -> Iterator[Window]:
     """The windows of a waveform [T, C] that comes in blocks of any length; holds little more than one window.
 
     A waveform without samples gives no window.
+
+    Args:
+        core: of a chunk in frames, if not the usual.
     """
-    core, buffer = chunk_core(hop), list[Float32Array]()
+    core, buffer = core or chunk_core(hop), list[Float32Array]()
     first = index = held = total = 0  # frame at the buffer's beginning, chunk, samples held, samples seen
     for block in blocks:
         buffer.append(block)
         held, total = held + len(block), total + len(block)
-        while first * hop + held >= ((index + 1) * core + halo) * hop:
+        while first * hop + held > ((index + 1) * core + halo) * hop:  # so that more comes
             joined = np.concatenate(buffer)  # [T, C]
             span = span_at(index, total // hop, core, halo)
             yield _window(span, joined, first, hop)
@@ -114,8 +129,10 @@ def cut(blocks: Iterable[Float32Array], *, hop: int, halo: int) -> Iterator[Wind
     if buffer:
         padding = np.zeros((frames * hop - total, buffer[0].shape[1]), np.float32)
         joined = np.concatenate([*buffer, padding])
-        for rest in range(index, span_count(frames, core)):
-            yield _window(span_at(rest, frames, core, halo), joined, first, hop)
+        count = span_count(frames, core)
+        for rest in range(index, count):
+            window = _window(span_at(rest, frames, core, halo), joined, first, hop)
+            yield window._replace(is_last=rest == count - 1)
 
 
 def _window(span: Span, joined: Float32Array, first: int, hop: int) -> Window:

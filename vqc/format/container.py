@@ -14,8 +14,8 @@
                      flag the channel mask v, as in WAV; without it channels stand as so many usually do.
                      Sample rates 1..13 mean 8000 11025 12000 16000 22050 24000 32000 44100 48000 88200 96000
                      176400 192000 Hz; any other rate is written in Hz.
-    ...    fields    only in format 2: their length v, then what vqc/format/metadata.py, index.py and traits.py
-                     say
+    ...    fields    only in format 2: their length v, then what vqc/format/metadata.py, index.py, traits.py and
+                     stream.py say; with a field of the last one the body is written otherwise
     ...    alpha     only with the alpha flag: its length v, then that many bytes, coded as vqc/format/alpha.py says
     ...    body      the codes, one stream for each image tile or audio chunk, as many as the shape and the model
                      determine: a single stream is the whole body, of several each has its length v before it
@@ -38,8 +38,9 @@ and the checksum before it believes anything else, and sizes against a limit bef
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -49,6 +50,18 @@ from vqc.format.index import FIELD as INDEX
 from vqc.format.index import Section, index_length, read_index, section_of, write_index
 from vqc.format.metadata import NO_METADATA, Metadata, from_fields, to_fields
 from vqc.format.shapes import Media, Shape
+from vqc.format.stream import (
+    FRONT_CHECK_BYTES,
+    KNOWN,
+    STREAMED,
+    check_front,
+    chunk_frames_of,
+    join_chunks,
+    samples_of,
+    split_chunks,
+    write_fields,
+    write_front_check,
+)
 from vqc.format.traits import FIELD as TRAITS
 from vqc.format.traits import read_traits, write_traits
 
@@ -60,7 +73,7 @@ ENTROPIES: Mapping[int, Entropy] = MappingProxyType({0: "none", 1: "static", 2: 
 DIGEST_BYTES = 6
 
 CHECKSUM_BYTES = 4
-_FIXED_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + CHECKSUM_BYTES
+LEAST_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + CHECKSUM_BYTES  # no file has fewer
 FRONT_BYTES = 64  # in which every header lies
 
 
@@ -82,10 +95,11 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A whole file. `body` is what `join_streams` made; `alpha` is there when the shape has the alpha flag.
+    """A whole file. `body` is what `join_streams` or `join_chunks` made; `alpha` is there when the shape has its flag.
 
     indexed: whether there is an index; only of several streams.
     traits: what the model says once of all of a recording.
+    streamed: whether it is written as recordings are that come in; see `vqc.format.stream`.
     """
 
     header: Header
@@ -94,10 +108,16 @@ class Container:
     metadata: Metadata = NO_METADATA
     indexed: bool = False
     traits: bytes = b""
+    streamed: bool = False
 
     def streams(self, count: int) -> Sequence[bytes]:
         """The streams of the body; ContainerError when it does not hold exactly so many."""
-        return split_streams(self.body, count)
+        return split_chunks(self.body, count) if self.streamed else split_streams(self.body, count)
+
+    def with_streams(self, streams: Sequence[bytes]) -> Container:
+        """This file with other streams."""
+        samples = self.header.shape.size
+        return replace(self, body=join_chunks(streams, samples) if self.streamed else join_streams(streams))
 
 
 class Front(NamedTuple):
@@ -108,6 +128,7 @@ class Front(NamedTuple):
     sections: tuple[Section, ...]  # the index; empty if there is none
     length: int  # bytes
     traits: bytes = b""
+    streamed: bool = False  # then the header has 0 samples
 
 
 def write_container(container: Container) -> bytes:
@@ -120,6 +141,11 @@ def write_container(container: Container) -> bytes:
     alpha = [] if container.alpha is None else [varint(len(container.alpha)), container.alpha]
     content = b"".join([front, *alpha, container.body])
     return content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def streamed_front(header: Header, metadata: Metadata = NO_METADATA) -> bytes:
+    """The beginning of a streamed file, up to its first chunk."""
+    return _write_front(Container(header=header, body=b"", metadata=metadata, streamed=True))
 
 
 def read_container(data: bytes, *, limit: int | None = None) -> Container:
@@ -139,6 +165,12 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
     reader = ByteReader(data[front.length : -CHECKSUM_BYTES])
     if front.length > len(data) - CHECKSUM_BYTES:
         raise reader.damaged("header")
+    if front.streamed:
+        body = reader.rest()
+        shape = front.header.shape.of_chunks(front.header.shape.chunk_frames, samples_of(body))
+        check_size(shape, limit)
+        header = replace(front.header, shape=shape)
+        return Container(header=header, body=body, metadata=front.metadata, traits=front.traits, streamed=True)
     alpha = reader.take(reader.varint("length of alpha"), "alpha") if front.header.shape.alpha else None
     container = Container(
         header=front.header,
@@ -161,7 +193,7 @@ def front_length(data: bytes, *, limit: int | None = None) -> int:
     """
     _check_front(data)
     reader = ByteReader(data[len(MAGIC) + 1 :])
-    _read_header(reader, limit)
+    _read_header(reader, limit, data[len(MAGIC)])
     fields = reader.varint("length of the fields") if data[len(MAGIC)] == VERSION_WITH_FIELDS else 0
     return len(data) - reader.left + fields
 
@@ -176,7 +208,7 @@ def read_front(data: bytes, *, limit: int | None = None) -> Front:
     """
     _check_front(data)
     reader = ByteReader(data[len(MAGIC) + 1 :])
-    header = _read_header(reader, limit)
+    header = _read_header(reader, limit, data[len(MAGIC)])
     if data[len(MAGIC)] == VERSION:
         return Front(header, NO_METADATA, (), len(data) - reader.left)
     section = ByteReader(reader.take(reader.varint("length of the fields"), "fields"))
@@ -186,12 +218,20 @@ def read_front(data: bytes, *, limit: int | None = None) -> Front:
         if number <= max(fields, default=0):
             raise section.damaged("fields")
         fields[number] = section.take(section.varint("length of a field"), "field")
+        before = data[: length - section.left - len(fields[number])]
         if number == INDEX:
-            sections = read_index(fields[number], data[: length - section.left - len(fields[number])])
+            sections = read_index(fields[number], before)
             if len(sections) < 2 + header.shape.alpha:
                 raise section.damaged("index")
+        elif number == STREAMED:
+            check_front(fields[number], before)
+    if fields.keys() & KNOWN:
+        header = replace(header, shape=header.shape.of_chunks(chunk_frames_of(fields), header.shape.size))
+    streamed = STREAMED in fields
+    if streamed != (header.shape.size == 0) or (streamed and (sections or not header.shape.tells_silence)):
+        raise section.damaged("number of samples")
     traits = read_traits(fields.pop(TRAITS)) if TRAITS in fields else b""
-    return Front(header, from_fields(fields), sections, length, traits)
+    return Front(header, from_fields(fields), sections, length, traits, streamed)
 
 
 def peek_header(front: bytes, *, limit: int | None = None) -> Header:
@@ -201,10 +241,10 @@ def peek_header(front: bytes, *, limit: int | None = None) -> Header:
         ContainerError: not a `.vqc` file, of another version, larger than the limit, or certainly damaged.
     """
     _check_front(front)
-    return _read_header(ByteReader(front[len(MAGIC) + 1 :]), limit)
+    return _read_header(ByteReader(front[len(MAGIC) + 1 :]), limit, front[len(MAGIC)])
 
 
-def _read_header(reader: ByteReader, limit: int | None) -> Header:
+def _read_header(reader: ByteReader, limit: int | None, version: int) -> Header:
     codec = reader.byte("codec")
     mode = reader.byte("mode")
     if mode & 15 not in ENTROPIES:
@@ -216,24 +256,32 @@ def _read_header(reader: ByteReader, limit: int | None) -> Header:
         raise reader.damaged("quality")
     digest = reader.take(DIGEST_BYTES, "digest")
     shape = read_shape(reader, codec, mode >> 4)
-    check_size(shape, limit)
+    if shape.size or version == VERSION or not shape.may_be_streamed:
+        check_size(shape, limit)
     return Header(codec=codec, entropy=ENTROPIES[mode & 15], quality=quality, digest=digest, shape=shape)
 
 
 def _write_front(container: Container) -> bytes:
     """Everything before the sections."""
-    header, sections = container.header, _sections(container) if container.indexed else []
+    header, shape = container.header, container.header.shape
+    contents = to_fields(container.metadata) | write_fields(shape.chunk_frames)
+    contents |= {TRAITS: write_traits(container.traits)} if container.traits else {}
+    sealed = dict[int, tuple[int, Callable[[bytes], bytes]]]()  # length, and content after these bytes
+    if container.indexed:
+        sections = _sections(container)
+        sealed[INDEX] = index_length(sections), partial(write_index, sections)
+    if container.streamed:
+        shape, sealed[STREAMED] = shape.of_chunks(shape.chunk_frames, 0), (FRONT_CHECK_BYTES, write_front_check)
+    lengths = {number: len(content) for number, content in contents.items()}
+    lengths |= {number: length for number, (length, _) in sealed.items()}
+    total = sum(len(_field(number, length)) + length for number, length in lengths.items())
     mode = next(code for code, name in ENTROPIES.items() if name == header.entropy)
-    fields = b"".join(_field(number, len(data)) + data for number, data in to_fields(container.metadata).items())
-    index = _field(INDEX, index_length(sections)) if sections else b""  # but for its content
-    traits = write_traits(container.traits) if container.traits else b""
-    traits = _field(TRAITS, len(traits)) + traits if traits else b""
-    length = len(fields) + len(index) + (index_length(sections) if sections else 0) + len(traits)
-    version = VERSION_WITH_FIELDS if length else VERSION
-    parts = [MAGIC, bytes([version, header.codec, mode | header.shape.flags() << 4, header.quality]), header.digest]
-    parts += [write_shape(header.shape), varint(length) if length else b"", fields, index]
-    front = b"".join(parts)
-    return front + (write_index(sections, front) if sections else b"") + traits
+    parts = bytes([VERSION_WITH_FIELDS if total else VERSION, header.codec, mode | shape.flags() << 4, header.quality])
+    front = MAGIC + parts + header.digest + write_shape(shape) + (varint(total) if total else b"")
+    for number, length in sorted(lengths.items()):
+        front += _field(number, length)
+        front += contents[number] if number in contents else sealed[number][1](front)
+    return front
 
 
 def _field(number: int, length: int) -> bytes:
@@ -281,7 +329,7 @@ def _check_front(data: bytes) -> None:
         raise ContainerError("the .vqc file is empty; get it again")
     if data[: len(MAGIC)] != MAGIC:
         raise ContainerError("this is not a .vqc file: it does not begin with the letters VQC")
-    if len(data) < _FIXED_BYTES:
+    if len(data) < LEAST_BYTES:
         raise ContainerError(f"the .vqc file is cut short: {len(data)} bytes cannot hold a header; get it again")
     if data[len(MAGIC)] not in (VERSION, VERSION_WITH_FIELDS):
         raise ContainerError(

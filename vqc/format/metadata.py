@@ -7,8 +7,8 @@ A field is a number v, its length v, and that many bytes; numbers rise. Each is 
     3  profile  name of the colour profile that the original had, in UTF-8
     4  tags     of audio, in UTF-8: name, 0, value, 0, next name, …
 
-of at most 2^20 bytes. Field 5 is the index of a long file: see vqc/format/index.py. A reader passes over fields that it
-does not know, but for numbers from 128 on: those it must know, or refuse the file.
+of at most 2^20 bytes. Fields 5 and from 128 on are in vqc/format/index.py, traits.py and stream.py. A reader passes
+over fields that it does not know, but for numbers from 128 on: those it must know, or refuse the file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vqc.errors import ContainerError
+from vqc.format.stream import KNOWN
 
 MAX_BYTES = 2**20  # of a field, inflated
 FIRST_NEEDED = 128  # fields from this number on must be known
@@ -67,7 +68,7 @@ def from_fields(fields: Mapping[int, bytes]) -> Metadata:
         ContainerError: they are damaged, or one must be known and is not.
     """
     for number in fields:
-        if number >= FIRST_NEEDED:
+        if number >= FIRST_NEEDED and number not in KNOWN:
             raise ContainerError(f"the .vqc file has a field {number}, which this version does not know; update vqc")
     contents = {number: _inflate(data) for number, data in fields.items() if number <= _TAGS}
     words = contents.get(_TAGS, b"").decode("utf-8", _ERRORS).split("\0")

@@ -5,9 +5,11 @@ see `vqc.format.container`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NoReturn
+
+from vqc.errors import ContainerError
 
 Media = Literal["image", "audio"]
 
@@ -35,6 +37,9 @@ class ImageShape:
     items: ClassVar[int] = 1  # with codes of their own in each stream
     tells_silence: ClassVar[bool] = False
     largest: ClassVar[int] = MAX_PIXELS
+
+    may_be_streamed: ClassVar[bool] = False
+    chunk_frames: ClassVar[None] = None
 
     width: int
     height: int
@@ -76,6 +81,10 @@ class ImageShape:
         """The flags as they stand in a file."""
         return self.grayscale * GRAYSCALE | self.alpha * ALPHA
 
+    def of_chunks(self, frames: int | None, samples: int) -> NoReturn:
+        """Raise ContainerError: only recordings have chunks."""
+        raise ContainerError("the .vqc file is damaged: an image has no chunks; get it again")
+
 
 @dataclass(frozen=True, kw_only=True)
 class AudioShape:
@@ -84,11 +93,13 @@ class AudioShape:
     mid_side: the two coded channels are mid and side.
     silence: the streams of the one channel begin with what those of several always begin with: which are silent.
     channel_mask: where the channels stand, as in WAV (0: not known); None: as so many usually do.
+    chunk_frames: of the core of a chunk; None: as many as usual. See `vqc.format.stream`.
     """
 
     media: ClassVar[Media] = "audio"
     alpha: ClassVar[bool] = False
     largest: ClassVar[int] = MAX_SAMPLES
+    may_be_streamed: ClassVar[bool] = True
 
     samples: int
     sample_rate: int
@@ -96,6 +107,7 @@ class AudioShape:
     mid_side: bool = False
     silence: bool = False
     channel_mask: int | None = None
+    chunk_frames: int | None = None
 
     @property
     def tells_silence(self) -> bool:
@@ -135,8 +147,8 @@ class AudioShape:
         return 8 * size / self.seconds / 1000
 
     def numbers(self) -> tuple[int, ...]:
-        """The shape as it stands in a file."""
-        assert 1 <= self.samples <= MAX_SAMPLES, "audio has samples"
+        """The shape as it stands in a file: 0 samples where their number comes at its end."""
+        assert 0 <= self.samples <= MAX_SAMPLES, "audio has samples"
         assert 1 <= self.channels <= MAX_CHANNELS, "a plausible number of channels"
         assert self.sample_rate in SAMPLE_RATES, "a plausible sample rate"
         numbers = self.samples, CODE_OF_RATE.get(self.sample_rate, self.sample_rate), self.channels
@@ -147,6 +159,10 @@ class AudioShape:
         assert not self.mid_side or self.channels == 2, "mid and side are made of two channels"
         assert not self.silence or self.channels == 1, "streams of several channels always tell what is silent"
         return self.mid_side * MID_SIDE | self.silence * SILENCE | (self.channel_mask is not None) * CHANNEL_MASK
+
+    def of_chunks(self, frames: int | None, samples: int) -> AudioShape:
+        """The shape of a recording of so many samples (0: nobody knows yet), with so many frames in a chunk."""
+        return replace(self, chunk_frames=frames, samples=samples)
 
 
 Shape = ImageShape | AudioShape

@@ -30,6 +30,7 @@ class FileInfo:
     alpha_bytes: int  # 0 without transparency
     metadata: Metadata  # what is known of the original
     metadata_bytes: int  # 0 without any
+    streamed: bool  # whether it was written while the recording came in
 
     @property
     def media(self) -> Media:
@@ -81,4 +82,5 @@ def info_of(container: Container, file_bytes: int) -> FileInfo:
         alpha_bytes=len(container.alpha) if container.alpha is not None else 0,
         metadata=container.metadata,
         metadata_bytes=length_of(container.metadata),
+        streamed=container.streamed,
     )

@@ -236,7 +236,7 @@ def _tiles(image: NDArray[np.uint8], factor: int, halo: int) -> Iterator[_Cut]:
 
 
 def _chunks(waveform: Float32Array, hop: int, halo: int) -> Iterator[_Cut]:
-    for span, waveforms in cut([waveform[:, None]], hop=hop, halo=halo):
+    for span, waveforms, _ in cut([waveform[:, None]], hop=hop, halo=halo):
         yield waveforms[0], (span.inner,), _length(span, hop, len(waveform))
 
 
