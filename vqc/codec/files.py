@@ -128,8 +128,7 @@ def decompress_file(
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
         to: of a file of the kind `voice`, another voice, at this `pitch`: see `vqc.convert`; the comment will say so.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
-        limit: largest number of pixels or samples per channel to believe; by default 2^28 pixels or 2^36 samples, and
-            of files under 1 MB what takes a core a minute.
+        limit: largest number of pixels or samples per channel to believe; see `vqc.decompress`.
         overwrite: whether an existing target may be replaced.
         progress: called now and then with the share of the work that is done, 0..1.
 
@@ -141,9 +140,9 @@ def decompress_file(
     """
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
     source = source if isinstance(source, str | os.PathLike) else read_vqc(source)
+    written: dict[str, Any] = {"quality": output_quality, "overwrite": overwrite}
     with path_of(target) as path:
         check_target(path, overwrite=overwrite)
-        written: dict[str, Any] = {"quality": output_quality, "overwrite": overwrite}
         if part is to is None and (cut := cut_stream(source, limit)) is not None:
             return restore_to_file(cut, path, format=format, sharp=sharp, device=device, limit=limit, **written)
         with _stored(source, limit, part=part is not None, salvage=salvage) as file:
@@ -154,8 +153,7 @@ def decompress_file(
             codec = codec_for_file(header, device, sharp=sharp)
             check_work(codec.framing, replace(header, shape=shape), file.size, limit)
             file = _in_voice(codec, file, to, pitch)
-            reader = codec.reader(file, salvage=salvage)
-            restored = _restored(codec, reader, first, shape, progress)
+            restored = _restored(codec, reader := codec.reader(file, salvage=salvage), first, shape, progress)
             bytes_out = files.write(restored, shape, path, format, metadata=file.metadata, **written)
             damage = damage_in(reader, file, restored) if salvage else ()
     size, seconds = round(file.size * shape.extent / header.shape.extent), time.perf_counter() - begin  # of the part
