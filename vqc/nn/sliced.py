@@ -61,7 +61,8 @@ class Placed(NamedTuple):
 
     step: Pass
     rows: Tensor  # int64 [n]: see `Pass.rows`
-    around: Tensor  # int64 [n, T]: rows of their neighbours, see `neighbours`
+    sources: Tensor  # int64 [m]: rows of all their neighbours, each once
+    around: Tensor  # int64 [n, T]: which of these are the neighbours of each
     inside: Tensor  # bool [n, T]
 
 
@@ -169,7 +170,9 @@ def neighbours(rows: Tensor, offsets: Offsets, grid: Sequence[int]) -> tuple[Ten
 
 def _place(step: Pass, items: int, grid: Sequence[int], mask: Tensor | None = None) -> Placed:
     rows = step.rows(items, grid, mask)
-    return Placed(step, rows, *neighbours(rows, step.offsets or ((0,) * len(grid),), grid))
+    around, inside = neighbours(rows, step.offsets or ((0,) * len(grid),), grid)
+    sources, numbers = torch.unique(around, return_inverse=True)
+    return Placed(step, rows, sources, numbers, inside)
 
 
 @lru_cache(maxsize=16)  # slices of a prior have few lattices, and tiles of a photo few sizes
@@ -258,15 +261,15 @@ class LatticeHead(IntegerModule, ABC):
         items, *grid = context.shape[:-1]
         context = context.flatten(0, -2)  # [B · N, C]
         for placed in self.lattice.placed(items, grid, flat.device, mask):
-            step, rows, _, _ = placed
+            step, rows = placed.step, placed.rows
             hidden = self.context_proj(context[rows], quality)  # [n, head_width]
             if step.offsets:
-                known = self.embed_for_neighbours(flat[places], quality)  # [B · N, neighbour_width]
+                known = self.embed_for_neighbours(flat[places[placed.sources]], quality)  # [m, neighbour_width]
                 hidden = self.added(hidden, self._from_neighbours(known, placed, quality))
             yield step, rows, hidden
 
     def _from_neighbours(self, known: Tensor, placed: Placed, quality: int) -> Tensor:
-        step, _, around, inside = placed  # [n, T]
+        step, _, _, around, inside = placed
         taps = torch.where(inside[..., None], F.embedding(around, known), 0)  # [n, T, neighbour_width]
         if self.lattice.marks_edges:
             taps = torch.cat([taps, self.to_fixed_point(inside[..., None] * ONE)], -1)
