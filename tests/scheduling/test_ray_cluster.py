@@ -34,8 +34,7 @@ def _cluster() -> Iterator[None]:
         warnings.simplefilter("ignore")  # Ray's own
         from vqc.scheduling import ray_cluster
 
-        ray = ray_cluster._import_ray()
-        ray_cluster._connect(ray, TWO, threads=1)
+        ray, _ = ray_cluster.connect(TWO, threads=1)
         yield
         ray.shutdown()
 

@@ -27,7 +27,7 @@ from vqc.scheduling.pool import Finished
 from vqc.scheduling.workers import LOCAL, Workers
 
 GRACE_SECONDS = 10.0  # for work to clean up after itself
-LARGEST = 16  # items of a task: a task costs the driver about a millisecond
+LARGEST = 64  # items of a task, each of which costs the driver one or two milliseconds; where there are many items
 STORE_BYTES = 2**27  # for objects of a local cluster: tasks and results are small
 CONTROL = "control"  # calls in this group of an actor do not wait for the task in work
 IN_VAIN = 4  # times as many actors as are wanted that may end before one has done anything
@@ -45,9 +45,8 @@ class RayActors:
     largest = LARGEST
 
     def __init__(self, function: Callable[[Any], Any], workers: Workers, count: int | None) -> None:
-        self._ray = _import_ray()
         self._threads = threads_asked_for() or 1
-        self._started = _connect(self._ray, workers, self._threads)
+        self._ray, self._started = connect(workers, self._threads)
         self._idle = dict[int, _Worker]()  # by number
         self._coming = dict[Any, _Worker]()  # by the reference to what they will say when they are up
         self._busy = dict[Any, tuple[_Worker, int]]()  # with the ticket, by the reference to the results
@@ -163,10 +162,16 @@ def _import_ray() -> Any:
     return ray
 
 
-def _connect(ray: Any, workers: Workers, threads: int) -> bool:
-    """Connect with the cluster, or start one; return whether this was not done before."""
+def connect(workers: Workers, threads: int) -> tuple[Any, bool]:
+    """Connect with the cluster, or start one; return Ray, and whether this was not done before.
+
+    Raises:
+        MissingPackageError: Ray is not installed.
+        VQCError: the cluster cannot be reached.
+    """
+    ray = _import_ray()
     if ray.is_initialized():
-        return False
+        return ray, False
     local: dict[str, Any] = {}
     if workers.ray == LOCAL:
         count = max((workers.jobs or 1) * threads, available())
@@ -176,7 +181,7 @@ def _connect(ray: Any, workers: Workers, threads: int) -> bool:
             ray.init(address=workers.ray, log_to_driver=False, logging_level=logging.ERROR, **local)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError, AssertionError) as error:
             raise VQCError(f"--ray {workers.ray}: this cluster cannot be reached: {_short(error)}") from error
-    return True
+    return ray, True
 
 
 @contextmanager
