@@ -123,16 +123,14 @@ def main() -> None:
     work = FILES * SECONDS_A_FILE / WORKERS
     print(f"\n{FILES:,} files, {WORKERS:,} workers, {SECONDS_A_FILE} s a file: {work / 3600:.1f} h of work")
     print(
-        f"  as files: the driver is busy for {FILES * a_file / 3600:.1f} h of it, at most with {1 / a_file:,.0f} files a second:"
+        f"  as files: the driver is busy {FILES * a_file / 3600:.1f} h of it; at most {1 / a_file:,.0f} files a second:"
     )
-    print(f"    it is too slow for {WORKERS:,} workers when a file takes less than {1e3 * WORKERS * a_file:.0f} ms")
+    print(f"    too slow for {WORKERS:,} workers when a file takes less than {1e3 * WORKERS * a_file:.0f} ms")
     print(f"  as shards: {FILES / 10_000 * a_shard / 3600:.1f} h, nearly all of it planning")
-    print(
-        f"  looking for what is done takes {100 * crowd / (ray_cluster.LARGEST * SECONDS_A_FILE):.1f} % of the time of a task"
-    )
-    print(
-        f"  memory of the driver: {WORKERS * task_bytes / 1e9:.2f} GB of shards in flight, {1e6 * held / 1e9:.2f} GB for a folder of 10^6"
-    )
+    share = crowd / (ray_cluster.LARGEST * SECONDS_A_FILE)
+    print(f"  to look for what is done takes {share:.2%} of the time of a task")
+    print(f"  memory of the driver: {WORKERS * task_bytes / 1e9:.2f} GB of shards in flight")
+    print(f"    and {1e6 * held / 1e9:.2f} GB for a folder of 10^6 files")
 
 
 if __name__ == "__main__":

@@ -123,21 +123,22 @@ def workers_of(mark: str) -> Iterator[int]:
 
 
 def kill_after(
-    seconds: float, mode: str, victim: str, photos: Path, target: Path, whole: dict[str, bytes], address: str, mark: str
-) -> str:
-    """Kill somebody so long after the first result, and look at what is there; say in what state it was met."""
+    results: int, seconds: float, mode: str, victim: str, photos: Path, target: Path, whole: dict[str, bytes],
+    address: str, mark: str,
+) -> str:  # fmt: skip
+    """Kill somebody so long after so many results, and look at what is there; say in what state it was met."""
     process = start(mode, photos, target, address)
     assert process.stdout is not None
-    first = process.stdout.readline()
+    reported = [process.stdout.readline().strip() for _ in range(results)]
     time.sleep(seconds)
     pids = [process.pid] if victim == "driver" else [*workers_of(mark)][:1]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    reported = [first.strip(), *process.communicate()[0].split("\n")[:-1]]
+    reported += process.communicate()[0].split("\n")[:-1]
     left = written(target)
     assert all(left.get(name) == whole[name] for name in reported), f"{mode}: what was reported is not there, or broken"
     assert all(whole[name] == data for name, data in left.items()), f"{mode}: something is broken"
-    line = f"{mode:7} {victim:6} {seconds:5.2f} s: {len(reported)} reported, {len(left)} of {len(whole)} there"
+    line = f"{mode:7} {victim:6} after {results:2}, {seconds:4.2f} s: {len(reported)} reported, {len(left)} of {len(whole)} there"
     if victim == "worker":
         assert process.returncode == 0, "the run did not go on"
         assert left == whole, "something is missing"
@@ -189,22 +190,17 @@ def main(moments: int) -> None:
             photos, target = Path(name, "photos"), Path(name, "out")
             make_photos(photos, PICTURES, side=400)
             wait_for(host, port)
-            undisturbed = dict[str, tuple[dict[str, bytes], float]]()
+            undisturbed = dict[str, tuple[dict[str, bytes], int]]()
             for mode in WRITE:
                 process = start(mode, photos, target, address)
-                assert process.stdout is not None
-                process.stdout.readline()
-                begin = time.perf_counter()
-                process.communicate()
+                lines = process.communicate()[0].splitlines()
                 assert process.returncode == 0
-                undisturbed[mode] = written(target), time.perf_counter() - begin
+                undisturbed[mode] = written(target), len(lines)
             for moment in range(moments):
                 mode, victim = list(WRITE)[moment % 3], ("driver", "worker")[moment // 3 % 2]
-                whole, length = undisturbed[mode]
-                print(
-                    kill_after(length * chance.random(), mode, victim, photos, target, whole, address, mark),
-                    flush=True,
-                )
+                whole, count = undisturbed[mode]
+                when = chance.randrange(1, count), 0.3 * chance.random()
+                print(kill_after(*when, mode, victim, photos, target, whole, address, mark), flush=True)
     finally:
         head.terminate()
         head.wait()
