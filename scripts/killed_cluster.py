@@ -138,7 +138,8 @@ def kill_after(
     left = written(target)
     assert all(left.get(name) == whole[name] for name in reported), f"{mode}: what was reported is not there, or broken"
     assert all(whole[name] == data for name, data in left.items()), f"{mode}: something is broken"
-    line = f"{mode:7} {victim:6} after {results:2}, {seconds:4.2f} s: {len(reported)} reported, {len(left)} of {len(whole)} there"
+    met = f"{len(reported)} reported, {len(left)} of {len(whole)} there"
+    line = f"{mode:7} {victim:6} after {results:2}, {seconds:4.2f} s: {met}"
     if victim == "worker":
         assert process.returncode == 0, "the run did not go on"
         assert left == whole, "something is missing"
