@@ -31,6 +31,7 @@ SPEECH_SPECTRA = (  # of this codec alone
     ("bands off by, fricatives, dB", "bands_fricatives", 1),
     ("bands off by, vowels, dB", "bands_vowels", 1),
 )
+VOICE_SCORES = (("dnsmos", 2), ("pitch_correlation", 2), ("pitch_error", 1))
 PHOTO, SPEECH = "q6", "q5"  # the default qualities
 ABSENT = "–"
 SHOWN = re.compile(  # of what scripts/bench measures
@@ -326,6 +327,41 @@ def drawn_speech(results: Results) -> str:
     return table([what, "Fréchet distance", "phones heard a second", "DNSMOS"], rows)
 
 
+def voices(document: Document) -> str:
+    """Conversions before their judges."""
+    rows = [
+        [
+            row["name"],
+            *(spread(row[field], places) for field, places in (("to_target", 3), ("to_source", 3))),
+            share_of(row["nearer"]),
+            *(spread(row[field], 1, 100) for field in ("phone_errors", "above_restored")),
+            *(spread(row[field], places) for field, places in VOICE_SCORES),
+        ]
+        for row in document["rows"]
+    ]
+    headers = [
+        f"{document['conversions']} conversions",
+        *("similarity to target", "to source", "nearer target", "phone errors, %", "above restored, points"),
+        *("DNSMOS", "pitch: correlation", "off by, semitones"),
+    ]
+    converted = next((row for row in document["rows"] if row["name"] == "converted"), None)
+    margin = converted and converted["above_strangers"]
+    said = f"\nSimilarity to the target above that of two speakers: {spread(margin, 3)}.\n" if margin else ""
+    return table(headers, rows) + said
+
+
+def spread(value: Document | None, places: int, times: float = 1.0) -> str:
+    """A mean, and what its 95 % interval reaches to either side."""
+    if value is None:
+        return ABSENT
+    return f"{times * value['mean']:.{places}f} ± {times * value['half_width']:.{places}f}"
+
+
+def share_of(value: Document | None) -> str:
+    """A share and its 95 % interval, in percent."""
+    return f"{100 * value['share']:.0f} % ({100 * value['low']:.0f}–{100 * value['high']:.0f})" if value else ABSENT
+
+
 def phonemes(results: Results) -> str:
     """How well codes tell phones."""
     rows = [
@@ -409,6 +445,8 @@ BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "wavenet": wavenet,
     "drawn-speech": drawn_speech,
     "phonemes": phonemes,
+    "voice-known": lambda results: voices(results["voice-known"]),
+    "voice-unheard": lambda results: voices(results["voice-unheard"]),
     "machine": machine,
     "against": against,
     "codecs": codecs,
