@@ -18,7 +18,7 @@ def cycle(word):
     weakref.finalize(node, print, word).atexit = False
 {before}
 cycle("collected")
-gc.isenabled() or print("waits")
+gc.get_threshold()[0] > 100_000 and print("waits")
 {after}
 """
 
@@ -31,14 +31,14 @@ def said(before: str, after: str) -> list[str]:
 
 def test_a_command_collects_once_a_device_is_asked_for() -> None:
     before = "garbage.postpone()"
-    asked = 'garbage.resume(); cycle("later"); gc.collect(); gc.isenabled() and print("on")'
+    asked = 'garbage.resume(); cycle("later"); gc.collect(); gc.get_threshold()[0] < 100_000 and print("on")'
     assert said(before, asked) == ["waits", "later", "on"]
     assert said(before, "") == ["waits"]  # nor at the end of the process
 
 
 def test_the_library_leaves_the_collector_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    for name in ("enable", "disable", "freeze"):
+    for name in ("set_threshold", "disable", "freeze"):
         monkeypatch.setattr(f"gc.{name}", lambda name=name: called.append(name))
     find_device("cpu")
     garbage.resume()
@@ -47,9 +47,9 @@ def test_the_library_leaves_the_collector_alone(monkeypatch: pytest.MonkeyPatch)
 
 def test_asking_for_a_device_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    monkeypatch.setattr(garbage, "_postponed", True)
-    for name in ("enable", "freeze"):
-        monkeypatch.setattr(f"gc.{name}", lambda name=name: called.append(name))
+    monkeypatch.setattr(garbage, "_before", (700, 10, 10))
+    for name in ("set_threshold", "freeze"):
+        monkeypatch.setattr(f"gc.{name}", lambda *_, name=name: called.append(name))
     find_device("cpu")
     find_device("cpu")
-    assert called == ["freeze", "enable"]
+    assert called == ["freeze", "set_threshold"]

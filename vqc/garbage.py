@@ -9,21 +9,23 @@ from __future__ import annotations
 import atexit
 import gc
 
-_postponed = False
+_RARELY = 1 << 20  # objects that torch does not make, and a command that loads no model may
+
+_before: tuple[int, int, int] | None = None  # thresholds, while postponed
 
 
 def postpone() -> None:
-    """Collect no garbage until `resume` is called, and none at the end of this process."""
-    global _postponed
-    _postponed = True
-    gc.disable()
+    """Hardly ever collect garbage until `resume` is called, and none at the end of this process."""
+    global _before
+    _before = gc.get_threshold()
+    gc.set_threshold(_RARELY)
     atexit.register(gc.freeze)
 
 
 def resume() -> None:
-    """Collect garbage again, if it was postponed; what has been loaded by now is not looked at."""
-    global _postponed
-    if _postponed:
-        _postponed = False
+    """Collect garbage as before, if it was postponed; what has been loaded by now is not looked at."""
+    global _before
+    if _before is not None:
         gc.freeze()
-        gc.enable()
+        gc.set_threshold(*_before)
+        _before = None
