@@ -38,8 +38,9 @@ def test_a_command_collects_once_a_device_is_asked_for() -> None:
 
 def test_the_library_leaves_the_collector_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
+    monkeypatch.setattr(garbage, "_before", None)  # a command may have run in this process
     for name in ("set_threshold", "disable", "freeze"):
-        monkeypatch.setattr(f"gc.{name}", lambda name=name: called.append(name))
+        monkeypatch.setattr(f"gc.{name}", lambda *_, name=name: called.append(name))
     find_device("cpu")
     garbage.resume()
     assert called == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 
-_RARELY = 1 << 20  # objects that torch does not make, and a command that loads no model may
+_RARELY = 1 << 20  # objects: four times as many as torch makes when it is loaded
 
 _before: tuple[int, int, int] | None = None  # thresholds, while postponed
 
