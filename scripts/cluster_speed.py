@@ -1,6 +1,6 @@
 """Many small files by one worker of a Ray cluster, by two, and by two jobs: how fast, and are the bytes the same.
 
-    python scripts/cluster_speed.py [FILES] [MODEL]        200 photos of 384 x 256 and model photo if left out
+    python scripts/cluster_speed.py [FILES] [MODEL] [WHO]    200 photos of 384 x 256, model photo, jobs,two,one
 
 A clock runs from when all workers are up (have loaded torch and the model and made a file) until the last result has
 come. Bars: two workers at least 1.7 times as fast as one; at most 10 % more time a file than --jobs 2.
@@ -85,26 +85,34 @@ def seconds_of(workers: Workers, photos: Path, out: Path, model: str) -> tuple[f
     return time.perf_counter() - begin, spent
 
 
+WHO = {"jobs": Workers(2), "two": Workers(2, LOCAL), "one": Workers(1, LOCAL)}
+
+
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     model = sys.argv[2] if len(sys.argv) > 2 else "photo"
-    set_threads(2)  # of processes: one each; a worker of the cluster has its own
+    chosen = sys.argv[3].split(",") if len(sys.argv) > 3 else list(WHO)
     os.environ["OMP_NUM_THREADS"] = "1"
     warnings.simplefilter("ignore")
+    taken = dict[str, tuple[float, float]]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_photos(folder / "photos", count)
-        jobs = seconds_of(Workers(2), folder / "photos", folder / "jobs", model)
-        set_threads(1)
-        ray_cluster.connect(Workers(2, LOCAL), threads=1)
-        two, one = (seconds_of(Workers(n, LOCAL), folder / "photos", folder / f"ray{n}", model) for n in (2, 1))
-        made = [{path.name: path.read_bytes() for path in (folder / one).iterdir()} for one in ("jobs", "ray2", "ray1")]
-    for what, (taken, spent) in {"--jobs 2": jobs, "two workers": two, "one worker": one}.items():
-        print(f"{what}: {taken:.2f} s, {1000 * taken / count:.1f} ms a file; processors {spent:.2f} s")
-    print(f"two workers are {one[0] / two[0]:.2f} times as fast as one (bar: 1.7)")
-    print(f"a file takes {100 * (two[0] / jobs[0] - 1):+.1f} % of the time with --jobs 2 more (bar: 10 %)")
-    print(f"of processors it takes {100 * (two[1] / jobs[1] - 1):+.1f} % more, whatever else the machine does")
-    assert made[0] == made[1] == made[2], "the bytes differ"
+        for who in chosen:
+            set_threads(2 if who == "jobs" else 1)  # jobs share them, a worker of the cluster has its own
+            if who != "jobs":
+                ray_cluster.connect(WHO["two"], threads=1)
+            taken[who] = seconds_of(WHO[who], folder / "photos", folder / who, model)
+            wall, spent = taken[who]
+            print(f"{who}: {wall:.2f} s, {1000 * wall / count:.1f} ms a file; processors {spent:.2f} s", flush=True)
+        made = [{path.name: path.read_bytes() for path in (folder / who).iterdir()} for who in chosen]
+    if taken.keys() >= {"one", "two"}:
+        print(f"two workers are {taken['one'][0] / taken['two'][0]:.2f} times as fast as one (bar: 1.7)")
+    if taken.keys() >= {"jobs", "two"}:
+        more = [100 * (of_ray / of_jobs - 1) for of_ray, of_jobs in zip(taken["two"], taken["jobs"], strict=True)]
+        print(f"a file takes {more[0]:+.1f} % of the time with --jobs 2 more (bar: 10 %)")
+        print(f"of processors it takes {more[1]:+.1f} % more, whatever else the machine does")
+    assert all(one == made[0] for one in made), "the bytes differ"
     print("the bytes are the same")
 
 
