@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from processes import stay_in_this_process
 from typer.testing import CliRunner
 
 from vqc.cli.app import app
@@ -38,6 +39,18 @@ def test_numbers_for_programs_and_a_line_for_every_file(photo: Path, tmp_path: P
     with table.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert [row["file"] for row in rows] == ["photo.png"]
+
+
+def test_other_machines_measure_the_same(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("-m", "cifar10", "--data", photo.parent, "--json", "--metrics", "psnr")
+    photo.with_name("other.png").write_bytes(photo.read_bytes())
+    alone = json.loads(run(*asked))
+    stay_in_this_process(monkeypatch)
+    together = json.loads(run(*asked, "--ray", "--jobs", "2"))
+    for found in (alone, together):
+        for quality in found["qualities"]:
+            quality.pop("seconds", None)
+    assert together == alone
 
 
 def test_other_codecs_stand_in_the_same_table(photo: Path) -> None:
