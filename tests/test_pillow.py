@@ -46,7 +46,7 @@ def test_nothing_is_restored_before_pixels_are_used(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(api, "decompress", counted)
     with Image.open(tmp_path / "a.vqc") as opened:
         assert opened.size == (30, 21)
-        assert opened.info == {"model": "tiny-image", "quality": 1, "entropy": "static"}
+        assert opened.info == {"model": "tiny-image", "quality": 1, "entropy": "static", "lossless": False}
         assert not calls
         opened.thumbnail((10, 10))
         assert opened.size == (10, 7)

@@ -5,11 +5,11 @@
 
     image = Image.open("photo.vqc")          # size and mode are known at once, pixels are restored when they are used
     image.thumbnail((200, 200))
-    image.save("small.vqc", quality=3)       # or target_size=20_000 (bytes), effort=5, model="photo", entropy="static"
+    image.save("small.vqc", quality=3)       # or target_size=20_000 (bytes), effort=5, model="photo", lossless=True
 
-`Image.info` has `model`, `quality` (1 smallest, 8 best) and `entropy` of the file, and its EXIF and XMP, so that
-`image.getexif()` works; `save` writes neither, `vqc.compress_file` does. What is wrong with a file is an `OSError`, as
-of other formats; what is wrong with an option is a `vqc.OptionError`.
+`Image.info` has `model`, `quality` (1 smallest, 8 best), `entropy` and `lossless` of the file, and its EXIF and XMP, so
+that `image.getexif()` works; `save` writes neither, `vqc.compress_file` does. What is wrong with a file is an
+`OSError`, as of other formats; what is wrong with an option is a `vqc.OptionError`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vqc.format.shapes import ImageShape
 
 FORMAT, SUFFIX, MIME = "VQC", ".vqc", "image/x-vqc"
 _CODEC = 4  # place of the byte that tells images (odd) from audio
-_OPTIONS = ("quality", "model", "entropy", "device")
+_OPTIONS = ("quality", "model", "entropy", "lossless", "device")
 
 
 class VQCImageFile(ImageFile.ImageFile):
@@ -92,7 +92,7 @@ def _mode(shape: ImageShape) -> str:
 
 
 def _described(found: FileInfo) -> dict[str, Any]:
-    words = {"model": found.model, "quality": found.quality, "entropy": found.entropy}
+    words = {"model": found.model, "quality": found.quality, "entropy": found.entropy, "lossless": found.lossless}
     exif, xmp = found.metadata.exif, found.metadata.xmp
     return words | ({"exif": b"Exif\0\0" + exif} if exif else {}) | ({"xmp": xmp} if xmp else {})
 

@@ -144,9 +144,10 @@ def photo_summary(results: Results) -> str:
     """Cells of the README's table: `photo` at its default quality, and what others need for the same."""
     document = results["photo"]
     point = next(point for point in own(document) if point["setting"] == PHOTO)
-    bits = ", ".join(
-        f"{c['label']} {signed(document['bd_rates']['psnr'].get(c['codec']), 0, ' %')}" for c in measured(document)
-    )
+    others = [c for c in measured(document) if not c["codec"].startswith("avif-")]
+    avif = [c for c in measured(document) if c["codec"].startswith("avif")]
+    curves = {c["label"]: avif if c["codec"] == "avif" else [c] for c in others}
+    bits = ", ".join(f"{name} {signed(bits_against(document, 'psnr', c), 0, ' %')}" for name, c in curves.items())
     psnr, ms_ssim = (scores([point], key)[0] for key in ("psnr", "ms_ssim"))
     ours = f"{fixed(point['rate'], 3)} bits per pixel, PSNR {fixed(psnr, 2)} dB, MS-SSIM {fixed(ms_ssim, 3)}"
     return f"{ours} | bits against others for the same PSNR: {bits}"
@@ -172,20 +173,38 @@ def measured(document: Document) -> list[Document]:
     return [c for c in document["curves"][1:] if c["origin"] == "measured" and c["points"]]
 
 
+def with_best_avif(document: Document) -> list[tuple[str, list[Document]]]:
+    """The other codecs with their curves, of which the best counts for each score; last AVIF, however asked for."""
+    others = measured(document)
+    avif = [c for c in others if c["codec"].startswith("avif")]
+    best = [("AVIF, its best for each", avif)] if len(avif) > 1 else []
+    return [(c["label"], [c]) for c in others] + best
+
+
+def worst(gains: Iterable[float | None]) -> float | None:
+    """What is left against the best of several."""
+    known = [gain for gain in gains if gain is not None]
+    return min(known) if known else None
+
+
+def bits_against(document: Document, metric: str, curves: Iterable[Document]) -> float | None:
+    known = [document["bd_rates"][metric].get(c["codec"]) for c in curves]
+    return max((bits for bits in known if bits is not None), default=None)
+
+
 def photo(results: Results) -> str:
     """Kodak."""
     document = results["photo"]
     points = own(document)
     quality = quality_table(document, results["photo-static"], 3, (("PSNR, dB", "psnr", 2), ("MS-SSIM", "ms_ssim", 3)))
-    others = measured(document)
-    gains = [[c["label"], *(signed(gain(points, c["points"], rate), 1) for rate in RATES)] for c in others]
-    bits = [
-        [c["label"], *(signed(document["bd_rates"][metric].get(c["codec"]), 0, " %") for metric in ("psnr", "ms_ssim"))]
-        for c in others
+    others = with_best_avif(document)
+    rows = [
+        [label, *(signed(worst(gain(points, c["points"], rate) for c in curves), 1) for rate in RATES)]
+        + [signed(bits_against(document, metric, curves), 0, " %") for metric in ("psnr", "ms_ssim")]
+        for label, curves in others
     ]
-    rows = [[*first, *second[1:]] for first, second in zip(gains, bits, strict=True)]
     headers = ["vqc against", *(f"{rate:.2f} bpp" for rate in RATES), "bits, by PSNR", "bits, by MS-SSIM"]
-    sources = "; ".join(f"{c['label']}: {c['source']}" for c in others)
+    sources = "; ".join(f"{c['label']}: {c['source']}" for c in measured(document))
     return (
         f"{quality}\nThe same files through other codecs, at the same sizes, in the same run: PSNR of `photo` above "
         "theirs in dB at equal bpp,\nand how many bits more (+) or fewer (−) it takes for the same score (Bjøntegaard "

@@ -3,7 +3,7 @@
 For each model there is NAME.safetensors. For each case there is CASE.npz with what goes in (a picture, or a waveform of
 which only the silences matter), the codes that the encoder is made to give, and what comes out; and a file for each
 entropy mode, CASE.MODE.vqc. Archives of these files are NAME.vqca. Codes are fixed and not computed, because float
-networks may differ between CPUs.
+networks may differ between CPUs. Of pictures without loss, drawn by `draw_graphic`, there is only NAME.none.vqc.
 """
 
 from __future__ import annotations
@@ -206,3 +206,15 @@ def to_picture(source: Array, case: Case) -> Picture:
     """The last channel is alpha if there is any."""
     colours = source[..., :-1] if case.alpha else source
     return Picture(colours[..., 0] if case.grayscale else colours, source[..., -1] if case.alpha else None)
+
+
+LOSSLESS = {"lossless-colour": (3, False), "lossless-gray": (1, False), "lossless-alpha": (3, True)}
+
+
+def draw_graphic(channels: int, alpha: bool) -> Picture:
+    """A picture of 37 x 26 pixels with flat parts, a ramp and some noise, and colours under alpha 0."""
+    y, x = np.mgrid[:26, :37]
+    noise = np.random.default_rng(4).integers(0, 9, x.shape)
+    planes = [np.where(y < 13, 40 * c + 60, 6 * x + c + noise * (x > 20)) for c in range(channels)]
+    pixels = np.stack(planes, -1).astype(np.uint8)
+    return Picture(pixels[..., 0] if channels == 1 else pixels, (x * 7).astype(np.uint8) if alpha else None)

@@ -18,6 +18,7 @@ from golden.cases import (
     ARCHIVES,
     CASES,
     FOLDER,
+    LOSSLESS,
     Array,
     Case,
     Codec,
@@ -26,11 +27,13 @@ from golden.cases import (
     codec_of,
     compress,
     decompress,
+    draw_graphic,
     tiling_of,
 )
 from tiny_models import VOICE
 from tiny_priors import SPEECH
 
+from vqc.codec.lossless import lossless_file
 from vqc.entropy.tables import frequencies_from_counts
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import save_checkpoint
@@ -103,6 +106,9 @@ def main() -> None:
     for name, case in CASES.items():
         if not FOLDER.joinpath(f"{name}.npz").exists():
             make_case(name, case)
+    for name, (channels, alpha) in LOSSLESS.items():
+        if not FOLDER.joinpath(f"{name}.none.vqc").exists():
+            FOLDER.joinpath(f"{name}.none.vqc").write_bytes(lossless_file(draw_graphic(channels, alpha)).data)
     for name, members in ARCHIVES.items():
         if not FOLDER.joinpath(f"{name}.vqca").exists():
             FOLDER.joinpath(f"{name}.vqca").write_bytes(archive_of(members))

@@ -22,7 +22,7 @@ from vqc.errors import OptionError
 GROUPS = {
     "Data": ("data", "split", "list", "limit", "files", "download", "alignments", "targets",
              "voices", "by-name"),
-    "Quality": ("model", "quality", "lambda", "target-size", "target-bpp", "target-kbps", "target-psnr",
+    "Quality": ("model", "quality", "lossless", "lambda", "target-size", "target-bpp", "target-kbps", "target-psnr",
                 "target-msssim", "target-pesq", "effort", "sharp", "entropy"),
     "Training": ("preset", "set", "run-dir", "resume", "start-from", "steps", "time", "dry-run"),
     "Drawing": ("n", "size", "seconds", "class", "guidance", "temperature", "top-p", "complete", "keep", "hole"),

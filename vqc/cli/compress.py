@@ -42,6 +42,9 @@ class CompressOptions(RateOptions, LiveOptions):
     metadata: MetadataPolicy = option(
         "keep", "--metadata", "keep (dates, camera, title …), all (place too), or strip.", "WHAT"
     )
+    lossless: bool | None = option(
+        None, "--lossless/--lossy", "Keep every pixel, or never. [default: where that is smaller]"
+    )
     stats: bool = option(False, "--stats", "Also restore each file; print PSNR and MSE (full scale 1).")
     explain: bool = option(False, "--explain", "Also print where the bits go; draw it for images (OUT.bits.png).")
 
@@ -63,7 +66,7 @@ class CompressFile:
             overwrite=job.replace,
             progress=progress,
             **self.options.only(
-                "model", "quality", "entropy", "device", "stats", "explain", "metadata", "limit", "chunk"
+                "model", "quality", "entropy", "lossless", "device", "stats", "explain", "metadata", "limit", "chunk"
             ),
         )
 
@@ -114,6 +117,7 @@ def compress_to_archive(options: CompressOptions, target: str) -> None:
         "--chunk": options.chunk is not None,
         "--live": options.live,
         "--raw": options.raw is not None,
+        "--lossless": options.lossless,
         "--metadata all": options.metadata == "all",
     }
     if given := [name for name, value in others.items() if value]:

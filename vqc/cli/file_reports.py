@@ -49,6 +49,13 @@ def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
                 f"{outcome.name}: the result is larger than the file, {size(report.bytes_out)} instead of "
                 f"{size(report.bytes_in)}"
             )
+    exact = [outcome.name for outcome in outcomes if outcome.report is not None and outcome.report.chosen_lossless]
+    if exact:
+        which = f"{exact[0]}: kept" if len(exact) == 1 else f"{len(exact):,} images are kept"
+        yield f"{which} without loss, which is smaller here; --lossy compresses with a model"
+    for outcome in outcomes:
+        if outcome.report is not None and outcome.report.lossless_bytes is not None:
+            yield f"{outcome.name}: without loss it takes {size(outcome.report.lossless_bytes)}; see --lossless"
     if skipped := sum(outcome.skipped for outcome in outcomes):
         yield f"{skipped:,} {'file' if skipped == 1 else 'files'} skipped, as the result is there already"
 
@@ -66,8 +73,10 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
         "output": outcome.target,
         "media": report.media,
         "model": report.model,
-        "quality": report.quality,
-        "entropy": report.entropy,
+        "quality": None if report.lossless else report.quality,
+        "entropy": None if report.lossless else report.entropy,
+        "lossless": report.lossless,
+        **({} if report.lossless_bytes is None else {"bytes_lossless": report.lossless_bytes}),
         "bytes_in": report.bytes_in,
         "bytes_out": report.bytes_out,
         "ratio": round(ratio(report), 4),

@@ -57,8 +57,8 @@ def qualities() -> None:
     say(
         "Numbers between are qualities too: -q 5.5. In place of one, --target-size, --target-bpp and --target-kbps "
         "name a size, --target-psnr, --target-msssim and --target-pesq a score, and --effort takes more time for a "
-        "better file of about the same size. vqc models says how many qualities other models have, and vqc models show "
-        "NAME their rates."
+        "better file of about the same size. --lossless keeps every pixel of an image. vqc models says how many "
+        "qualities other models have, and vqc models show NAME their rates."
     )
 
 

@@ -88,7 +88,7 @@ def describe(name: str, limit: int | None, *, costs: bool) -> tuple[dict[str, An
     container = read_file(path, limit)
     described = info_of(container, path.stat().st_size)
     fields, words = info_as_dict(described), in_words(described)
-    if costs:
+    if costs and not described.lossless:
         lengths = costs_of(container) if fields["model"] else None
         fields["bytes_by_entropy"] = lengths
         words |= costs_in_words(lengths, container.header.entropy)
@@ -128,8 +128,9 @@ def info_as_dict(described: FileInfo) -> dict[str, Any]:
         "codec": described.kind,
         "model": described.model,
         "digest": described.digest,
-        "quality": described.quality,
-        "entropy": described.entropy,
+        "quality": None if described.lossless else described.quality,
+        "entropy": None if described.lossless else described.entropy,
+        "lossless": described.lossless,
         **vars(described.shape),
         "streamed": described.streamed,
         "bytes": described.bytes,
@@ -173,16 +174,24 @@ def in_words(described: FileInfo) -> dict[str, str]:
     contents += ", streamed" * described.streamed
     alpha = f" + {size(described.alpha_bytes)} of alpha" if described.alpha_bytes else ""
     fields = f" + {size(described.metadata_bytes)} of metadata" if described.metadata_bytes else ""
-    parts = f"{size(described.code_bytes)} of codes{alpha}{fields} + {described.other_bytes} B"
+    coded = "pixels" if described.lossless else "codes"
+    parts = f"{size(described.code_bytes)} of {coded}{alpha}{fields} + {described.other_bytes} B"
     about = ", ".join(f"{name} {printable(value)}" for name, value in told(described.metadata).items())
     return {
         "contents": contents,
-        "model": f"{described.model or 'not at hand'} ({described.kind}, {described.digest})",
-        "quality": str(described.quality),
-        "entropy": described.entropy,
+        **({"model": "none, kept without loss"} if described.lossless else model_in_words(described)),
         "rate": f"{number(described.rate)} {MEDIA[described.media].unit}",
         "size": f"{size(described.bytes)} = {parts}",
         **({"metadata": about} if about else {}),
+    }
+
+
+def model_in_words(described: FileInfo) -> dict[str, str]:
+    """What made the codes, and how."""
+    return {
+        "model": f"{described.model or 'not at hand'} ({described.kind}, {described.digest})",
+        "quality": str(described.quality),
+        "entropy": described.entropy,
     }
 
 

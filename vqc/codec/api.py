@@ -14,16 +14,21 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vqc.codec.audio_io import Recording
-from vqc.codec.files import compress_file, decompress_file
+from vqc.codec.codec import Compressed
+from vqc.codec.files import FILES, compress_file, decompress_file
 from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import VerifyResult, read_vqc, verify
 from vqc.codec.limits import SMALL_FILE, check_work
+from vqc.codec.lossless import restore_lossless, wanted_lossless
 from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
 from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.rate import Rate
+from vqc.codec.validation import check_entropy
 from vqc.errors import ContainerError, OptionError
 from vqc.format.container import read_container
+from vqc.format.metadata import NO_METADATA
 from vqc.format.shapes import ImageShape, Shape
+from vqc.format.shapes import Media as Medium
 
 __all__ = [
     "Audio",
@@ -50,6 +55,7 @@ def compress(
     quality: float | None = None,
     entropy: str = "auto",
     rate: Rate | None = None,
+    lossless: bool | None = None,
     device: str = "auto",
 ) -> bytes:
     """The bytes of a `.vqc` file of an image or, when a sample rate is given, of a waveform.
@@ -63,6 +69,8 @@ def compress(
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
         rate: effort, or a size or a score that the file is to have instead of a quality.
+        lossless: keep every pixel of an image; by default where that makes the smaller file and neither model nor
+            entropy mode is given.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; a loaded model stays where it is.
 
     Raises:
@@ -71,12 +79,22 @@ def compress(
         TargetError: no file reaches the score that is asked for.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
+    rate = rate or Rate()
+    lossless = wanted_lossless(lossless, model=model, quality=quality, entropy=check_entropy(entropy), rate=rate)
+    medium, signal = _signal(media, sample_rate)
+
+    def lossy() -> Compressed:
+        return open_codec(medium, model, device).make_file(signal, quality=quality, entropy=entropy, rate=rate)
+
+    return FILES[medium].choose(signal, lossy, lossless, rate, NO_METADATA).data
+
+
+def _signal(media: Media, sample_rate: int | None) -> tuple[Medium, Any]:
+    """The medium of what was given, and what its codec takes."""
     if not is_audio(media, sample_rate):
-        codec = open_codec("image", model, device)
-        return codec.compress(to_picture(media), quality=quality, entropy=entropy, rate=rate or Rate())
+        return "image", to_picture(media)
     assert sample_rate is not None, "is_audio has looked"
-    recording = Recording([to_waveform(media)], sample_rate)
-    return open_codec("audio", model, device).compress(recording, quality=quality, entropy=entropy, rate=rate or Rate())
+    return "audio", Recording([to_waveform(media)], sample_rate)
 
 
 def decompress(
@@ -102,6 +120,8 @@ def decompress(
     data = read_vqc(data)
     container = read_container(data, limit=limit)
     shape = container.header.shape
+    if container.header.is_lossless:
+        return Image.of(restore_lossless(container, len(data), limit))
     codec = codec_for_file(container.header, device, sharp=sharp)
     check_work(codec.framing, container.header, len(data), limit)
     return gather(codec.restore(container), shape, len(data), limit)

@@ -47,6 +47,7 @@ class Compressed:
     container: Container
     data: bytes
     score: Score | None = None  # that it reaches, where one is asked for
+    lossless_bytes: int | None = None  # of the picture without loss, where that was looked at and is not much larger
 
     def __len__(self) -> int:
         return len(self.data)

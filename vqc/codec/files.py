@@ -7,19 +7,21 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from vqc.atomic import atomic_file, check_target, path_of, write_atomically
 from vqc.codec.audio_io import AudioFiles, AudioFraming
-from vqc.codec.codec import Codec
+from vqc.codec.codec import Codec, Compressed
 from vqc.codec.image_io import ImageFiles
 from vqc.codec.inspect.explain import draw_explanation, explanation_of
 from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
 from vqc.codec.live.restore import cut_stream, restore_to_file
+from vqc.codec.lossless import restore_lossless, wanted_lossless
 from vqc.codec.media_files import MediaFiles, Source, Target
 from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.progress import Progress, report_progress, within
@@ -30,11 +32,15 @@ from vqc.codec.stored_file import StoredFile, part_of_file, rest_of_file, whole_
 from vqc.codec.time_range import TimeRange, take
 from vqc.codec.validation import check_entropy
 from vqc.data.formats import check_quality
+from vqc.data.image_files import Picture
 from vqc.data.media_type import media_of_file, path_or_bytes
 from vqc.data.metadata import Policy, check_policy
 from vqc.drawing.heat_map import heat_map_path
+from vqc.errors import ContainerError
 from vqc.format.container import Header
-from vqc.format.shapes import Media, Shape
+from vqc.format.lossless import NAME
+from vqc.format.metadata import Metadata
+from vqc.format.shapes import MAX_PIXELS, Media, Shape
 
 if TYPE_CHECKING:
     from vqc.codec.voices import Voice
@@ -56,6 +62,7 @@ def compress_file(
     quality: float | None = None,
     entropy: str = "auto",
     rate: Rate | None = None,
+    lossless: bool | None = None,
     device: str = "auto",
     stats: bool = False,
     explain: bool = False,
@@ -74,6 +81,8 @@ def compress_file(
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
         rate: effort, or a size or a score that the file is to have instead of a quality.
+        lossless: keep every pixel of an image; by default where that makes the smaller file and neither model nor
+            entropy mode is given.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1".
         stats: also restore the file, for `Report.mse` and `Report.psnr`.
         explain: also find where the bits go, for `Report.explanation`, and draw that of an image beside its path.
@@ -92,8 +101,9 @@ def compress_file(
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
     """
     check_entropy(entropy)
-    kept = check_policy(metadata)
-    wanted = _Wanted(model, quality, entropy, rate or Rate(), device, stats, explain, kept, limit, chunk)
+    kept, rate = check_policy(metadata), rate or Rate()
+    lossless = wanted_lossless(lossless, model=model, quality=quality, entropy=entropy, rate=rate)
+    wanted = _Wanted(model, quality, entropy, rate, lossless, device, stats, explain, kept, limit, chunk)
     with path_of(target) as path:
         return _compress(source, path, wanted, overwrite, progress, may_draw=path is target)
 
@@ -150,14 +160,18 @@ def decompress_file(
             first, shape = (None, header.shape) if part is None else part.samples_of(header.shape)
             format = files.format_for(path, format, shape)  # noqa: A001
             check_quality(format, output_quality)
-            codec = codec_for_file(header, device, sharp=sharp)
-            check_work(codec.framing, replace(header, shape=shape), file.size, limit)
-            file = _in_voice(codec, file, to, pitch)
-            restored = _restored(codec, reader := codec.reader(file, salvage=salvage), first, shape, progress)
+            if header.is_lossless and to is None:
+                name, reader, restored = NAME, None, _exactly(file, limit)
+            else:
+                codec = codec_for_file(header, device, sharp=sharp)
+                check_work(codec.framing, replace(header, shape=shape), file.size, limit)
+                file = _in_voice(codec, file, to, pitch)
+                name, reader = codec.name, codec.reader(file, salvage=salvage)
+                restored = _restored(codec, reader, first, shape, progress)
             bytes_out = files.write(restored, shape, path, format, metadata=file.metadata, **written)
-            damage = damage_in(reader, file, restored) if salvage else ()
+            damage = damage_in(reader, file, restored) if salvage and reader is not None else ()
     size, seconds = round(file.size * shape.extent / header.shape.extent), time.perf_counter() - begin  # of the part
-    return _report(codec, replace(header, shape=shape), size, bytes_out, size, seconds, damage=damage)
+    return _report(name, replace(header, shape=shape), size, bytes_out, size, seconds, damage=damage)
 
 
 def _stored(source: Input, limit: int | None, *, part: bool, salvage: bool) -> AbstractContextManager[StoredFile]:
@@ -177,6 +191,15 @@ def _in_voice(codec: Codec[Any, Any], file: StoredFile, to: Voice | None, pitch:
     return changed
 
 
+def _exactly(file: StoredFile, limit: int | None) -> Picture:
+    """The picture of a file without loss."""
+    if not file.is_whole:
+        raise ContainerError(
+            "the .vqc file is damaged, and of a picture without loss nothing is left then; get it again"
+        )
+    return restore_lossless(file, file.size, limit)
+
+
 def _restored(
     codec: Codec[Any, Any], reader: SegmentReader, first: int | None, shape: Shape, progress: Progress | None
 ) -> Any:
@@ -194,6 +217,7 @@ class _Wanted(NamedTuple):
     quality: float | None
     entropy: str
     rate: Rate
+    lossless: bool | None
     device: str
     stats: bool
     explain: bool
@@ -211,39 +235,62 @@ def _compress(
     source, explain = path_or_bytes(source), wanted.explain
     media = media_of_file(source)
     heat_map = _free_heat_map(target, overwrite) if explain and may_draw and media == "image" else None
-    codec, files, length = open_codec(media, wanted.model, wanted.device), FILES[media], _size(source)
+    files, length = FILES[media], _size(source)
+    codec = None if wanted.lossless else open_codec(media, wanted.model, wanted.device)
     compressed = 1 - _RESTORING * wanted.stats - _EXPLAINING * explain  # shares of the time
     with files.open(source, wanted.limit) as (signal, shape):
-        check_source(codec.framing, shape, length, wanted.limit, _name(source))
-        told = within(progress, 0, compressed)
+        if codec is not None:
+            check_source(codec.framing, shape, length, wanted.limit, _name(source))
         metadata = files.metadata(source, signal, wanted.metadata)
         signal = signal if wanted.chunk is None else files.in_chunks(signal, wanted.chunk)
-        made = codec.make_file(
-            signal,
-            quality=wanted.quality,
-            entropy=wanted.entropy,
-            rate=wanted.rate,
-            metadata=metadata,
-            progress=told,
-        )
+        lossy = partial(_lossy, codec, signal, wanted, metadata, within(progress, 0, compressed))
+        made = files.choose(signal, lossy, wanted.lossless, wanted.rate, metadata)
     seconds, mse = time.perf_counter() - begin, None
+    has_codes = codec is not None and not made.container.header.is_lossless
     if wanted.stats:
         told = within(progress, compressed, compressed + _RESTORING)
-        mse = files.mse(source, signal, codec.restore(made.container, progress=told))
-    explanation = explanation_of(codec, made.container, len(made)) if explain else None
+        mse = files.mse(source, signal, _restored_again(codec, made, told))
+    explanation = explanation_of(codec, made.container, len(made)) if codec and explain and has_codes else None
+    heat_map = None if explanation is None else heat_map
     drawn = None if heat_map is None or explanation is None else draw_explanation(explanation, signal.pixels)
     _write(target, made.data, heat_map, drawn, overwrite)
     report_progress(progress, 1.0)
     extras = {"mse": mse, "score": made.score, "explanation": explanation, "heat_map": heat_map}
-    return _report(codec, made.container.header, length, len(made), len(made), seconds, **extras)
+    extras["lossless_bytes"] = made.lossless_bytes
+    extras["chosen_lossless"] = not has_codes and wanted.lossless is None
+    name = codec.name if codec is not None else NAME
+    return _report(name, made.container.header, length, len(made), len(made), seconds, **extras)
+
+
+def _lossy(
+    codec: Codec[Any, Any] | None, signal: Any, wanted: _Wanted, metadata: Metadata, progress: Progress | None
+) -> Compressed:
+    """The file with codes."""
+    assert codec is not None, "only what is kept without loss needs no model"
+    return codec.make_file(
+        signal,
+        quality=wanted.quality,
+        entropy=wanted.entropy,
+        rate=wanted.rate,
+        metadata=metadata,
+        progress=progress,
+    )
+
+
+def _restored_again(codec: Codec[Any, Any] | None, made: Compressed, progress: Progress | None) -> Any:
+    """What a file that was just made restores."""
+    if codec is None or made.container.header.is_lossless:
+        return restore_lossless(made.container, len(made), limit=MAX_PIXELS)
+    return codec.restore(made.container, progress=progress)
 
 
 def _report(
-    codec: Codec[Any, Any], header: Header, bytes_in: int, bytes_out: int, vqc_bytes: int, seconds: float, **extras: Any
+    name: str, header: Header, bytes_in: int, bytes_out: int, vqc_bytes: int, seconds: float, **extras: Any
 ) -> Report:
     """Make the report of a file; the extras are known of compressed ones only."""
     return Report(
-        model=codec.name,
+        model=NAME if header.is_lossless else name,
+        lossless=header.is_lossless,
         quality=header.quality,
         entropy=header.entropy,
         shape=header.shape,

@@ -7,7 +7,7 @@ pixels ◄ round ◄ crop ◄ network ◄ codes of the tile and its halo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.atomic import write_atomically
+from vqc.codec.codec import Compressed
 from vqc.codec.framing import Cut, Framing, Window, Workload
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
+from vqc.codec.lossless import choose
 from vqc.codec.media_files import MediaFiles, Source, Target
 from vqc.codec.progress import Progress, report_progress, within
+from vqc.codec.rate import Rate
 from vqc.codec.segments import SegmentReader
 from vqc.data.image_files import Picture, encode_image, image_format, read_image
 from vqc.data.metadata import Policy, metadata_of_image
@@ -165,6 +168,16 @@ class ImageFiles(MediaFiles[Picture, Picture]):
 
     def mse(self, source: Source, signal: Picture, restored: Picture) -> float:
         return image_mse(signal.pixels, restored.pixels, seen_pixels(signal))
+
+    def choose(
+        self,
+        signal: Picture,
+        lossy: Callable[[], Compressed],
+        lossless: bool | None,
+        rate: Rate,
+        metadata: Metadata,
+    ) -> Compressed:
+        return choose(signal, lossy, lossless, rate, metadata)
 
     def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
         return format or image_format(target)

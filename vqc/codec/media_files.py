@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Generic
 
+from vqc.codec.codec import Compressed
 from vqc.codec.framing import Restored, Signal
+from vqc.codec.rate import Rate
 from vqc.data.metadata import Policy
+from vqc.errors import OptionError
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import Shape
 
@@ -38,6 +42,23 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
     @abstractmethod
     def mse(self, source: Source, signal: Signal, restored: Restored) -> float:
         """Return the mean squared error of the signal of a source and what was restored, full scale being 1."""
+
+    def choose(
+        self,
+        signal: Signal,
+        lossy: Callable[[], Compressed],
+        lossless: bool | None,
+        rate: Rate,
+        metadata: Metadata,
+    ) -> Compressed:
+        """The file of a signal, which `lossy` makes with a model; see `vqc.codec.lossless.choose`.
+
+        Raises:
+            OptionError: media of this sort are not kept without loss.
+        """
+        if lossless:
+            raise OptionError("only images are kept without loss; for audio take FLAC")
+        return lossy()
 
     @abstractmethod
     def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002

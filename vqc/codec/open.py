@@ -14,7 +14,7 @@ from vqc.codec.image_io import ImageFraming
 from vqc.codec.validation import check_header
 from vqc.data.image_files import Picture
 from vqc.devices import find_device
-from vqc.errors import OptionError
+from vqc.errors import ContainerError, OptionError
 from vqc.format.container import Header
 from vqc.format.shapes import Media
 from vqc.models import kinds
@@ -61,8 +61,10 @@ def codec_for_file(header: Header, device: str, *, sharp: bool = False) -> Codec
     Raises:
         OptionError: there is no such device, or the model has no sharp decoder.
         ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
-        ContainerError: the file is of an unknown kind of model, or asks for what its model does not have.
+        ContainerError: the file has no model, is of an unknown kind, or asks for what its model does not have.
     """
+    if header.is_lossless:
+        raise ContainerError("the .vqc file holds a picture without loss, which has no codes; compress it with --lossy")
     kinds.kind_numbered(header.codec)  # a version that does not know the kind would look for its models in vain
     codec = codec_for_digest(header.digest, device, sharp)
     check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)

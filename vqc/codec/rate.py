@@ -68,10 +68,14 @@ class Rate:
                 raise OptionError(f"a target {name} of {value:g} cannot be met; the scale ends at {_LARGEST[name]:g}")
 
     @property
+    def is_size(self) -> bool:
+        """True when a size is asked for."""
+        return any(target is not None for target in (self.target_bytes, self.target_bpp, self.target_kbps))
+
+    @property
     def is_target(self) -> bool:
         """True when a size or a score is asked for."""
-        sizes = self.target_bytes, self.target_bpp, self.target_kbps
-        return any(target is not None for target in sizes) or self.target_score is not None
+        return self.is_size or self.target_score is not None
 
     @property
     def target_score(self) -> Score | None:

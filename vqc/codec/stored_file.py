@@ -75,7 +75,7 @@ def part_of_file(source: VqcSource, limit: int | None) -> Iterator[StoredFile]:
             front = _front(read_at, limit)
         except ContainerError:
             front = None  # reading all of it says what is wrong
-        if front is None or not front.sections or front.header.shape.alpha:
+        if front is None or not front.sections or front.header.has_alpha_section:
             file.seek(0)
             yield whole_file(file.read(), limit)
         else:
@@ -107,7 +107,7 @@ def _front(read_at: ReadAt, limit: int | None) -> Front:
 def _indexed(front: Front, read_at: ReadAt, size: int) -> StoredFile:
     """The file with this front, which has an index."""
     sections, start, alpha = front.sections, front.length, None
-    if front.header.shape.alpha:
+    if front.header.has_alpha_section:
         first, *rest = front.sections
         sections, start = tuple(rest), start + len(varint(first.length))
         with suppress(ContainerError):
@@ -133,7 +133,7 @@ def _found(front: Front, data: bytes) -> StoredFile:
     """The damaged file with this front, without an index."""
     reader, alpha = ByteReader(data[front.length : -CHECKSUM_BYTES]), None
     try:
-        alpha = reader.take(reader.varint("length of alpha"), "alpha") if front.header.shape.alpha else None
+        alpha = reader.take(reader.varint("length of alpha"), "alpha") if front.header.has_alpha_section else None
     except ContainerError:
         reader.rest()  # nobody knows where streams begin
     body = reader.rest()

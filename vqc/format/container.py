@@ -3,7 +3,8 @@
     bytes  field     value
     3      magic     "VQC"
     1      version   1, or 2 of a file with fields
-    1      codec     kind of model, by its number in vqc/models/kinds.py (odd: image, even: audio)
+    1      codec     kind of model, by its number in vqc/models/kinds.py (odd: image, even: audio); or 255, a picture
+                     without loss and without a model: see vqc/format/lossless.py
     1      mode      low 4 bits: how the codes are written: 0 none (packed bits), 1 static (range coder with the
                      model's order-0 tables), 2 prior (range coder with the model's learned prior)
                      high 4 bits, flags: image: 1 grayscale, 2 alpha; audio: 1 mid/side (of two channels),
@@ -48,6 +49,7 @@ from vqc.errors import ContainerError
 from vqc.format.fields import ByteReader, check_size, read_shape, varint, write_shape
 from vqc.format.index import FIELD as INDEX
 from vqc.format.index import Section, index_length, read_index, section_of, write_index
+from vqc.format.lossless import CODEC as LOSSLESS
 from vqc.format.metadata import NO_METADATA, Metadata, from_fields, to_fields
 from vqc.format.shapes import Media, Shape
 from vqc.format.stream import (
@@ -92,10 +94,20 @@ class Header:
         """The medium that is restored."""
         return self.shape.media
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether this is a picture without loss and without a model: see `vqc.format.lossless`."""
+        return self.codec == LOSSLESS
+
+    @property
+    def has_alpha_section(self) -> bool:
+        """Whether alpha stands apart from the body."""
+        return self.shape.alpha and not self.is_lossless
+
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A whole file. `body` is what `join_streams` or `join_chunks` made; `alpha` is there when the shape has its flag.
+    """A whole file. `body` is what `join_streams` or `join_chunks` made; `alpha` is there when the header says so.
 
     indexed: whether there is an index; only of several streams.
     traits: what the model says once of all of a recording.
@@ -136,7 +148,9 @@ def write_container(container: Container) -> bytes:
     header = container.header
     assert len(header.digest) == DIGEST_BYTES, "six bytes of the digest"
     assert 1 <= header.quality <= 255, "quality fits its byte"
-    assert header.shape.alpha == (container.alpha is not None), "the alpha flag says whether there is an alpha section"
+    assert header.has_alpha_section == (container.alpha is not None), (
+        "the alpha flag says whether there is an alpha section"
+    )
     front = _write_front(container)
     alpha = [] if container.alpha is None else [varint(len(container.alpha)), container.alpha]
     content = b"".join([front, *alpha, container.body])
@@ -171,7 +185,7 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
         check_size(shape, limit)
         header = replace(front.header, shape=shape)
         return Container(header=header, body=body, metadata=front.metadata, traits=front.traits, streamed=True)
-    alpha = reader.take(reader.varint("length of alpha"), "alpha") if front.header.shape.alpha else None
+    alpha = reader.take(reader.varint("length of alpha"), "alpha") if front.header.has_alpha_section else None
     container = Container(
         header=front.header,
         alpha=alpha,
@@ -221,7 +235,7 @@ def read_front(data: bytes, *, limit: int | None = None) -> Front:
         before = data[: length - section.left - len(fields[number])]
         if number == INDEX:
             sections = read_index(fields[number], before)
-            if len(sections) < 2 + header.shape.alpha:
+            if len(sections) < 2 + header.has_alpha_section:
                 raise section.damaged("index")
         elif number == STREAMED:
             check_front(fields[number], before)

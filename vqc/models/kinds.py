@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Media = Literal["image", "audio"]
 
+NO_MODEL = 255  # stands in `.vqc` files for pictures without loss, so it is of no kind
+
 
 class PriorKind(NamedTuple):
     """A kind of prior, which may serve several kinds of model."""
@@ -219,7 +221,8 @@ STAGES = (  # of kinds whose networks are trained one after the other, each into
 
 def register(kind: Kind) -> None:
     """Add a kind of one's own, for this process; ValueError when its name or its number is taken."""
-    if kind.name in KINDS or any(kind.wire_id == other.wire_id for other in KINDS.values()):
+    taken = {NO_MODEL, *(other.wire_id for other in KINDS.values())}
+    if kind.name in KINDS or kind.wire_id in taken:
         raise ValueError(f"a kind of model has the name {kind.name!r} or the number {kind.wire_id} already")
     KINDS[kind.name] = kind
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from vqc.codec.inspect.verify import read_vqc
 from vqc.errors import ModelNotFoundError
 from vqc.format.container import Container, Entropy, read_container
+from vqc.format.lossless import NAME
 from vqc.format.metadata import Metadata, length_of
 from vqc.format.shapes import Media, Shape
 from vqc.models.files.zoo import find_by_digest
@@ -19,8 +20,8 @@ from vqc.models.kinds import kind_numbered
 class FileInfo:
     """Description of a `.vqc` file."""
 
-    kind: str  # of its model
-    model: str | None  # its name; None if it is not at hand
+    kind: str  # of its model; "lossless" of a picture that has none
+    model: str | None  # its name; None if it is not at hand, or there is none
     digest: str  # the first six bytes of it, in hex
     quality: int
     entropy: Entropy  # how the codes are written
@@ -31,6 +32,11 @@ class FileInfo:
     metadata: Metadata  # what is known of the original
     metadata_bytes: int  # 0 without any
     streamed: bool  # whether it was written while the recording came in
+
+    @property
+    def lossless(self) -> bool:
+        """Whether every pixel comes back as it was."""
+        return self.kind == NAME
 
     @property
     def media(self) -> Media:
@@ -66,13 +72,9 @@ def info(source: str | os.PathLike[str] | bytes | BinaryIO, *, limit: int | None
 def info_of(container: Container, file_bytes: int) -> FileInfo:
     """The description of a file of so many bytes that was read already."""
     header = container.header
-    try:
-        model: Any = find_by_digest(header.digest).name
-    except ModelNotFoundError:
-        model = None
     return FileInfo(
-        kind=kind_numbered(header.codec).name,
-        model=model,
+        kind=NAME if header.is_lossless else kind_numbered(header.codec).name,
+        model=None if header.is_lossless else _model_of(header.digest),
         digest=header.digest.hex(),
         quality=header.quality,
         entropy=header.entropy,
@@ -84,3 +86,12 @@ def info_of(container: Container, file_bytes: int) -> FileInfo:
         metadata_bytes=length_of(container.metadata),
         streamed=container.streamed,
     )
+
+
+def _model_of(digest: bytes) -> str | None:
+    """The name of the model, if it is at hand."""
+    try:
+        found: Any = find_by_digest(digest)
+    except ModelNotFoundError:
+        return None
+    return str(found.name)

@@ -11,6 +11,7 @@ from vqc.codec.validation import check_header
 from vqc.data.media_type import path_or_bytes
 from vqc.errors import MediaError
 from vqc.format.container import DIGEST_BYTES, Header, read_container
+from vqc.format.lossless import NAME
 from vqc.models.files.zoo import find_by_digest
 from vqc.models.kinds import kind_numbered
 
@@ -23,7 +24,7 @@ class VerifyResult:
     """A file that is in order."""
 
     header: Header
-    model: str  # its name
+    model: str  # its name; "lossless" of a picture that has none
     bytes: int
     decoded: bool  # whether the codes were read as well
 
@@ -46,6 +47,10 @@ def verify(
     data = read_vqc(source)
     container = read_container(data, limit=limit)
     header = container.header
+    if header.is_lossless:
+        if decode:
+            _restore(container, len(data), limit)
+        return VerifyResult(header=header, model=NAME, bytes=len(data), decoded=decode)
     kind_numbered(header.codec)  # see `codec_for_file`
     info = find_by_digest(header.digest)
     check_header(header, info.kind, info.qualities, bytes.fromhex(info.digest)[:DIGEST_BYTES], info.name)
@@ -74,3 +79,9 @@ def _read_codes(container: Container, size: int, limit: int | None) -> None:
     codec = codec_for_file(container.header, "cpu")
     check_work(codec.framing, container.header, size, limit)
     codec.framing.verify(codec.reader(container))
+
+
+def _restore(container: Container, size: int, limit: int | None) -> None:
+    from vqc.codec.lossless import restore_lossless
+
+    restore_lossless(container, size, limit)

@@ -22,6 +22,7 @@ class Baseline(ABC):
     words: the format of a setting for people.
     programs, package: the programs on the path that it needs, and where they are from.
     fixed: settings at which every item is measured, whatever the sizes of the model's files are.
+    is_variant: it is another codec asked for in another way, and runs only when it is named.
     has_drafts: it is slow, and `draft_size` tells quickly about how large a file will be.
     """
 
@@ -30,6 +31,7 @@ class Baseline(ABC):
     media: ClassVar[Media]
     settings: ClassVar[Sequence[Setting]]
     fixed: ClassVar[Sequence[Setting]] = ()
+    is_variant: ClassVar[bool] = False
     has_drafts: ClassVar[bool] = False
     words: ClassVar[str] = "quality {}"
     programs: ClassVar[Sequence[str]] = ()

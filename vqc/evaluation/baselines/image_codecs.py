@@ -84,21 +84,37 @@ class WebP(_InPillow):
 
 
 class AVIF(_InPillow):
-    """AV1 key frames."""
+    """AV1 key frames.
+
+    libavif 1.3 and later tune for a quality of their own (`iq`), at some cost in PSNR; before it was SSIM, which lies
+    between that and `psnr`.
+    """
 
     name, label, form = "avif", "AVIF", "AVIF"
     feature, library, how = "avif", "libavif", "speed 4, 4:4:4, tuned for SSIM"
     settings: ClassVar[Sequence[Setting]] = range(91)
     has_drafts = True
+    tune, subsampling = "ssim", "4:4:4"
     _SPEED, _DRAFT_SPEED = 4, 9
 
     def options(self, setting: Setting, speed: int = _SPEED) -> dict[str, Any]:
-        # libavif 1.3 and later tune for a quality of their own, at some cost in PSNR and MS-SSIM; before it was SSIM.
-        advanced = {"tune": "ssim"}
-        return {"quality": setting, "speed": speed, "subsampling": "4:4:4", "max_threads": 1, "advanced": advanced}
+        how = {"subsampling": self.subsampling, "advanced": {"tune": self.tune}}
+        return {"quality": setting, "speed": speed, "max_threads": 1, **how}
 
     def draft_size(self, item: Item, setting: Setting) -> int:
         return len(self._save(item, self.options(setting, self._DRAFT_SPEED)))
+
+
+class AVIFVariant(AVIF):
+    """AVIF asked for in another way; not among `all`, since each takes a second a picture and size."""
+
+    is_variant = True
+
+    def __init__(self, tune: str, subsampling: str) -> None:
+        short = subsampling.replace(":", "")
+        self.name, self.label = f"avif-{tune}-{short}", f"AVIF, {tune}, {subsampling}"  # type: ignore[misc]
+        self.tune, self.subsampling = tune, subsampling
+        self.how = f"speed 4, {subsampling}, tune={tune}"  # type: ignore[misc]
 
 
 class PNG(_InPillow):

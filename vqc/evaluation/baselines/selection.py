@@ -8,12 +8,18 @@ from types import MappingProxyType
 from vqc.errors import OptionError
 from vqc.evaluation.baselines.audio_codecs import FLAC, Codec2, Opus
 from vqc.evaluation.baselines.baseline import Baseline
-from vqc.evaluation.baselines.image_codecs import AVIF, JPEG, PNG, WebP
+from vqc.evaluation.baselines.image_codecs import AVIF, JPEG, PNG, AVIFVariant, WebP
 from vqc.evaluation.baselines.jpeg_xl import JPEGXL, LosslessJPEGXL
 from vqc.format.shapes import Media
 
-_ALL: tuple[Baseline, ...] = (JPEG(), WebP(), AVIF(), JPEGXL(), PNG(), LosslessJPEGXL(), Opus(), Codec2(), FLAC())
+_AVIF = tuple(AVIFVariant(tune, subsampling) for tune in ("iq", "psnr") for subsampling in ("4:4:4", "4:2:0"))
+_ALL: tuple[Baseline, ...] = (
+    *(JPEG(), WebP(), AVIF(), *_AVIF, JPEGXL()),
+    *(PNG(), LosslessJPEGXL(), Opus(), Codec2(), FLAC()),
+)
 BASELINES: Mapping[str, Baseline] = MappingProxyType({baseline.name: baseline for baseline in _ALL})
+
+_USUAL = tuple(baseline.name for baseline in _ALL if not baseline.is_variant)
 
 
 def baseline_named(name: str) -> Baseline:
@@ -36,7 +42,7 @@ def choose_baselines(text: str, media: Media) -> tuple[tuple[str, ...], list[str
         OptionError: no codec has such a name.
     """
     asked = [part.strip() for part in text.split(",") if part.strip()]
-    names = [name for part in asked for name in (BASELINES if part == "all" else [baseline_named(part).name])]
+    names = [name for part in asked for name in (_USUAL if part == "all" else [baseline_named(part).name])]
     baselines = [BASELINES[name] for name in dict.fromkeys(names) if BASELINES[name].media == media]
     reasons = {baseline: baseline.available() for baseline in baselines}
     absent = [f"{baseline.label} is left out: {reason}" for baseline, reason in reasons.items() if reason is not None]

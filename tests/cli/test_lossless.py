@@ -1,0 +1,66 @@
+"""`--lossless` and `--lossy`, and what is told of files without loss."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vqc.codec.codec import Compressed
+from vqc.models import kinds
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def screen(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The desk, with `screen.png`, which is smaller without loss; and models for both media that are not named."""
+    monkeypatch.setattr(kinds, "default_model", {"image": "tiny-image", "audio": "tiny-audio"}.__getitem__)
+    bytes_of = {True: 1, False: 9_999}  # of a model that knows nothing of pictures
+    monkeypatch.setattr(
+        Compressed, "__len__", lambda made: len(made.data) * bytes_of[made.container.header.is_lossless]
+    )
+    y, x = np.mgrid[:120, :200]
+    Image.fromarray(((x // 7 + y // 5) % 2 * 200).astype(np.uint8)).convert("RGB").save("screen.png")
+    return desk
+
+
+def test_a_screenshot_is_kept_and_that_is_told(run: Run, screen: Path) -> None:
+    result = run("compress", "screen.png")
+    assert result.code == 0
+    assert result.err == (
+        "vqc: screen.png: kept without loss, which is smaller here; --lossy compresses with a model\n"
+    )
+    assert run("compress", "screen.png", "--quiet", "-f").err == ""
+    (told,) = json.loads(run("compress", "screen.png", "--json", "-f", "--stats").out)
+    assert (told["model"], told["lossless"], told["quality"], told["mse"]) == ("lossless", True, None, 0)
+    assert run("decompress", "screen.vqc").code == 0
+    assert np.array_equal(np.asarray(Image.open("screen.restored.png")), np.asarray(Image.open("screen.png")))
+    shown = run("info", "screen.vqc", "--costs").out
+    assert "none, kept without loss" in shown
+    assert "of pixels + " in shown
+    assert run("verify", "screen.vqc").out == "screen.vqc: ok\n"
+    refused = run("tokens", "screen.vqc", "--json")
+    assert (refused.code, "which has no codes" in refused.err) == (1, True)
+
+
+def test_both_can_be_forced(run: Run, screen: Path) -> None:
+    forced = run("compress", "photo.png", "--lossless", "--explain")
+    assert (forced.code, forced.err) == (0, "")
+    assert not Path("photo.bits.png").exists()
+    assert json.loads(run("info", "photo.vqc", "--json").out)[0]["lossless"]
+    assert run("compress", "screen.png", "--lossy").code == 0
+    assert not json.loads(run("info", "screen.vqc", "--json").out)[0]["lossless"]
+
+
+def test_what_excludes_each_other(run: Run, screen: Path) -> None:
+    for option in (("-m", "tiny-image"), ("--target-size", "1kB"), ("--archive", "x.vqca")):
+        result = run("compress", "screen.png", "--lossless", *option)
+        assert (result.code, "exclude each other" in result.err) == (2, True)
+    audio = run("compress", "clip.wav", "--lossless")
+    assert (audio.code, audio.err) == (2, "vqc: clip.wav: only images are kept without loss; for audio take FLAC\n")
