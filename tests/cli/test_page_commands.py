@@ -135,7 +135,7 @@ def test_options_without_a_command_exist_somewhere() -> None:
     """Such as `--jobs N` in the text."""
 
     def all_options(command: Any) -> set[str]:
-        own = {name for option in command.params for name in option.opts}
+        own = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
         return own.union(*(all_options(child) for child in getattr(command, "commands", {}).values()))
 
     known = all_options(typer.main.get_command(app)) | {"--help", "--install-completion"}

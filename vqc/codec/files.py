@@ -143,10 +143,9 @@ def decompress_file(
         progress: called now and then with the share of the work that is done, 0..1.
 
     Raises:
-        ContainerError: the source is no `.vqc` file, damaged, or over the limit.
+        ContainerError: the source is no `.vqc` file, damaged, or over the limit. OutputError: the target exists already.
         ModelNotFoundError: its model is not at hand; the message names it. MediaError: the source cannot be read.
         OptionError: the format, suffix or device cannot be used, or the model has no sharp decoder.
-        OutputError: the target cannot be written, or exists.
     """
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
     source = source if isinstance(source, str | os.PathLike) else read_vqc(source)
@@ -158,20 +157,18 @@ def decompress_file(
         with _stored(source, limit, part=part is not None, salvage=salvage) as file:
             header, files = file.header, FILES[file.header.media]
             first, shape = (None, header.shape) if part is None else part.samples_of(header.shape)
-            format = files.format_for(path, format, shape)  # noqa: A001
-            check_quality(format, output_quality)
+            check_quality(format := files.format_for(path, format, shape), output_quality)  # noqa: A001
             if header.is_lossless and to is None:
-                name, reader, restored = NAME, None, _exactly(file, limit)
-            else:
-                codec = codec_for_file(header, device, sharp=sharp)
-                check_work(codec.framing, replace(header, shape=shape), file.size, limit)
-                file = _in_voice(codec, file, to, pitch)
-                name, reader = codec.name, codec.reader(file, salvage=salvage)
-                restored = _restored(codec, reader, first, shape, progress)
+                bytes_out = files.write(_exactly(file, limit), shape, path, format, metadata=file.metadata, **written)
+                return _report(NAME, header, file.size, bytes_out, file.size, time.perf_counter() - begin)
+            codec = codec_for_file(header, device, sharp=sharp)
+            check_work(codec.framing, replace(header, shape=shape), file.size, limit)
+            file = _in_voice(codec, file, to, pitch)
+            restored = _restored(codec, reader := codec.reader(file, salvage=salvage), first, shape, progress)
             bytes_out = files.write(restored, shape, path, format, metadata=file.metadata, **written)
-            damage = damage_in(reader, file, restored) if salvage and reader is not None else ()
+            damage = damage_in(reader, file, restored) if salvage else ()
     size, seconds = round(file.size * shape.extent / header.shape.extent), time.perf_counter() - begin  # of the part
-    return _report(name, replace(header, shape=shape), size, bytes_out, size, seconds, damage=damage)
+    return _report(codec.name, replace(header, shape=shape), size, bytes_out, size, seconds, damage=damage)
 
 
 def _stored(source: Input, limit: int | None, *, part: bool, salvage: bool) -> AbstractContextManager[StoredFile]:
