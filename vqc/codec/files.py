@@ -132,8 +132,7 @@ def decompress_file(
         target: path of the image or audio file, which appears whole or not at all; or a file, open for writing.
         format: png, jpeg, webp, tiff, bmp or avif; wav, flac, ogg, opus or mp3; by default that of the target's suffix.
         output_quality: of JPEG, WebP (lossless otherwise), AVIF, Ogg, Opus and MP3: 1 to 100.
-        start: second at which to begin a recording; of a long file only the part that is asked for is read and checked.
-        duration: seconds of it to restore; the samples of a part are those of all of it.
+        start: second at which to begin a recording, for `duration` seconds; of long files only that is read.
         salvage: restore what is whole of a damaged file, silence or grey where it is not; `Report.damage` names that.
         sharp: restore with the model's sharp decoder: more texture, less true to the original.
         to: of a file of the kind `voice`, another voice, at this `pitch`: see `vqc.convert`; the comment will say so.
@@ -143,7 +142,7 @@ def decompress_file(
         progress: called now and then with the share of the work that is done, 0..1.
 
     Raises:
-        ContainerError: the source is no `.vqc` file, damaged, or over the limit. OutputError: the target exists already.
+        ContainerError: the source is no `.vqc` file, damaged, or over the limit. OutputError: the target exists.
         ModelNotFoundError: its model is not at hand; the message names it. MediaError: the source cannot be read.
         OptionError: the format, suffix or device cannot be used, or the model has no sharp decoder.
     """
