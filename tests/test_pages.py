@@ -142,6 +142,18 @@ def test_what_the_program_makes_of_measurements() -> None:
     assert program["saved"](static, coded) == pytest.approx([25, 50])
 
 
+def test_of_avif_the_way_that_is_best_for_a_score_counts() -> None:
+    program = runpy.run_path(str(ROOT / "scripts/reproduce/pages.py"))
+    curves = [
+        {"codec": name, "label": name.upper(), "origin": "measured", "points": points((0.1, psnr), (2.0, 10 + psnr))}
+        for name, psnr in (("vqc", 27), ("jpeg", 20), ("avif", 25), ("avif-psnr-444", 26.5))
+    ]
+    bits = {"psnr": {"jpeg": -70, "avif": -9, "avif-psnr-444": 3}, "ms_ssim": {"avif": 1, "avif-psnr-444": -8}}
+    lines = program["against_table"]({"curves": curves, "bd_rates": bits}, (1.0,)).splitlines()
+    assert lines[2] == "| JPEG | +7.0 | −70 % | – |"
+    assert lines[-1] == "| AVIF, its best for each | +0.5 | +3 % | +1 % |"
+
+
 def test_the_readmes_cells_are_of_the_default_quality_and_the_nearest_rates() -> None:
     program = runpy.run_path(str(ROOT / "scripts/reproduce/pages.py"))
 

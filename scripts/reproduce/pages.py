@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n?)(.*?)(<!-- end -->)", re.DOTALL)
 RATES = (0.06, 0.10, 0.15, 0.22, 0.34, 0.50)  # bpp at which codecs are compared
+FULLSIZE_RATES = (0.10, 0.15, 0.22, 0.34, 0.50, 1.00)
 SPEECH_SCORES = (("PESQ-WB", "pesq_wb", 2), ("STOI", "stoi", 3), ("ESTOI", "estoi", 3))
 SPEECH_SPECTRA = (  # of this codec alone
     ("ripple off by, fricatives, dB", "ripple_fricatives", 1),
@@ -55,8 +56,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
     parser.add_argument("--check", action="store_true", help="change nothing")
+    parser.add_argument("--print", choices=["fullsize"], help="only print this table, which is in no page")
     options = parser.parse_args()
     results, differ = Results(options.results), []
+    if options.print:
+        print(fullsize(results), end="")
+        return
 
     def renew(match: re.Match[str]) -> str:
         opening, name, old, closing = match.groups()
@@ -195,22 +200,30 @@ def bits_against(document: Document, metric: str, curves: Iterable[Document]) ->
 def photo(results: Results) -> str:
     """Kodak."""
     document = results["photo"]
-    points = own(document)
     quality = quality_table(document, results["photo-static"], 3, (("PSNR, dB", "psnr", 2), ("MS-SSIM", "ms_ssim", 3)))
-    others = with_best_avif(document)
-    rows = [
-        [label, *(signed(worst(gain(points, c["points"], rate) for c in curves), 1) for rate in RATES)]
-        + [signed(bits_against(document, metric, curves), 0, " %") for metric in ("psnr", "ms_ssim")]
-        for label, curves in others
-    ]
-    headers = ["vqc against", *(f"{rate:.2f} bpp" for rate in RATES), "bits, by PSNR", "bits, by MS-SSIM"]
     sources = "; ".join(f"{c['label']}: {c['source']}" for c in measured(document))
     return (
         f"{quality}\nThe same files through other codecs, at the same sizes, in the same run: PSNR of `photo` above "
         "theirs in dB at equal bpp,\nand how many bits more (+) or fewer (−) it takes for the same score (Bjøntegaard "
         f"rate); {ABSENT} where a codec does not reach the rate.\n\n"
-        f"{table(headers, rows)}\n{sources}.\n"
+        f"{against_table(document, RATES)}\n{sources}.\n"
     )
+
+
+def fullsize(results: Results) -> str:
+    """Photos of full size, in no page: `scripts/reproduce/fullsize` prints it."""
+    return against_table(results["fullsize"], FULLSIZE_RATES)
+
+
+def against_table(document: Document, rates: Sequence[float]) -> str:
+    """The model beside other codecs; of AVIF in several ways the best counts for each column."""
+    points = own(document)
+    rows = [
+        [label, *(signed(worst(gain(points, c["points"], rate) for c in curves), 1) for rate in rates)]
+        + [signed(bits_against(document, metric, curves), 0, " %") for metric in ("psnr", "ms_ssim")]
+        for label, curves in with_best_avif(document)
+    ]
+    return table(["vqc against", *(f"{rate:.2f} bpp" for rate in rates), "bits, by PSNR", "bits, by MS-SSIM"], rows)
 
 
 def gain(points: Sequence[Document], others: Sequence[Document], rate: float) -> float | None:
