@@ -42,9 +42,9 @@ class VQCImageFile(ImageFile.ImageFile):
             found = info(self._data)
         except VQCError as error:
             raise OSError(str(error)) from error  # the magic is right: no other format can be meant
-        assert isinstance(found.shape, ImageShape), "audio is not accepted"
-        self._size = found.shape.width, found.shape.height
-        self._mode = _mode(found.shape)
+        shape = found.shape.as_image  # audio is not accepted
+        self._size = shape.width, shape.height
+        self._mode = _mode(shape)
         self.info.update(_described(found))
         self.tile = []
 

@@ -119,7 +119,4 @@ class CodesDataset(Dataset[CodedItem]):
 
 def _tensor(media: Image | Audio) -> Tensor:
     """Channels first: uint8 [C, H, W] or float32 [C, T]."""
-    if isinstance(media, Audio):
-        return torch.from_numpy(np.ascontiguousarray(media.samples.T))
-    array = media.array if media.array.ndim == 3 else media.array[..., None]
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+    return torch.from_numpy(np.ascontiguousarray(media.channels_first))

@@ -17,9 +17,10 @@ from vqc.archive.model import codec_of_archive
 from vqc.archive.reader import Archive
 from vqc.archive.writer import ArchiveWriter, append_to_archive, create_archive
 from vqc.atomic import check_target
-from vqc.codec.batches import BatchCompressor, Prepared, is_small
+from vqc.codec.batches import BatchCompressor, Prepared
 from vqc.codec.codec import Codec
 from vqc.codec.files import FILES
+from vqc.codec.framing import is_small
 from vqc.codec.limits import check_source
 from vqc.codec.open import open_codec
 from vqc.codec.rate import Rate

@@ -161,7 +161,7 @@ class Archive(Sequence[ArchivedItem]):
         containers = [self.container(index) for index in indices]
         restored = restore_each(self.codec, containers) if containers else []
         return [
-            gather(one, container.header.shape, len(container.body), self.limit)
+            gather(self.codec.framing, one, container.header.shape, len(container.body), self.limit)
             for one, container in zip(restored, containers, strict=True)
         ]
 

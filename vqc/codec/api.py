@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from vqc.codec.audio_io import Recording
 from vqc.codec.codec import Compressed
 from vqc.codec.files import FILES, compress_file, decompress_file
+from vqc.codec.framing import Framing
 from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import VerifyResult, read_vqc, verify
 from vqc.codec.limits import SMALL_FILE, check_work
@@ -27,8 +26,8 @@ from vqc.codec.validation import check_entropy
 from vqc.errors import ContainerError, OptionError
 from vqc.format.container import read_container
 from vqc.format.metadata import NO_METADATA
-from vqc.format.shapes import ImageShape, Shape
 from vqc.format.shapes import Media as Medium
+from vqc.format.shapes import Shape
 
 __all__ = [
     "Audio",
@@ -124,25 +123,19 @@ def decompress(
         return Image.of(restore_lossless(container, len(data), limit))
     codec = codec_for_file(container.header, device, sharp=sharp)
     check_work(codec.framing, container.header, len(data), limit)
-    return gather(codec.restore(container), shape, len(data), limit)
+    return gather(codec.framing, codec.restore(container), shape, len(data), limit)
 
 
-def gather(restored: Any, shape: Shape, size: int, limit: int | None) -> Image | Audio:
-    """Hold what a codec restores of a file of `size` bytes as an `Image` or, all blocks together, as `Audio`.
+def gather(framing: Framing[Any, Any], restored: Any, shape: Shape, size: int, limit: int | None) -> Image | Audio:
+    """Hold what a codec with this framing restores of a file of `size` bytes as an `Image` or, all of it, as `Audio`.
 
     Raises:
         ContainerError: the audio is longer than should be held in memory, or damaged.
     """
-    if isinstance(shape, ImageShape):
-        return Image.of(restored)
     most = MAX_VALUES_IN_MEMORY if size >= SMALL_FILE else MAX_VALUES_OF_A_SMALL_FILE
-    if limit is None and shape.samples * shape.channels > most:
+    if limit is None and shape.media == "audio" and shape.size * shape.items > most:
         raise ContainerError(
-            f"the .vqc file claims {shape.samples:,} samples of {shape.channels} channels, more than should be held "
+            f"the .vqc file claims {shape.size_in_words} of {shape.items} channels, more than should be held "
             "in memory; use decompress_file, or raise the limit"
         )
-    samples, start = np.empty((shape.samples, shape.channels), np.float32), 0  # [T, C]
-    for block in restored:
-        samples[start : start + len(block)] = block
-        start += len(block)
-    return Audio(samples, shape.sample_rate)
+    return framing.gathered(restored, shape)

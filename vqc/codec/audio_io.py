@@ -19,11 +19,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.atomic import atomic_file
 from vqc.codec.contexts import ContextReader, channel_batch
 from vqc.codec.framing import Cut, Framing, Window, Workload
+from vqc.codec.media import Audio
 from vqc.codec.media_files import MediaFiles, Source, Target
 from vqc.codec.progress import Progress, report_progress
 from vqc.codec.segments import SegmentReader
@@ -72,6 +74,7 @@ class Recording:
 class AudioFraming(Framing[Recording, Blocks]):
     """Chunks of recordings."""
 
+    axes = "[G, T] or [C, G, T]"
     model: AudioModel
 
     def check(self, signal: Recording) -> None:
@@ -138,11 +141,7 @@ class AudioFraming(Framing[Recording, Blocks]):
             yield Window(waveforms[np.array(sounding)], (span.inner,), span.stop - span.start, prefix), shape
 
     def chunk_frames(self, seconds: float | None) -> int | None:
-        """Frames of the core of chunks of so many seconds; None for the usual.
-
-        Raises:
-            OptionError: they are shorter or longer than those of the model may be.
-        """
+        """Frames of the core of chunks of so many seconds, None for the usual; OptionError where there are none."""
         if seconds is None:
             return None
         least, most = self.chunk_seconds
@@ -183,8 +182,7 @@ class AudioFraming(Framing[Recording, Blocks]):
         Raises:
             ContainerError: a stream that it takes is damaged.
         """
-        shape = reader.header.shape
-        assert isinstance(shape, AudioShape), "numbers of kinds of audio models come with sizes of audio"
+        shape = reader.header.shape.as_audio
         if len(reader.traits) not in (0, self.model.trait_bytes):
             raise ContainerError("the .vqc file is damaged: it says of the voice what its model does not; get it again")
         position = start
@@ -197,6 +195,20 @@ class AudioFraming(Framing[Recording, Blocks]):
         missing = reader.header.shape.size - position
         if missing > 0:  # at lower rates the resampler rounds down what had been rounded up
             yield np.zeros((missing, shape.channels), np.float32)
+
+    def described(self, codes: NDArray[Any]) -> tuple[NDArray[Any], Shape] | None:
+        codes, model = codes[None] if codes.ndim == 2 else codes, self.model
+        if codes.ndim != 3:
+            return None
+        samples = codes.shape[-1] * model.hop_length
+        return codes, AudioShape(samples=samples, sample_rate=model.sample_rate, channels=len(codes))
+
+    def gathered(self, restored: Blocks, shape: AudioShape) -> Audio:
+        samples, start = np.empty((shape.samples, shape.channels), np.float32), 0  # [T, C]
+        for block in restored:
+            samples[start : start + len(block)] = block
+            start += len(block)
+        return Audio(samples, shape.sample_rate)
 
     def workload(self, shape: AudioShape) -> Workload:
         written = float(shape.samples * shape.channels)
@@ -277,9 +289,8 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
             return audio_mse(reader.blocks(), restored)
 
     def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
-        assert isinstance(shape, AudioShape), "files of audio have shapes of audio"
-        format = format or audio_format(target)  # noqa: A001
-        check_writable(format, shape.sample_rate, shape.channels, name=os.fspath(target))
+        format, sound = format or audio_format(target), shape.as_audio  # noqa: A001
+        check_writable(format, sound.sample_rate, sound.channels, name=os.fspath(target))
         return format
 
     def write(
@@ -293,7 +304,7 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
         overwrite: bool,
         quality: int | None = None,
     ) -> int:
-        assert isinstance(shape, AudioShape), "files of audio have shapes of audio"
+        shape = shape.as_audio
         with atomic_file(target, overwrite=overwrite) as file, _seekable(file) as held:
             with AudioWriter(
                 held,

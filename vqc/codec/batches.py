@@ -22,29 +22,17 @@ from torch import Tensor
 
 from vqc.codec.batch_coding import read_each, write_each
 from vqc.codec.codec import Codec
-from vqc.codec.framing import Cut, Window, drain
-from vqc.codec.image_io import ImageFraming
+from vqc.codec.framing import BATCH_VALUES, Cut, Window, drain
 from vqc.codec.progress import Meter
 from vqc.codec.rate import Rate
 from vqc.codec.rate_control import RateController, effort_of, is_rate_choice
-from vqc.codec.segments import SegmentReader
 from vqc.codec.stream_coder import StreamCoder
 from vqc.codec.validation import check_entropy, check_quality
 from vqc.devices import only_float32
 from vqc.errors import OptionError
 from vqc.format.container import Container, Entropy, Header
-from vqc.format.shapes import ImageShape, Shape
 from vqc.models.kinds import KINDS
 from vqc.models.search import OperatingPoint
-
-BATCH_VALUES = 2**20  # of pixels, in three colours, or samples that the network is given at once
-SMALL_VALUES = 2**16  # of an item that is put into a batch
-NO_CODE = -1  # where a channel is silent and has none
-
-
-def is_small(shape: Shape) -> bool:
-    """Tell whether an item of this size is coded together with others: all of it is then held."""
-    return 0 < shape.size * shape.items <= SMALL_VALUES
 
 
 class Prepared(NamedTuple):
@@ -161,22 +149,13 @@ def codes_of_each(codec: Codec[Any, Any], containers: Sequence[Container]) -> li
         if len(reader) == header.shape.items == len(items) == 1:
             alike.setdefault((header.quality, header.entropy, reader.segments.grid), []).append((number, stream))
         else:
-            found[number] = _all_codes(reader)
+            whole = reader.read_all()  # [C, G, ...]
+            found[number] = whole[0] if len(whole) == 1 else whole
     for (quality, entropy, grid), group in alike.items():
         codes = read_each(StreamCoder(codec.model, quality), [stream for _, stream in group], entropy, grid)
         for (number, _), item in zip(group, codes, strict=True):
             found[number] = item.astype(np.int64)
     return found
-
-
-def _all_codes(reader: SegmentReader) -> NDArray[np.int64]:
-    """The codes of a whole file, [G, ...] of one item and else [C, G, ...]."""
-    items = reader.header.shape.items
-    codes = np.full((items, len(reader.coder.sizes), *reader.segments.grid), NO_CODE, np.int64)
-    for segment in reader:
-        where: tuple[Any, ...] = (segment.items, slice(None), *segment.region)
-        codes[where] = segment.codes
-    return codes[0] if items == 1 else codes
 
 
 def restore_each(codec: Codec[Any, Any], containers: Sequence[Container]) -> list[Any]:
@@ -189,16 +168,15 @@ def restore_each(codec: Codec[Any, Any], containers: Sequence[Container]) -> lis
     framing, alike = codec.framing, dict[tuple[int, ...], list[int]]()
     for number, container in enumerate(containers):
         shape = container.header.shape
-        if isinstance(shape, ImageShape) and is_small(shape) and len(framing.segments(shape)) == 1:
+        if framing.most_together(shape) > 1:
             alike.setdefault((container.header.quality, *framing.segments(shape).grid), []).append(number)
         else:
             found[number] = codec.restore(container)
     for group in alike.values():
-        assert isinstance(framing, ImageFraming), "shapes of images come with models of images"
-        size = max(1, BATCH_VALUES // containers[group[0]].header.shape.size)
+        size = framing.most_together(containers[group[0]].header.shape)
         for first in range(0, len(group), size):
             some = group[first : first + size]
-            codes = np.stack(codes_of_each(codec, [containers[number] for number in some]))  # [B, G, h, w]
+            codes = np.stack(codes_of_each(codec, [containers[number] for number in some]))  # [B, G, ...]
             pictures = framing.render_each(codes, [codec.reader(containers[number]) for number in some])
             for number, picture in zip(some, pictures, strict=True):
                 found[number] = picture

@@ -20,17 +20,17 @@ from vqc.codec.codec import Codec
 from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
 from vqc.codec.open import Model, codec_for_digest, open_codec, with_perceptual_decoder
 from vqc.codec.rate import Rate
+from vqc.codec.segments import NO_CODE
 from vqc.codec.stream_coder import StreamCoder
 from vqc.codec.validation import check_quality
 from vqc.data.image_files import Picture
 from vqc.errors import MediaError, OptionError
 from vqc.format.chunking import silence_bits
 from vqc.format.container import Container, Entropy, Header, join_streams
-from vqc.format.shapes import AudioShape, ImageShape, Shape
-from vqc.models.base import AudioModel, ImageModel
+from vqc.format.shapes import Shape
 from vqc.models.kinds import KINDS
 
-SILENT = -1  # in the place of the codes of a channel that is exactly silent: files hold none there
+SILENT = NO_CODE  # in the place of the codes of a channel that is exactly silent
 
 CodeArray = NDArray[np.int64]
 
@@ -147,12 +147,7 @@ def decode(
 
 def restore(codec: Codec[Any, Any], codes: Codes) -> Image | Audio:
     """Restore codes of one image or waveform with the codec of their model; see `decode`."""
-    restored = codec.restore(container_of(codec, codes))
-    if isinstance(restored, Picture):
-        return Image.of(restored)
-    assert isinstance(codes.shape, AudioShape), "what is no picture is a waveform"
-    blocks = [np.zeros((0, codes.shape.channels), np.float32), *restored]  # [n, C]
-    return Audio(np.concatenate(blocks), codes.shape.sample_rate)
+    return codec.framing.gathered(codec.restore(container_of(codec, codes)), codes.shape)
 
 
 def codes_in(codec: Codec[Any, Any], container: Container) -> Codes:
@@ -161,16 +156,9 @@ def codes_in(codec: Codec[Any, Any], container: Container) -> Codes:
     Raises:
         ContainerError: the file is damaged.
     """
-    reader, header = codec.reader(container), container.header
-    items, groups = header.shape.items, len(reader.coder.sizes)
-    array = np.full((items, groups, *reader.segments.grid), SILENT, np.int64)  # [C, G, T] or [1, G, h, w]
-    for segment in reader:
-        part = array[(slice(None), slice(None), *segment.region)]  # a view
-        part[segment.items] = segment.codes
-    shape = header.shape
-    if isinstance(shape, ImageShape):
-        return Codes(array[0], codec.name, header.digest, header.quality, replace(shape, alpha=False))
-    return Codes(array, codec.name, header.digest, header.quality, shape)
+    header, array = container.header, codec.reader(container).read_all()  # [C, G, T] or [1, G, h, w]
+    shown = array[0] if header.media == "image" else array
+    return Codes(shown, codec.name, header.digest, header.quality, header.shape.without_alpha())
 
 
 def encoded(codec: Codec[Any, Any], signal: Any, quality: float | None, rate: Rate) -> Codes:
@@ -197,20 +185,11 @@ def _described(codec: Codec[Any, Any], array: NDArray[Any] | Tensor, quality: in
     numbers = np.asarray(array.detach().cpu() if isinstance(array, Tensor) else array)
     if not np.issubdtype(numbers.dtype, np.integer):
         raise OptionError(f"codes are whole numbers, and these are {numbers.dtype}")
-    model, wanted = codec.model, "[G, h, w] or [N, G, h, w]"
-    shape: Shape | None = None
-    if isinstance(model, ImageModel) and numbers.ndim in (3, 4):
-        height, width = (side * model.downsampling_factor for side in numbers.shape[-2:])
-        shape = ImageShape(width=width, height=height)
-    elif isinstance(model, AudioModel):
-        wanted = "[G, T] or [C, G, T]"
-        numbers = numbers[None] if numbers.ndim == 2 else numbers
-        if numbers.ndim == 3:
-            samples = numbers.shape[-1] * model.hop_length
-            shape = AudioShape(samples=samples, sample_rate=model.sample_rate, channels=len(numbers))
-    if shape is None or not numbers.size:
-        raise OptionError(f"codes of shape {numbers.shape}; those of the model {codec.name} are {wanted}")
-    return Codes(numbers.astype(np.int64), codec.name, codec.digest, quality, shape)
+    described = codec.framing.described(numbers) if numbers.size else None
+    if described is None:
+        raise OptionError(f"codes of shape {numbers.shape}; those of the model {codec.name} are {codec.framing.axes}")
+    array, shape = described
+    return Codes(array.astype(np.int64), codec.name, codec.digest, quality, shape)
 
 
 def container_of(codec: Codec[Any, Any], codes: Codes, entropy: Entropy = "none") -> Container:
@@ -220,8 +199,8 @@ def container_of(codec: Codec[Any, Any], codes: Codes, entropy: Entropy = "none"
     segments, coder = codec.framing.segments(shape), StreamCoder(codec.model, codes.quality)
     if array.shape != (wanted := (shape.items, len(coder.sizes), *segments.grid)):
         raise OptionError(f"codes of shape {array.shape}, where {shape.size_in_words} have {wanted}")
-    if isinstance(shape, AudioShape) and shape.channels == 1 and (array == SILENT).any():
-        shape = replace(shape, silence=True)
+    if (array == SILENT).any():
+        shape = shape.telling_silence()
     sizes = np.array(coder.sizes).reshape(1, -1, *[1] * (array.ndim - 2))  # [1, G, 1, ...]
     streams = []
     for index in range(len(segments)):

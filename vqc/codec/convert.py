@@ -64,7 +64,7 @@ def convert(
     recording = Recording([to_waveform(samples)], sample_rate)
     made = codec.make_file(recording, quality=None, entropy="none", rate=Rate())
     container = made.container if target is None else in_voice(made.container, target, pitch)
-    audio = gather(codec.restore(container), container.header.shape, len(made), None)
+    audio = gather(codec.framing, codec.restore(container), container.header.shape, len(made), None)
     return cast(Audio, audio)
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from vqc.atomic import atomic_file, check_target, path_of, write_atomically
-from vqc.codec.audio_io import AudioFiles, AudioFraming
+from vqc.codec.audio_io import AudioFiles, recordings_of
 from vqc.codec.codec import Codec, Compressed
 from vqc.codec.image_io import ImageFiles
 from vqc.codec.inspect.explain import draw_explanation, explanation_of
@@ -202,8 +202,7 @@ def _restored(
     """All of a file, or for a first sample the part of this shape that begins there."""
     if first is None:
         return codec.framing.join(reader, progress)
-    assert isinstance(codec.framing, AudioFraming), "only recordings have parts"
-    return take(codec.framing.join_from(reader, first), shape.size, progress)
+    return take(recordings_of(codec.framing).join_from(reader, first), shape.size, progress)
 
 
 class _Wanted(NamedTuple):

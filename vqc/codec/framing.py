@@ -7,13 +7,15 @@ signal ◄─ join ◄─ network ◄─ codes of each segment and its context
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqc.codec.media import Audio, Image
 from vqc.codec.progress import Progress
 from vqc.codec.segments import SegmentReader
 from vqc.format.chunking import Chunking
@@ -25,6 +27,15 @@ Restored = TypeVar("Restored")
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 Returned = TypeVar("Returned")
+
+
+BATCH_VALUES = 2**20  # of pixels, in three colours, or samples that the network is given at once
+SMALL_VALUES = 2**16  # of an item that is put into a batch
+
+
+def is_small(shape: Shape) -> bool:
+    """Tell whether an item of this size is coded together with others: all of it is then held."""
+    return 0 < shape.size * shape.items <= SMALL_VALUES
 
 
 class Window(NamedTuple):
@@ -54,7 +65,12 @@ class Workload(NamedTuple):
 
 
 class Framing(ABC, Generic[Signal, Restored]):
-    """The cut of the signals of one medium into windows of a model, and back."""
+    """The cut of the signals of one medium into windows of a model, and back.
+
+    axes: of arrays of codes, in words.
+    """
+
+    axes: ClassVar[str]
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -106,6 +122,29 @@ class Framing(ABC, Generic[Signal, Restored]):
         """Decode the codes of a file and put the signal together.
 
         Raises (at once, or when the damaged part is reached):
+            ContainerError: the file is damaged.
+        """
+
+    def most_together(self, shape: Any) -> int:
+        """How many signals of this shape `render_each` restores at once; 1 where it is no faster."""
+        return 1
+
+    def render_each(self, codes: NDArray[np.int64], readers: Sequence[SegmentReader]) -> list[Restored]:
+        """Restore signals of one shape and quality, of one segment each, whose codes [B, G, ...] have been read."""
+        return [self.join(reader) for reader in readers]
+
+    @abstractmethod
+    def described(self, codes: NDArray[Any]) -> tuple[NDArray[Any], Shape] | None:
+        """Codes of one signal or several, all axes there, and the shape that fills all of their grid.
+
+        None where they do not have the axes of such codes, which are `axes`.
+        """
+
+    @abstractmethod
+    def gathered(self, restored: Restored, shape: Any) -> Image | Audio:
+        """All of what is restored, in memory.
+
+        Raises:
             ContainerError: the file is damaged.
         """
 

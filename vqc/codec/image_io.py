@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ from torch import Tensor
 
 from vqc.atomic import write_atomically
 from vqc.codec.codec import Compressed
-from vqc.codec.framing import Cut, Framing, Window, Workload
+from vqc.codec.framing import BATCH_VALUES, Cut, Framing, Window, Workload, is_small
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
 from vqc.codec.lossless import choose
+from vqc.codec.media import Image
 from vqc.codec.media_files import MediaFiles, Source, Target
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
@@ -45,6 +47,7 @@ _GREY = 128  # where a tile is damaged
 class ImageFraming(Framing[Picture, Picture]):
     """Tiles of pictures."""
 
+    axes = "[G, h, w] or [N, G, h, w]"
     model: ImageModel
 
     def __init__(self, model: ImageModel) -> None:
@@ -118,6 +121,18 @@ class ImageFraming(Framing[Picture, Picture]):
             report_progress(progress, (index + 1) / len(tiling))
         return Picture(pixels, alpha)
 
+    def most_together(self, shape: ImageShape) -> int:
+        return BATCH_VALUES // shape.pixels if is_small(shape) and len(self.segments(shape)) == 1 else 1
+
+    def described(self, codes: NDArray[Any]) -> tuple[NDArray[Any], Shape] | None:
+        if codes.ndim not in (3, 4):
+            return None
+        height, width = (side * self.factor for side in codes.shape[-2:])
+        return codes, ImageShape(width=width, height=height)
+
+    def gathered(self, restored: Picture, shape: ImageShape) -> Image:
+        return Image.of(restored)
+
     @torch.inference_mode()
     def render_each(self, codes: NDArray[np.int64], readers: Sequence[SegmentReader]) -> list[Picture]:
         """The pictures of codes [B, G, h, w] of one tile each, with what else their files say."""
@@ -150,6 +165,12 @@ class ImageFraming(Framing[Picture, Picture]):
 
     def _tiling(self, height: int, width: int) -> Tiling:
         return Tiling(height, width, factor=self.factor, halo=self.halo)
+
+
+def pictures_of(framing: Framing[Any, Any]) -> ImageFraming:
+    """The framing of a codec that is known to be of images."""
+    assert isinstance(framing, ImageFraming), "the codec is of images"
+    return framing
 
 
 class ImageFiles(MediaFiles[Picture, Picture]):
@@ -213,9 +234,7 @@ def _scaled(part: slice, factor: int) -> slice:
 
 
 def _shape(reader: SegmentReader) -> ImageShape:
-    shape = reader.header.shape
-    assert isinstance(shape, ImageShape), "numbers of kinds of image models come with sizes of images"
-    return shape
+    return reader.header.shape.as_image
 
 
 def _alpha(reader: SegmentReader) -> NDArray[np.uint8] | None:

@@ -129,8 +129,7 @@ def restore_lossless(file: StoredPicture, size: int, limit: int | None = None) -
     Raises:
         ContainerError: it is damaged, or claims more pixels than a file so small may; not with a limit.
     """
-    shape = file.header.shape
-    assert isinstance(shape, ImageShape), "the number is odd"
+    shape = file.header.shape.as_image  # the number is odd
     if file.header.quality != QUALITY:
         raise ContainerError(
             f"the .vqc file holds a picture without loss of sort {file.header.quality}, which this version does not "

@@ -41,6 +41,12 @@ class Image:
         """Put pixels and alpha into one array."""
         return cls(picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha]))
 
+    @property
+    def channels_first(self) -> NDArray[np.uint8]:
+        """A view [C, H, W]."""
+        array = self.array if self.array.ndim == 3 else self.array[..., None]
+        return array.transpose(2, 0, 1)
+
     def to_pil(self) -> PIL.Image.Image:
         """A Pillow image of mode L, LA, RGB or RGBA."""
         return PIL.Image.fromarray(self.array)
@@ -81,6 +87,11 @@ class Audio:
 
     samples: NDArray[np.float32]
     sample_rate: int  # in Hz
+
+    @property
+    def channels_first(self) -> NDArray[np.float32]:
+        """A view [C, T]."""
+        return self.samples.T
 
     def save(
         self,

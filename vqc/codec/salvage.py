@@ -9,8 +9,6 @@ from vqc.codec.segments import SegmentReader
 from vqc.codec.stored_file import StoredFile
 from vqc.data.image_files import Picture
 from vqc.format.chunking import Chunking
-from vqc.format.shapes import ImageShape
-from vqc.format.tiling import Tiling
 
 
 def damage_in(reader: SegmentReader, file: StoredFile, restored: object) -> tuple[str, ...]:
@@ -37,11 +35,12 @@ def places(reader: SegmentReader) -> Iterator[str]:
         for run in _runs(sorted(reader.damaged)):
             first, last = segments.seconds(run[0])[0], segments.seconds(run[-1])[1]
             yield f"{clock(first)} to {clock(min(last, shape.extent))}"
-    elif isinstance(segments, Tiling) and isinstance(shape, ImageShape):
+    else:
+        image = shape.as_image
         for index in sorted(reader.damaged):
             rows, columns = segments.pixels(index)
             x, y = columns.start, rows.start
-            yield f"{min(columns.stop, shape.width) - x}x{min(rows.stop, shape.height) - y} pixels at ({x}, {y})"
+            yield f"{min(columns.stop, image.width) - x}x{min(rows.stop, image.height) - y} pixels at ({x}, {y})"
 
 
 def _runs(indices: Sequence[int]) -> Iterator[list[int]]:

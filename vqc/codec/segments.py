@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vqc.codec.at_once import map_at_once
 from vqc.codec.prior_coding import Costs
@@ -16,6 +17,8 @@ from vqc.errors import ContainerError
 from vqc.format.chunking import Chunking, split_silence
 from vqc.format.container import Header
 from vqc.format.tiling import Tiling
+
+NO_CODE = -1  # where a channel is exactly silent: files hold none there
 
 
 class Segment(NamedTuple):
@@ -117,6 +120,14 @@ class SegmentReader:
 
         map_at_once(read, range(len(self)))
         return grid
+
+    def read_all(self) -> NDArray[np.int64]:
+        """All codes [C, G, ...] of the items of a file; `NO_CODE` where one is silent and has none."""
+        codes = np.full((self.header.shape.items, len(self.coder.sizes), *self.segments.grid), NO_CODE, np.int64)
+        for segment in self:
+            where: tuple[Any, ...] = (segment.items, slice(None), *segment.region)
+            codes[where] = segment.codes
+        return codes
 
     def parts(self, index: int) -> tuple[bytes, list[int], bytes]:
         """Split the stream of a segment into what stands before the codes, the items that have codes, and the codes."""

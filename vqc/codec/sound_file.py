@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc.codec.audio_io import AudioFraming
+from vqc.codec.audio_io import recordings_of
 from vqc.codec.open import codec_for_file
 from vqc.codec.read_write import SampleType, as_type
 from vqc.codec.stored_file import VqcSource, part_of_file
 from vqc.errors import MediaError, OptionError
-from vqc.format.shapes import AudioShape
 
 _FARTHEST = 2**17  # samples: what lies so little ahead is passed over rather than sought
 _NOWHERE = -_FARTHEST - 1
@@ -32,11 +31,10 @@ class SoundFile:
         self._opened = ExitStack()
         try:
             stored = self._opened.enter_context(part_of_file(file, limit))
-            shape = stored.header.shape
-            if not isinstance(shape, AudioShape):
+            if stored.header.media != "audio":
                 raise MediaError("the .vqc file holds an image; restore it with vqc.decompress, or open it with Pillow")
-            codec = codec_for_file(stored.header, device, sharp=sharp)
-            self._framing, self._reader = codec.framing, codec.reader(stored)
+            shape, codec = stored.header.shape.as_audio, codec_for_file(stored.header, device, sharp=sharp)
+            self._framing, self._reader = recordings_of(codec.framing), codec.reader(stored)
         except BaseException:
             self._opened.close()
             raise
@@ -83,7 +81,6 @@ class SoundFile:
         left = self.frames - self._position
         count = left if frames < 0 else min(frames, left)
         if count and not 0 <= self._position - self._next <= _FARTHEST:
-            assert isinstance(self._framing, AudioFraming), "the shape is of audio"
             self._blocks, self._next = self._framing.join_from(self._reader, self._position), self._position
             self._rest = self._rest[:0]
         if count:

@@ -26,8 +26,9 @@ class TimeRange(NamedTuple):
         Raises:
             OptionError: this is an image, or the part is empty.
         """
-        if not isinstance(shape, AudioShape):
+        if shape.media != "audio":
             raise OptionError("an image has no time; leave out the start and the duration")
+        shape = shape.as_audio
         if not (self.start >= 0 and (self.duration is None or self.duration > 0)):  # not a number either
             raise OptionError("a part of a recording starts at 0 or later and takes some time; give other numbers")
         first = round(min(self.start, shape.seconds) * shape.sample_rate)

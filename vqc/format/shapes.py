@@ -81,6 +81,24 @@ class ImageShape:
         """The flags as they stand in a file."""
         return self.grayscale * GRAYSCALE | self.alpha * ALPHA
 
+    @property
+    def as_image(self) -> ImageShape:
+        """This shape, where only that of an image can be."""
+        return self
+
+    @property
+    def as_audio(self) -> NoReturn:
+        """None: whoever asks knows that this is audio."""
+        raise AssertionError("the shape of an image")
+
+    def without_alpha(self) -> ImageShape:
+        """The shape of what codes stand for."""
+        return replace(self, alpha=False)
+
+    def telling_silence(self) -> ImageShape:
+        """This shape: an image has no silence."""
+        return self
+
     def of_chunks(self, frames: int | None, samples: int) -> NoReturn:
         """Raise ContainerError: only recordings have chunks."""
         raise ContainerError("the .vqc file is damaged: an image has no chunks; get it again")
@@ -159,6 +177,24 @@ class AudioShape:
         assert not self.mid_side or self.channels == 2, "mid and side are made of two channels"
         assert not self.silence or self.channels == 1, "streams of several channels always tell what is silent"
         return self.mid_side * MID_SIDE | self.silence * SILENCE | (self.channel_mask is not None) * CHANNEL_MASK
+
+    @property
+    def as_image(self) -> NoReturn:
+        """None: whoever asks knows that this is an image."""
+        raise AssertionError("the shape of audio")
+
+    @property
+    def as_audio(self) -> AudioShape:
+        """This shape, where only that of audio can be."""
+        return self
+
+    def without_alpha(self) -> AudioShape:
+        """The shape of what codes stand for."""
+        return self
+
+    def telling_silence(self) -> AudioShape:
+        """The shape of such a recording whose streams tell what is silent."""
+        return replace(self, silence=self.channels == 1)
 
     def of_chunks(self, frames: int | None, samples: int) -> AudioShape:
         """The shape of a recording of so many samples (0: nobody knows yet), with so many frames in a chunk."""

@@ -21,9 +21,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.codec.audio_io import Recording
+from vqc.codec.audio_io import Recording, recordings_of
 from vqc.codec.codec import Codec
 from vqc.codec.codes import SILENT, Codes, encoded, restore
+from vqc.codec.image_io import pictures_of
 from vqc.codec.media import Audio, Image
 from vqc.codec.open import Model, open_codec
 from vqc.codec.rate import Rate
@@ -32,7 +33,6 @@ from vqc.data.image_files import Picture, read_image
 from vqc.data.media_type import media_of_file
 from vqc.errors import MediaError, OptionError
 from vqc.format.shapes import Shape
-from vqc.models.base import AudioModel, ImageModel
 from vqc.sampling.options import KEEP, Hole, SampleOptions
 from vqc.sampling.sample import audio_shape, draw_shape, image_shape, prior_of, quality_of
 
@@ -110,8 +110,7 @@ def draw_rest(codec: Codec[Any, Any], options: SampleOptions) -> tuple[Given, It
 
 
 def _of_image(codec: Codec[Any, Any], options: SampleOptions) -> Given:
-    model, picture = codec.model, read_image(_source(options))
-    assert isinstance(model, ImageModel), "whoever calls has looked"
+    model, picture = pictures_of(codec.framing).model, read_image(_source(options))
     factor = model.downsampling_factor
     pixels = picture.pixels if picture.pixels.ndim == 3 else np.dstack([picture.pixels] * 3)  # [H, W, 3]
     height, width, _ = pixels.shape
@@ -165,8 +164,7 @@ def _without_hole(codec: Codec[Any, Any], pixels: Pixels, hole: Hole) -> Pixels:
 
 
 def _of_recording(codec: Codec[Any, Any], options: SampleOptions) -> Given:
-    model, source = codec.model, _source(options)
-    assert isinstance(model, AudioModel), "there are two media"
+    model, source = recordings_of(codec.framing).model, _source(options)
     if options.hole is not None:
         raise OptionError("hole: this is for images; of a recording give the share to keep")
     samples, _ = read_mono(source, model.sample_rate)  # [T]

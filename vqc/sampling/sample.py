@@ -15,15 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vqc.codec.audio_io import recordings_of
 from vqc.codec.codec import Codec
 from vqc.codec.codes import Codes, container_of, restore
+from vqc.codec.image_io import pictures_of
 from vqc.codec.media import Audio, Image
 from vqc.codec.open import Model, open_codec
 from vqc.errors import OptionError, did_you_mean
 from vqc.format.container import write_container
 from vqc.format.shapes import AudioShape, ImageShape, Shape
 from vqc.format.spans import tile_core
-from vqc.models.base import AudioModel, ImageModel
 from vqc.models.prior import CodePrior
 from vqc.sampling.options import DEFAULT_MODEL, SampleOptions
 
@@ -168,8 +169,7 @@ def shape_of(codec: Codec[Any, Any], options: SampleOptions) -> Shape:
 
 def largest_side(codec: Codec[Any, Any]) -> int:
     """The largest side of an image in pixels whose codes are drawn together."""
-    model = codec.model
-    assert isinstance(model, ImageModel), "whoever calls has looked"
+    model = pictures_of(codec.framing).model
     return model.downsampling_factor * (prior_of(codec).block or tile_core(model.downsampling_factor))
 
 
@@ -188,8 +188,7 @@ def image_shape(codec: Codec[Any, Any], options: SampleOptions, size: tuple[int,
 
 def audio_shape(codec: Codec[Any, Any], options: SampleOptions, seconds: float) -> AudioShape:
     """The shape of recordings of this length at the rate of the model; OptionError when they are too long."""
-    model, count = codec.model, options.count("audio")
-    assert isinstance(model, AudioModel), "whoever calls has looked"
+    model, count = recordings_of(codec.framing).model, options.count("audio")
     if count * seconds > MOST_SECONDS:
         raise OptionError(f"{count} recordings of {seconds:g} s are more than an hour; draw fewer at once")
     samples = max(1, round(seconds * model.sample_rate))

@@ -8,8 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vqc.codec.batches import codes_of_each
-from vqc.codec.codes import Codes
+from vqc.codec.codes import Codes, codes_in
 from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_work
 from vqc.codec.open import codec_for_file
@@ -42,6 +41,4 @@ def read_codes(source: str | os.PathLike[str] | bytes | BinaryIO, *, limit: int 
     header = container.header
     codec = codec_for_file(header, "cpu")
     check_work(codec.framing, header, len(data), limit)
-    codes = codes_of_each(codec, [container])[0]  # [G, h, w], [G, T] or [C, G, T]
-    array = codes[None] if header.media == "audio" and codes.ndim == 2 else codes
-    return Codes(array=array, model=codec.name, digest=header.digest, quality=header.quality, shape=header.shape)
+    return codes_in(codec, container)

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from vqc.codec.api import Audio, gather
-from vqc.codec.audio_io import Recording
+from vqc.codec.api import Audio
+from vqc.codec.audio_io import Recording, recordings_of
 from vqc.codec.convert import convert
 from vqc.codec.open import open_codec
 from vqc.codec.rate import Rate
@@ -39,8 +39,9 @@ class RestoringModel:
         """See `vqc.evaluation.conversion.study.Converter`."""
         codec = open_codec("audio", self.loaded, "auto")
         made = codec.make_file(Recording([clip[:, None]], RATE), quality=None, entropy="none", rate=Rate())
-        restored = gather(codec.restore(made.container), made.container.header.shape, len(made), None)
-        assert isinstance(restored, Audio), "it was of audio"
+        restored = recordings_of(codec.framing).gathered(
+            codec.restore(made.container), made.container.header.shape.as_audio
+        )
         return _mono(restored, len(clip))
 
     def convert(self, trial: Trial, clip: Clip) -> Clip:
