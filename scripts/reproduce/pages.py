@@ -386,7 +386,8 @@ def spread(value: Document | None, places: int, times: float = 1.0) -> str:
     """A mean, and what its 95 % interval reaches to either side."""
     if value is None:
         return ABSENT
-    return f"{times * value['mean']:.{places}f} ± {times * value['half_width']:.{places}f}"
+    mean = f"{times * value['mean']:.{places}f}".replace("-", "−")
+    return f"{mean} ± {times * value['half_width']:.{places}f}"
 
 
 def share_of(value: Document | None) -> str:
