@@ -98,3 +98,16 @@ def test_options_of_save(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="exclude each other"):
         image.save(tmp_path / "none.vqc", quality=2, target_size=400)
     assert not (tmp_path / "none.vqc").exists()
+
+
+def test_exif_and_xmp_that_are_given_are_kept(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Canon"
+    for given in (exif, exif.tobytes()):
+        picture(3).save(tmp_path / "a.vqc", exif=given, xmp=b"<x:xmpmeta/>", model="tiny-image")
+        with Image.open(tmp_path / "a.vqc") as opened:
+            assert dict(opened.getexif()) == {0x010F: "Canon"}
+            assert opened.info["xmp"] == b"<x:xmpmeta/>"
+    picture(3).save(tmp_path / "b.vqc", model="tiny-image")
+    with Image.open(tmp_path / "b.vqc") as opened:
+        assert not dict(opened.getexif())

@@ -8,13 +8,14 @@
     image.save("small.vqc", quality=3)       # or target_size=20_000 (bytes), effort=5, model="photo", lossless=True
 
 `Image.info` has `model`, `quality` (1 smallest, 8 best), `entropy` and `lossless` of the file, and its EXIF and XMP, so
-that `image.getexif()` works; `save` writes neither, `vqc.compress_file` does. What is wrong with a file is an
-`OSError`, as of other formats; what is wrong with an option is a `vqc.OptionError`.
+that `image.getexif()` works; `save` keeps `exif=` and `xmp=` that are given, as for JPEG. What is wrong with a file is
+an `OSError`, as of other formats; what is wrong with an option is a `vqc.OptionError`.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import IO, Any
 
 from PIL import Image, ImageFile
@@ -22,6 +23,7 @@ from PIL import Image, ImageFile
 from vqc.codec.inspect.info import FileInfo, info
 from vqc.errors import VQCError
 from vqc.format.container import MAGIC
+from vqc.format.metadata import Metadata
 from vqc.format.shapes import ImageShape
 
 FORMAT, SUFFIX, MIME = "VQC", ".vqc", "image/x-vqc"
@@ -83,7 +85,14 @@ def save(image: Image.Image, file: IO[bytes], _name: str | bytes) -> None:
     given: dict[str, Any] = getattr(image, "encoderinfo", {})
     rate = Rate(effort=given.get("effort"), target_bytes=given.get("target_size"))
     options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
-    file.write(compress(image, rate=rate, **options))
+    file.write(compress(image, rate=rate, metadata=_metadata(given), **options))
+
+
+def _metadata(given: Mapping[str, Any]) -> Metadata:
+    """What Pillow is asked to write beside the pixels."""
+    exif, xmp = given.get("exif") or b"", given.get("xmp") or b""
+    exif = exif.tobytes() if hasattr(exif, "tobytes") else bytes(exif)
+    return Metadata(exif=exif.removeprefix(b"Exif\0\0"), xmp=xmp.encode() if hasattr(xmp, "encode") else bytes(xmp))
 
 
 def _mode(shape: ImageShape) -> str:

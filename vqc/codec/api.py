@@ -25,7 +25,7 @@ from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
 from vqc.errors import ContainerError, OptionError
 from vqc.format.container import read_container
-from vqc.format.metadata import NO_METADATA
+from vqc.format.metadata import NO_METADATA, Metadata
 from vqc.format.shapes import Media as Medium
 from vqc.format.shapes import Shape
 
@@ -55,6 +55,7 @@ def compress(
     entropy: str = "auto",
     rate: Rate | None = None,
     lossless: bool | None = None,
+    metadata: Metadata = NO_METADATA,
     device: str = "auto",
 ) -> bytes:
     """The bytes of a `.vqc` file of an image or, when a sample rate is given, of a waveform.
@@ -70,6 +71,7 @@ def compress(
         rate: effort, or a size or a score that the file is to have instead of a quality.
         lossless: keep every pixel of an image; by default where that makes the smaller file and neither model nor
             entropy mode is given.
+        metadata: what the file is to say of where its content comes from; it counts in a size that is asked for.
         device: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:1"; a loaded model stays where it is.
 
     Raises:
@@ -83,9 +85,11 @@ def compress(
     medium, signal = _signal(media, sample_rate)
 
     def lossy() -> Compressed:
-        return open_codec(medium, model, device).make_file(signal, quality=quality, entropy=entropy, rate=rate)
+        return open_codec(medium, model, device).make_file(
+            signal, quality=quality, entropy=entropy, rate=rate, metadata=metadata
+        )
 
-    return FILES[medium].choose(signal, lossy, lossless, rate, NO_METADATA).data
+    return FILES[medium].choose(signal, lossy, lossless, rate, metadata).data
 
 
 def _signal(media: Media, sample_rate: int | None) -> tuple[Medium, Any]:
