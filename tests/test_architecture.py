@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "partials": set(),
     "processors": {"errors"},
     "garbage": set(),
-    "scheduling": {"garbage", "processors", "errors", "_version"},
+    "scheduling": {"garbage", "processors", "errors", "_version", "_distribution"},
     "user_folders": set(),
     "option_fields": set(),
     "devices": {"garbage", "errors"},

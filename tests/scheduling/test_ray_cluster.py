@@ -53,6 +53,14 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     assert os.getpid() not in {process for _, process in results}
 
 
+def test_nothing_but_results_goes_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    import ray
+
+    said = {"lines": ["A worker died"], "pid": "raylet", "is_err": False}  # as Ray tells of it, some time after
+    ray._private.worker.print_to_stdstream(said, ignore_prefix=False)
+    assert capfd.readouterr().out == ""
+
+
 def test_what_failed_is_done_by_another_worker(tmp_path: Path) -> None:
     def work(item: int) -> str:
         (tmp_path / str(os.getpid())).touch()

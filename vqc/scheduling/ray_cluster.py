@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vqc import garbage
+from vqc._distribution import install_command
 from vqc._version import __version__
 from vqc.errors import MissingPackageError, VQCError
 from vqc.processors import available, threads_asked_for
@@ -156,7 +157,7 @@ def _import_ray() -> Any:
         import ray.exceptions
     except ImportError as error:
         raise MissingPackageError(
-            f"--ray needs the package ray; install it with pip install 'vqc-codec[ray]' ({error})"
+            f"--ray needs the package ray; install it with {install_command('ray')} ({error})"
         ) from error
     garbage.resume()  # the command postpones it until torch is loaded, which need not happen here
     return ray
@@ -181,7 +182,12 @@ def connect(workers: Workers, threads: int) -> tuple[Any, bool]:
             ray.init(address=workers.ray, log_to_driver=False, logging_level=logging.ERROR, **local)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError, AssertionError) as error:
             raise VQCError(f"--ray {workers.ray}: this cluster cannot be reached: {_short(error)}") from error
+    ray._private.worker.print_to_stdstream = _say_nothing  # about lost workers it would, on standard output
     return ray, True
+
+
+def _say_nothing(*_: object, **__: object) -> None:
+    """Stand in for what prints messages of the cluster, which Ray has no switch for."""
 
 
 @contextmanager
