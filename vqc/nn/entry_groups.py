@@ -120,9 +120,16 @@ class EntryGroups(IntegerModule):
                 self._features[quality] = self._made_features(quality)
         return self._features[quality]
 
+    @property
+    def _nothing(self) -> tuple[Tensor, Tensor]:
+        """Codebooks of zeros without tables, of a network whose time is measured before it knows its codec."""
+        size = self.table.shape[-1]
+        return torch.zeros(self.count, size, self.dims), torch.zeros(0, size)
+
     def _made_features(self, quality: int) -> Features:
         """Make them, on the device of the layer."""
-        entries, frequencies = (source.to(self.exponents.device) for source in self._sources[quality])
+        sources = self._sources.get(quality, self._nothing)
+        entries, frequencies = (source.to(self.exponents.device) for source in sources)
         # A power of two scales exactly; floor, sqrt and products of integers below 2^53 are correctly rounded.
         exponents = self.exponents[quality - 1].to(entries).double()
         x = entries.double() * 2.0 ** -exponents[:, None, None]  # [G, K, D]
