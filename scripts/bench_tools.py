@@ -7,6 +7,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,8 +74,11 @@ def run(*command: str | Path, cwd: str | None = None) -> subprocess.CompletedPro
 
 
 def seconds_and_peak(*command: str | Path) -> tuple[float, float]:
-    """Wall time of a command that prints nothing, and the peak of its resident memory in bytes."""
-    taken, peak = run(sys.executable, "-c", _MEASURE, *command).stdout.split()
+    """Wall time of a command that prints nothing, and the peak of its resident memory in bytes.
+
+    Not in this folder, whose package would come before that of another commit.
+    """
+    taken, peak = run(sys.executable, "-c", _MEASURE, *command, cwd=tempfile.gettempdir()).stdout.split()
     return float(taken), int(peak) * _PEAK_UNIT
 
 
