@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 import soundfile
@@ -219,3 +221,12 @@ def photo_codec(training_media: Path) -> Path:
     for i in range(8):  # of one size with the codes of several blocks
         Image.open(f"pictures/{i}.png").resize((96, 64)).save(f"pictures/{i}.png")
     return path
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """fsspec's file system in memory, emptied afterwards."""
+    files = fsspec.filesystem("memory")
+    yield files
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fsspec
 import pytest
 from processes import stay_in_this_process
 
@@ -28,14 +26,6 @@ def photos(desk: Path) -> Path:
         (desk / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(desk / "photo.png", desk / "photos" / name)
     return desk / "photos"
-
-
-@pytest.fixture
-def memory() -> Iterator[Any]:
-    files = fsspec.filesystem("memory")
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from vqc.errors import MediaError, MissingPackageError, OutputError
 from vqc.storage import places
 from vqc.storage.places import Folder, Place, place_of
-
-
-@pytest.fixture
-def memory() -> Iterator[Any]:
-    files = fsspec.filesystem("memory")
-    yield files
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
 
 
 @pytest.fixture(params=["path", "memory", "file"])

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqc.cli.options import (
-    ForceOption,
-    JsonOption,
     Pitch,
-    QuietOption,
-    ThreadsOption,
+    ReportOptions,
     model_option,
     pitch_of,
     takes,
@@ -32,7 +29,7 @@ DECIMALS = {"to_target": 3, "to_source": 3, "dnsmos": 2, "pitch_correlation": 2,
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertOptions:
+class ConvertOptions(ReportOptions):
     """The options of `vqc eval convert`."""
 
     data: Annotated[str, typer.Option("--data", metavar="DATA", help="Folder of speech to convert, or LibriSpeech.")]
@@ -47,10 +44,6 @@ class ConvertOptions:
     n: int = option(60, "-n", "Conversions.", "N", least=2)
     seconds: float = option(10.0, "--seconds", "Of the reference of a voice.", "S", least=1)
     clips: Path | None = option(None, "--clips", "Write what was made as WAV files.", "FOLDER")
-    threads: ThreadsOption = None
-    force: ForceOption = False
-    json: JsonOption = False
-    quiet: QuietOption = False
 
 
 @takes(ConvertOptions)
