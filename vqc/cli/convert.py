@@ -13,6 +13,7 @@ import typer
 from vqc.cli.batch import Outcome
 from vqc.cli.console import duration, print_json, warn
 from vqc.cli.file_command import FileOptions, check_options, make_files
+from vqc.cli.file_reports import as_dict
 from vqc.cli.inputs import STREAM
 from vqc.cli.options import InputsArgument, Pitch, model_option, pitch_of, takes
 from vqc.cli.output_format import format_of, requested_suffix, suffix_for
@@ -127,7 +128,7 @@ def report_converted(outcomes: Sequence[Outcome], notes: Iterable[str], *, as_js
     """Print what was made, a line each, and end the command; exit codes are those of compress."""
     reports = [(outcome, outcome.report) for outcome in outcomes if outcome.report is not None]
     if as_json:
-        print_json([as_dict(outcome) for outcome in outcomes])
+        print_json([as_dict(outcome, figures_of) for outcome in outcomes])
     for outcome, report in () if quiet or as_json else reports:
         line = (
             f"{outcome.name} -> {outcome.target}  {report.shape.extent:.1f} s of speech in {duration(report.seconds)}"
@@ -140,13 +141,6 @@ def report_converted(outcomes: Sequence[Outcome], notes: Iterable[str], *, as_js
         raise typer.Exit(2 if failed == {2} and not reports else 1)
 
 
-def as_dict(outcome: Outcome) -> dict[str, object]:
-    """One outcome for JSON."""
-    warned = {"warnings": list(outcome.warnings)} if outcome.warnings else {}
-    if outcome.skipped:
-        return {"input": outcome.name, "output": outcome.target, "skipped": True}
-    if outcome.report is None:
-        return {"input": outcome.name, "error": outcome.problem, **warned}
-    report = outcome.report
-    figures = {"model": report.model, "audio_seconds": report.shape.extent, "seconds": round(report.seconds, 4)}
-    return {"input": outcome.name, "output": outcome.target, **figures, **warned}
+def figures_of(_: Outcome, report: Report) -> dict[str, object]:
+    """What is said of a converted file."""
+    return {"model": report.model, "audio_seconds": report.shape.extent, "seconds": round(report.seconds, 4)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,17 +60,22 @@ def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"{skipped:,} {'file' if skipped == 1 else 'files'} skipped, as the result is there already"
 
 
-def as_dict(outcome: Outcome) -> dict[str, object]:
+def as_dict(
+    outcome: Outcome, figures: Callable[[Outcome, Report], dict[str, object]] | None = None
+) -> dict[str, object]:
     """One outcome for JSON: the figures of the report, or the problem; and the warnings, if there are any."""
     warned = {"warnings": list(outcome.warnings)} if outcome.warnings else {}
     if outcome.skipped:
         return {"input": outcome.name, "output": outcome.target, "skipped": True}
     if outcome.report is None:
         return {"input": outcome.name, "error": outcome.problem, **warned}
-    report = outcome.report
+    said = (figures or figures_of)(outcome, outcome.report)
+    return {"input": outcome.name, "output": outcome.target, **said, **warned}
+
+
+def figures_of(outcome: Outcome, report: Report) -> dict[str, object]:
+    """What is said of a compressed or restored file."""
     fields: dict[str, object] = {
-        "input": outcome.name,
-        "output": outcome.target,
         "media": report.media,
         "model": report.model,
         "quality": None if report.lossless else report.quality,
@@ -89,7 +94,7 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
         fields[report.score.metric] = report.score.value
     if report.explanation is not None:
         fields["explanation"] = explanation_as_dict(report.explanation, heat_map_of(outcome, report))
-    return fields | warned
+    return fields
 
 
 def print_explanations(reports: Sequence[tuple[Outcome, Report]]) -> None:
