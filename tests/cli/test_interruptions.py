@@ -82,7 +82,7 @@ def started(arguments: list[str], folder: Path, **options: Any) -> Iterator[subp
 
 def wait_until(condition: Callable[[], object]) -> None:
     """Waits for a condition, but not for ever."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

@@ -98,23 +98,31 @@ def test_prior_and_likelihood_are_trained_beside_it(run: Run, media: Path) -> No
     likelihood = ("train", "likelihood", "-m", "m.safetensors", *fit, "--set=task.crop=16", "--run-dir", "l")
     done = run(*likelihood, "-o", "m.safetensors")
     assert done.code == 0, done.err
-    assert read_info("m.safetensors").perceptual == first.perceptual
+    second = read_info("m.safetensors")
+    assert (second.digest, second.perceptual) == (first.digest, first.perceptual)
+    assert second.likelihood is not None
+    assert second.likelihood["training"]["figures"]["quality_1"]["bits_per_dim"] > 0
     small = ("--set=model.slices=[[1,2],[3,1]]", "--set=model.width=8", "--set=model.head_width=6")
     more = ("--set=model.neighbour_width=4", "--set=model.dc_width=8", "--set=task.crop=2")
-    order = ("--set=model.spatial_passes=[]", "--set=model.channel_steps=[]", "--set=task.piece=0")
+    order = ("--set=model.spatial_passes=[]", "--set=model.channel_steps=[]", "--set=task.piece=0", "--set=task.qualities=[1]")
     done = run(
         "train", "prior", "-m", "m.safetensors", *fit, *small, *more, *order, "--run-dir", "p", "-o", "m.safetensors"
     )
     assert done.code == 0, done.err
     info = read_info("m.safetensors")
     assert info.prior is not None
-    assert info.likelihood is not None
-    assert info.perceptual == first.perceptual
+    assert info.digest != first.digest, "a prior decides bytes"
+    assert (info.likelihood, info.perceptual) == (second.likelihood, first.perceptual)
     done = run(*sharp[:-1], "again", "-o", "m.safetensors")
     assert done.code == 0, done.err
     last = read_info("m.safetensors")
     assert (last.digest, last.prior, last.likelihood) == (info.digest, info.prior, info.likelihood)
     assert last.perceptual != first.perceptual
+    done = run(*likelihood[:-1], "other", "--set=model.layers=1", "-o", "m.safetensors")
+    assert done.code == 0, done.err
+    last = read_info("m.safetensors")
+    assert (last.digest, last.prior, last.training) == (info.digest, info.prior, info.training)
+    assert any(name.startswith("likelihood.network") for name in load_file("m.safetensors"))
 
 
 def test_what_cannot_be_trained(run: Run, media: Path, small_models: Path) -> None:

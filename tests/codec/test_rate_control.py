@@ -65,8 +65,9 @@ def test_pictures_of_any_effort_come_back(entropy: str, effort: int) -> None:
     assert read_container(data).header.quality == 2
 
 
-@pytest.mark.parametrize("entropy", ["auto", "prior", "static", "none"])
-@pytest.mark.parametrize("channels", [1, 2, 40])
+@pytest.mark.parametrize(
+    ("channels", "entropy"), [(1, "auto"), (1, "none"), (2, "prior"), (2, "static"), (40, "auto")]
+)
 def test_sound_of_any_effort_comes_back(monkeypatch: pytest.MonkeyPatch, entropy: str, channels: int) -> None:
     monkeypatch.setattr(chunking, "chunk_core", lambda hop: 8)
     spoken = voice(14_000, channels)
@@ -88,7 +89,7 @@ def test_the_dearer_a_bit_the_smaller_the_stream(kind: str) -> None:
 
 def test_effort_brings_the_restored_picture_nearer() -> None:
     """By error + weight · bits, which is what it is for; on a photograph, by the bundled model."""
-    shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:192, :256]
+    shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:128, :160]
     costs = []
     for effort in (0, 1, 3):
         data = vqc.compress(shown, quality=8, rate=Rate(effort=effort))
@@ -97,10 +98,7 @@ def test_effort_brings_the_restored_picture_nearer() -> None:
     assert costs[0] > costs[1] > costs[2]
 
 
-@pytest.mark.parametrize(
-    ("entropy", "rate"),
-    [("auto", Rate(target_bytes=700)), ("static", Rate(target_bytes=1_300, effort=2)), ("auto", Rate(target_bpp=0.31))],
-)
+@pytest.mark.parametrize(("entropy", "rate"), [("auto", Rate(target_bytes=700)), ("static", Rate(target_bpp=0.5))])
 def test_a_picture_meets_its_size(entropy: str, rate: Rate) -> None:
     shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:128, :160]
     target = rate.target_size(128 * 160)
@@ -120,10 +118,9 @@ def test_tiles_share_the_size() -> None:
 def test_sound_meets_its_rate() -> None:
     samples, rate = soundfile.read(SAMPLES / "speech.flac", dtype="float32")
     samples = samples[: 2 * rate]
-    for kbps in (0.7, 2.0):
-        data = vqc.compress(samples, sample_rate=rate, rate=Rate(target_kbps=kbps))
-        assert 0.97 * kbps <= 8 * len(data) / 2_000 <= kbps  # a byte is half a percent of the smaller one
-        assert vqc.decompress(data).samples.shape == (len(samples), 1)
+    data = vqc.compress(samples, sample_rate=rate, entropy="static", rate=Rate(target_kbps=1.5))
+    assert 0.97 * 1.5 <= 8 * len(data) / 2_000 <= 1.5
+    assert vqc.decompress(data).samples.shape == (len(samples), 1)
 
 
 def test_a_size_that_cannot_be_met_says_what_can() -> None:

@@ -50,16 +50,17 @@ def mean_error(model: ImageModel, image: Tensor, quality: int) -> float:
 def test_flat_colours_of_the_whole_cube(photo: PhotoModel, quality: int, most: float) -> None:
     """Corners and a part of the lattice (`scripts/colours` takes all of it). (0, 255, 0) was 46 levels off once."""
     corners = np.array(list(itertools.product([0, 255], repeat=3)), dtype=np.float32)
-    for colour in [*corners, *CUBE[7::1400]]:
-        image = torch.from_numpy(colour)[None, :, None, None].repeat(1, 1, SIDE, SIDE)
-        error = mean_error(photo, image, quality)
+    colours = np.concatenate([corners, CUBE[7::1400]])
+    images = torch.from_numpy(colours)[:, :, None, None].repeat(1, 1, SIDE, SIDE)
+    errors = (restored(photo, images, quality) - images).abs().mean((1, 2, 3)).tolist()
+    for colour, error in zip(colours, errors, strict=True):
         assert error <= most, f"{colour} is {error:.1f} levels off"
 
 
 @pytest.mark.parametrize(("quality", "most"), [(1, 24.0), (8, 7.0)])
 def test_patches_of_all_colours_of_the_cube(photo: PhotoModel, quality: int, most: float) -> None:
-    """Every eighth colour between random others: all of it is edges, and the means of blocks hold nearly all."""
-    image = in_patches(CUBE[::8][: 24**2], BLOCK)
+    """Every twentieth colour between random others: all of it is edges, and the means of blocks hold nearly all."""
+    image = in_patches(CUBE[::20][: 15**2], BLOCK)
     back = restored(photo, image, quality)
     assert float((back - image).abs().mean()) <= most
     means = torch.nn.functional.avg_pool2d(back - image, BLOCK).abs()

@@ -74,6 +74,7 @@ def test_order_of_sums_batch_threads_and_kernel_make_no_difference(shift: int, m
     order = torch.randperm(513)
     assert torch.equal(whole, torch.cat([layer(row) for row in x.split(1)]))
     layer.weight.copy_(layer.weight[:, order])
+    layer.check_bounds()  # some processors hold the weight in another form
     assert torch.equal(whole, layer(x[:, order]))
     threads = torch.get_num_threads()
     try:

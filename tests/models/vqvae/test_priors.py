@@ -104,7 +104,7 @@ def influence(prior: BlockPrior, quality: int, *grid: int) -> Tensor:
     count = len(sizes) * places
     modulus = torch.tensor(sizes).repeat_interleave(places)
     seen = torch.zeros(count, count, dtype=torch.bool)
-    for seed in range(8):  # integers are coarse: not every change shows everywhere
+    for seed in range(4):  # integers are coarse: not every change shows everywhere
         codes = random_codes(sizes, *grid, seed=seed)  # [1, G, *grid]
         changed = (codes.view(-1) + torch.eye(count, dtype=torch.int64)) % modulus  # code i in row i
         batch = changed.view(count, *codes.shape[1:]).contiguous()

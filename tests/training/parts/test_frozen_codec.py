@@ -159,6 +159,7 @@ def test_the_environment_says_what_auto_means(said: str, bfloat16: bool, monkeyp
 def test_auto_asks_the_processor(instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VQC_BFLOAT16")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {instructions: True})
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     assert uses_bfloat16("auto", CPU) == (instructions != "avx2")
 
 

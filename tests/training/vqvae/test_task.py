@@ -35,7 +35,7 @@ def task() -> ReconstructionTask:
         ImageVQVAE(config),
         ImageBatches(image_pack(list(images.transpose(0, 2, 3, 1))), batch_size=16, seed=0),
         [torch.from_numpy(smooth_images(50, 1)).float() / 255],
-        ReconstructionConfig(batch_size=16, free_steps=40),
+        ReconstructionConfig(batch_size=16, free_steps=30),
         variance=float((images / 255).var()),
     )
 
@@ -52,7 +52,7 @@ def test_the_loss_is_equation_3_in_units_of_the_variance(task: ReconstructionTas
 
 
 def test_an_image_model_learns_through_its_codebook(task: ReconstructionTask, tmp_path: Path) -> None:
-    Trainer(task, LoopConfig(steps=120, learning_rate=5e-3, warmup_steps=5, ema_decay=0.9), tmp_path).run()
+    Trainer(task, LoopConfig(steps=80, learning_rate=1e-2, warmup_steps=5, ema_decay=0.9), tmp_path).run()
     figures = evaluate(task.model, task.validation)
     assert figures["mse"] < 0.5 * task.variance, "a constant grey has 1"
     assert figures["perplexity"] > 12
@@ -69,10 +69,10 @@ def test_a_waveform_model_learns_through_its_codebook(tmp_path: Path) -> None:
         AudioVQVAE(config),
         WaveformBatches(audio_pack([*waveforms, waveforms[0]], held_out=[3]), length=512, batch_size=8, seed=0),
         [torch.from_numpy(np.stack(waveforms)[:, :4_096])],
-        ReconstructionConfig(batch_size=8, free_steps=40),
+        ReconstructionConfig(batch_size=8, free_steps=30),
         variance=0.125,
     )
-    Trainer(task, LoopConfig(steps=160, learning_rate=5e-3, warmup_steps=5, ema_decay=0.9), tmp_path).run()
+    Trainer(task, LoopConfig(steps=80, learning_rate=1e-2, warmup_steps=5, ema_decay=0.9), tmp_path).run()
     assert evaluate(task.model, task.validation)["mse"] < 0.25 * task.variance
 
 
