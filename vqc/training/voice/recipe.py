@@ -15,7 +15,7 @@ from vqc.data.datasets import AudioDataset
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
 from vqc.models.voice.model import SAMPLE_RATE, VoiceModel
-from vqc.nn.pitch import PITCH_HOP
+from vqc.nn.pitch import PITCH_HOP, pitch_hz
 from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
 from vqc.training.sampling import draw_items, draw_probabilities, first_seconds
 from vqc.training.settings import Settings
@@ -118,7 +118,7 @@ def set_contrast(task: VoiceTask, share: float) -> None:
     real, predicted = torch.zeros_like(task.model.contrast), torch.zeros_like(task.model.contrast)
     for batch in task.held_out():
         wanted, active = task.frames(batch.waveform)
-        change, _ = task.predicted(batch, task.vectors(batch.other))
+        change, _ = task.predicted(batch.content, pitch_hz(batch.pitch), task.vectors(batch.other))
         active = active[..., None]
         centre = (wanted * active).sum(1, keepdim=True) / active.sum(1, keepdim=True).clamp_min(1)
         own = (change * active).sum(1, keepdim=True) / active.sum(1, keepdim=True).clamp_min(1)
