@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from vqc.cli.eval_convert import convert, interval
 from vqc.errors import MediaError, OptionError, OutputError
 from vqc.evaluation.conversion import judges
+from vqc.evaluation.conversion.baselines import Warping
 from vqc.evaluation.conversion.judges import Clip, Judge
 from vqc.metrics.intervals import Interval
 
@@ -98,11 +99,27 @@ def test_what_cannot_be_is_one_sentence(here: Path, arguments: tuple[str, ...], 
     assert message in str(result.exception)
 
 
-def test_a_recording_that_cannot_be_read_is_named(here: Path) -> None:
+def test_recordings_that_are_refused_are_left_out_and_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "speech" / "bob" / "bob2.wav").write_bytes(b"RIFF nothing")
-    result = CliRunner().invoke(app, ARGUMENTS)
-    assert isinstance(result.exception, MediaError)
-    assert "bob2.wav" in str(result.exception)
+    made, longest = Warping.__call__, 1.25
+
+    def refusing(self: Warping, source: Clip, reference: Clip) -> Clip:
+        if len(source) > longest * 16_000:
+            raise MediaError("is too long")
+        return made(self, source, reference)
+
+    soundfile.write(here / "speech" / "ann" / "ann0.wav", voice(110, 800, 1.3), 16_000)
+    monkeypatch.setattr(Warping, "__call__", refusing)
+    arguments = [*ARGUMENTS, "--data", str(here / "speech")]  # what was read is kept by its path
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "1 conversions of 1 speakers" in result.output
+    assert "bob2.wav" in result.output
+    assert "left out: ann0.wav in the voice of bob: is too long" in result.output
+    longest = 0
+    refused = CliRunner().invoke(app, arguments)
+    assert isinstance(refused.exception, MediaError)
+    assert "none of the 2 conversions could be made; left out: " in str(refused.exception)
 
 
 def test_figures_have_their_intervals() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,7 +54,7 @@ def convert(options: ConvertOptions) -> None:
     from vqc.evaluation.conversion.judges import Panel
     from vqc.evaluation.conversion.model_converter import open_converter
     from vqc.evaluation.conversion.study import study_conversion
-    from vqc.evaluation.conversion.trials import plan_trials
+    from vqc.evaluation.conversion.trials import plan_trials, readable
     from vqc.evaluation.phonemes.study import speech_folder
     from vqc.evaluation.phonemes.utterances import find_utterances
     from vqc.user_folders import user_cache
@@ -65,11 +65,13 @@ def convert(options: ConvertOptions) -> None:
     folder = speech_folder(options.data, options.split)
     others = speech_folder(options.targets, None) if options.targets else folder
     voices = [name.strip() for name in options.voices.split(",") if name.strip()]
-    spoken, known = (find_utterances(path, transcribed=False) for path in (folder, others))
+    (spoken, refused), (known, also) = (readable(find_utterances(path, transcribed=False)) for path in (folder, others))
+    refused = list(dict.fromkeys(refused + also))
     trials = plan_trials(spoken, known, speakers=voices, count=options.n, seconds=options.seconds)
     keep = keeper(options)
     with ProgressBar("judging conversions", 1, quiet=options.quiet) as bar:
         study = study_conversion(trials, Panel(user_cache() / "judged"), model, progress=bar.part, keep=keep)
+    study = replace(study, left_out=(*study.left_out, *refused))
     if options.json:
         about = {"model": model and model.name, "digest": model and model.digest, "data": folder.name}
         targets = {"targets": sorted({trial.target.speaker for trial in trials}), "reference_seconds": options.seconds}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from vqc.errors import MediaError
 from vqc.evaluation.conversion.baselines import Transport, Warping
 from vqc.evaluation.conversion.judges import Clip, Panel
 from vqc.evaluation.conversion.scores import Hearing, Scores
@@ -54,8 +55,8 @@ class ConversionStudy:
     """What is found of conversions."""
 
     rows: tuple[Row, ...]
-    trials: tuple[Trial, ...]
-    left_out: tuple[str, ...]  # a sentence for each judge that is not here
+    trials: tuple[Trial, ...]  # that were judged
+    left_out: tuple[str, ...]  # a sentence for each judge that is not here and each trial that was refused
 
     def row(self, name: str) -> Row | None:
         """The row of a name, if there is one."""
@@ -105,7 +106,7 @@ class ConversionStudy:
 def study_conversion(
     trials: Sequence[Trial], panel: Panel, model: Converter | None, *, progress: Progress, keep: Keep | None = None
 ) -> ConversionStudy:
-    """Make the clips of all trials in every way there is, and have them judged.
+    """Make the clips of all trials in every way there is, and have them judged. A trial that is refused is left out.
 
     Args:
         model: what is studied; without one the baselines stand alone.
@@ -113,21 +114,27 @@ def study_conversion(
         keep: called with each clip that was made, and the name of its row.
 
     Raises:
-        MediaError: a recording cannot be read, or the model says that it cannot convert it.
+        MediaError: all are refused.
     """
-    hearing = Hearing(panel)
-    ways = list(_ways(model))
-    found = dict[str, list[Scores]]()
+    hearing, ways = Hearing(panel), list(_ways(model))
+    found, judged, refused = dict[str, list[Scores]](), list[Trial](), list[str]()
     for number, trial in enumerate(trials):
-        for place, (name, make) in enumerate(ways):
-            clip = make(trial)
+        try:
+            clips = [(name, make(trial)) for name, make in ways]
+        except MediaError as error:
+            refused.append(f"left out: {trial.source.name} in the voice of {trial.target.speaker}: {error}")
+            continue
+        judged.append(trial)
+        for place, (name, clip) in enumerate(clips):
             if keep:
                 keep(trial, name, clip)
             found.setdefault(name, []).append(hearing.judge(clip, trial))
             progress((number + place / (len(ways) + 1)) / len(trials))
         found.setdefault(TARGET, []).append(_target(hearing, trial))
+    if not judged:
+        raise MediaError(f"none of the {len(trials)} conversions could be made; {refused[0]}")
     rows = tuple(Row(name, tuple(scores)) for name, scores in found.items())
-    return ConversionStudy(rows=rows, trials=tuple(trials), left_out=tuple(panel.left_out))
+    return ConversionStudy(rows=rows, trials=tuple(judged), left_out=(*panel.left_out, *refused))
 
 
 def _ways(model: Converter | None) -> Iterator[tuple[str, Callable[[Trial], Clip]]]:

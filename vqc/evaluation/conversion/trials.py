@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vqc.data.audio_files import AudioReader, read_mono
 from vqc.data.data_source import evenly_spaced
-from vqc.errors import OptionError, did_you_mean
+from vqc.errors import MediaError, OptionError, did_you_mean
 from vqc.evaluation.conversion.judges import RATE
 from vqc.evaluation.phonemes.utterances import Utterance
 
@@ -44,6 +44,18 @@ class Trial(NamedTuple):
     target: Voice
 
 
+def readable(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[str]]:
+    """Those that can be read, and a sentence for each of the others."""
+    found, refused = list[Utterance](), list[str]()
+    for utterance in utterances:
+        try:
+            _length(utterance.path)
+            found.append(utterance)
+        except MediaError as error:
+            refused.append(f"left out: {error}")
+    return found, refused
+
+
 def plan_trials(
     sources: Sequence[Utterance],
     targets: Sequence[Utterance],
@@ -62,7 +74,7 @@ def plan_trials(
 
     Raises:
         OptionError: there is no such speaker, or too little of one, or nobody else to be converted.
-        MediaError: a recording cannot be read.
+        MediaError: a recording cannot be read; see `readable`.
     """
     voices = list(_voices(_by_speaker(targets), speakers, seconds))
     spoken = {speaker: [u for u in found if _length(u.path) >= SHORTEST] for speaker, found in _by_speaker(sources)}
