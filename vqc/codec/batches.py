@@ -52,15 +52,12 @@ class BatchCompressor:
         rate: an effort, or a λ; not a size, which is of one file.
 
     Raises:
-        OptionError: the model does not have such a quality or mode, a size is asked for, or files of the model say
-            more than codes.
+        OptionError: the model does not have such a quality or mode, or a size is asked for.
     """
 
     def __init__(self, codec: Codec[Any, Any], *, quality: float | None, entropy: str, rate: Rate) -> None:
         if rate.is_target:
             raise OptionError("a target is of one file, and an archive has one quality; give a quality")
-        if codec.model.trait_bytes:
-            raise OptionError(f"archives hold no voices, which {codec.name} needs; compress to single files")
         self.codec, self.rate = codec, rate
         self.quality = check_quality(codec.model, quality, codec.name, rate)
         self.entropy = mode_of(codec, entropy)
@@ -120,7 +117,7 @@ class BatchCompressor:
         header = Header(
             codec=kind, entropy=self.entropy, quality=self.point.quality, digest=self.codec.digest, shape=cut.shape
         )
-        return Container(header=header, alpha=cut.alpha, body=cut.prefixes[0] + stream)
+        return Container(header=header, alpha=cut.alpha, body=cut.prefixes[0] + stream, traits=cut.traits)
 
 
 def mode_of(codec: Codec[Any, Any], entropy: str) -> Entropy:

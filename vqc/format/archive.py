@@ -24,7 +24,9 @@ A directory of items has these fields, for n items; the data are the items thems
              ...  lengths    each: bytes of the item v
              2n   checks     each: low half of the CRC-32 of the item
 
-An item is what a .vqc file has between its shape and its checksum. Whoever writes an archive ends with an index:
+An item is what a .vqc file has between its shape and its checksum. Where the kind is one whose files say what
+vqc/format/traits.py describes, that comes first: its length v, then the content of the field. Whoever writes an archive
+ends with an index:
 
              v    back       from the start of this block to that of the index before; 0: there is none
              ...  blocks     each, to the end: its length v, its items v. They lie without a gap before this index,
@@ -52,6 +54,7 @@ from vqc.errors import ContainerError
 from vqc.format.container import DIGEST_BYTES, ENTROPIES, Container, Entropy, Header
 from vqc.format.fields import VARINT_BYTES, ByteReader, check_size, read_shape, varint, write_shape
 from vqc.format.shapes import Shape
+from vqc.format.traits import KINDS_WITH_TRAITS, read_traits, write_traits
 
 MAGIC, VERSION, ITEMS, INDEX = b"VQCA", 1, 1, 2
 HEADER_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + 4
@@ -179,9 +182,9 @@ def check_name(name: str) -> bytes:
 
 
 def pack_item(container: Container) -> bytes:
-    """The item of a container: its alpha section, if it has one, and its body."""
-    alpha = container.alpha
-    return container.body if alpha is None else varint(len(alpha)) + alpha + container.body
+    """The item of a container: its traits and alpha section, if it has them, and its body."""
+    traits = write_traits(container.traits) if container.header.codec in KINDS_WITH_TRAITS else None
+    return b"".join(varint(len(part)) + part for part in (traits, container.alpha) if part is not None) + container.body
 
 
 def unpack_item(header: ArchiveHeader, shape: Shape, data: bytes, limit: int | None = None) -> Container:
@@ -191,9 +194,11 @@ def unpack_item(header: ArchiveHeader, shape: Shape, data: bytes, limit: int | N
         ContainerError: it is damaged, or over the limit as in `read_container`.
     """
     check_size(shape, limit, "the item")
-    reader = ByteReader(data, "the item")
+    reader, traits = ByteReader(data, "the item"), b""
+    if header.codec in KINDS_WITH_TRAITS:
+        traits = read_traits(reader.take(reader.varint("length of the voice"), "voice"))
     alpha = reader.take(reader.varint("length of alpha"), "alpha") if shape.alpha else None
-    return Container(header=header.of_item(shape), alpha=alpha, body=reader.rest())
+    return Container(header=header.of_item(shape), alpha=alpha, body=reader.rest(), traits=traits)
 
 
 def write_items(items: Sequence[Item]) -> bytes:

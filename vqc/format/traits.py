@@ -13,6 +13,7 @@ import zlib
 from vqc.errors import ContainerError
 
 FIELD = 128
+KINDS_WITH_TRAITS = frozenset({8})  # numbers of the kinds of models that write it: voice
 _CHECK_BYTES = 2
 
 
