@@ -24,6 +24,7 @@ from vqc.format.container import VERSION_WITH_FIELDS, front_length, read_contain
 from vqc.format.fields import varint
 from vqc.format.index import FIELD as INDEX
 from vqc.format.index import index_length
+from vqc.format.stream import read_chunks, write_chunk
 from vqc.models.files import zoo
 from vqc.models.files.header import FORMAT, checksum, digest_of
 from vqc.models.files.tensors import StoredTensor, digest_tensors
@@ -73,8 +74,9 @@ def _largest_size() -> int:
 def hostile_file(seed: int) -> tuple[str, bytes]:
     """A golden file with damage under a right checksum: (which, its bytes)."""
     rng = np.random.default_rng([1, seed])
-    if rng.random() < 0.05:
-        return hostile_index(rng)
+    special = rng.random()
+    if special < 0.1:
+        return hostile_index(rng) if special < 0.05 else hostile_stream(rng)
     files = FILES_WITH_PRIOR if rng.random() < 0.02 else FILES_WITHOUT  # a prior takes a hundred times as long
     path = files[rng.integers(len(files))]
     content = bytearray(path.read_bytes()[:-CHECKSUM_BYTES])
@@ -105,6 +107,30 @@ def hostile_index(rng: Random) -> tuple[str, bytes]:
     front = data[:shape_end] + varint(len(fields) + len(index) + CHECKSUM_BYTES) + fields + index
     content = front + zlib.crc32(front).to_bytes(CHECKSUM_BYTES, "little") + rest
     return path.name, content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def hostile_stream(rng: Random) -> tuple[str, bytes]:
+    """A golden recording that came in, with damage under right checksums of front, chunks and all: (which, bytes)."""
+    path = LIVE_FILES[0 if rng.random() < 0.02 else rng.integers(1, len(LIVE_FILES))]  # the first has a prior
+    data = path.read_bytes()
+    length = front_length(data)
+    chunks = [*read_chunks(io.BytesIO(data[length:]).read)]
+    streams, samples = [chunk.stream or b"" for chunk in chunks], chunks[-1].samples or 1
+    front = data[: length - CHECKSUM_BYTES]
+    if rng.random() < 0.3:
+        front = front[:4] + _bent(front[4:], rng)
+    for _ in range(rng.integers(0, 4)):
+        at = int(rng.integers(len(streams)))
+        streams[at] = (_bent(streams[at], rng), streams[at][: int(rng.integers(9))], rng.bytes(40))[rng.integers(3)]
+    if rng.random() < 0.3:
+        streams = [streams[int(rng.integers(len(streams)))] for _ in range(rng.integers(1, 40))]
+    if rng.random() < 0.5:
+        samples = int(rng.choice([1, samples - 1, samples + 1, len(streams) * samples // len(chunks), 2**36, 2**62]))
+    *before, last = [stream or b"\0" for stream in streams]
+    body = b"".join([*map(write_chunk, before), write_chunk(last, None if rng.random() < 0.1 else samples)])
+    if rng.random() < 0.2:
+        body = _bent(body, rng) if rng.random() < 0.5 else body[: int(rng.integers(len(body)))]
+    return path.name, _mended(_mended(front) + body)
 
 
 def _header_byte(content: bytearray, body: int, rng: Random) -> None:
@@ -143,6 +169,7 @@ def _more(content: bytearray, body: int, rng: Random) -> None:
 FILE_CHANGES = (_header_byte, _header_byte, _huge_number, _body_bits, _cut, _zeros, _noise, _more)
 FILES = sorted(path for path in GOLDEN.glob("*.vqc") if "two-" not in path.name)
 LONG_FILES = sorted(path for path in GOLDEN.glob("*.vqc") if "two-" in path.name)
+LIVE_FILES = sorted(GOLDEN.glob("*-live.*.vqc"), key=lambda path: ".prior." not in path.name)
 FILES_WITH_PRIOR = [path for path in FILES if ".prior." in path.name]
 FILES_WITHOUT = [path for path in FILES if ".prior." not in path.name]
 
@@ -412,11 +439,14 @@ MODELS = sorted(GOLDEN.glob("*.safetensors"))
 def use_file(data: bytes) -> None:
     """Restores a hostile file, as a program would that expects no more than so many pixels or samples.
 
-    First what is whole of it, and a part.
+    First what is whole of it, as it comes in, and a part.
     """
     import vqc
+    from vqc.codec.live.restore import decompress_stream
 
     if data[3] == VERSION_WITH_FIELDS:
+        with suppress(VQCError):
+            decompress_stream(io.BytesIO(data), io.BytesIO(), limit=LIMIT)
         with suppress(VQCError):
             vqc.decompress_file(
                 data, io.BytesIO(), format="wav" if data[4] % 2 == 0 else "png", salvage=True, limit=LIMIT

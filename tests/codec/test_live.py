@@ -140,12 +140,12 @@ def test_the_beginning_is_restored_before_the_end_is_recorded() -> None:
     restorer = run(decompress_stream, received, played)
     with os.fdopen(sent, "wb", buffering=0) as microphone, os.fdopen(arrived, "rb") as speaker:
         heard = 0
-        for chunk in range(4):  # of each the next one and the halo must have been recorded, and no sample more
-            recorded = (chunk + 2) * CHUNK + halo + 1
-            microphone.write(samples[heard and (chunk + 1) * CHUNK + halo + 1 : recorded].tobytes())
+        for chunk in range(4):  # of each the halo must have been recorded, and what tells that more comes
+            recorded = (chunk + 1) * CHUNK + halo + 1
+            microphone.write(samples[heard and chunk * CHUNK + halo + 1 : recorded].tobytes())
             head = speaker.read(44) if chunk == 0 else b""
             assert chunk or read_head(io.BytesIO(head)).length is None
-            length = CHUNK - 80 if chunk == 0 else CHUNK  # 80 samples are cross-faded with the next
+            length = CHUNK - halo if chunk == 0 else CHUNK  # the next one changes as much of it
             part = np.frombuffer(speaker.read(2 * length), np.int16)
             assert len(part) == length
             heard += length
@@ -168,14 +168,14 @@ def test_memory_does_not_grow_with_the_recording(monkeypatch: pytest.MonkeyPatch
     held = list[int]()
 
     class Watched(ArrivingReader):
-        def indices(self, first: int = 0) -> Iterator[int]:
+        def indices(self, first: int = 0) -> Iterator[tuple[int, bool]]:
             for index in super().indices(first):
                 held.append(len(self.streams))
                 yield index
 
     monkeypatch.setattr("vqc.codec.live.restore.ArrivingReader", Watched)
     assert len(restored(data)[0]) == 200 * CHUNK
-    assert len(held) == 200
+    assert len(held) == 2 * 200  # each alone, and with the next one
     assert max(held) <= 2
 
 

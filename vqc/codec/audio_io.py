@@ -227,7 +227,10 @@ class AudioFraming(Framing[Recording, Blocks]):
         yield from _skip(resampling.results(source, piece, shape.channels), start - piece * resampling.step)
 
     def _joined(self, reader: SegmentReader, shape: AudioShape, start: int, progress: Progress | None) -> Blocks:
-        """The waveforms [T, C] at the model's rate, cross-faded, from this sample on: a block for each chunk."""
+        """The waveforms [T, C] at the model's rate, cross-faded, from this sample on: a block for each chunk.
+
+        Of a chunk whose next one has not come the beginning, which does not depend on that; the rest when it has.
+        """
         chunking = reader.segments
         assert isinstance(chunking, Chunking), "recordings have chunks"
         first = chunking.chunk_at(start)
@@ -235,21 +238,36 @@ class AudioFraming(Framing[Recording, Blocks]):
         begin = chunking.begin(first)
         if first and start < begin + 2 * chunking.reach(first)[0]:  # the chunk before fades out here
             fade.add(self._decode_chunk(contexts, chunking, first - 1), *chunking.reach(first - 1))
-        for index in reader.indices(first):
-            waveforms = fade.add(self._decode_chunk(contexts, chunking, index), *chunking.reach(index))  # [C, T]
+        given = start  # samples of the file that need not be given
+        for index, whole in reader.indices(first):
+            waveforms, (before, after) = (
+                self._decode_chunk(contexts, chunking, index, whole=whole),
+                chunking.reach(index),
+            )
+            if whole:
+                waveforms = fade.add(waveforms, before, after)  # [C, T]
+            else:
+                fade.fade_in(waveforms, before)
             if shape.mid_side:
                 _from_mid_side(waveforms)
-            yield np.ascontiguousarray(waveforms[:, max(0, start - begin) :].T)
-            begin += waveforms.shape[1]
-            report_progress(progress, (index + 1 - first) / (len(chunking) - first))
+            yield np.ascontiguousarray(waveforms[:, max(0, given - begin) :].T)
+            given = begin + waveforms.shape[1]
+            begin = given if whole else begin
+            report_progress(progress, (index + whole - first) / (len(chunking) - first))
 
     @torch.inference_mode()
-    def _decode_chunk(self, contexts: ContextReader, chunking: Chunking, index: int) -> Float32Array:
-        """Waveforms [C, T] of the core and its reach on both sides; zeros where a channel is silent."""
+    def _decode_chunk(
+        self, contexts: ContextReader, chunking: Chunking, index: int, *, whole: bool = True
+    ) -> Float32Array:
+        """Waveforms [C, T] of the core and its reach on both sides; zeros where a channel is silent.
+
+        Not of the whole, but without what the next chunk can change.
+        """
         hop, span, (before, after) = self.model.hop_length, chunking.span(index), chunking.reach(index)
         start, stop = span.start * hop - before, span.stop * hop + after  # samples of the file
+        stop = stop if whole else (span.stop - chunking.halo) * hop
         result = np.zeros((contexts.channels, stop - start), np.float32)
-        for context in contexts.of(index):
+        for context in contexts.of(index, whole=whole):
             codes = torch.from_numpy(context.codes.astype(np.int64)).to(self.device)  # [A, G, n]
             # [A, n · hop]
             waveforms = self.model.decode_with(

@@ -30,29 +30,33 @@ class ContextReader:
         self.channels, self.quality = reader.header.shape.items, reader.header.quality
         self._chunks: dict[int, Segment] = {}
 
-    def of(self, index: int) -> Iterator[Context]:
+    def of(self, index: int, *, whole: bool = True) -> Iterator[Context]:
         """Yield what to decode for a chunk: its channels that sound, those with the same context together.
 
         Context ends where a neighbouring chunk of the channel is silent, as it does at the ends of the file.
+
+        Args:
+            whole: with what comes after the chunk; else the next one is not read.
         """
         ranges = dict[tuple[int, int], list[int]]()  # (first frame, end) → channels with codes there
         for channel in self._chunk(index).items:
-            ranges.setdefault(self._range(index, channel), []).append(channel)
+            ranges.setdefault(self._range(index, channel, whole=whole), []).append(channel)
         for (start, stop), channels in ranges.items():
             size = channel_batch((stop - start) * self.chunking.hop)
             for first in range(0, len(channels), size):
                 batch = channels[first : first + size]
                 yield Context(batch, np.stack([self._codes(channel, start, stop) for channel in batch]), start)
-        needed = ((index + 1) * self.core - self.chunking.halo) // self.core  # by the next chunk
+        # by the next chunk, or by this one again
+        needed = ((index + 1) * self.core - self.chunking.halo) // self.core if whole else 0
         for old in [known for known in self._chunks if known < needed]:
             del self._chunks[old]
 
-    def _range(self, index: int, channel: int) -> tuple[int, int]:
+    def _range(self, index: int, channel: int, *, whole: bool) -> tuple[int, int]:
         """The frames around a chunk for which the channel has codes, within the halo."""
         span, first, last = self.chunking.span(index), index, index
         while first * self.core > span.outer_start and channel in self._chunk(first - 1).items:
             first -= 1
-        while (last + 1) * self.core < span.outer_stop and channel in self._chunk(last + 1).items:
+        while whole and (last + 1) * self.core < span.outer_stop and channel in self._chunk(last + 1).items:
             last += 1
         return max(span.outer_start, first * self.core), min(span.outer_stop, (last + 1) * self.core)
 

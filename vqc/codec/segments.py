@@ -82,9 +82,12 @@ class SegmentReader:
     def __len__(self) -> int:
         return len(self.segments)
 
-    def indices(self, first: int = 0) -> Iterable[int]:
-        """The segments from this one on, each when it can be restored."""
-        return range(first, len(self))
+    def indices(self, first: int = 0) -> Iterable[tuple[int, bool]]:
+        """The segments from this one on, each when it can be restored, and whether what it needs of the next is there.
+
+        One for which it is not comes again when it is.
+        """
+        return ((index, True) for index in range(first, len(self)))
 
     def __iter__(self) -> Iterator[Segment]:
         return (self.read(index) for index in range(len(self)))

@@ -148,13 +148,18 @@ class CrossFade:
 
     def add(self, chunk: Float32Array, before: int, after: int) -> Float32Array:
         """The samples [C, T'] that are final once this chunk is there. Overwrites the chunk."""
-        if self._fading_out is not None and before:
-            chunk[:, : 2 * before] *= _ramp(before)
-            chunk[:, : 2 * before] += self._fading_out
+        self.fade_in(chunk, before)
         # what overlaps the next chunk is final once that is there
         final = chunk[:, : chunk.shape[1] - 2 * after]
         self._fading_out = chunk[:, chunk.shape[1] - 2 * after :] * _ramp(after)[::-1]
         return final
+
+    def fade_in(self, chunk: Float32Array, before: int) -> None:
+        """Join the beginning of a chunk, which may not go on yet, to what was added. Overwrites it."""
+        if self._fading_out is not None and before:
+            part = chunk[:, : 2 * before]
+            part *= _ramp(before)[: part.shape[1]]
+            part += self._fading_out[:, : part.shape[1]]
 
 
 def _ramp(half: int) -> Float32Array:

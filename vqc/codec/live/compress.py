@@ -25,7 +25,7 @@ from vqc.format.container import CHECKSUM_BYTES, Header, streamed_front
 from vqc.format.stream import write_chunk
 from vqc.models.kinds import KINDS
 
-CHUNK_SECONDS = 2.0  # a listener waits for two; of shorter ones the prior knows less, and the bits rise
+CHUNK_SECONDS = 2.0  # a listener waits for it; of shorter ones the prior knows less, and the bits rise
 
 
 def compress_stream(

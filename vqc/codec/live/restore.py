@@ -43,7 +43,7 @@ from vqc.format.stream import Read, read_chunks, read_up_to
 def decompress_stream(
     source: BinaryIO, target: BinaryIO, *, sharp: bool = False, device: str = "auto", limit: int | None = None
 ) -> Report:
-    """Restore a streamed `.vqc` file while it comes in, as WAV: a chunk is written, and flushed, once the next is here.
+    """Restore a streamed `.vqc` file while it comes in, as WAV: of each chunk, at once, what the next cannot change.
 
     Of a file that ends before its end, or is damaged, what is whole is restored; `Report.damage` says what is not.
 
@@ -73,7 +73,7 @@ def restore_to_wav(
 ) -> Report:
     """Restore as `decompress_stream` does, of a file whose front is there."""
     check_quality("wav", quality)
-    live, counted = LiveRecording(arrived, sharp=sharp, device=device, limit=limit), _Counted(target)
+    live, counted = LiveRecording(arrived, sharp=sharp, device=device, limit=limit, hurry=True), _Counted(target)
     shape = live.reader.shape
     with AudioWriter(
         cast("BinaryIO", counted),
@@ -179,19 +179,20 @@ class LiveRecording:
     Args:
         arrived: a streamed file.
         limit: largest number of samples per channel to restore.
+        hurry: somebody listens: each chunk is restored twice, first what the next cannot change, then all of it.
 
     Raises:
         ContainerError: this is no streamed file.
         ModelNotFoundError, CheckpointError, OptionError: as `decompress_stream`.
     """
 
-    def __init__(self, arrived: Arriving, *, sharp: bool, device: str, limit: int | None) -> None:
+    def __init__(self, arrived: Arriving, *, sharp: bool, device: str, limit: int | None, hurry: bool = False) -> None:
         if arrived.front is None:
             raise ContainerError("this is no .vqc file of a recording that comes in, or its front is damaged")
         self.begin, self.metadata = time.perf_counter(), arrived.front.metadata
         self.codec: Codec[Recording, Blocks] = codec_for_file(arrived.front.header, device, sharp=sharp)
         self._source = _Checked(arrived.file, arrived.begin)
-        self.reader = ArrivingReader(self.codec, arrived.front, self._source.read, limit)
+        self.reader = ArrivingReader(self.codec, arrived.front, self._source.read, limit, hurry=hurry)
         self.blocks = self.codec.framing.join(self.reader)  # [n, C]; they are restored when they are taken
 
     def report(self, bytes_out: int) -> Report:
@@ -225,8 +226,10 @@ class ArrivingReader(SegmentReader):
     is_cut: whether the bytes ended before the last chunk.
     """
 
-    def __init__(self, codec: Codec[Recording, Blocks], front: Front, read: Read, limit: int | None) -> None:
-        header = front.header
+    def __init__(
+        self, codec: Codec[Recording, Blocks], front: Front, read: Read, limit: int | None, *, hurry: bool
+    ) -> None:
+        self._hurry, header = hurry, front.header
         self._framing: AudioFraming = recordings_of(codec.framing)
         self._chunks, self._held, self._limit = read_chunks(read), _Held(header, front.traits), limit
         self.is_cut, self._arrived = False, 0
@@ -234,13 +237,15 @@ class ArrivingReader(SegmentReader):
         self._chunking = self._framing.segments(replace(self.shape, samples=MAX_SAMPLES))  # as good as endless
         super().__init__(self._held, StreamCoder(codec.model, header.quality), self._chunking, salvage=True)
 
-    def indices(self, first: int = 0) -> Iterator[int]:
-        """The chunks, each once the one after it is there as well, or the end."""
-        self._receive(first + 1)
+    def indices(self, first: int = 0) -> Iterator[tuple[int, bool]]:
+        """The chunks, each once the one after it is there as well, or the end; in a hurry before that, too."""
+        self._receive(first)
         while first < len(self):
-            yield first
-            first += 1
+            if self._hurry and not self.shape.samples and self._chunking.halo < self._chunking.core:
+                yield first, False
             self._receive(first + 1)
+            yield first, True
+            first += 1
 
     def _receive(self, index: int) -> None:
         """Wait until the chunk with this index is there, or the end."""
