@@ -27,6 +27,7 @@ from vqc.codec.contexts import ContextReader, channel_batch
 from vqc.codec.framing import Cut, Framing, Window, Workload
 from vqc.codec.media import Audio
 from vqc.codec.media_files import MediaFiles, Source, Target
+from vqc.codec.mid_side import from_mid_side, nearly_mono, to_mid_side
 from vqc.codec.progress import Progress, report_progress
 from vqc.codec.segments import SegmentReader
 from vqc.data.audio_files import AudioReader, resample
@@ -43,9 +44,6 @@ from vqc.metrics.mse import audio_mse
 from vqc.metrics.scores import score_audio
 from vqc.models.base import AudioModel, TraitObserver
 
-# Two channels become mid and side when the side has at most this share of the energy: nearly mono. Otherwise a model
-# that does not keep phases would smear what is on the left over the right.
-_MID_SIDE_SHARE = 0.01
 _SHORT_PIECE = 2_048  # samples that are resampled at once where chunks are short, so that nobody waits for more
 
 Blocks = Iterator[Float32Array]  # [n, C] in [-1, 1], in sequence and of any length
@@ -122,9 +120,9 @@ class AudioFraming(Framing[Recording, Blocks]):
         frames = self.chunk_frames(signal.chunk_seconds)
         for span, waveforms, last in cut(source.resampled(), hop=hop, halo=self.model.halo, core=frames):  # [C, T]
             if span.start == 0:
-                mid_side = _nearly_mono(waveforms)
+                mid_side = nearly_mono(waveforms)
             if mid_side:
-                _to_mid_side(waveforms)
+                to_mid_side(waveforms)
             core = waveforms[:, span.inner.start * hop : span.inner.stop * hop]
             sounding = [bool(channel.any()) for channel in core]
             shape = AudioShape(
@@ -249,7 +247,7 @@ class AudioFraming(Framing[Recording, Blocks]):
             else:
                 fade.fade_in(waveforms, before)
             if shape.mid_side:
-                _from_mid_side(waveforms)
+                from_mid_side(waveforms)
             yield np.ascontiguousarray(waveforms[:, max(0, given - begin) :].T)
             given = begin + waveforms.shape[1]
             begin = given if whole else begin
@@ -384,24 +382,6 @@ def _skip(blocks: Blocks, count: int) -> Blocks:
     for block in blocks:
         yield block[count:]
         count = max(0, count - len(block))
-
-
-def _nearly_mono(waveforms: Float32Array) -> bool:
-    if len(waveforms) != 2:
-        return False
-    left, right = waveforms.astype(np.float64)  # sums of many small squares
-    side, total = np.sum((left - right) ** 2) / 2, np.sum(left**2) + np.sum(right**2)
-    return bool(total > 0 and side <= _MID_SIDE_SHARE * total)
-
-
-def _to_mid_side(waveforms: Float32Array) -> None:
-    left, right = waveforms  # [T] each
-    waveforms[0], waveforms[1] = (left + right) / 2, (left - right) / 2  # halves: both stay in [-1, 1]
-
-
-def _from_mid_side(waveforms: Float32Array) -> None:
-    mid, side = waveforms
-    waveforms[0], waveforms[1] = mid + side, mid - side
 
 
 @contextmanager
