@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Generic
 
+from vqc.codec.choice import Choice
 from vqc.codec.codec import Compressed
 from vqc.codec.framing import Restored, Signal
-from vqc.codec.rate import Rate
 from vqc.data.metadata import Policy
 from vqc.errors import OptionError
 from vqc.format.metadata import Metadata
@@ -47,16 +47,15 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         self,
         signal: Signal,
         lossy: Callable[[], Compressed],
-        lossless: bool | None,
-        rate: Rate,
+        choice: Choice,
         metadata: Metadata,
     ) -> Compressed:
-        """The file of a signal, which `lossy` makes with a model; see `vqc.codec.lossless.choose`.
+        """The file of a signal, which `lossy` makes with a model; see `vqc.codec.choice.choose`.
 
         Raises:
             OptionError: media of this sort are not kept without loss.
         """
-        if lossless:
+        if choice.lossless:
             raise OptionError("only images are kept without loss; for audio take FLAC")
         return lossy()
 

@@ -63,8 +63,10 @@ def codec_for_file(header: Header, device: str, *, sharp: bool = False) -> Codec
         ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
         ContainerError: the file has no model, is of an unknown kind, or asks for what its model does not have.
     """
-    if header.is_lossless:
-        raise ContainerError("the .vqc file holds a picture without loss, which has no codes; compress it with --lossy")
+    if header.is_plain:
+        what = "a picture without loss" if header.is_lossless else "an AVIF picture"
+        how = "--lossy" if header.is_lossless else "quality 8 or less"
+        raise ContainerError(f"the .vqc file holds {what}, which has no codes; compress it with {how}")
     kinds.kind_numbered(header.codec)  # a version that does not know the kind would look for its models in vain
     codec = codec_for_digest(header.digest, device, sharp)
     check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)

@@ -16,7 +16,7 @@ from vqc.metrics.mse import psnr_of
 class Report:
     """One file compressed or decompressed."""
 
-    model: str  # its name; "lossless" of a picture that has none
+    model: str  # its name; "lossless" or "avif" of a picture that has none
     quality: int
     entropy: Entropy  # how the codes are written
     shape: Shape
@@ -26,6 +26,7 @@ class Report:
     seconds: float  # of work, reading and writing files included
     mse: float | None = None  # of the round trip, full scale being 1; for `stats=True` only
     score: Score | None = None  # that was reached; for a target score only
+    has_codes: bool = True  # not of a picture that has no model
     lossless: bool = False  # whether every pixel comes back as it was
     chosen_lossless: bool = False  # nobody asked for that, but it is smaller
     lossless_bytes: int | None = None  # that it would take without loss, where that is not much more
