@@ -15,7 +15,6 @@ from vqc.cli.outputs import Naming
 from vqc.cli.plan import Conversion
 from vqc.cli.rate_options import RateOptions, check_quality, default_model, rate_of
 from vqc.errors import MediaError, OptionError
-from vqc.format.plain import AVIF
 from vqc.option_fields import option
 
 if TYPE_CHECKING:
@@ -152,6 +151,8 @@ def suffix_for(model: str | None, quality: float | None, *, codes: bool) -> Call
             raise MediaError(f"{source.name}: this is a {SUFFIX} file already; use decompress to restore it")
         media = media_of(source) if model is None and quality is not None else None
         if media is not None:
+            from vqc.format.plain import AVIF
+
             check_quality(default_model(media), quality, max(AVIF) if media == "image" and not codes else 0)
         return SUFFIX
 
