@@ -65,9 +65,7 @@ def test_pictures_of_any_effort_come_back(entropy: str, effort: int) -> None:
     assert read_container(data).header.quality == 2
 
 
-@pytest.mark.parametrize(
-    ("channels", "entropy"), [(1, "auto"), (1, "none"), (2, "prior"), (2, "static"), (40, "auto")]
-)
+@pytest.mark.parametrize(("channels", "entropy"), [(1, "auto"), (1, "none"), (2, "prior"), (2, "static"), (40, "auto")])
 def test_sound_of_any_effort_comes_back(monkeypatch: pytest.MonkeyPatch, entropy: str, channels: int) -> None:
     monkeypatch.setattr(chunking, "chunk_core", lambda hop: 8)
     spoken = voice(14_000, channels)

@@ -22,7 +22,7 @@ from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
 from vqc.codec.live.restore import cut_stream, restore_to_file
-from vqc.codec.media_files import MediaFiles, Source, Target
+from vqc.codec.media_files import MediaFiles, Source, Target, Writing, source_name, source_size
 from vqc.codec.open import Model, codec_for_file, open_codec
 from vqc.codec.plain import restore_plain
 from vqc.codec.progress import Progress, report_progress, within
@@ -38,9 +38,7 @@ from vqc.data.media_type import media_of_file, path_or_bytes
 from vqc.data.metadata import Policy, check_policy
 from vqc.drawing.heat_map import heat_map_path
 from vqc.errors import ContainerError
-from vqc.format.container import Header
 from vqc.format.metadata import Metadata
-from vqc.format.plain import name_of
 from vqc.format.shapes import MAX_PIXELS, Media, Shape
 
 if TYPE_CHECKING:
@@ -150,26 +148,26 @@ def decompress_file(
     """
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
     source = source if isinstance(source, str | os.PathLike) else read_vqc(source)
-    written: dict[str, Any] = {"quality": output_quality, "overwrite": overwrite}
     with path_of(target) as path:
         check_target(path, overwrite=overwrite)
         if part is to is None and (cut := cut_stream(source, limit)) is not None:
-            return restore_to_file(cut, path, format=format, sharp=sharp, device=device, limit=limit, **written)
+            wanted: dict[str, Any] = {"format": format, "quality": output_quality, "overwrite": overwrite}
+            return restore_to_file(cut, path, sharp=sharp, device=device, limit=limit, **wanted)
         with _stored(source, limit, part=part is not None, salvage=salvage) as file:
             header, files = file.header, FILES[file.header.media]
             first, shape = (None, header.shape) if part is None else part.samples_of(header.shape)
             check_quality(format := files.format_for(path, format, shape), output_quality)  # noqa: A001
+            reader, name = None, ""
             if header.is_plain and to is None:
-                bytes_out = files.write(_plain(file, limit), shape, path, format, metadata=file.metadata, **written)
-                return _report(None, header, file.size, bytes_out, file.size, time.perf_counter() - begin)
-            codec = codec_for_file(header, device, sharp=sharp)
-            check_work(codec.framing, replace(header, shape=shape), file.size, limit)
-            file = _in_voice(codec, file, to, pitch)
-            restored = _restored(codec, reader := codec.reader(file, salvage=salvage), first, shape, progress)
-            bytes_out = files.write(restored, shape, path, format, metadata=file.metadata, **written)
-            damage = damage_in(reader, file, restored) if salvage else ()
-    size, seconds = round(file.size * shape.extent / header.shape.extent), time.perf_counter() - begin  # of the part
-    return _report(codec, replace(header, shape=shape), size, bytes_out, size, seconds, damage=damage)
+                restored = _plain(file, limit)
+            else:
+                codec = _codec_for(file, shape, device, limit, sharp=sharp)
+                file, name = _in_voice(codec, file, to, pitch), codec.name
+                restored = _restored(codec, reader := codec.reader(file, salvage=salvage), first, shape, progress)
+            bytes_out = files.write(restored, shape, path, Writing(format, file.metadata, overwrite, output_quality))
+    size = round(file.size * shape.extent / header.shape.extent)  # of the part
+    told = {"bytes_in": size, "bytes_out": bytes_out, "vqc_bytes": size, "seconds": time.perf_counter() - begin}
+    return Report.of(replace(header, shape=shape), name, damage=damage_in(reader, file, restored), **told)
 
 
 def _stored(source: Input, limit: int | None, *, part: bool, salvage: bool) -> AbstractContextManager[StoredFile]:
@@ -177,6 +175,13 @@ def _stored(source: Input, limit: int | None, *, part: bool, salvage: bool) -> A
     if salvage:
         return nullcontext(rest_of_file(source, limit))
     return part_of_file(source, limit) if part else nullcontext(whole_file(source, limit))
+
+
+def _codec_for(file: StoredFile, shape: Shape, device: str, limit: int | None, *, sharp: bool) -> Codec[Any, Any]:
+    """The codec of a file, of which so much is to be restored; ContainerError where that is too much work."""
+    codec = codec_for_file(file.header, device, sharp=sharp)
+    check_work(codec.framing, replace(file.header, shape=shape), file.size, limit)
+    return codec
 
 
 def _in_voice(codec: Codec[Any, Any], file: StoredFile, to: Voice | None, pitch: PitchPolicy) -> StoredFile:
@@ -232,13 +237,13 @@ def _compress(
     source, explain = path_or_bytes(source), wanted.explain
     media = media_of_file(source)
     heat_map = _free_heat_map(target, overwrite) if explain and may_draw and media == "image" else None
-    files, length = FILES[media], _size(source)
+    files, length = FILES[media], source_size(source)
     plain = wanted.choice.lossless or (media == "image" and wanted.choice.is_avif)
     codec = None if plain else open_codec(media, wanted.model, wanted.device)
     compressed = 1 - _RESTORING * wanted.stats - _EXPLAINING * explain  # shares of the time
     with files.open(source, wanted.limit) as (signal, shape):
         if codec is not None:
-            check_source(codec.framing, shape, length, wanted.limit, _name(source))
+            check_source(codec.framing, shape, length, wanted.limit, source_name(source))
         metadata = files.metadata(source, signal, wanted.metadata)
         signal = signal if wanted.chunk is None else files.in_chunks(signal, wanted.chunk)
         lossy = partial(_lossy, codec, signal, wanted, metadata, within(progress, 0, compressed))
@@ -253,10 +258,20 @@ def _compress(
     drawn = None if heat_map is None or explanation is None else draw_explanation(explanation, signal.pixels)
     _write(target, made.data, heat_map, drawn, overwrite)
     report_progress(progress, 1.0)
-    extras = {"mse": mse, "score": made.score, "explanation": explanation, "heat_map": heat_map}
-    extras["lossless_bytes"] = made.lossless_bytes
-    extras["chosen_lossless"] = made.container.header.is_lossless and wanted.choice.lossless is None
-    return _report(codec, made.container.header, length, len(made), len(made), seconds, **extras)
+    return Report.of(
+        made.container.header,
+        codec.name if codec is not None else "",
+        bytes_in=length,
+        bytes_out=len(made),
+        vqc_bytes=len(made),
+        seconds=seconds,
+        mse=mse,
+        score=made.score,
+        explanation=explanation,
+        heat_map=heat_map,
+        lossless_bytes=made.lossless_bytes,
+        chosen_lossless=made.container.header.is_lossless and wanted.choice.lossless is None,
+    )
 
 
 def _lossy(
@@ -281,31 +296,6 @@ def _restored_again(codec: Codec[Any, Any] | None, made: Compressed, progress: P
     return codec.restore(made.container, progress=progress)
 
 
-def _report(
-    codec: Codec[Any, Any] | None,
-    header: Header,
-    bytes_in: int,
-    bytes_out: int,
-    vqc_bytes: int,
-    seconds: float,
-    **extras: Any,
-) -> Report:
-    """Make the report of a file; the extras are known of compressed ones only."""
-    return Report(
-        model=name_of(header.quality) if codec is None or header.is_plain else codec.name,
-        has_codes=not header.is_plain,
-        lossless=header.is_lossless,
-        quality=header.quality,
-        entropy=header.entropy,
-        shape=header.shape,
-        bytes_in=bytes_in,
-        bytes_out=bytes_out,
-        vqc_bytes=vqc_bytes,
-        seconds=seconds,
-        **extras,
-    )
-
-
 def _free_heat_map(target: Target, overwrite: bool) -> Path | None:
     """Return the path of the heat map that belongs to a target; OutputError when it may not be written."""
     path = heat_map_path(target)
@@ -323,12 +313,3 @@ def _write(target: Target, data: bytes, heat_map: Path | None, drawn: bytes | No
         file.write(data)
         file.flush()  # a full disk shows now
         write_atomically(heat_map, drawn, overwrite=overwrite)
-
-
-def _name(source: Source) -> str:
-    """Return the name of a source in errors."""
-    return "the file" if isinstance(source, bytes) else os.fspath(source)
-
-
-def _size(source: Source) -> int:
-    return len(source) if isinstance(source, bytes) else Path(source).stat().st_size

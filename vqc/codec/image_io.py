@@ -22,7 +22,7 @@ from vqc.codec.codec import Compressed
 from vqc.codec.framing import BATCH_VALUES, Cut, Framing, Window, Workload, is_small
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
 from vqc.codec.media import Image
-from vqc.codec.media_files import MediaFiles, Source, Target
+from vqc.codec.media_files import MediaFiles, Source, Target, Writing
 from vqc.codec.picture_score import score_picture
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.segments import SegmentReader
@@ -193,19 +193,9 @@ class ImageFiles(MediaFiles[Picture, Picture]):
     def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
         return format or image_format(target)
 
-    def write(
-        self,
-        restored: Picture,
-        shape: Shape,
-        target: Target,
-        format: str,  # noqa: A002
-        *,
-        metadata: Metadata,
-        overwrite: bool,
-        quality: int | None = None,
-    ) -> int:
-        data = encode_image(restored, format, metadata, quality)
-        write_atomically(target, data, overwrite=overwrite)
+    def write(self, restored: Picture, shape: Shape, target: Target, how: Writing) -> int:
+        data = encode_image(restored, how.format, how.metadata, how.quality)
+        write_atomically(target, data, overwrite=how.overwrite)
         return len(data)
 
 

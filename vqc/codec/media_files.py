@@ -6,7 +6,8 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Generic
+from pathlib import Path
+from typing import Generic, NamedTuple
 
 from vqc.codec.choice import Choice
 from vqc.codec.codec import Compressed
@@ -18,6 +19,15 @@ from vqc.format.shapes import Shape
 
 Source = str | os.PathLike[str] | bytes  # a path, or the bytes of a file
 Target = str | os.PathLike[str]
+
+
+class Writing(NamedTuple):
+    """How a restored file is written."""
+
+    format: str  # as `format_for` gives it
+    metadata: Metadata  # of which as much is kept as the format holds
+    overwrite: bool  # whether an existing file may be replaced
+    quality: int | None = None  # of a format with loss, 1 to 100; its usual one if None
 
 
 class MediaFiles(ABC, Generic[Signal, Restored]):
@@ -69,19 +79,15 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         """
 
     @abstractmethod
-    def write(
-        self,
-        restored: Restored,
-        shape: Shape,
-        target: Target,
-        format: str,  # noqa: A002
-        *,
-        metadata: Metadata,
-        overwrite: bool,
-        quality: int | None = None,
-    ) -> int:
-        """Write a file with as much of the metadata as its format holds, whole or not at all; return its length.
+    def write(self, restored: Restored, shape: Shape, target: Target, how: Writing) -> int:
+        """Write a file whole or not at all; return its length in bytes."""
 
-        Args:
-            quality: of a format with loss, 1 to 100; its usual one if None.
-        """
+
+def source_name(source: Source) -> str:
+    """The name of a source in errors."""
+    return "the file" if isinstance(source, bytes) else os.fspath(source)
+
+
+def source_size(source: Source) -> int:
+    """The bytes of a source."""
+    return len(source) if isinstance(source, bytes) else Path(source).stat().st_size

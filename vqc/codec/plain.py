@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
 
 from vqc.codec.codec import Compressed
+from vqc.codec.segments import StreamSource
 from vqc.data.image_files import Picture, pixel_limit, quiet_pillow
 from vqc.errors import ContainerError, MissingPackageError
 from vqc.format.alpha import decode_alpha
@@ -20,19 +19,6 @@ from vqc.format.plain import CODEC, LOSSLESS, MAX_SIDE_OF_AVIF, name_of, to_webp
 from vqc.format.shapes import ImageShape
 
 WITHOUT_AVIF = "this Pillow has been built without AVIF; install one from PyPI, version 11.3 or later"
-
-
-class StoredPicture(Protocol):
-    """A file that has been read."""
-
-    @property
-    def header(self) -> Header: ...
-
-    @property
-    def alpha(self) -> bytes | None: ...
-
-    def streams(self, count: int) -> Sequence[bytes]:
-        """The streams, of which there must be so many."""
 
 
 def plain_file(
@@ -47,7 +33,7 @@ def plain_file(
     return Compressed(container, write_container(container))
 
 
-def restore_plain(file: StoredPicture, size: int, limit: int | None = None) -> Picture:
+def restore_plain(file: StreamSource, size: int, limit: int | None = None) -> Picture:
     """The picture in a file of `size` bytes.
 
     Raises:

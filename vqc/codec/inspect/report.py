@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vqc.codec.inspect.explain import Explanation
 from vqc.codec.rate import Score
-from vqc.format.container import Entropy
+from vqc.format.container import Entropy, Header
+from vqc.format.plain import name_of
 from vqc.format.shapes import Media, Shape
 from vqc.metrics.mse import psnr_of
 
@@ -33,6 +35,19 @@ class Report:
     explanation: Explanation | None = None  # where the bits go; for `explain=True` only
     heat_map: Path | None = None  # the picture of it, of an image
     damage: tuple[str, ...] = ()  # what was not restored, in words; for `salvage=True` only
+
+    @classmethod
+    def of(cls, header: Header, codec_name: str, **figures: Any) -> Report:
+        """The report of a file with this header, and of a codec with this name if it has codes."""
+        return cls(
+            model=name_of(header.quality) if header.is_plain else codec_name,
+            has_codes=not header.is_plain,
+            lossless=header.is_lossless,
+            quality=header.quality,
+            entropy=header.entropy,
+            shape=header.shape,
+            **figures,
+        )
 
     @property
     def media(self) -> Media:
