@@ -72,9 +72,7 @@ def test_a_reference_is_a_file_or_samples(model: LoadedModel, tmp_path: Path) ->
     assert np.array_equal(from_file, from_samples)
 
 
-def test_a_reference_is_listened_to_once(
-    model: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reference_is_listened_to_once(model: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = list[str]()
     listen = voices.voice_in
 
