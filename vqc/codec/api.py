@@ -20,7 +20,7 @@ from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import VerifyResult, read_vqc, verify
 from vqc.codec.limits import SMALL_FILE, check_work
 from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
-from vqc.codec.open import Model, codec_for_file, open_codec
+from vqc.codec.open import Model, codec_for_file, not_for, open_codec
 from vqc.codec.plain import restore_plain
 from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
@@ -88,7 +88,7 @@ def compress(
     medium, signal = _signal(media, sample_rate)
 
     def lossy() -> Compressed:
-        return open_codec(medium, model, device).make_file(
+        return open_codec(medium, model, device, without=not_for(entropy)).make_file(
             signal, quality=quality, entropy=entropy, rate=rate, metadata=metadata
         )
 

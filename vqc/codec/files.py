@@ -23,7 +23,7 @@ from vqc.codec.inspect.verify import read_vqc
 from vqc.codec.limits import check_source, check_work
 from vqc.codec.live.restore import cut_stream, restore_to_file
 from vqc.codec.media_files import MediaFiles, Source, Target, Writing, source_name, source_size
-from vqc.codec.open import Model, codec_for_file, open_codec
+from vqc.codec.open import Model, codec_for_file, not_for, open_codec
 from vqc.codec.plain import restore_plain
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
@@ -239,7 +239,8 @@ def _compress(
     heat_map = _free_heat_map(target, overwrite) if explain and may_draw and media == "image" else None
     files, length = FILES[media], source_size(source)
     plain = wanted.choice.lossless or (media == "image" and wanted.choice.is_avif)
-    codec = None if plain else open_codec(media, wanted.model, wanted.device)
+    without = not_for("auto" if explain else wanted.entropy)  # which explains what the others would take
+    codec = None if plain else open_codec(media, wanted.model, wanted.device, without=without)
     compressed = 1 - _RESTORING * wanted.stats - _EXPLAINING * explain  # shares of the time
     with files.open(source, wanted.limit) as (signal, shape):
         if codec is not None:

@@ -26,14 +26,26 @@ FRAMINGS: Mapping[Media, type[Framing[Any, Any]]] = MappingProxyType({"image": I
 Model = str | os.PathLike[str] | LoadedModel | None  # None: the default for the medium
 
 
+def not_for(entropy: str) -> tuple[str, ...]:
+    """The parts of a model that making files with this entropy mode does without."""
+    return ("likelihood", "sharp") if entropy in ("auto", "prior") else ("likelihood", "sharp", "prior")
+
+
 @overload
-def open_codec(media: Literal["image"], model: Model, device: str) -> Codec[Picture, Picture]: ...
+def open_codec(
+    media: Literal["image"], model: Model, device: str, *, without: tuple[str, ...] = ()
+) -> Codec[Picture, Picture]: ...
 @overload
-def open_codec(media: Literal["audio"], model: Model, device: str) -> Codec[Recording, Blocks]: ...
+def open_codec(
+    media: Literal["audio"], model: Model, device: str, *, without: tuple[str, ...] = ()
+) -> Codec[Recording, Blocks]: ...
 @overload
-def open_codec(media: Media | None, model: Model, device: str) -> Codec[Any, Any]: ...
-def open_codec(media: Media | None, model: Model, device: str) -> Codec[Any, Any]:
+def open_codec(media: Media | None, model: Model, device: str, *, without: tuple[str, ...] = ()) -> Codec[Any, Any]: ...
+def open_codec(media: Media | None, model: Model, device: str, *, without: tuple[str, ...] = ()) -> Codec[Any, Any]:
     """The codec to compress with; of a model that is given, whatever its medium, where that is None.
+
+    Args:
+        without: parts that a model given by name or path need not have; see `load_model`.
 
     Raises:
         OptionError: the model is for the other medium, or there is no such device.
@@ -45,7 +57,7 @@ def open_codec(media: Media | None, model: Model, device: str) -> Codec[Any, Any
         if model is None:
             assert media is not None, "there is a default for each medium"
             model = kinds.default_model(media)
-        model = load_model(model, find_device(device))
+        model = load_model(model, find_device(device), without=without)
     codec = _codec(model)
     if media is not None and codec.model.media != media:
         what, other = ("an image", "audio") if media == "image" else ("audio", "images")
