@@ -9,6 +9,7 @@ with --skip-existing must do what is left, and leave no partial file.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -16,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,6 +28,34 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "tests/golden/image.safetensors"
 FILES = 12
 PATIENCE_SECONDS = 60.0  # for workers to notice; a busy machine is slow
+
+
+class Reporting:
+    """A process that says what it has done, to be killed: forked from one that has loaded the program.
+
+    Args:
+        work: called with what takes the sentences, and with the arguments.
+    """
+
+    def __init__(self, work: Callable[..., object], *arguments: object) -> None:
+        forks = multiprocessing.get_context("forkserver")
+        forks.set_forkserver_preload([work.__module__])
+        self._heard, said = forks.Pipe(duplex=False)
+        self.process = forks.Process(target=_say, args=(said, work, arguments))
+        self.process.start()
+        said.close()  # so that its end is heard
+
+    def __iter__(self) -> Iterator[str]:
+        """What it says, until it is over."""
+        try:
+            while True:
+                yield self._heard.recv()
+        except (EOFError, OSError):
+            self.process.join()
+
+
+def _say(said: Any, work: Callable[..., object], arguments: Sequence[object]) -> None:
+    work(said.send, *arguments)
 
 
 def make_photos(folder: Path, count: int = FILES, side: int = 600) -> None:

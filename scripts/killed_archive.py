@@ -9,42 +9,41 @@ appending the rest must give an archive of everything that `verify` finds in ord
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from killed import MODEL, ROOT, make_photos
+from killed import MODEL, Reporting, make_photos
 
+from vqc.archive import create
 from vqc.archive.create import ArchiveOptions, Source, archive_files
 from vqc.archive.reader import Archive
 from vqc.archive.verify import verify_archive
+from vqc.codec import batches  # noqa: F401  # and so torch, before processes are forked
 from vqc.models.files import zoo
 
 PICTURES, THERE = 24, 6  # in all; in the archive that is appended to
-PROGRAM = f"""
-import sys
-from pathlib import Path
-sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "scripts")!r}]
-from killed_archive import write
-print("begin", flush=True)
-write(Path(sys.argv[1]), Path(sys.argv[2]), append=sys.argv[3] == "append", tell=True)
-"""
 
 
-def write(target: Path, photos: Path, *, append: bool, count: int = PICTURES, tell: bool = False) -> None:
+def run(tell: Callable[[str], object], target: Path, photos: Path, mode: str) -> None:
+    """The program: say that it begins, then of each picture when it is done."""
+    tell("begin")
+    write(target, photos, append=mode == "append", tell=tell)
+
+
+def write(
+    target: Path, photos: Path, *, append: bool, count: int = PICTURES, tell: Callable[[str], object] = id
+) -> None:
     """Put pictures into an archive, a block for each two; say of each when it is done."""
-    from vqc.archive import create
-
     create.CHUNK_ITEMS = 2
     known = set(Archive(target).names) if append else set[str]()
     sources = [Source(path, path.name) for path in sorted(photos.iterdir())[:count] if path.name not in known]
 
     def done(chunk: create.Chunk) -> None:
-        for item in chunk.items if tell else ():
-            print(item.name, flush=True)
+        for item in chunk.items:
+            tell(item.name)
 
     archive_files(target, sources, ArchiveOptions(model=str(MODEL)), append=append, overwrite=True, done=done)
 
@@ -52,13 +51,12 @@ def write(target: Path, photos: Path, *, append: bool, count: int = PICTURES, te
 def kill_after(seconds: float, target: Path, photos: Path, mode: str, begun: bytes) -> str:
     """Kill a program so long after it has begun, and look at what it left; say in what state it was met."""
     target.write_bytes(begun)
-    command = [sys.executable, "-c", PROGRAM, str(target), str(photos), mode]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
+    program = Reporting(run, target, photos, mode)
+    said = iter(program)
+    next(said)
     time.sleep(seconds)
-    process.kill()
-    reported = process.communicate()[0].decode().split("\n")[:-1]
+    program.process.kill()
+    reported = [*said]
     if not target.stat().st_size:  # as it was put there: nothing was begun
         assert not reported
         return f"{mode} {seconds:5.2f} s: not begun"
@@ -82,7 +80,7 @@ def kill_often(moments: int, folder: Path) -> Sequence[str]:
     """Kill programs at so many moments, spread evenly over one; a line about each."""
     zoo.BUNDLED_FOLDER = MODEL.parent
     photos, target, lines = folder / "photos", folder / "set.vqca", list[str]()
-    make_photos(photos, PICTURES, side=280)
+    make_photos(photos, PICTURES, side=96)
     begin = time.perf_counter()
     write(target, photos, append=False)
     length = time.perf_counter() - begin

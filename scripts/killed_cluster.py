@@ -2,13 +2,15 @@
 
     python scripts/killed_cluster.py [MOMENTS]        50 moments if left out; needs no trained model
 
-Starts a cluster of two processors. Each time a program makes files, an archive, or shards with two workers, and says
-what is done; then it, or a worker of it, is killed. Of a killed worker the program must make up for, with the bytes of
-an undisturbed run; after a killed program what it reported must be whole, and the next run must do the rest.
+Starts a cluster of two processors. Programs make files, an archive, or shards with two workers, and say what is done.
+Of each two workers are killed and then itself, one after the other. For killed workers the program must make up; after
+a killed program what it reported must be whole, its workers must go, and the next one, which is killed too, must go on.
+In the end there must be the bytes that one process gives without a cluster.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import secrets
@@ -19,12 +21,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from killed import MODEL, ROOT, make_photos
+from killed import MODEL, PATIENCE_SECONDS, ROOT, Reporting, make_photos
 from ray.util import get_node_ip_address
 
+from vqc.archive import create
 from vqc.archive.create import ArchiveOptions, Source, archive_files
 from vqc.archive.reader import Archive
 from vqc.archive.shards import WriteShard, shards_of
@@ -37,33 +40,25 @@ from vqc.scheduling.scheduler import Retry, map_ordered, map_unordered
 from vqc.scheduling.workers import Workers
 from vqc.storage.places import Place
 
-PICTURES = 24
+PICTURES = 36
+Tell = Callable[[str], object]
 MARK = "VQC_KILLED_CLUSTER"  # in the environment of all processes of the cluster
-PROGRAM = f"""
-import sys
-from pathlib import Path
-sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "scripts")!r}]
-from killed_cluster import WRITE
-WRITE[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
-"""
 
 
-def write_files(photos: Path, target: Path, address: str) -> None:
+def write_files(tell: Tell, photos: Path, target: Path, address: str | None) -> None:
     """Make a file of each picture that has none."""
     options = CompressOptions(inputs=[], model=str(MODEL))
     work = ConvertItem(Place(str(photos)), Place(str(target)), CompressFile(options, Rate()))
     todo = [path for path in sorted(photos.iterdir()) if not (target / f"{path.stem}.vqc").exists()]
     again = Retry(afresh=lambda item: item._replace(replace=True))
     items = [Item(path.name, path.stem, replace=False) for path in todo]
-    for _, outcome in map_unordered(work, items, Workers(2, address), again):
+    for _, outcome in map_unordered(work, items, Workers(2 if address else 1, address), again):
         assert not outcome.problem, outcome.problem
-        print(f"{Path(outcome.name).stem}.vqc", flush=True)
+        tell(f"{Path(outcome.name).stem}.vqc")
 
 
-def write_archive(photos: Path, target: Path, address: str) -> None:
+def write_archive(tell: Tell, photos: Path, target: Path, address: str | None) -> None:
     """Put the pictures into an archive that it does not have yet, two in a block."""
-    from vqc.archive import create
-
     zoo.BUNDLED_FOLDER = MODEL.parent
     create.CHUNK_ITEMS = 2
     target.mkdir(exist_ok=True)
@@ -75,20 +70,20 @@ def write_archive(photos: Path, target: Path, address: str) -> None:
         sources,
         ArchiveOptions(model=str(MODEL)),
         append=archive.exists(),
-        workers=Workers(2, address),
-        done=lambda chunk: print(*(item.name for item in chunk.items), sep="\n", flush=True),
+        workers=Workers(2 if address else 1, address),
+        done=lambda chunk: [tell(item.name) for item in chunk.items],
     )
 
 
-def write_shards(photos: Path, target: Path, address: str) -> None:
+def write_shards(tell: Tell, photos: Path, target: Path, address: str | None) -> None:
     """Make archives of two pictures each that are not there."""
     given = ArchiveOptions(model=str(MODEL))
     place = Place(str(target))
     files = [(path.name, path.stat().st_size) for path in sorted(photos.iterdir())]
     todo = (shard for shard in shards_of(files, given, 2) if shard.name not in place.sizes(""))
-    again = Retry(afresh=lambda shard: shard._replace(replace=True))
-    for report in map_ordered(WriteShard(Place(str(photos)), place, given), todo, Workers(2, address), again):
-        print(report.shard, flush=True)
+    again, workers = Retry(afresh=lambda shard: shard._replace(replace=True)), Workers(2 if address else 1, address)
+    for report in map_ordered(WriteShard(Place(str(photos)), place, given), todo, workers, again):
+        tell(report.shard)
 
 
 WRITE = {"files": write_files, "archive": write_archive, "shards": write_shards}
@@ -97,18 +92,13 @@ WRITE = {"files": write_files, "archive": write_archive, "shards": write_shards}
 def written(target: Path) -> dict[str, bytes]:
     """What there is by name: files, or items of the archive; AssertionError when an archive is not sound."""
     archive = target / "set.vqca"
+    if not target.exists():
+        return {}
     if archive.exists():
         opened = Archive(archive)
         assert not [problem for _, problem in verify_archive(opened) if problem]
         return {item.name: item.to_vqc() for item in opened}
     return {path.name: path.read_bytes() for path in target.iterdir() if not path.name.startswith(".")}
-
-
-def start(mode: str, photos: Path, target: Path, address: str) -> subprocess.Popen[str]:
-    """The program."""
-    shutil.rmtree(target, ignore_errors=True)
-    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, mode, str(photos), str(target), address]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def workers_of(mark: str) -> Iterator[int]:
@@ -122,36 +112,56 @@ def workers_of(mark: str) -> Iterator[int]:
             yield int(folder.name)
 
 
-def kill_after(
-    results: int, seconds: float, mode: str, victim: str, photos: Path, target: Path, whole: dict[str, bytes],
-    address: str, mark: str,
-) -> str:  # fmt: skip
-    """Kill somebody so long after so many results, and look at what is there; say in what state it was met."""
-    process = start(mode, photos, target, address)
-    assert process.stdout is not None
-    reported = [process.stdout.readline().strip() for _ in range(results)]
-    time.sleep(seconds)
-    pids = [process.pid] if victim == "driver" else [*workers_of(mark)][:1]
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    reported += process.communicate()[0].split("\n")[:-1]
-    left = written(target)
-    assert all(left.get(name) == whole[name] for name in reported), f"{mode}: what was reported is not there, or broken"
-    assert all(whole[name] == data for name, data in left.items()), f"{mode}: something is broken"
-    met = f"{len(reported)} reported, {len(left)} of {len(whole)} there"
-    line = f"{mode:7} {victim:6} after {results:2}, {seconds:4.2f} s: {met}"
-    if victim == "worker":
-        assert process.returncode == 0, "the run did not go on"
-        assert left == whole, "something is missing"
-        return line + ("" if pids else ", over before")
-    again = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM, mode, str(photos), str(target), address],
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    assert again.returncode == 0
-    assert written(target) == whole, "the next run did not do the rest"
-    return line
+class Victims:
+    """Programs that write into a folder, are killed, and go on: one mode after the other.
+
+    Args:
+        wholes: what there is in the end, by mode.
+    """
+
+    def __init__(
+        self, photos: Path, target: Path, wholes: dict[str, dict[str, bytes]], address: str, mark: str
+    ) -> None:
+        self.photos, self.target, self.wholes, self.address, self.mark = photos, target, wholes, address, mark
+        self.mode, self.chance = list(wholes)[-1], random.Random(0)
+        self.next_mode()
+
+    def next_mode(self) -> None:
+        """Begin with nothing."""
+        modes = list(self.wholes)
+        self.mode = modes[(modes.index(self.mode) + 1) % len(modes)]
+        shutil.rmtree(self.target, ignore_errors=True)
+
+    def run(self, victims: Iterable[str]) -> Iterator[str]:
+        """Kill these in one run, and look at what is there at its end; a line about each."""
+        program = Reporting(WRITE[self.mode], self.photos, self.target, self.address)
+        said, reported, killed = iter(program), list[str](), False
+        for victim in victims:
+            results, seconds = self.chance.randrange(1, 5), 0.2 * self.chance.random()
+            reported += itertools.islice(said, results)
+            time.sleep(seconds)
+            pids = [program.process.pid] if victim == "driver" else [*workers_of(self.mark)]
+            if not program.process.is_alive() or not pids:
+                break
+            os.kill(self.chance.choice(pids), signal.SIGKILL)
+            killed = victim == "driver"
+            yield f"{self.mode:7} {victim:6} after {len(reported):2} reported, {seconds:4.2f} s"
+        reported += said
+        self.check(reported, ended=program.process.exitcode == 0, killed=killed)
+
+    def check(self, reported: list[str], *, ended: bool, killed: bool) -> None:
+        """Look at what there is after a run; AssertionError where it is not what it should be."""
+        assert ended or killed, f"{self.mode}: the run did not go on"
+        end = time.monotonic() + PATIENCE_SECONDS
+        while killed and [*workers_of(self.mark)]:
+            assert time.monotonic() < end, "workers are left behind"
+            time.sleep(0.05)
+        left, whole = written(self.target), self.wholes[self.mode]
+        assert all(left.get(name) == whole[name] for name in reported), f"{self.mode}: what was reported is lost"
+        assert all(whole[name] == data for name, data in left.items()), f"{self.mode}: something is broken"
+        if ended:
+            assert left == whole, f"{self.mode}: something is missing"
+            self.next_mode()
 
 
 def wait_for(host: str, port: int) -> None:
@@ -185,23 +195,24 @@ def main(moments: int) -> None:
         [*ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"],
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    address, chance = f"{host}:{port}", random.Random(0)
+    address = f"{host}:{port}"
     try:
         with tempfile.TemporaryDirectory() as name:
             photos, target = Path(name, "photos"), Path(name, "out")
             make_photos(photos, PICTURES, side=400)
+            wholes = dict[str, dict[str, bytes]]()
+            for mode, write in WRITE.items():  # here, without a cluster
+                write(id, photos, target, None)
+                wholes[mode] = written(target)
+                shutil.rmtree(target)
             wait_for(host, port)
-            undisturbed = dict[str, tuple[dict[str, bytes], int]]()
-            for mode in WRITE:
-                process = start(mode, photos, target, address)
-                lines = process.communicate()[0].splitlines()
-                assert process.returncode == 0
-                undisturbed[mode] = written(target), len(lines)
-            for moment in range(moments):
-                mode, victim = list(WRITE)[moment % 3], ("driver", "worker")[moment // 3 % 2]
-                whole, count = undisturbed[mode]
-                when = chance.randrange(1, count), 0.3 * chance.random()
-                print(kill_after(*when, mode, victim, photos, target, whole, address, mark), flush=True)
+            programs, count = Victims(photos, target, wholes, address, mark), 0
+            while count < moments:
+                for line in programs.run(["worker", "worker", "driver"][: moments - count]):
+                    print(line, flush=True)
+                    count += 1
+            if target.exists():  # the last one is to be whole, too
+                assert not [*programs.run([])]
     finally:
         head.terminate()
         head.wait()

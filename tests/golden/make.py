@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from golden.cases import (
     ARCHIVES,
-    AVIF,
     CASES,
     FOLDER,
     LOSSLESS,
@@ -34,10 +33,8 @@ from golden.cases import (
 from tiny_models import VOICE
 from tiny_priors import SPEECH
 
-from vqc.codec.avif import avif_of_quality
 from vqc.codec.lossless import lossless_file
 from vqc.entropy.tables import frequencies_from_counts
-from vqc.format.metadata import NO_METADATA
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.image_maps.model import ImageMaps, ImageMapsConfig
@@ -112,10 +109,6 @@ def main() -> None:
     for name, (channels, alpha) in LOSSLESS.items():
         if not FOLDER.joinpath(f"{name}.none.vqc").exists():
             FOLDER.joinpath(f"{name}.none.vqc").write_bytes(lossless_file(draw_graphic(channels, alpha)).data)
-    for name, (channels, alpha) in AVIF.items():
-        if not FOLDER.joinpath(f"{name}.none.vqc").exists():
-            made = avif_of_quality(draw_graphic(channels, alpha), 10, NO_METADATA)
-            FOLDER.joinpath(f"{name}.none.vqc").write_bytes(made.data)
     for name, members in ARCHIVES.items():
         if not FOLDER.joinpath(f"{name}.vqca").exists():
             FOLDER.joinpath(f"{name}.vqca").write_bytes(archive_of(members))

@@ -257,9 +257,11 @@ def suffix_of(file_format: str | None, archive: Archive) -> str | None:
 def print_items(items: Sequence[ArchivedItem]) -> None:
     """Print a line for each item: bytes, size, label, name."""
     widest = max((len(item.label) for item in items), default=0)
+    lines = list[str]()
     for item in items:
         label, name = printable(item.label), printable(item.name)
-        print(f"{item.length:>9,}  {item.shape.length_in_words:>19}  {label:<{widest}}  {name}")
+        lines.append(f"{item.length:>9,}  {item.shape.length_in_words:>19}  {label:<{widest}}  {name}\n")
+    sys.stdout.write("".join(lines))  # at once: there may be very many
 
 
 def about(archive: Archive) -> dict[str, object]:

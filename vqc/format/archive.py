@@ -256,7 +256,7 @@ def read_entries(front: bytes, head: BlockHead, codec: int, start: int = 0) -> l
         raise reader.damaged("number of items")
     labels = list(_read_runs(reader, count, lambda: _read_text(reader, reader.varint("length of a label"))))
     shapes = list(_read_runs(reader, count, lambda: read_shape(reader, codec, reader.byte("flags"))))
-    names = list(_read_names(reader, count))
+    names = _read_names(reader, count)
     lengths = [reader.varint("length of an item") for _ in range(count)]
     checks = np.frombuffer(reader.take(CHECK_BYTES * count, "checks"), "<u2").tolist()
     if reader.left or sum(lengths) != head.data:
@@ -339,17 +339,18 @@ def _read_text(reader: ByteReader, length: int) -> str:
         raise reader.damaged("text") from None
 
 
-def _read_names(reader: ByteReader, count: int) -> Iterator[str]:
-    name = b""
+def _read_names(reader: ByteReader, count: int) -> list[str]:
+    name, names = b"", list[bytes]()
     for _ in range(count):
         shared, rest = reader.varint("name"), reader.varint("name")
         if shared > len(name) or shared + rest > MAX_NAME_BYTES:
             raise reader.damaged("name")
         name = name[:shared] + reader.take(rest, "name")
-        try:
-            text = name.decode()
-        except UnicodeDecodeError:
-            raise reader.damaged("name") from None
-        if _NO_PATH.search(text):
-            raise reader.damaged("name")
-        yield text
+        names.append(name)
+    try:
+        texts = [name.decode() for name in names]
+    except UnicodeDecodeError:
+        raise reader.damaged("name") from None
+    if _NO_PATH.search("/".join(texts)):
+        raise reader.damaged("name")
+    return texts

@@ -19,7 +19,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, overload
 
 from vqc.errors import ContainerError
 from vqc.format.fields import ByteReader, varint
@@ -72,14 +72,7 @@ def read_index(content: bytes, before: bytes) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-class Streams(Protocol):
-    """The streams of a file, taken one by one; lists of bytes are such, too."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> bytes: ...
-
-
-class IndexedStreams:
+class IndexedStreams(Sequence[bytes]):
     """The streams of a file, read where they are when they are asked for, and checked.
 
     Args:
@@ -98,11 +91,16 @@ class IndexedStreams:
     def __len__(self) -> int:
         return len(self._sections)
 
-    def __getitem__(self, index: int, /) -> bytes:
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
+        assert isinstance(index, int), "streams are taken one by one"
         return read_section(self._read_at, self._sections[index], self._starts[index], "stream")
 
 
-class FoundStreams:
+class FoundStreams(Sequence[bytes]):
     """As many of `count` streams of a body that may be damaged as their lengths lead to; asking for others raises."""
 
     def __init__(self, body: bytes, count: int) -> None:
@@ -116,7 +114,12 @@ class FoundStreams:
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int, /) -> bytes:
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
+        assert isinstance(index, int), "streams are taken one by one"
         if index >= len(self._streams):
             raise ContainerError("the .vqc file is damaged: a stream is missing; get it again")
         return self._streams[index]

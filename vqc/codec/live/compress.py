@@ -78,9 +78,11 @@ def compress_stream(
         target.write(piece)
         target.flush()
         written += len(piece)
-    return Report.of(
-        header,
-        codec.name,
+    return Report(
+        model=codec.name,
+        quality=header.quality,
+        entropy=header.entropy,
+        shape=header.shape,
         bytes_in=taken.size,
         bytes_out=written,
         vqc_bytes=written,
