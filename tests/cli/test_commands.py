@@ -142,7 +142,7 @@ def test_rubbish_on_standard_input_is_called_by_that_name(run: Run, desk: Path) 
         ("compress", "photo.png", *IMAGE, "-o", "photo.jpg"),
         ("compress", "photo.png", *IMAGE, "-o", "photo.png", "--force"),
         ("compress", "photo.png", "clip.wav", "-o", "out.vqc"),
-        ("compress", "photo.png", "-q", "9"),
+        ("compress", "photo.png", "-q", "11"),
         ("compress", "photo.png", *IMAGE, "--json", "-o", "/dev/stdout"),
         ("decompress", "photo.vqc", "clip.vqc", "-o", "out.png"),
         ("decompress", "photo.vqc", "-o", "x.docx"),

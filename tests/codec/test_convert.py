@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ import soundfile
 import torch
 
 import vqc
+from vqc.codec import voices
 from vqc.codec.voices import SYNTHETIC
+from vqc.data.audio_files import Samples
 from vqc.errors import MediaError, MediaWarning, OptionError
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint
+from vqc.models.voice.model import VoiceModel
+from vqc.models.voice.traits import Traits
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 RATE = 16_000
@@ -65,6 +70,23 @@ def test_a_reference_is_a_file_or_samples(model: LoadedModel, tmp_path: Path) ->
     from_file = vqc.convert(x, RATE, to=tmp_path / "reference.wav", model=model).samples
     from_samples = vqc.convert(x, RATE, to=(reference, 22_050), model=model).samples
     assert np.array_equal(from_file, from_samples)
+
+
+def test_a_reference_is_listened_to_once(model: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = list[str]()
+    listen = voices.voice_in
+
+    def counted(model: VoiceModel, blocks: Iterable[Samples], sample_rate: int, name: str) -> Traits:
+        heard.append(name)
+        return listen(model, blocks, sample_rate, name)
+
+    monkeypatch.setattr(voices, "voice_in", counted)
+    reference = tmp_path / "reference.wav"
+    for hz in (210.0, 150.0):
+        soundfile.write(reference, speech(2.0 + hz / 1000, hz), RATE)
+        vqc.convert(speech(1.0), RATE, to=reference, model=model)
+        vqc.convert(speech(1.2), RATE, to=reference, model=model)
+    assert heard == [str(reference)] * 2
 
 
 @pytest.mark.parametrize(

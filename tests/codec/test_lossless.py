@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ from PIL import Image, ImageDraw
 import vqc
 import vqc.pillow
 from vqc.codec import lossless as module
-from vqc.codec.lossless import choose, lossless_below, lossless_file
+from vqc.codec.choice import Choice, choose
+from vqc.codec.lossless import lossless_below, lossless_file
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture, to_pillow
 from vqc.errors import ContainerError, MediaError, OptionError
 from vqc.format.container import read_container, write_container
-from vqc.format.lossless import from_webp, to_webp
 from vqc.format.metadata import NO_METADATA, Metadata
+from vqc.format.plain import from_webp, to_webp
 from vqc.format.shapes import ImageShape
 
 PHOTO = Path(__file__).parents[2] / "examples/photo.jpg"
@@ -115,18 +117,18 @@ def never() -> module.Compressed:
 def test_a_size_that_the_picture_fits_in_needs_no_model() -> None:
     picture = Picture(np.asarray(drawing()))
     size = len(lossless_file(picture))
-    assert len(choose(picture, never, None, Rate(target_bytes=size))) == size
+    assert len(choose(picture, never, Choice(rate=Rate(target_bytes=size)))) == size
     with pytest.raises(AssertionError, match="lossy file"):
-        choose(picture, never, None, Rate(target_bytes=size - 1))
+        choose(picture, never, Choice(rate=Rate(target_bytes=size // 4)))
 
 
 def test_a_file_that_is_not_much_larger_is_mentioned() -> None:
     picture = Picture(np.asarray(drawing()))
     exact = lossless_file(picture)
     half = module.Compressed(exact.container, exact.data[: len(exact) * 2 // 3])
-    assert choose(picture, lambda: half, None, Rate()).lossless_bytes == len(exact)
+    assert choose(picture, lambda: half, Choice()).lossless_bytes == len(exact)
     tiny = module.Compressed(exact.container, exact.data[: len(exact) // 3])
-    assert choose(picture, lambda: tiny, None, Rate()) is tiny
+    assert choose(picture, lambda: tiny, Choice()) is tiny
 
 
 def test_of_a_photo_only_some_tiles_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +144,7 @@ def test_a_score_is_reached_without_loss_where_that_is_smaller() -> None:
     picture = Picture(np.asarray(drawing()))
     exact = lossless_file(picture)
     large = module.Compressed(exact.container, exact.data * 2)
-    made = choose(picture, lambda: large, None, Rate(target_msssim=0.9))
+    made = choose(picture, lambda: large, Choice(rate=Rate(target_msssim=0.5)))
     assert (len(made), made.score) == (len(exact), ("ms_ssim", 1.0))
 
 
@@ -163,7 +165,7 @@ def test_sides_that_are_too_long_are_left_to_the_model() -> None:
 def test_what_a_small_file_claims_is_not_believed() -> None:
     container = read_container(lossless_file(Picture(np.zeros((9, 9), np.uint8))).data)
     shape = ImageShape(width=16_000, height=16_000, grayscale=True)
-    bomb = write_container(module.replace(container, header=module.replace(container.header, shape=shape)))
+    bomb = write_container(replace(container, header=replace(container.header, shape=shape)))
     with pytest.raises(ContainerError, match="claims 16,000 x 16,000 pixels; if you trust it"):
         vqc.decompress(bomb)
     with pytest.raises(ContainerError, match="over the limit of 1,000"):

@@ -209,6 +209,7 @@ def to_picture(source: Array, case: Case) -> Picture:
 
 
 LOSSLESS = {"lossless-colour": (3, False), "lossless-gray": (1, False), "lossless-alpha": (3, True)}
+AVIF = {"avif-gray": (1, False), "avif-alpha": (3, True)}
 
 
 def draw_graphic(channels: int, alpha: bool) -> Picture:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from golden.cases import (
     ARCHIVES,
+    AVIF,
     CASES,
     FOLDER,
     LOSSLESS,
@@ -33,8 +34,10 @@ from golden.cases import (
 from tiny_models import VOICE
 from tiny_priors import SPEECH
 
+from vqc.codec.avif import avif_of_quality
 from vqc.codec.lossless import lossless_file
 from vqc.entropy.tables import frequencies_from_counts
+from vqc.format.metadata import NO_METADATA
 from vqc.models.base import CodecModel
 from vqc.models.files.checkpoint import save_checkpoint
 from vqc.models.image_maps.model import ImageMaps, ImageMapsConfig
@@ -109,6 +112,10 @@ def main() -> None:
     for name, (channels, alpha) in LOSSLESS.items():
         if not FOLDER.joinpath(f"{name}.none.vqc").exists():
             FOLDER.joinpath(f"{name}.none.vqc").write_bytes(lossless_file(draw_graphic(channels, alpha)).data)
+    for name, (channels, alpha) in AVIF.items():
+        if not FOLDER.joinpath(f"{name}.none.vqc").exists():
+            made = avif_of_quality(draw_graphic(channels, alpha), 10, NO_METADATA)
+            FOLDER.joinpath(f"{name}.none.vqc").write_bytes(made.data)
     for name, members in ARCHIVES.items():
         if not FOLDER.joinpath(f"{name}.vqca").exists():
             FOLDER.joinpath(f"{name}.vqca").write_bytes(archive_of(members))

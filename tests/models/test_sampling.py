@@ -87,9 +87,8 @@ def test_colours_are_drawn_from_given_ones_that_come_later_in_files() -> None:
     mask[0, 0] = True  # the first of all in a file
     dark, bright = torch.zeros(8, 9, 6, dtype=torch.int64), torch.zeros(8, 9, 6, dtype=torch.int64)
     dark[0], bright[0] = 40, 200
-    means = [
-        drawn(name, 20, grid=(9, 6), known=known, mask=mask)[:, 0, 0, 0].float().mean() for known in (dark, bright)
-    ]
+    firsts = [drawn(name, 20, grid=(9, 6), known=known, mask=mask)[:, 0, 0, 0] for known in (dark, bright)]
+    means = [first.float().mean() for first in firsts]
     assert means[0] < 100 < 140 < means[1]
 
 

@@ -14,6 +14,7 @@ from vqc.archive.reader import Archive, ArchivedItem
 from vqc.atomic import check_target, write_atomically
 from vqc.codec.batches import restore_each
 from vqc.codec.files import FILES
+from vqc.codec.media_files import Writing
 from vqc.data.formats import FORMAT_OF_SUFFIX, MEDIA, written_as
 from vqc.errors import ContainerError, OutputError, VQCError
 from vqc.format.container import Container, write_container
@@ -121,7 +122,7 @@ def _write(signal: Any, container: Container, target: Path, suffix: str, *, over
         raise signal
     files, shape = FILES[container.header.media], container.header.shape
     file_format = files.format_for(target, written_as(container.header.media)[suffix], shape)
-    files.write(signal, shape, target, file_format, metadata=container.metadata, overwrite=overwrite)
+    files.write(signal, shape, target, Writing(file_format, container.metadata, overwrite))
 
 
 def _make_room(name: str, target: Path, *, overwrite: bool) -> None:

@@ -92,7 +92,7 @@ def compress(options: CompressOptions) -> None:
     wanted = Conversion(
         suffixes=MEDIA_SUFFIXES,
         sought="images or audio files",
-        suffix_of=suffix_for(options.model, options.quality),
+        suffix_of=suffix_for(options.model, options.quality, codes=options.entropy != "auto"),
         naming=Naming(MEDIA_SUFFIXES),
         beside=heat_map_beside if options.explain else None,
         passed_over=frozenset({SUFFIX}),  # the results of an earlier run
@@ -136,8 +136,11 @@ def compress_to_archive(options: CompressOptions, target: str) -> None:
     )
 
 
-def suffix_for(model: str | None, quality: float | None) -> Callable[[InputFile], str]:
-    """Return how results end; that a source's model is there, and has the quality, is checked without loading it."""
+def suffix_for(model: str | None, quality: float | None, *, codes: bool) -> Callable[[InputFile], str]:
+    """Return how results end; that a source's model is there, and has the quality, is checked without loading it.
+
+    With `codes` nothing but a model will do.
+    """
     if model is not None:
         from vqc.models.files.zoo import find_by_name
 
@@ -148,7 +151,9 @@ def suffix_for(model: str | None, quality: float | None) -> Callable[[InputFile]
             raise MediaError(f"{source.name}: this is a {SUFFIX} file already; use decompress to restore it")
         media = media_of(source) if model is None and quality is not None else None
         if media is not None:
-            check_quality(default_model(media), quality)
+            from vqc.format.plain import AVIF
+
+            check_quality(default_model(media), quality, max(AVIF) if media == "image" and not codes else 0)
         return SUFFIX
 
     return suffix_of

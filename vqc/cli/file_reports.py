@@ -53,6 +53,9 @@ def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
     if exact:
         which = f"{exact[0]}: kept" if len(exact) == 1 else f"{len(exact):,} images are kept"
         yield f"{which} without loss, which is smaller here; --lossy compresses with a model"
+    if plain := [outcome.name for outcome in outcomes if outcome.report is not None and outcome.report.model == "avif"]:
+        which = f"{plain[0]}: kept" if len(plain) == 1 else f"{len(plain):,} images are kept"
+        yield f"{which} as AVIF, as all above quality 8"
     for outcome in outcomes:
         if outcome.report is not None and outcome.report.lossless_bytes is not None:
             yield f"{outcome.name}: without loss it takes {size(outcome.report.lossless_bytes)}; see --lossless"
@@ -79,7 +82,7 @@ def figures_of(outcome: Outcome, report: Report) -> dict[str, object]:
         "media": report.media,
         "model": report.model,
         "quality": None if report.lossless else report.quality,
-        "entropy": None if report.lossless else report.entropy,
+        "entropy": report.entropy if report.has_codes else None,
         "lossless": report.lossless,
         **({} if report.lossless_bytes is None else {"bytes_lossless": report.lossless_bytes}),
         "bytes_in": report.bytes_in,

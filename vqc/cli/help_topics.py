@@ -55,7 +55,9 @@ def qualities() -> None:
             say(f"{number}  {looks[index]}", indent="   ")
         print()
     say(
-        "Numbers between are qualities too: -q 5.5. In place of one, --target-size, --target-bpp and --target-kbps "
+        "Numbers between are qualities too: -q 5.5. Images have 9 and 10 as well, about 35.5 and 38 dB: "
+        "there the bits are AVIF's, inside the file, as it takes fewer than a model at such rates, and to restore it "
+        "Pillow needs AVIF. In place of one, --target-size, --target-bpp and --target-kbps "
         "name a size, --target-psnr, --target-msssim and --target-pesq a score, and --effort takes more time for a "
         "better file of about the same size. --lossless keeps every pixel of an image. vqc models says how many "
         "qualities other models have, and vqc models show NAME their rates."

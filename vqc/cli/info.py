@@ -88,7 +88,7 @@ def describe(name: str, limit: int | None, *, costs: bool) -> tuple[dict[str, An
     container = read_file(path, limit)
     described = info_of(container, path.stat().st_size)
     fields, words = info_as_dict(described), in_words(described)
-    if costs and not described.lossless:
+    if costs and described.has_codes:
         lengths = costs_of(container) if fields["model"] else None
         fields["bytes_by_entropy"] = lengths
         words |= costs_in_words(lengths, container.header.entropy)
@@ -129,7 +129,7 @@ def info_as_dict(described: FileInfo) -> dict[str, Any]:
         "model": described.model,
         "digest": described.digest,
         "quality": None if described.lossless else described.quality,
-        "entropy": None if described.lossless else described.entropy,
+        "entropy": described.entropy if described.has_codes else None,
         "lossless": described.lossless,
         **vars(described.shape),
         "streamed": described.streamed,
@@ -174,12 +174,12 @@ def in_words(described: FileInfo) -> dict[str, str]:
     contents += ", streamed" * described.streamed
     alpha = f" + {size(described.alpha_bytes)} of alpha" if described.alpha_bytes else ""
     fields = f" + {size(described.metadata_bytes)} of metadata" if described.metadata_bytes else ""
-    coded = "pixels" if described.lossless else "codes"
+    coded = "codes" if described.has_codes else "pixels"
     parts = f"{size(described.code_bytes)} of {coded}{alpha}{fields} + {described.other_bytes} B"
     about = ", ".join(f"{name} {printable(value)}" for name, value in told(described.metadata).items())
     return {
         "contents": contents,
-        **({"model": "none, kept without loss"} if described.lossless else model_in_words(described)),
+        **model_in_words(described),
         "rate": f"{number(described.rate)} {MEDIA[described.media].unit}",
         "size": f"{size(described.bytes)} = {parts}",
         **({"metadata": about} if about else {}),
@@ -188,6 +188,9 @@ def in_words(described: FileInfo) -> dict[str, str]:
 
 def model_in_words(described: FileInfo) -> dict[str, str]:
     """What made the codes, and how."""
+    if not described.has_codes:
+        kept = {"lossless": "kept without loss", "avif": f"kept as AVIF, quality {described.quality}"}
+        return {"model": f"none, {kept.get(described.kind, 'kept as this version does not know')}"}
     return {
         "model": f"{described.model or 'not at hand'} ({described.kind}, {described.digest})",
         "quality": str(described.quality),

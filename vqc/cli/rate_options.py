@@ -23,7 +23,9 @@ UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2
 class RateOptions:
     """Options for the size or the quality of a file: at most one but for the effort."""
 
-    quality: float | None = option(None, "--quality -q", "1 smallest, 8 best; also 5.5. [default: the model's]", "1..8")
+    quality: float | None = option(
+        None, "--quality -q", "1 smallest, 8 best; also 5.5. Photos: to 10, AVIF inside. [default: the model's]", "1..8"
+    )
     lmbda: float | None = option(None, "--lambda", "Photos: squared error a bit must save; instead of -q.", "L")
     target_size: str | None = option(None, "--target-size", "Files of at most 20kB, 1.5MB or 9000 bytes.", "SIZE")
     target_bpp: float | None = option(None, "--target-bpp", "Images of at most so many bits per pixel.", "BPP")
@@ -80,10 +82,11 @@ def bytes_of(size: str) -> int:
     return count
 
 
-def check_quality(info: ModelInfo, quality: float | None) -> None:
-    """OptionError when a model lacks the quality that was asked for."""
-    if quality is not None and not 1 <= quality <= info.qualities:
-        raise OptionError(f"-q {quality:g}: the qualities of the model {info.name} are 1 to {info.qualities}")
+def check_quality(info: ModelInfo, quality: float | None, more: int = 0) -> None:
+    """OptionError when a model lacks the quality that was asked for, and so does what can do `more` than the model."""
+    if quality is not None and not 1 <= quality <= max(info.qualities, more):
+        above = f", and to {more} as AVIF" if more else ""
+        raise OptionError(f"-q {quality:g}: the qualities of the model {info.name} are 1 to {info.qualities}{above}")
 
 
 @cache

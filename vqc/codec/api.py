@@ -12,15 +12,16 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from vqc.codec.audio_io import Recording
+from vqc.codec.choice import choice_of
 from vqc.codec.codec import Compressed
 from vqc.codec.files import FILES, compress_file, decompress_file
 from vqc.codec.framing import Framing
 from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import VerifyResult, read_vqc, verify
 from vqc.codec.limits import SMALL_FILE, check_work
-from vqc.codec.lossless import restore_lossless, wanted_lossless
 from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
-from vqc.codec.open import Model, codec_for_file, open_codec
+from vqc.codec.open import Model, codec_for_file, not_for, open_codec
+from vqc.codec.plain import restore_plain
 from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
 from vqc.errors import ContainerError, OptionError
@@ -67,6 +68,7 @@ def compress(
         sample_rate: samples per second of a waveform, 1,000 to 1,000,000; None for an image.
         model: name or path of a model, or what `load_model` gave; by default the one for the medium.
         quality: 1 (smallest) up to the model's `qualities` (best); by default the model's own choice. May lie between.
+            Of images up to 10 where no model is named: above 8 they are AVIF inside the file.
         entropy: "auto" (the smallest of the others), "prior", "static" or "none".
         rate: effort, or a size or a score that the file is to have instead of a quality.
         lossless: keep every pixel of an image; by default where that makes the smaller file and neither model nor
@@ -79,17 +81,18 @@ def compress(
         OptionError: an option has a value that cannot be used, or it is unclear what the media is.
         TargetError: no file reaches the score that is asked for.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
+        MissingPackageError: a quality above 8 needs a Pillow with AVIF.
     """
     rate = rate or Rate()
-    lossless = wanted_lossless(lossless, model=model, quality=quality, entropy=check_entropy(entropy), rate=rate)
+    choice = choice_of(lossless, model=model, quality=quality, entropy=check_entropy(entropy), rate=rate)
     medium, signal = _signal(media, sample_rate)
 
     def lossy() -> Compressed:
-        return open_codec(medium, model, device).make_file(
+        return open_codec(medium, model, device, without=not_for(entropy)).make_file(
             signal, quality=quality, entropy=entropy, rate=rate, metadata=metadata
         )
 
-    return FILES[medium].choose(signal, lossy, lossless, rate, metadata).data
+    return FILES[medium].choose(signal, lossy, choice, metadata).data
 
 
 def _signal(media: Media, sample_rate: int | None) -> tuple[Medium, Any]:
@@ -123,8 +126,8 @@ def decompress(
     data = read_vqc(data)
     container = read_container(data, limit=limit)
     shape = container.header.shape
-    if container.header.is_lossless:
-        return Image.of(restore_lossless(container, len(data), limit))
+    if container.header.is_plain:
+        return Image.of(restore_plain(container, len(data), limit))
     codec = codec_for_file(container.header, device, sharp=sharp)
     check_work(codec.framing, container.header, len(data), limit)
     return gather(codec.framing, codec.restore(container), shape, len(data), limit)

@@ -26,7 +26,7 @@ from vqc.atomic import atomic_file
 from vqc.codec.contexts import ContextReader, channel_batch
 from vqc.codec.framing import Cut, Framing, Window, Workload
 from vqc.codec.media import Audio
-from vqc.codec.media_files import MediaFiles, Source, Target
+from vqc.codec.media_files import MediaFiles, Source, Target, Writing
 from vqc.codec.mid_side import from_mid_side, nearly_mono, to_mid_side
 from vqc.codec.progress import Progress, report_progress
 from vqc.codec.segments import SegmentReader
@@ -309,28 +309,18 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
         check_writable(format, sound.sample_rate, sound.channels, name=os.fspath(target))
         return format
 
-    def write(
-        self,
-        restored: Blocks,
-        shape: Shape,
-        target: Target,
-        format: str,  # noqa: A002
-        *,
-        metadata: Metadata,
-        overwrite: bool,
-        quality: int | None = None,
-    ) -> int:
+    def write(self, restored: Blocks, shape: Shape, target: Target, how: Writing) -> int:
         shape = shape.as_audio
-        with atomic_file(target, overwrite=overwrite) as file, _seekable(file) as held:
+        with atomic_file(target, overwrite=how.overwrite) as file, _seekable(file) as held:
             with AudioWriter(
                 held,
                 shape.sample_rate,
                 shape.channels,
-                format=format,
+                format=how.format,
                 channel_mask=shape.channel_mask,
                 samples=shape.samples,
-                tags=dict(metadata.tags),
-                quality=quality,
+                tags=dict(how.metadata.tags),
+                quality=how.quality,
                 name=os.fspath(target),
             ) as writer:
                 for block in restored:

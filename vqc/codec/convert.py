@@ -9,9 +9,8 @@ comment that says what it is.
 
 from __future__ import annotations
 
-import os
 import time
-from typing import Any, cast
+from typing import cast
 
 from vqc.atomic import check_target, path_of
 from vqc.codec.api import gather
@@ -21,6 +20,7 @@ from vqc.codec.files import Input, Output
 from vqc.codec.inspect.report import Report
 from vqc.codec.limits import check_source
 from vqc.codec.media import Audio, Media, to_waveform
+from vqc.codec.media_files import Writing, source_name, source_size
 from vqc.codec.open import Model, open_codec
 from vqc.codec.progress import Progress, within
 from vqc.codec.rate import Rate
@@ -104,19 +104,17 @@ def convert_file(
         check_target(path, overwrite=overwrite)
         format = files.format_for(path, format, claimed)  # noqa: A001
         check_quality(format, output_quality)
-        length = len(given) if isinstance(given, bytes) else os.stat(given).st_size  # noqa: PTH116
-        check_source(codec.framing, claimed, length, limit, "the file" if isinstance(given, bytes) else str(given))
+        length = source_size(given)
+        check_source(codec.framing, claimed, length, limit, source_name(given))
         metadata, told = files.metadata(given, recording, "keep"), within(progress, 0, 0.5)
         made = codec.make_file(recording, quality=None, entropy="none", rate=Rate(), metadata=metadata, progress=told)
         container, header = in_voice(made.container, voice, pitch), made.container.header
-        options: dict[str, Any] = {"metadata": container.metadata, "overwrite": overwrite, "quality": output_quality}
         restored = codec.restore(container, progress=within(progress, 0.5, 1))
-        written = files.write(restored, header.shape, path, format, **options)
-    return Report(
-        model=codec.name,
-        quality=header.quality,
-        entropy=header.entropy,
-        shape=header.shape,
+        how = Writing(format, container.metadata, overwrite, output_quality)
+        written = files.write(restored, header.shape, path, how)
+    return Report.of(
+        header,
+        codec.name,
         bytes_in=length,
         bytes_out=written,
         vqc_bytes=len(made),

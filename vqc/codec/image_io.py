@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.atomic import write_atomically
+from vqc.codec.choice import Choice, choose
 from vqc.codec.codec import Compressed
 from vqc.codec.framing import BATCH_VALUES, Cut, Framing, Window, Workload, is_small
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
-from vqc.codec.lossless import choose
 from vqc.codec.media import Image
-from vqc.codec.media_files import MediaFiles, Source, Target
+from vqc.codec.media_files import MediaFiles, Source, Target, Writing
+from vqc.codec.picture_score import score_picture
 from vqc.codec.progress import Progress, report_progress, within
-from vqc.codec.rate import Rate
 from vqc.codec.segments import SegmentReader
 from vqc.data.image_files import Picture, encode_image, image_format, read_image
 from vqc.data.metadata import Policy, metadata_of_image
@@ -33,9 +33,7 @@ from vqc.format.alpha import decode_alpha, encode_alpha
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_PIXELS, ImageShape, Shape
 from vqc.format.tiling import Tile, Tiling, padded_window
-from vqc.metrics.catalogue import METRICS
-from vqc.metrics.mse import image_mse, psnr_of
-from vqc.metrics.scores import score_images
+from vqc.metrics.mse import image_mse
 from vqc.models.base import ImageModel
 
 Pixels = NDArray[np.uint8]  # [H, W] or [H, W, 3]
@@ -63,14 +61,7 @@ class ImageFraming(Framing[Picture, Picture]):
         return signal
 
     def score(self, signal: Picture, restored: Picture, metric: str) -> float:
-        if metric == "psnr":  # as Report.psnr has it
-            return psnr_of(image_mse(signal.pixels, restored.pixels, seen_pixels(signal)))
-        found = score_images(_rgb(without_hidden(signal).pixels), _rgb(restored.pixels), [metric])
-        if metric not in found:
-            height, width = signal.pixels.shape[:2]
-            label, size = METRICS[metric].label, f"{width:,} x {height:,} pixels"
-            raise MediaError(f"an image of {size} is too small for {label}; give a target by PSNR")
-        return found[metric]
+        return score_picture(signal, restored, metric)
 
     def positions(self, signal: Picture) -> float:
         height, width = (-(-side // self.factor) for side in signal.pixels.shape[:2])
@@ -194,39 +185,23 @@ class ImageFiles(MediaFiles[Picture, Picture]):
         self,
         signal: Picture,
         lossy: Callable[[], Compressed],
-        lossless: bool | None,
-        rate: Rate,
+        choice: Choice,
         metadata: Metadata,
     ) -> Compressed:
-        return choose(signal, lossy, lossless, rate, metadata)
+        return choose(signal, lossy, choice, metadata)
 
     def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
         return format or image_format(target)
 
-    def write(
-        self,
-        restored: Picture,
-        shape: Shape,
-        target: Target,
-        format: str,  # noqa: A002
-        *,
-        metadata: Metadata,
-        overwrite: bool,
-        quality: int | None = None,
-    ) -> int:
-        data = encode_image(restored, format, metadata, quality)
-        write_atomically(target, data, overwrite=overwrite)
+    def write(self, restored: Picture, shape: Shape, target: Target, how: Writing) -> int:
+        data = encode_image(restored, how.format, how.metadata, how.quality)
+        write_atomically(target, data, overwrite=how.overwrite)
         return len(data)
 
 
 def _no_pixels(shape: ImageShape) -> Pixels:
     """Room for the pixels of an image."""
     return np.empty((shape.height, shape.width) if shape.grayscale else (shape.height, shape.width, 3), np.uint8)
-
-
-def _rgb(pixels: Pixels) -> Pixels:
-    """Pixels [H, W, 3], also of grayscale."""
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def _scaled(part: slice, factor: int) -> slice:

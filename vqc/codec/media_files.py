@@ -6,11 +6,12 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Generic
+from pathlib import Path
+from typing import Generic, NamedTuple
 
+from vqc.codec.choice import Choice
 from vqc.codec.codec import Compressed
 from vqc.codec.framing import Restored, Signal
-from vqc.codec.rate import Rate
 from vqc.data.metadata import Policy
 from vqc.errors import OptionError
 from vqc.format.metadata import Metadata
@@ -18,6 +19,15 @@ from vqc.format.shapes import Shape
 
 Source = str | os.PathLike[str] | bytes  # a path, or the bytes of a file
 Target = str | os.PathLike[str]
+
+
+class Writing(NamedTuple):
+    """How a restored file is written."""
+
+    format: str  # as `format_for` gives it
+    metadata: Metadata  # of which as much is kept as the format holds
+    overwrite: bool  # whether an existing file may be replaced
+    quality: int | None = None  # of a format with loss, 1 to 100; its usual one if None
 
 
 class MediaFiles(ABC, Generic[Signal, Restored]):
@@ -47,16 +57,15 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         self,
         signal: Signal,
         lossy: Callable[[], Compressed],
-        lossless: bool | None,
-        rate: Rate,
+        choice: Choice,
         metadata: Metadata,
     ) -> Compressed:
-        """The file of a signal, which `lossy` makes with a model; see `vqc.codec.lossless.choose`.
+        """The file of a signal, which `lossy` makes with a model; see `vqc.codec.choice.choose`.
 
         Raises:
             OptionError: media of this sort are not kept without loss.
         """
-        if lossless:
+        if choice.lossless:
             raise OptionError("only images are kept without loss; for audio take FLAC")
         return lossy()
 
@@ -70,19 +79,15 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         """
 
     @abstractmethod
-    def write(
-        self,
-        restored: Restored,
-        shape: Shape,
-        target: Target,
-        format: str,  # noqa: A002
-        *,
-        metadata: Metadata,
-        overwrite: bool,
-        quality: int | None = None,
-    ) -> int:
-        """Write a file with as much of the metadata as its format holds, whole or not at all; return its length.
+    def write(self, restored: Restored, shape: Shape, target: Target, how: Writing) -> int:
+        """Write a file whole or not at all; return its length in bytes."""
 
-        Args:
-            quality: of a format with loss, 1 to 100; its usual one if None.
-        """
+
+def source_name(source: Source) -> str:
+    """The name of a source in errors."""
+    return "the file" if isinstance(source, bytes) else os.fspath(source)
+
+
+def source_size(source: Source) -> int:
+    """The bytes of a source."""
+    return len(source) if isinstance(source, bytes) else Path(source).stat().st_size

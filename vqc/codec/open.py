@@ -26,14 +26,26 @@ FRAMINGS: Mapping[Media, type[Framing[Any, Any]]] = MappingProxyType({"image": I
 Model = str | os.PathLike[str] | LoadedModel | None  # None: the default for the medium
 
 
+def not_for(entropy: str) -> tuple[str, ...]:
+    """The parts of a model that making files with this entropy mode does without."""
+    return ("likelihood", "sharp") if entropy in ("auto", "prior") else ("likelihood", "sharp", "prior")
+
+
 @overload
-def open_codec(media: Literal["image"], model: Model, device: str) -> Codec[Picture, Picture]: ...
+def open_codec(
+    media: Literal["image"], model: Model, device: str, *, without: tuple[str, ...] = ()
+) -> Codec[Picture, Picture]: ...
 @overload
-def open_codec(media: Literal["audio"], model: Model, device: str) -> Codec[Recording, Blocks]: ...
+def open_codec(
+    media: Literal["audio"], model: Model, device: str, *, without: tuple[str, ...] = ()
+) -> Codec[Recording, Blocks]: ...
 @overload
-def open_codec(media: Media | None, model: Model, device: str) -> Codec[Any, Any]: ...
-def open_codec(media: Media | None, model: Model, device: str) -> Codec[Any, Any]:
+def open_codec(media: Media | None, model: Model, device: str, *, without: tuple[str, ...] = ()) -> Codec[Any, Any]: ...
+def open_codec(media: Media | None, model: Model, device: str, *, without: tuple[str, ...] = ()) -> Codec[Any, Any]:
     """The codec to compress with; of a model that is given, whatever its medium, where that is None.
+
+    Args:
+        without: parts that a model given by name or path need not have; see `load_model`.
 
     Raises:
         OptionError: the model is for the other medium, or there is no such device.
@@ -45,7 +57,7 @@ def open_codec(media: Media | None, model: Model, device: str) -> Codec[Any, Any
         if model is None:
             assert media is not None, "there is a default for each medium"
             model = kinds.default_model(media)
-        model = load_model(model, find_device(device))
+        model = load_model(model, find_device(device), without=without)
     codec = _codec(model)
     if media is not None and codec.model.media != media:
         what, other = ("an image", "audio") if media == "image" else ("audio", "images")
@@ -63,8 +75,10 @@ def codec_for_file(header: Header, device: str, *, sharp: bool = False) -> Codec
         ModelNotFoundError, CheckpointError: the model is not there, or its file is damaged.
         ContainerError: the file has no model, is of an unknown kind, or asks for what its model does not have.
     """
-    if header.is_lossless:
-        raise ContainerError("the .vqc file holds a picture without loss, which has no codes; compress it with --lossy")
+    if header.is_plain:
+        what = "a picture without loss" if header.is_lossless else "an AVIF picture"
+        how = "--lossy" if header.is_lossless else "quality 8 or less"
+        raise ContainerError(f"the .vqc file holds {what}, which has no codes; compress it with {how}")
     kinds.kind_numbered(header.codec)  # a version that does not know the kind would look for its models in vain
     codec = codec_for_digest(header.digest, device, sharp)
     check_header(header, codec.model.kind, codec.model.qualities, codec.digest, codec.name)

@@ -11,13 +11,15 @@ from vqc.data.image_files import Picture
 from vqc.format.chunking import Chunking
 
 
-def damage_in(reader: SegmentReader, file: StoredFile, restored: object) -> tuple[str, ...]:
-    """Name what was not restored of a file: times of a recording, rectangles of an image in pixels.
+def damage_in(reader: SegmentReader | None, file: StoredFile, restored: object) -> tuple[str, ...]:
+    """Name what was not restored of a salvaged file: times of a recording, rectangles of an image in pixels.
 
     Args:
-        reader: of the file; all that was asked for has been read with it.
+        reader: of the file, None where it has no codes; all that was asked for has been read with it.
         restored: the picture or the recording.
     """
+    if reader is None or not reader.salvage:
+        return ()
     found = [*places(reader)]
     if reader.header.shape.alpha and isinstance(restored, Picture) and restored.alpha is None:
         found.append("the transparency")

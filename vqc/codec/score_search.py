@@ -75,7 +75,7 @@ def reach_score(
         bracket = (middle, above) if middle.score < wanted else (below, middle)
     reaching = [trial for trial in trials if trial.score >= wanted]
     if not reaching:
-        raise TargetError(_out_of_reach(metric, wanted, max(trial.score for trial in trials), name))
+        raise TargetError(out_of_reach(metric, wanted, max(trial.score for trial in trials), f"the model {name}"))
     return min(reaching, key=lambda trial: trial.place)
 
 
@@ -106,7 +106,8 @@ def _between(below: Trial[Made], above: Trial[Made], wanted: float, *, halve: bo
     return below.place + min(max(share, 0.1), 0.9) * (above.place - below.place)
 
 
-def _out_of_reach(metric: str, wanted: float, best: float, name: str) -> str:
+def out_of_reach(metric: str, wanted: float, best: float, name: str) -> str:
+    """That the score wanted is not reached, but only the best."""
     unit, label, decimals = METRICS[metric].unit, METRICS[metric].label, METRICS[metric].decimals
     asked, found = f"{wanted:g} {unit}".strip(), f"{best:.{decimals}f} {unit}".strip()
-    return f"{label} {asked} is out of reach: the best that the model {name} comes to here is {found}"
+    return f"{label} {asked} is out of reach: the best that {name} comes to here is {found}"

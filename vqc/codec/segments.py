@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from vqc.codec.stream_coder import Codes, StreamCoder
 from vqc.errors import ContainerError
 from vqc.format.chunking import Chunking, split_silence
 from vqc.format.container import Header
+from vqc.format.index import Streams
 from vqc.format.tiling import Tiling
 
 NO_CODE = -1  # where a channel is exactly silent: files hold none there
@@ -41,7 +42,7 @@ class StreamSource(Protocol):
     @property
     def traits(self) -> bytes: ...
 
-    def streams(self, count: int) -> Sequence[bytes]:
+    def streams(self, count: int) -> Streams:
         """The streams, of which there must be so many.
 
         Raises:

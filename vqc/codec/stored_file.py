@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from vqc.codec.inspect.verify import read_vqc
 from vqc.errors import ContainerError, MediaError
 from vqc.format.container import CHECKSUM_BYTES, FRONT_BYTES, Front, Header, front_length, read_container, read_front
 from vqc.format.fields import ByteReader, varint
-from vqc.format.index import FoundStreams, IndexedStreams, ReadAt, read_section
+from vqc.format.index import FoundStreams, IndexedStreams, ReadAt, Streams, read_section
 from vqc.format.metadata import Metadata
 
 VqcSource = str | os.PathLike[str] | bytes | BinaryIO
@@ -37,7 +37,7 @@ class StoredFile:
     size: int
     traits: bytes
     alpha: bytes | None
-    streams: Callable[[int], Sequence[bytes]]
+    streams: Callable[[int], Streams]
     is_whole: bool = True
     is_checked: bool = True
 
@@ -114,7 +114,7 @@ def _indexed(front: Front, read_at: ReadAt, size: int) -> StoredFile:
             alpha = read_section(read_at, first, start, "alpha")
         start += first.length
 
-    def streams(count: int) -> Sequence[bytes]:
+    def streams(count: int) -> Streams:
         if len(sections) != count:
             raise ContainerError(f"the .vqc file has no index of its {count:,} streams; it is damaged, get it again")
         return IndexedStreams(read_at, sections, start)

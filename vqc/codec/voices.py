@@ -6,9 +6,11 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vqc._version import __version__
@@ -17,6 +19,7 @@ from vqc.codec.media import to_waveform
 from vqc.data.audio_files import AudioReader, Samples, resample
 from vqc.errors import MediaError, MediaWarning, OptionError, did_you_mean
 from vqc.format.metadata import Metadata
+from vqc.models.voice.fitting import FITTED_SECONDS, fitted_vector
 from vqc.models.voice.model import VoiceModel
 from vqc.models.voice.traits import PitchPolicy, Traits
 
@@ -71,6 +74,13 @@ def find_voice(codec: Codec[Any, Any], to: Voice) -> Traits:
         known = ", ".join(model.config.speakers) or "none"
         hint = did_you_mean(name, model.config.speakers)
         raise OptionError(f"{name}: there is no such voice or file{hint}; voices of {codec.name}: {known}")
+    about = os.stat(name)  # noqa: PTH116
+    return _voice_of_file(model, name, (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns))
+
+
+@lru_cache(maxsize=2)
+def _voice_of_file(model: VoiceModel, name: str, _version: tuple[int, ...]) -> Traits:
+    """The traits of the voice in a recording, once for all files of a folder that shall have it."""
     with AudioReader(name) as reader:
         return voice_in(model, reader.blocks(), reader.sample_rate, name)
 
@@ -79,8 +89,10 @@ def voice_in(model: VoiceModel, blocks: Iterable[Samples], sample_rate: int, nam
     """The traits of the voice in a recording, given as blocks [n, C]; `name` is that in errors: see `find_voice`."""
     mono = (block.mean(axis=1, keepdims=True, dtype=np.float32) for block in blocks)
     observer, held, heard = model.observer(), np.zeros(0, np.float32), 0
+    beginning, longest = held, round(FITTED_SECONDS * model.sample_rate)
     for block in resample(mono, sample_rate, model.sample_rate, 1):
         held, heard = np.concatenate([held, block[:, 0]]), heard + len(block)
+        beginning = np.concatenate([beginning, block[: longest - len(beginning), 0]])
         while len(held) >= _PIECE:
             observer.add(held[None, :_PIECE])
             held = held[_PIECE:]
@@ -100,7 +112,8 @@ def voice_in(model: VoiceModel, blocks: Iterable[Samples], sample_rate: int, nam
         raise MediaError(f"{name}: no voice is found in it; give a recording of one person who speaks, without music")
     if observer.clipped > _MOST_CLIPPED * heard:
         warnings.warn(MediaWarning(f"{name}: is clipped, and the voice will be rough; record it quieter"), stacklevel=2)
-    return observer.traits()
+    traits, first = observer.traits(), torch.from_numpy(_padded(beginning, model.hop_length))
+    return traits._replace(vector=fitted_vector(model, first, traits.vector))
 
 
 def _padded(samples: NDArray[np.float32], hop: int) -> NDArray[np.float32]:

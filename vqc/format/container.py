@@ -4,7 +4,7 @@
     3      magic     "VQC"
     1      version   1, or 2 of a file with fields
     1      codec     kind of model, by its number in vqc/models/kinds.py (odd: image, even: audio); or 255, a picture
-                     without loss and without a model: see vqc/format/lossless.py
+                     without a model: see vqc/format/plain.py
     1      mode      low 4 bits: how the codes are written: 0 none (packed bits), 1 static (range coder with the
                      model's order-0 tables), 2 prior (range coder with the model's learned prior)
                      high 4 bits, flags: image: 1 grayscale, 2 alpha; audio: 1 mid/side (of two channels),
@@ -49,8 +49,9 @@ from vqc.errors import ContainerError
 from vqc.format.fields import ByteReader, check_size, read_shape, varint, write_shape
 from vqc.format.index import FIELD as INDEX
 from vqc.format.index import Section, index_length, read_index, section_of, write_index
-from vqc.format.lossless import CODEC as LOSSLESS
 from vqc.format.metadata import NO_METADATA, Metadata, from_fields, to_fields
+from vqc.format.plain import AVIF, LOSSLESS
+from vqc.format.plain import CODEC as PLAIN
 from vqc.format.shapes import Media, Shape
 from vqc.format.stream import (
     FRONT_CHECK_BYTES,
@@ -95,14 +96,19 @@ class Header:
         return self.shape.media
 
     @property
+    def is_plain(self) -> bool:
+        """Whether this is a picture without a model: see `vqc.format.plain`."""
+        return self.codec == PLAIN
+
+    @property
     def is_lossless(self) -> bool:
-        """Whether this is a picture without loss and without a model: see `vqc.format.lossless`."""
-        return self.codec == LOSSLESS
+        """Whether every pixel of a picture is kept."""
+        return self.is_plain and self.quality == LOSSLESS
 
     @property
     def has_alpha_section(self) -> bool:
         """Whether alpha stands apart from the body."""
-        return self.shape.alpha and not self.is_lossless
+        return self.shape.alpha and (not self.is_plain or self.quality in AVIF)
 
 
 @dataclass(frozen=True, kw_only=True)

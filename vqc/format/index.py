@@ -19,7 +19,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import NamedTuple, overload
+from typing import NamedTuple, Protocol
 
 from vqc.errors import ContainerError
 from vqc.format.fields import ByteReader, varint
@@ -72,7 +72,14 @@ def read_index(content: bytes, before: bytes) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-class IndexedStreams(Sequence[bytes]):
+class Streams(Protocol):
+    """The streams of a file, taken one by one; lists of bytes are such, too."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> bytes: ...
+
+
+class IndexedStreams:
     """The streams of a file, read where they are when they are asked for, and checked.
 
     Args:
@@ -91,16 +98,11 @@ class IndexedStreams(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._sections)
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
-        assert isinstance(index, int), "streams are taken one by one"
+    def __getitem__(self, index: int, /) -> bytes:
         return read_section(self._read_at, self._sections[index], self._starts[index], "stream")
 
 
-class FoundStreams(Sequence[bytes]):
+class FoundStreams:
     """As many of `count` streams of a body that may be damaged as their lengths lead to; asking for others raises."""
 
     def __init__(self, body: bytes, count: int) -> None:
@@ -114,12 +116,7 @@ class FoundStreams(Sequence[bytes]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
-        assert isinstance(index, int), "streams are taken one by one"
+    def __getitem__(self, index: int, /) -> bytes:
         if index >= len(self._streams):
             raise ContainerError("the .vqc file is damaged: a stream is missing; get it again")
         return self._streams[index]

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 from vqc.codec.inspect.verify import read_vqc
 from vqc.errors import ModelNotFoundError
 from vqc.format.container import Container, Entropy, read_container
-from vqc.format.lossless import NAME
 from vqc.format.metadata import Metadata, length_of
+from vqc.format.plain import name_of
 from vqc.format.shapes import Media, Shape
 from vqc.models.files.zoo import find_by_digest
 from vqc.models.kinds import kind_numbered
@@ -20,7 +20,7 @@ from vqc.models.kinds import kind_numbered
 class FileInfo:
     """Description of a `.vqc` file."""
 
-    kind: str  # of its model; "lossless" of a picture that has none
+    kind: str  # of its model; "lossless" or "avif" of a picture that has none
     model: str | None  # its name; None if it is not at hand, or there is none
     digest: str  # the first six bytes of it, in hex
     quality: int
@@ -32,11 +32,12 @@ class FileInfo:
     metadata: Metadata  # what is known of the original
     metadata_bytes: int  # 0 without any
     streamed: bool  # whether it was written while the recording came in
+    has_codes: bool  # not of a picture that has no model
 
     @property
     def lossless(self) -> bool:
         """Whether every pixel comes back as it was."""
-        return self.kind == NAME
+        return self.kind == "lossless"
 
     @property
     def media(self) -> Media:
@@ -73,8 +74,8 @@ def info_of(container: Container, file_bytes: int) -> FileInfo:
     """The description of a file of so many bytes that was read already."""
     header = container.header
     return FileInfo(
-        kind=NAME if header.is_lossless else kind_numbered(header.codec).name,
-        model=None if header.is_lossless else _model_of(header.digest),
+        kind=name_of(header.quality) if header.is_plain else kind_numbered(header.codec).name,
+        model=None if header.is_plain else _model_of(header.digest),
         digest=header.digest.hex(),
         quality=header.quality,
         entropy=header.entropy,
@@ -85,6 +86,7 @@ def info_of(container: Container, file_bytes: int) -> FileInfo:
         metadata=container.metadata,
         metadata_bytes=length_of(container.metadata),
         streamed=container.streamed,
+        has_codes=not header.is_plain,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vqc.codec.inspect.explain import Explanation
 from vqc.codec.rate import Score
-from vqc.format.container import Entropy
+from vqc.format.container import Entropy, Header
+from vqc.format.plain import name_of
 from vqc.format.shapes import Media, Shape
 from vqc.metrics.mse import psnr_of
 
@@ -16,7 +18,7 @@ from vqc.metrics.mse import psnr_of
 class Report:
     """One file compressed or decompressed."""
 
-    model: str  # its name; "lossless" of a picture that has none
+    model: str  # its name; "lossless" or "avif" of a picture that has none
     quality: int
     entropy: Entropy  # how the codes are written
     shape: Shape
@@ -26,12 +28,26 @@ class Report:
     seconds: float  # of work, reading and writing files included
     mse: float | None = None  # of the round trip, full scale being 1; for `stats=True` only
     score: Score | None = None  # that was reached; for a target score only
+    has_codes: bool = True  # not of a picture that has no model
     lossless: bool = False  # whether every pixel comes back as it was
     chosen_lossless: bool = False  # nobody asked for that, but it is smaller
     lossless_bytes: int | None = None  # that it would take without loss, where that is not much more
     explanation: Explanation | None = None  # where the bits go; for `explain=True` only
     heat_map: Path | None = None  # the picture of it, of an image
     damage: tuple[str, ...] = ()  # what was not restored, in words; for `salvage=True` only
+
+    @classmethod
+    def of(cls, header: Header, codec_name: str, **figures: Any) -> Report:
+        """The report of a file with this header, and of a codec with this name if it has codes."""
+        return cls(
+            model=name_of(header.quality) if header.is_plain else codec_name,
+            has_codes=not header.is_plain,
+            lossless=header.is_lossless,
+            quality=header.quality,
+            entropy=header.entropy,
+            shape=header.shape,
+            **figures,
+        )
 
     @property
     def media(self) -> Media:

@@ -11,7 +11,7 @@ from vqc.codec.validation import check_header
 from vqc.data.media_type import path_or_bytes
 from vqc.errors import MediaError
 from vqc.format.container import DIGEST_BYTES, Header, read_container
-from vqc.format.lossless import NAME
+from vqc.format.plain import name_of
 from vqc.models.files.zoo import find_by_digest
 from vqc.models.kinds import kind_numbered
 
@@ -24,7 +24,7 @@ class VerifyResult:
     """A file that is in order."""
 
     header: Header
-    model: str  # its name; "lossless" of a picture that has none
+    model: str  # its name; "lossless" or "avif" of a picture that has none
     bytes: int
     decoded: bool  # whether the codes were read as well
 
@@ -47,10 +47,10 @@ def verify(
     data = read_vqc(source)
     container = read_container(data, limit=limit)
     header = container.header
-    if header.is_lossless:
+    if header.is_plain:
         if decode:
             _restore(container, len(data), limit)
-        return VerifyResult(header=header, model=NAME, bytes=len(data), decoded=decode)
+        return VerifyResult(header=header, model=name_of(header.quality), bytes=len(data), decoded=decode)
     kind_numbered(header.codec)  # see `codec_for_file`
     info = find_by_digest(header.digest)
     check_header(header, info.kind, info.qualities, bytes.fromhex(info.digest)[:DIGEST_BYTES], info.name)
@@ -82,6 +82,6 @@ def _read_codes(container: Container, size: int, limit: int | None) -> None:
 
 
 def _restore(container: Container, size: int, limit: int | None) -> None:
-    from vqc.codec.lossless import restore_lossless
+    from vqc.codec.plain import restore_plain
 
-    restore_lossless(container, size, limit)
+    restore_plain(container, size, limit)

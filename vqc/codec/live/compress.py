@@ -78,11 +78,9 @@ def compress_stream(
         target.write(piece)
         target.flush()
         written += len(piece)
-    return Report(
-        model=codec.name,
-        quality=header.quality,
-        entropy=header.entropy,
-        shape=header.shape,
+    return Report.of(
+        header,
+        codec.name,
         bytes_in=taken.size,
         bytes_out=written,
         vqc_bytes=written,

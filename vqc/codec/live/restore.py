@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast, overload
+from typing import BinaryIO, cast
 
 from vqc.codec.audio_io import AudioFiles, AudioFraming, Blocks, Recording, recordings_of
 from vqc.codec.codec import Codec
 from vqc.codec.inspect.report import Report
 from vqc.codec.limits import check_work
-from vqc.codec.media_files import Source, Target
+from vqc.codec.media_files import Source, Target, Writing
 from vqc.codec.open import codec_for_file
 from vqc.codec.salvage import clock, places
 from vqc.codec.segments import SegmentReader
@@ -36,6 +36,7 @@ from vqc.format.container import (
     read_front,
 )
 from vqc.format.fields import check_size
+from vqc.format.index import Streams
 from vqc.format.shapes import MAX_SAMPLES
 from vqc.format.stream import Read, read_chunks, read_up_to
 
@@ -107,8 +108,8 @@ def restore_to_file(
     format = files.format_for(target, format, shape)  # noqa: A001
     check_quality(format, quality)
     live = LiveRecording(arrived, sharp=sharp, device=device, limit=limit)
-    options: dict[str, Any] = {"metadata": live.metadata, "overwrite": overwrite, "quality": quality}
-    return live.report(files.write(live.blocks, shape, target, format, **options))
+    how = Writing(format, live.metadata, overwrite, quality)
+    return live.report(files.write(live.blocks, shape, target, how))
 
 
 def cut_stream(source: Source, limit: int | None) -> Arriving | None:
@@ -199,11 +200,9 @@ class LiveRecording:
         """What was done, once all blocks were taken."""
         header, size = self.reader.header, self._source.size
         whole = not self.reader.is_cut and self._source.ends_with_checksum()
-        return Report(
-            model=self.codec.name,
-            quality=header.quality,
-            entropy=header.entropy,
-            shape=header.shape,
+        return Report.of(
+            header,
+            self.codec.name,
             bytes_in=size,
             bytes_out=bytes_out,
             vqc_bytes=size,
@@ -285,15 +284,15 @@ class ArrivingReader(SegmentReader):
         return self._framing.samples_of_chunks(self.shape, self._arrived)
 
 
-class _Held(Sequence[bytes]):
-    """The streams that have arrived and were not taken yet, and the header: a `StreamSource`."""
+class _Held:
+    """The streams that have arrived, each to be taken once, and the header: a `StreamSource`."""
 
     alpha = None
 
     def __init__(self, header: Header, traits: bytes) -> None:
         self.header, self.traits, self._there = header, traits, dict[int, bytes | None]()
 
-    def streams(self, count: int) -> Sequence[bytes]:
+    def streams(self, count: int) -> Streams:
         """These, however many will come."""
         return self
 
@@ -304,12 +303,7 @@ class _Held(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._there)
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
-        assert isinstance(index, int), "streams are taken one by one, and once"
+    def __getitem__(self, index: int, /) -> bytes:
         stream = self._there.pop(index)
         if stream is None:
             raise ContainerError("the .vqc file is damaged: a stream does not match its checksum; get it again")

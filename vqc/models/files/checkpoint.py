@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from vqc.atomic import write_atomically
 from vqc.errors import CheckpointError
@@ -50,6 +50,7 @@ SAFETENSORS_NAMES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
+Entry = TypeVar("Entry", TensorEntry, StoredTensor)
 DTYPES = {short: name for name, short in SAFETENSORS_NAMES.items()}
 
 
@@ -157,8 +158,13 @@ def how_stored(path: Path) -> tuple[Literal["float16", "float32"], bool]:
     return "float16" if "F16" in types else "float32", "U16" in types
 
 
-def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:
-    """Read a model file; CheckpointError when it is damaged, or its tensors do not belong to its config."""
+def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu", *, without: tuple[str, ...] = ()) -> LoadedModel:
+    """Read a model file; CheckpointError when it is damaged, or its tensors do not belong to its config.
+
+    Args:
+        without: parts, by `Part.name`, that the model is not to have though the file does; its digest is checked with
+            them.
+    """
     from vqc.models.files import static_tables
 
     path = Path(path)
@@ -166,21 +172,28 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu") -> Loaded
         size = os.fstat(file.fileno()).st_size
         header = read_header(file, size, path)
         info = info_from_header(header, size, path)
-        model = build_described(info)  # before the tensors are read: a file of another sort costs no memory
+        model = build_described(info, without)  # before the tensors are read: a file of another sort costs no memory
         active = model.active_entries()
-        entries = [static_tables.as_unpacked(entry, active) for entry in header.tensors]
+        entries = [static_tables.as_unpacked(entry, active) for entry in _only(header.tensors, without)]
         check_tensors(_exported(model), entries, str(path))
         data = mmap(file.fileno(), size, access=ACCESS_COPY)  # can be written, which changes no file
     stored = stored_tensors(parse_header(data, size, path), data)  # again: the file may have changed since
     _check_digests(info, stored)
-    tensors = {tensor.name: _tensor_of(tensor) for tensor in stored}
+    tensors = {tensor.name: _tensor_of(tensor) for tensor in _only(stored, without)}
     tensors[static_tables.NAME] = static_tables.unpack(tensors[static_tables.NAME], active)
     fill_model(model, tensors, str(path))
-    return LoadedModel(model.eval().requires_grad_(False).to(device), info)
+    model = model.eval().requires_grad_(False)
+    return LoadedModel(model if device == "cpu" else model.to(device), info)
 
 
-def build_described(info: ModelInfo) -> CodecModel:
-    """An untrained model with all the parts that a description asks for.
+def _only(tensors: Sequence[Entry], without: tuple[str, ...]) -> list[Entry]:
+    """The tensors that do not belong to these parts."""
+    prefixes = tuple(part.prefix for part in PARTS if part.name in without)
+    return [tensor for tensor in tensors if not tensor.name.startswith(prefixes)]
+
+
+def build_described(info: ModelInfo, without: tuple[str, ...] = ()) -> CodecModel:
+    """An untrained model with the parts that a description asks for, but for some.
 
     CheckpointError: there is none such, or it would be far larger than the file.
     """
@@ -188,12 +201,12 @@ def build_described(info: ModelInfo) -> CodecModel:
 
     try:
         with Budget(info.bytes):
-            return _built(info, info.path)
+            return _built(info, info.path, without)
     except BudgetError as error:
         raise CheckpointError(f"the config of {info.path} cannot be used: {error}") from None
 
 
-def _built(info: ModelInfo, path: Path) -> CodecModel:
+def _built(info: ModelInfo, path: Path, without: tuple[str, ...]) -> CodecModel:
     from vqc.models.kinds import build_model
 
     model = build_model(info.kind, info.config, where=str(path))
@@ -201,7 +214,7 @@ def _built(info: ModelInfo, path: Path) -> CodecModel:
     if said != (model.media, model.qualities, model.default_quality):
         raise CheckpointError(f"the description in {path} has another medium or other qualities than its config")
     for part in PARTS:
-        if part.name in info.parts:
+        if part.name in info.parts and part.name not in without:
             part.attach(model, part.build(info.parts[part.name], model, f"the {part.title} in {path}"))
     return model
 

@@ -33,6 +33,6 @@ def unpack(entries: Tensor, active: Tensor) -> Tensor:
 
 def as_unpacked(entry: TensorEntry, active: Tensor) -> TensorEntry:
     """Return the place of a table as if it were not packed; one that is not is returned as it is."""
-    if (entry.name, entry.dtype, entry.shape) != (NAME, TYPE, (int(active.sum()),)):
+    if (entry.name, entry.dtype) != (NAME, TYPE) or entry.shape != (int(active.sum()),):
         return entry
     return entry._replace(dtype="I32", shape=tuple(active.shape))

@@ -150,39 +150,47 @@ def check_name_is_free(name: str, *, replace: bool = False) -> None:
             )
 
 
-def load_model(name_or_path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel:
-    """The model with this name or in this file, ready for use; a model already loaded is not read again."""
-    return _load(_named(name_or_path), device)
+def load_model(
+    name_or_path: str | os.PathLike[str], device: str = "cpu", *, without: tuple[str, ...] = ()
+) -> LoadedModel:
+    """The model with this name or in this file, ready for use; a model already loaded is not read again.
+
+    Args:
+        without: parts that it need not have, by `Part.name`: not building them saves time.
+    """
+    return _load(_named(name_or_path), device, without)
 
 
 def load_model_by_digest(prefix: bytes, device: str = "cpu", *, perceptual: bool = False) -> LoadedModel:
-    """The model whose digest begins with these bytes, ready for use; see `find_by_digest`."""
-    return _load(_with_digest(prefix, perceptual), device)
+    """The model whose digest begins with these bytes, with what restoring takes; see `find_by_digest`."""
+    without = ("likelihood",) if perceptual else ("likelihood", "sharp")
+    return _load(_with_digest(prefix, perceptual), device, without)
 
 
-def _load(found: list[ModelInfo], device: str) -> LoadedModel:
+def _load(found: list[ModelInfo], device: str, without: tuple[str, ...]) -> LoadedModel:
     """Load the first that can be read: a damaged file does not hide another that is as good."""
     for info in found[:-1]:
         try:
-            return _load_once(info, device)
+            return _load_once(info, device, without)
         except CheckpointError as error:
             _warn_left_out(error)
-    return _load_once(found[-1], device)
+    return _load_once(found[-1], device, without)
 
 
 def _warn_left_out(error: CheckpointError) -> None:
     warnings.warn(ModelWarning(f"left out of the models: {error}"), stacklevel=3)
 
 
-def _load_once(info: ModelInfo, device: str) -> LoadedModel:
-    return _load_state(info.path, info.digest, (info.perceptual or {}).get("digest", ""), device)
+def _load_once(info: ModelInfo, device: str, without: tuple[str, ...]) -> LoadedModel:
+    without = tuple(name for name in without if name in info.parts)
+    return _load_state(info.path, info.digest, (info.perceptual or {}).get("digest", ""), device, without)
 
 
 @lru_cache(maxsize=8)
-def _load_state(path: Path, digest: str, perceptual_digest: str, device: str) -> LoadedModel:
+def _load_state(path: Path, digest: str, perceptual_digest: str, device: str, without: tuple[str, ...]) -> LoadedModel:
     from vqc.models.files.checkpoint import load_checkpoint
 
-    return load_checkpoint(path, device)
+    return load_checkpoint(path, device, without=without)
 
 
 def _model_files() -> list[Path]:

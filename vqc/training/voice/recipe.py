@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,9 @@ from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
+from vqc.models.voice.fitting import fitted_vector
 from vqc.models.voice.model import SAMPLE_RATE, VoiceModel
+from vqc.models.voice.traits import Traits
 from vqc.nn.pitch import PITCH_HOP, pitch_hz
 from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
 from vqc.training.sampling import draw_items, draw_probabilities, first_seconds
@@ -25,6 +28,7 @@ from vqc.training.voice.sources import take_sources
 from vqc.training.voice.task import VoiceTask, VoiceTaskConfig
 
 _REFERENCE_SECONDS = 120.0  # of a voice that comes with the model
+_FITTED_SECONDS = 40.0  # of these
 _SOURCE_UTTERANCES = 20
 
 
@@ -72,13 +76,8 @@ class VoiceRecipe(Recipe):
         task = VoiceTask(model, data, config, seed=settings.loop.seed)
         set_contrast(task, config.contrast_share)
         for row, items in enumerate(recordings_of_voices(model, dataset, config)):
-            observer, left = model.observer(), _REFERENCE_SECONDS * SAMPLE_RATE
-            for i in items:
-                observer.add(_beginning(dataset, i).numpy())
-                left -= float(dataset.lengths[i])
-                if left < 0:
-                    break
-            model.voices[row] = torch.from_numpy(np.frombuffer(observer.finish(), np.uint8).copy())
+            traits = _traits_of(model, [_beginning(dataset, i) for i in _within(dataset, items, _REFERENCE_SECONDS)])
+            model.voices[row] = torch.from_numpy(np.frombuffer(traits.to_bytes(), np.uint8).copy())
         probabilities = draw_probabilities(dataset, config.source_shares)
         chosen = draw_items(dataset, config.table_utterances, probabilities, seed=settings.loop.seed + 1)
         fill_static_tables(model, [_beginning(dataset, i) for i in chosen])
@@ -134,6 +133,22 @@ def shorten(model: VoiceModel) -> None:
     for part in (model.speaker, model.decoder, model.sources):
         for parameter in part.parameters():
             parameter.copy_(parameter.bfloat16())
+
+
+def _within(dataset: AudioDataset, items: Sequence[int], seconds: float) -> Sequence[int]:
+    """The first of the items, until they last so long."""
+    ends = np.cumsum([int(dataset.lengths[i]) for i in items])
+    return items[: 1 + int((ends < seconds * SAMPLE_RATE).sum())]
+
+
+def _traits_of(model: VoiceModel, recordings: Sequence[Tensor]) -> Traits:
+    """The traits of a voice that speaks recordings [1, T]; the decoder fits its vector to the first of them."""
+    observer = model.observer()
+    for x in recordings:
+        observer.add(x.numpy())
+    traits = observer.traits()
+    first = torch.cat(list(recordings), 1)[:, : round(_FITTED_SECONDS * SAMPLE_RATE)]
+    return traits._replace(vector=fitted_vector(model, first, traits.vector))
 
 
 def _static_bits(model: VoiceModel, signals: list[Tensor]) -> float:

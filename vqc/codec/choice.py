@@ -1,0 +1,107 @@
+"""Which file of a picture: a model's; above its qualities one of AVIF; or one without loss, where that is smaller."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from vqc.codec.avif import avif_for_target, avif_of_quality, is_above
+from vqc.codec.codec import Compressed
+from vqc.codec.lossless import lossless_below, lossless_file
+from vqc.codec.rate import Rate, Score
+from vqc.data.image_files import Picture
+from vqc.errors import OptionError, TargetError
+from vqc.format.metadata import NO_METADATA, Metadata
+
+_NEARLY = 2.0  # a file without loss that is so many times as large is worth a word
+_EXACT = {"psnr": math.inf, "ms_ssim": 1.0}
+
+
+class Choice(NamedTuple):
+    """What is asked for.
+
+    lossless: whether to keep every pixel; None where that is smaller, or meets the size that is asked for.
+    codes: whether nothing but a model's file will do.
+    quality: None for a target, or the model's own.
+    """
+
+    lossless: bool | None = None
+    codes: bool = False
+    quality: float | None = None
+    rate: Rate = Rate()
+
+    @property
+    def is_avif(self) -> bool:
+        """Whether the quality of an image is above those of the model."""
+        return not self.codes and not self.rate.is_target and self.quality is not None and is_above(self.quality)
+
+
+def choose(
+    picture: Picture, lossy: Callable[[], Compressed], choice: Choice, metadata: Metadata = NO_METADATA
+) -> Compressed:
+    """The file of a picture.
+
+    Args:
+        lossy: makes the file with a model.
+
+    Raises:
+        MediaError: it cannot be kept without loss.
+        MissingPackageError: its quality needs AVIF, which Pillow lacks here.
+    """
+    if choice.lossless:
+        return lossless_file(picture, metadata)
+    if choice.codes:
+        return lossy()
+    rate, score = choice.rate, choice.rate.target_score
+    rate.check_media("image")
+    if rate.is_size and choice.lossless is None:
+        fits = lossless_below(picture, rate.target_size(picture.height * picture.width) + 1, metadata)
+        if fits is not None:
+            return fits
+    made = _with_loss(picture, lossy, choice, metadata)
+    if rate.is_size or choice.lossless is not None:
+        return made
+    found = lossless_below(picture, round(_NEARLY * len(made)), metadata)
+    if found is None:
+        return made
+    if len(found) >= len(made):
+        return replace(made, lossless_bytes=len(found))
+    return found if score is None else replace(found, score=Score(score.metric, _EXACT[score.metric]))
+
+
+def _with_loss(picture: Picture, lossy: Callable[[], Compressed], choice: Choice, metadata: Metadata) -> Compressed:
+    """The file of a model, or above its qualities one of AVIF."""
+    if choice.is_avif:
+        assert choice.quality is not None, "it is above those of the model"
+        return avif_of_quality(picture, choice.quality, metadata)
+    if not choice.rate.is_target:
+        return lossy()
+    found = avif_for_target(picture, choice.rate, metadata)
+    if found is not None:
+        return found
+    try:
+        return lossy()
+    except TargetError:
+        found = avif_for_target(picture, choice.rate, metadata, least=0)
+        if found is None:
+            raise
+        return found
+
+
+def choice_of(lossless: bool | None, *, model: object, quality: float | None, entropy: str, rate: Rate) -> Choice:
+    """What `choose` is to be told: who names a model or an entropy mode asks for codes.
+
+    Raises:
+        OptionError: lossless stands beside an option that only files with loss have.
+    """
+    codes = {"a model": model is not None, f"entropy {entropy}": entropy != "auto"}
+    others = {"a quality": quality is not None, "a target": rate.is_target, "lambda": rate.lmbda is not None}
+    if not lossless:
+        contradicting = quality is not None and (rate.is_target or rate.lmbda is not None)  # making codes says so
+        return Choice(lossless, contradicting or any(codes.values()), quality, rate)
+    for name, given in {**codes, **others, "an effort": rate.effort is not None}.items():
+        if given:
+            raise OptionError(f"lossless and {name} exclude each other; give one")
+    return Choice(lossless)
