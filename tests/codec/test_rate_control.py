@@ -131,13 +131,13 @@ def test_a_quality_between_two_lies_between_them() -> None:
     sizes = [len(PHOTO.compress(shown, quality=q, rate=EFFORT)) for q in (1.0, 1.4, 1.6, 2.0)]
     assert sizes == sorted(sizes)
     assert PHOTO.model.operating_point(2.0) == (2, pytest.approx(1))
-    assert PHOTO.model.operating_point(1.4) == (1, pytest.approx(10**-0.4))  # λ falls from 4,000 to 400
+    assert PHOTO.model.operating_point(1.4) == (1, pytest.approx(3.5**-0.4))
 
 
 def test_a_quality_by_what_a_bit_is_worth() -> None:
     shown = picture(64, 64)
     between = PHOTO.compress(shown, quality=1.4, rate=EFFORT)
-    assert PHOTO.compress(shown, rate=Rate(effort=1, lmbda=4000**0.6 * 400**0.4)) == between
+    assert PHOTO.compress(shown, rate=Rate(effort=1, lmbda=4000 * 3.5**-0.4)) == between
     with pytest.raises(OptionError, match="quality 2 and lambda 400 exclude each other"):
         PHOTO.compress(shown, quality=2, rate=Rate(lmbda=400))
 

@@ -53,14 +53,13 @@ def check_quality(model: CodecModel, quality: float | None, name: str, rate: Rat
 
 
 def _quality_at(model: CodecModel, lmbda: float, name: str) -> float:
-    """The quality, fractional, of this λ."""
+    """The quality, fractional, of this λ; OptionError when the model has none."""
     lambdas = model.lambdas
     if not lambdas:
         raise OptionError(f"lambda {lmbda:g}: the model {name} does not weigh bits against error; give a quality")
     if not lambdas[-1] <= lmbda <= lambdas[0]:
         raise OptionError(f"lambda {lmbda:g}: the model {name} has {lambdas[-1]:g} to {lambdas[0]:g}")
-    falling = -np.log(lambdas)  # `interp` wants rising positions; qualities are even steps in log λ
-    return float(np.interp(-np.log(lmbda), falling, range(1, len(lambdas) + 1)))
+    return model.quality_at(lmbda)
 
 
 def check_header(header: Header, kind: str, qualities: int, digest: bytes, name: str) -> None:

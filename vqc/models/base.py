@@ -12,6 +12,7 @@ entries. Quality runs from 1 (smallest files) to ``qualities`` (best).
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, cast
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 Int64Array = npt.NDArray[np.int64]
 
-LAMBDA_STEP = 1.6  # between λ of neighbouring qualities, where a model says nothing else
 TABLE_PRECISION = 16  # bits: each row of a static table sums to 2**16
 TRAINING_STATE_PREFIX = "ema_"  # buffers with such a last name serve training alone and are not exported
 
@@ -40,6 +40,7 @@ class CodecModel(nn.Module, ABC):
     kind: ClassVar[str]
     media: ClassVar[Literal["image", "audio"]]
     weighs_bits: ClassVar[bool] = False  # whether its `encoder_search` weighs errors of codes against their bits
+    lambda_step: ClassVar[float] = 1.6  # λ of a quality by this to ±1/2 stands for halves between two
     default_effort: ClassVar[int] = 0  # of an encoder that is not told: see `vqc.codec.rate`
     float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
     perceptual_child: ClassVar[str] = ""  # the child that a perceptual decoder stands in for; "": it can have none
@@ -150,9 +151,15 @@ class CodecModel(nn.Module, ABC):
         return ()
 
     def operating_point(self, quality: float) -> OperatingPoint:
-        """The quality, and λ relative to its own, that stand for a quality between two."""
+        """The nearest quality, and λ relative to its own, that stand for a quality between two."""
         nearest = round(quality)
-        return OperatingPoint(nearest, LAMBDA_STEP ** (nearest - quality))
+        return OperatingPoint(nearest, self.lambda_step ** (nearest - quality))
+
+    def quality_at(self, lmbda: float) -> float:
+        """The quality, fractional, of a λ between those of the first and the last."""
+        away = [math.log(own / lmbda, self.lambda_step) for own in self.lambdas]
+        nearest = min(range(self.qualities), key=lambda index: abs(away[index]))
+        return 1 + nearest + min(max(away[nearest], -0.49), 0.49)
 
     def static_frequencies(self, quality: int) -> Int64Array:
         """Order-0 tables of the symbols, int64 [G, K]: each row sums to 2**16, 0 beyond the group's size, else >= 1."""

@@ -28,7 +28,7 @@ from vqc.models.base import ImageModel, Int64Array
 from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks, limited
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
 from vqc.models.photo.search import PhotoSearch
-from vqc.models.search import EncoderSearch, OperatingPoint
+from vqc.models.search import EncoderSearch
 from vqc.nn.block_transform import BlockTransform
 from vqc.nn.ecvq import GroupedECVQ, to_maps, to_rows
 from vqc.nn.precision import in_float32
@@ -88,6 +88,7 @@ class PhotoModel(ImageModel):
 
     kind: ClassVar[str] = "photo"
     weighs_bits: ClassVar[bool] = True
+    lambda_step: ClassVar[float] = 3.5  # so the sizes of two qualities meet halfway
     default_effort: ClassVar[int] = 3
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
     perceptual_child: ClassVar[str] = "synthesis"
@@ -171,12 +172,6 @@ class PhotoModel(ImageModel):
     @property
     def lambdas(self) -> tuple[float, ...]:
         return self.config.lambdas
-
-    def operating_point(self, quality: float) -> OperatingPoint:
-        """Find λ between those of the qualities: its nearest quality, and λ relative to that of this quality."""
-        log_lambda = float(np.interp(quality, range(1, self.qualities + 1), np.log(self.config.lambdas)))
-        nearest = round(quality)
-        return OperatingPoint(nearest, float(np.exp(log_lambda) / self.config.lambdas[nearest - 1]))
 
     # The methods below take an index: int64 [1] or [B], the quality of all images or of each, counted from 0.
 
