@@ -9,7 +9,7 @@ from PIL import Image
 import vqc
 
 # A real codec wants thousands of pictures and hours; this one is done in seconds, and looks like it.
-QUICK = {"task.crop": 32, "task.free_steps": 30}
+QUICK = {"task.crop": 32, "task.free_steps": 20}
 SIDE = 64
 
 with tempfile.TemporaryDirectory() as name:
@@ -22,12 +22,12 @@ with tempfile.TemporaryDirectory() as name:
         for y in range(0, photo.height - SIDE, SIDE):
             photo.crop((x, y, x + SIDE, y + SIDE)).save(folder / "pictures" / f"{x:03}-{y:03}.png")
 
-    # The same as: vqc train image --data pictures --preset images --steps 80 --set ... --name mine --add
+    # The same as: vqc train image --data pictures --preset images --steps 50 --set ... --name mine --add
     options = vqc.TrainOptions(
         "image",
         data=(str(folder / "pictures"),),
         preset="images",
-        steps=80,
+        steps=50,
         settings=QUICK,
         run_dir=folder / "run",
         name="mine",
