@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from processes import stay_in_this_process
 
+import vqc
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
@@ -25,6 +27,20 @@ def photos(desk: Path, memory: Any) -> Path:
     (desk / "photos/notes.txt").write_text("notes")
     memory.put(str(desk / "photos") + "/", "/photos/", recursive=True)
     return desk / "photos"
+
+
+def test_what_a_url_names_is_measured(run: Run, photos: Path, memory: Any) -> None:
+    options: dict[str, Any] = {"model": "tiny-image", "metrics": ["psnr"]}
+    here, there = (vqc.evaluate(data, **options) for data in (photos, "memory://photos"))
+    assert there.data == here.data == "3 images of photos"
+    assert there.files == here.files
+    memory.rm_file("/photos/a/1.png")
+    assert [score.item for score in vqc.evaluate("memory://photos/b.png", **options).files] == ["b.png"]
+    result = run("eval", "--data", "memory://photos", *IMAGE, "--metrics", "psnr", "--limit", "1", "--csv", "out.csv")
+    assert result.code == 0
+    assert [line.split(",")[0] for line in Path("out.csv").read_text().splitlines()[1:]] == ["a/2.png"]
+    result = run("eval", "--data", "memory://nowhere", *IMAGE)
+    assert (result.code, "there is no such file or folder" in result.err) == (1, True)
 
 
 def test_there_and_back_by_url(run: Run, photos: Path, memory: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -47,7 +48,9 @@ class EvalOptions:
     """The options of `vqc eval`."""
 
     model: Annotated[str | None, model_option("Name or file. [default: by data; without, all bundled]")] = None
-    data: str | None = option(None, "--data", "File, folder, kodak, cifar10 or LibriSpeech. [default: samples]", "DATA")
+    data: str | None = option(
+        None, "--data", "File, folder, URL, kodak, cifar10 or LibriSpeech. [default: samples]", "DATA"
+    )
     quality: str | None = option(None, "--quality -q", "Such as 1,4,8, or all. [default: the model's]", "1,4,8")
     split: str | None = option(None, "--split", "Part of the data: test, validation, test-other, …", "PART")
     listed: Path | None = option(None, "--list", "Only the files that it names, one a line.", "FILE")
@@ -94,10 +97,7 @@ def run_evaluation(options: EvalOptions) -> None:
     check_suffix("--report", options.report, ".html", ".htm")
     check_suffix("--csv", options.csv, ".csv")
     check_new(options.report, options.csv, force=options.force)
-    subjects = find_models_and_data(options)
-    if len(subjects) > 1 and (options.report or options.csv):
-        raise OptionError("a report and a CSV file are of one model; choose it with --model")
-    evaluations = [evaluate_one(subject, options) for subject in subjects]
+    evaluations = measured(options)
     for note in dict.fromkeys(note for evaluation in evaluations for note in evaluation.notes):
         if not options.quiet:
             warn(note)
@@ -110,6 +110,20 @@ def run_evaluation(options: EvalOptions) -> None:
 
         write_report(evaluations[0], options.report, overwrite=options.force)
     print_evaluations(evaluations, options)
+
+
+def measured(options: EvalOptions) -> list[Evaluation]:
+    """Each model, measured."""
+    from vqc.evaluation.api import data_at_hand
+
+    with ExitStack() as held:
+        if options.data is not None:
+            most = None if options.split or options.listed else options.limit
+            options = replace(options, data=held.enter_context(data_at_hand(options.data, most)))
+        subjects = find_models_and_data(options)
+        if len(subjects) > 1 and (options.report or options.csv):
+            raise OptionError("a report and a CSV file are of one model; choose it with --model")
+        return [evaluate_one(subject, options) for subject in subjects]
 
 
 def find_models_and_data(options: EvalOptions) -> list[ModelOnData]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from vqc.data.benchmarks import Benchmark, media_of_data, open_benchmark
 from vqc.data.derived import Progress
+from vqc.data.formats import SUFFIXES
 from vqc.errors import OptionError
 from vqc.evaluation.baselines import choose_baselines
 from vqc.evaluation.evaluate import EvaluationOptions
@@ -20,6 +22,8 @@ from vqc.models.files.header import ModelInfo
 from vqc.models.files.zoo import find_by_name
 from vqc.models.kinds import default_model
 from vqc.scheduling.workers import Workers
+from vqc.storage.places import at_hand
+from vqc.storage.urls import is_url
 
 
 def evaluate(
@@ -42,7 +46,7 @@ def evaluate(
     """Measure a model on files, and other codecs on the same ones at the same sizes, as `vqc eval` does.
 
     Args:
-        data: a file, a folder, or "kodak", "cifar10" or "LibriSpeech".
+        data: a file, a folder, a URL of either, or "kodak", "cifar10" or "LibriSpeech".
         model: name or path; by default the one for such data.
         qualities: of the model, or "all"; by default its own choice.
         against: names of other codecs, such as "jpeg" or "opus", or "all". Absent ones are named in `Evaluation.notes`.
@@ -63,22 +67,36 @@ def evaluate(
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
         TrainingError, OutputError: named data is not here and not to be downloaded, or that fails.
     """
-    name = os.fspath(data)
-    info = find_by_name(model_for(name) if model is None else model)
-    benchmark = open_benchmark(name, info.media, split=split, download=download).at_most(limit)
-    request = evaluation_of(
-        info,
-        benchmark,
-        qualities=_chosen(qualities, info),
-        against=",".join(against),
-        metrics=None if metrics is None else ",".join(metrics) or "none",
-        entropy=entropy,
-        effort=effort,
-        sharp=sharp,
-        examples=examples,
-        workers=jobs,
-    )
-    return run_evaluation(request, progress)
+    with data_at_hand(os.fspath(data), None if split else limit) as name:
+        info = find_by_name(model_for(name) if model is None else model)
+        benchmark = open_benchmark(name, info.media, split=split, download=download).at_most(limit)
+        request = evaluation_of(
+            info,
+            benchmark,
+            qualities=_chosen(qualities, info),
+            against=",".join(against),
+            metrics=None if metrics is None else ",".join(metrics) or "none",
+            entropy=entropy,
+            effort=effort,
+            sharp=sharp,
+            examples=examples,
+            workers=jobs,
+        )
+        return run_evaluation(request, progress)
+
+
+@contextmanager
+def data_at_hand(name: str, most: int | None) -> Iterator[str]:
+    """The name of data that is on this machine: what a URL names is copied, at most so many files, and removed again.
+
+    Raises:
+        MissingPackageError, MediaError: there is nothing at the URL, or it cannot be got.
+    """
+    if not is_url(name):
+        yield name
+        return
+    with at_hand(name, {suffix for suffixes in SUFFIXES.values() for suffix in suffixes}, most) as here:
+        yield here
 
 
 def _chosen(qualities: Sequence[int] | Literal["all"] | None, info: ModelInfo) -> tuple[int, ...]:

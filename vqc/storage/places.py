@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -118,11 +118,15 @@ class Place:
             return
         with tempfile.TemporaryDirectory(prefix="vqc-") as folder:
             copy = Path(folder, below.rpartition("/")[2])
-            try:
-                self._files.get_file(self._path(below), str(copy))
-            except Exception as error:
-                raise MediaError(f"{self.name(below)}: cannot be got: {_why(error)}") from error
+            self.fetch(below, copy)
             yield copy
+
+    def fetch(self, below: str, copy: Path) -> None:
+        """Copy a file of a remote place; MediaError if it cannot be got."""
+        try:
+            self._files.get_file(self._path(below), str(copy))
+        except Exception as error:
+            raise MediaError(f"{self.name(below)}: cannot be got: {_why(error)}") from error
 
     @contextmanager
     def receiving(self, below: str, *, overwrite: bool) -> Iterator[Path]:
@@ -247,6 +251,33 @@ def place_of(text: str) -> Place:
     except Exception as error:
         raise MediaError(f"{text}: cannot be read: {_why(error)}") from error
     return Place(folder, name) if one else place
+
+
+@contextmanager
+def at_hand(text: str, suffixes: Container[str], most: int | None = None) -> Iterator[str]:
+    """What a path or URL names, on this machine: of a URL the files that end so are copied, and removed again.
+
+    Args:
+        most: of the files that are copied, evenly spaced.
+
+    Raises:
+        MissingPackageError, MediaError: as `place_of`; or it cannot be listed, or got.
+    """
+    from vqc.data.data_source import evenly_spaced  # imports NumPy
+
+    place = place_of(text)
+    if place.local is not None:
+        yield str(place.local / (place.only or ""))
+        return
+    all_of_it = (PurePosixPath(folder.below, name) for folder in place.folders() for name in folder.files)
+    found = sorted(path for path in all_of_it if path.suffix.lower() in suffixes)  # as in a folder of this machine
+    with tempfile.TemporaryDirectory(prefix="vqc-") as held:
+        root = Path(held, place.root.rpartition("/")[2] or "files")
+        root.mkdir()
+        for name in found if most is None else evenly_spaced(found, most):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            place.fetch(str(name), root / name)
+        yield str(root / (place.only or ""))
 
 
 def _open_files(url: str) -> Any:
