@@ -17,16 +17,14 @@ from vqc.cli.options import (
     DeviceOption,
     Entropy,
     ForceOption,
-    JobsOption,
     JsonOption,
     LimitOption,
     QuietOption,
-    RayOption,
     SkipOption,
     ThreadsOption,
+    WorkOptions,
     model_option,
     takes,
-    workers_of,
 )
 from vqc.cli.plan import existing_policy, join_suffixes
 from vqc.cli.progress import ProgressBar
@@ -36,7 +34,6 @@ from vqc.option_fields import option
 
 if TYPE_CHECKING:
     from vqc.archive.reader import Archive, ArchivedItem
-    from vqc.scheduling.workers import Workers
 
 archives = App(
     "Keep a data set as codes in one file: make, list, extract, append to or check an archive.", no_args_is_help=True
@@ -49,25 +46,13 @@ NamesArgument = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class WriteOptions:
+class WriteOptions(WorkOptions):
     """The options of create and append."""
 
     model: Annotated[str | None, model_option("Name or file. [default: photo or speech, by input]")] = None
     effort: int | None = option(
         None, "--effort", "More time, better files. [default: the model's]", "0..9", least=0, most=9
     )
-    device: DeviceOption = "auto"
-    jobs: JobsOption = None
-    ray: RayOption = None
-    threads: ThreadsOption = None
-    limit: LimitOption = None
-    json: JsonOption = False
-    quiet: QuietOption = False
-
-    @property
-    def workers(self) -> Workers:
-        """Who does the work."""
-        return workers_of(self.jobs, self.ray, self.device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +82,8 @@ def create(options: CreateOptions) -> None:
         options.archive,
         options.inputs,
         options,
+        model=options.model,
+        effort=options.effort,
         quality=options.quality,
         entropy=options.entropy,
         force=options.force,
@@ -116,7 +103,9 @@ class AppendOptions(WriteOptions):
 @takes(AppendOptions)
 def append(options: AppendOptions) -> None:
     """Add what an archive does not have yet, or go on with one that was cut short."""
-    archive_inputs(str(options.archive), options.inputs, options, append=True)
+    archive_inputs(
+        str(options.archive), options.inputs, options, model=options.model, effort=options.effort, append=True
+    )
 
 
 @archives.command("list", epilog="Example: vqc archive list set.vqca", no_args_is_help=True)

@@ -6,38 +6,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import typer
 
 from vqc.cli.archive_inputs import find_sources, model_of
 from vqc.cli.archive_shards import are_shards, write_shards
 from vqc.cli.console import duration, number, print_json, printable, size, warn
-from vqc.cli.options import Device
+from vqc.cli.options import WorkOptions
 from vqc.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from vqc.archive.create import Chunk
-    from vqc.scheduling.workers import Workers
-
-
-class Options(Protocol):
-    """The options that all of them have."""
-
-    @property
-    def model(self) -> str | None: ...
-    @property
-    def effort(self) -> int | None: ...
-    @property
-    def device(self) -> Device: ...
-    @property
-    def workers(self) -> Workers: ...
-    @property
-    def limit(self) -> int | None: ...
-    @property
-    def json(self) -> bool: ...
-    @property
-    def quiet(self) -> bool: ...
 
 
 @dataclass
@@ -81,8 +61,10 @@ class Tally:
 def archive_inputs(
     name: str,
     inputs: Sequence[str],
-    options: Options,
+    options: WorkOptions,
     *,
+    model: str | None,
+    effort: int | None,
     shard_items: int | None = None,
     quality: float | None = None,
     lmbda: float | None = None,
@@ -96,22 +78,22 @@ def archive_inputs(
     from vqc.codec.rate import Rate
 
     given = ArchiveOptions(
-        model=options.model,
+        model=model,
         quality=quality,
         entropy=entropy,
-        rate=Rate(effort=options.effort, lmbda=lmbda),
+        rate=Rate(effort=effort, lmbda=lmbda),
         device=options.device,
         limit=options.limit,
     )
     if not append and are_shards(name, inputs, shard_items):
         write_shards(
-            name, inputs[0], given, media=model_of(options.model), most=shard_items, force=force,
+            name, inputs[0], given, media=model_of(model), most=shard_items, force=force,
             workers=options.workers, as_json=options.json, quiet=options.quiet,
         )  # fmt: skip
         return
     target = Path(name)
     there = Archive(target) if append else None
-    found = find_sources(inputs, there.media if there else model_of(options.model))
+    found = find_sources(inputs, there.media if there else model_of(model))
     known = set(there.names) if there else set()
     sources = [source for source in found.sources if source.name not in known]
     tally = Tally(len(found.sources) - len(sources), failures=list(found.failures))

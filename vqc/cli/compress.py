@@ -129,6 +129,8 @@ def compress_to_archive(options: CompressOptions, target: str) -> None:
         target,
         options.inputs,
         options,
+        model=options.model,
+        effort=options.effort,
         quality=options.quality,
         lmbda=rate.lmbda,
         entropy=options.entropy,

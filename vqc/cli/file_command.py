@@ -10,20 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vqc.cli.batch import run_plan
 from vqc.cli.collection import convert_collection, is_collection
 from vqc.cli.file_reports import report_outcomes
-from vqc.cli.options import (
-    DeviceOption,
-    ForceOption,
-    InputsArgument,
-    JobsOption,
-    JsonOption,
-    LimitOption,
-    QuietOption,
-    RayOption,
-    SkipOption,
-    ThreadsOption,
-    UpdateOption,
-    workers_of,
-)
+from vqc.cli.options import ForceOption, InputsArgument, SkipOption, UpdateOption, WorkOptions
 from vqc.cli.outputs import check_output
 from vqc.cli.plan import existing_policy, make_plan
 from vqc.cli.standard_streams import LIVE_INPUT, check_streams, standard_input
@@ -31,34 +18,21 @@ from vqc.cli.standard_streams import LIVE_INPUT, check_streams, standard_input
 if TYPE_CHECKING:
     from vqc.cli.collection import FileWork
     from vqc.cli.plan import Conversion, Existing
-    from vqc.scheduling.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileOptions:
+class FileOptions(WorkOptions):
     """The options of all three commands."""
 
     inputs: InputsArgument
     output: str | None = None
-    device: DeviceOption = "auto"
-    jobs: JobsOption = None
-    ray: RayOption = None
-    threads: ThreadsOption = None
     force: ForceOption = False
     skip_existing: SkipOption = False
     update: UpdateOption = False
-    limit: LimitOption = None
-    json: JsonOption = False
-    quiet: QuietOption = False
 
     def only(self, *names: str) -> dict[str, Any]:
         """Return these options, as keyword arguments."""
         return {name: getattr(self, name) for name in names}
-
-    @property
-    def workers(self) -> Workers:
-        """Who does the work."""
-        return workers_of(self.jobs, self.ray, self.device)
 
     @property
     def existing(self) -> Existing:

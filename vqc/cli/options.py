@@ -139,6 +139,24 @@ QuietOption = Annotated[bool, typer.Option("--quiet", callback=silence_warnings,
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkOptions:
+    """What the commands that work on many files have in common."""
+
+    device: DeviceOption = "auto"
+    jobs: JobsOption = None
+    ray: RayOption = None
+    threads: ThreadsOption = None
+    limit: LimitOption = None
+    json: JsonOption = False
+    quiet: QuietOption = False
+
+    @property
+    def workers(self) -> Workers:
+        """Who does the work."""
+        return workers_of(self.jobs, self.ray, self.device)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportOptions:
     """What the commands that measure and then print have in common."""
 
