@@ -57,7 +57,8 @@ def test_everything_is_printed_for_people_and_for_programs(here: Path) -> None:
 def test_a_picture_is_not_replaced_unasked(here: Path) -> None:
     pytest.importorskip("matplotlib")
     arguments = [*ARGUMENTS, "--picture", "confusion.png"]
-    assert CliRunner().invoke(app, arguments).exit_code == 0
-    assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
+    Path("confusion.png").write_text("another")
     assert isinstance(CliRunner().invoke(app, arguments).exception, OutputError)
+    assert Path("confusion.png").read_text() == "another"
     assert CliRunner().invoke(app, [*arguments, "--force"]).exit_code == 0
+    assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
