@@ -27,6 +27,17 @@ def audio_pack(
     return AudioDataset([_source()], [_shelf(samples, [s.shape for s in samples], held_out)], sample_rate)
 
 
+def tones(*, louder: float = 0.0) -> AudioDataset:
+    """Five recordings of tones of which another begins every 100 ms, in noise; each by so much louder than the last."""
+    generator = np.random.default_rng(0)
+    waveforms = []
+    for i in range(5):
+        hz = np.repeat(generator.choice([400, 1_200, 2_500, 5_000], 30 + i), 1_600)
+        tone = np.sin(2 * np.pi * np.cumsum(hz) / 16_000) * 0.1 * (1 + louder * i) + generator.normal(0, 0.02, len(hz))
+        waveforms.append(tone.clip(-0.99, 0.99).astype(np.float32))
+    return audio_pack(waveforms)
+
+
 def _source() -> DataSource:
     return DataSource("tiny", "tiny", lambda: Contents([], lambda index: np.zeros(0)))
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from tiny_models import VOICE
 from torch import Tensor
 
 from vqc.models.voice.content import ContentConfig, ContentEncoder, moving_mean
 
-TINY = ContentConfig(
+TINY = replace(
+    VOICE,
     content_mels=16,
-    content_mean=20,
     content_width=12,
     content_hidden=12,
     content_dilations=(1, 3),
-    content_voice=(1,),
-    content_reach=5,
     content_size=32,
     content_dim=8,
 )

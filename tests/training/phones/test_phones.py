@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from tiny_packs import audio_pack
+from tiny_packs import tones
 
 from vqc.data.batches import WHOLE
 from vqc.data.datasets import AudioDataset
@@ -28,13 +27,7 @@ TASK = PhonesTaskConfig(batch_size=2, crop=6_400, validation_utterances=1, start
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioDataset:
     """Tones of which another begins every 100 ms, in noise, each recording through another microphone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    generator = np.random.default_rng(0)
-    waveforms = []
-    for i in range(5):
-        hz = np.repeat(generator.choice([400, 1_200, 2_500, 5_000], 30 + i), 1_600)
-        tone = np.sin(2 * np.pi * np.cumsum(hz) / 16_000) * 0.1 * (i + 1) + generator.normal(0, 0.02, len(hz))
-        waveforms.append(tone.clip(-0.99, 0.99).astype(np.float32))
-    return audio_pack(waveforms)
+    return tones(louder=1)
 
 
 @pytest.fixture

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tiny_packs import audio_pack
+from tiny_models import VOICE
+from tiny_packs import tones
 
 from vqc.data.batches import WHOLE, Shard
 from vqc.data.datasets import AudioDataset
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import load_checkpoint
 from vqc.models.phones.model import HOP, PhonesConfig, PhonesModel
-from vqc.models.voice.model import VoiceConfig
 from vqc.training.loop.config import LoopConfig
 from vqc.training.phones.recipe import PhonesRecipe
 from vqc.training.phones.task import PhonesTaskConfig
@@ -24,23 +25,16 @@ from vqc.training.voice.content_recipe import ContentRecipe
 from vqc.training.voice.content_task import ContentTask, ContentTaskConfig
 from vqc.training.voice.disguise import disguised, hidden_steps
 
-MODEL = VoiceConfig(
+MODEL = replace(
+    VOICE,
     content_mels=16,
     content_mean=100,
     content_width=24,
     content_hidden=24,
-    content_dilations=(1, 2),
     content_voice=(0,),
     content_reach=20,
     content_size=16,
-    content_dim=6,
-    mels=12,
-    width=8,
-    blocks=1,
-    voice_dims=5,
-    voice_width=6,
-    source_width=8,
-    source_blocks=1,
+    speakers=(),
 )
 PHONES = PhonesConfig(mels=16, context=2, codebook_size=8, codebook_dim=4, decoder_width=8, decoder_blocks=1)
 
@@ -49,13 +43,7 @@ PHONES = PhonesConfig(mels=16, context=2, codebook_size=8, codebook_dim=4, decod
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AudioDataset:
     """Tones of which another begins every 100 ms, in noise."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    generator = np.random.default_rng(0)
-    waveforms = []
-    for i in range(5):
-        hz = np.repeat(generator.choice([400, 1_200, 2_500, 5_000], 30 + i), 1_600)
-        tone = np.sin(2 * np.pi * np.cumsum(hz) / 16_000) * 0.1 + generator.normal(0, 0.02, len(hz))
-        waveforms.append(tone.astype(np.float32))
-    return audio_pack(waveforms)
+    return tones()
 
 
 @pytest.fixture
