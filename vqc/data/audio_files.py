@@ -223,7 +223,7 @@ class Resampler:
         return block if self._stream is None else self._convert(block, last=False)
 
     def finish(self) -> Samples:
-        """The rest [m, C], once there are no more blocks. Altogether `resampled_length` samples have come out."""
+        """The rest [m, C], once there are no more blocks. Altogether it is the same duration, rounded half up."""
         rest = np.zeros((0, self._channels), np.float32)
         return rest if self._stream is None else self._convert(rest, last=True)
 
@@ -234,7 +234,7 @@ class Resampler:
 
 
 def resample(blocks: Iterable[Samples], source_rate: int, target_rate: int, channels: int) -> Iterator[Samples]:
-    """Blocks [n, C] at one rate as blocks at another, none of them empty; `resampled_length` samples altogether."""
+    """Blocks [n, C] at one rate as blocks at another, none of them empty: the same duration, rounded half up."""
     resampler = Resampler(source_rate, target_rate, channels)
     piece = max(1, BLOCK * source_rate // max(source_rate, target_rate))  # so that no result is much above a block
     for block in blocks:
@@ -259,11 +259,6 @@ def read_mono(path: str | os.PathLike[str], sample_rate: int | None = None) -> t
         rate = sample_rate or reader.sample_rate
         blocks = list(resample(mono, reader.sample_rate, rate, 1))
     return np.concatenate([np.zeros((0, 1), np.float32), *blocks])[:, 0], rate
-
-
-def resampled_length(samples: int, source_rate: int, target_rate: int) -> int:
-    """Return how many samples `resample` makes of a count: the same duration, rounded half up. It can be 0."""
-    return (2 * samples * target_rate + source_rate) // (2 * source_rate)
 
 
 def _opened(source: str | os.PathLike[str] | bytes, name: str) -> BinaryIO:

@@ -59,7 +59,6 @@ from vqc.format.stream import (
     STREAMED,
     check_front,
     chunk_frames_of,
-    join_chunks,
     samples_of,
     split_chunks,
     write_fields,
@@ -131,11 +130,6 @@ class Container:
     def streams(self, count: int) -> Sequence[bytes]:
         """The streams of the body; ContainerError when it does not hold exactly so many."""
         return split_chunks(self.body, count) if self.streamed else split_streams(self.body, count)
-
-    def with_streams(self, streams: Sequence[bytes]) -> Container:
-        """This file with other streams."""
-        samples = self.header.shape.size
-        return replace(self, body=join_chunks(streams, samples) if self.streamed else join_streams(streams))
 
 
 class Front(NamedTuple):
