@@ -24,7 +24,7 @@ ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"  # holds the library of convolutions back to
 _WITH_BFLOAT16 = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "DEFAULT", "ALL")
 
 _lock, _own = threading.Lock(), threading.local()
-_inside, _threads = 0, 0  # threads within `one_thread`, and those of an operation outside
+_inside, _threads = 0, 0  # threads within `on_threads`, and those of an operation outside
 
 _only_float32: ContextVar[bool] = ContextVar("only_float32", default=False)
 
@@ -104,29 +104,40 @@ def quick_networks(device: torch.device) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Operations of this thread within are not divided among several: small ones wait for each other longer than work.
+def on_threads(count: int) -> Iterator[None]:
+    """Operations of this thread within are divided among so many.
 
-    Of a prior a photo has thousands of them, and takes two thirds of the time. torch counts for each thread, and has
-    one number that those begin with which are started: it is as before when the last has left.
+    torch counts for each thread, and has one number that those begin with which are started: it is as before when the
+    last has left.
     """
     global _inside, _threads
-    if getattr(_own, "inside", False):
+    outer = getattr(_own, "count", None)
+    if outer == count:
         yield
         return
     with _lock:
         if not _inside:
             _threads = torch.get_num_threads()
         _inside += 1
-        torch.set_num_threads(1)
-    _own.inside = True
+        torch.set_num_threads(count)
+    _own.count = count
     try:
         yield
     finally:
-        _own.inside = False
+        _own.count = outer
         with _lock:
             _inside -= 1
-            torch.set_num_threads(_threads)
+            torch.set_num_threads(_threads if outer is None else outer)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Operations of this thread within are not divided: small ones wait for each other longer than they work.
+
+    Of a prior a photo has thousands of them, and takes two thirds of the time.
+    """
+    with on_threads(1):
+        yield
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Generic
 
 import torch
 
-from vqc.codec.framing import Cut, Framing, Restored, Signal, drain
+from vqc.codec.framing import Cut, Framing, Restored, Signal, Window, drain
 from vqc.codec.progress import Meter, Progress, compressing, report_progress
 from vqc.codec.rate import Rate, Score
 from vqc.codec.rate_control import RateController, effort_of, hit_size, is_rate_choice
@@ -120,8 +120,11 @@ class Codec(Generic[Signal, Restored]):
             made = self._meet(signal, rate, cut.shape.extent, mode, partial(control.trial, windows), write)
         else:
             point = self.model.operating_point(wanted)
-            # Only codes [A, G, ...] are left of a window when the next is cut.
-            codes, cut = drain(cutting, lambda window: control.codes(control.searches(window, point), point))
+
+            def choose(window: Window) -> Codes:  # only codes [A, G, ...] are left of a window
+                return control.codes(control.searches(window, point), point)
+
+            codes, cut = drain(cutting, choose, self.framing.each)
             made = self._file(cut, metadata, meter, codes, point, mode)
         report_progress(progress, 1.0)
         return made

@@ -7,7 +7,7 @@ signal ◄─ join ◄─ network ◄─ codes of each segment and its context
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -109,6 +109,10 @@ class Framing(ABC, Generic[Signal, Restored]):
             MediaError: there is nothing to compress, or the format has no place for it.
         """
 
+    def each(self, use: Callable[[Window], Result], windows: Iterable[Window]) -> Iterable[Result]:
+        """Use every window, several at once where that is faster; the results in their order."""
+        return map(use, windows)
+
     @abstractmethod
     def batches(self, window: Window) -> Iterable[Tensor]:
         """Give a window to the network in batches [B, 3, H, W] in [0, 1], or [B, T] in [-1, 1]."""
@@ -162,12 +166,15 @@ class Framing(ABC, Generic[Signal, Restored]):
         """Return the work of restoring a file of this shape."""
 
 
-def drain(generator: Generator[Given, None, Returned], use: Callable[[Given], Result]) -> tuple[list[Result], Returned]:
-    """Use everything that a generator yields, one after the other; return the results, and what it returned."""
-    results = list[Result]()
-    while True:
-        try:
-            given = next(generator)
-        except StopIteration as stop:
-            return results, stop.value
-        results.append(use(given))
+def drain(
+    generator: Generator[Given, None, Returned],
+    use: Callable[[Given], Result],
+    each: Callable[[Callable[[Given], Result], Iterable[Given]], Iterable[Result]] = map,
+) -> tuple[list[Result], Returned]:
+    """Use everything that a generator yields, in turn or as `each` does; return the results, and what it returned."""
+    returned = list[Returned]()
+
+    def given() -> Iterator[Given]:
+        returned.append((yield from generator))
+
+    return list(each(use, given())), returned[0]

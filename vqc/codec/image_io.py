@@ -7,7 +7,7 @@ pixels ◄ round ◄ crop ◄ network ◄ codes of the tile and its halo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqc.atomic import write_atomically
+from vqc.codec.at_once import MOST_TILES, Item, map_at_once
 from vqc.codec.choice import Choice, choose
 from vqc.codec.codec import Compressed
-from vqc.codec.framing import BATCH_VALUES, Cut, Framing, Window, Workload, is_small
+from vqc.codec.framing import BATCH_VALUES, Cut, Framing, Result, Window, Workload, is_small
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
 from vqc.codec.media import Image
 from vqc.codec.media_files import MediaFiles, Source, Target, Writing
@@ -71,7 +72,7 @@ class ImageFraming(Framing[Picture, Picture]):
         alpha = None if signal.alpha is None else encode_alpha(signal.alpha)
         pixels = without_hidden(signal).pixels
         height, width = pixels.shape[:2]
-        tiles = list(self._tiling(height, width))
+        tiles = list(Tiling(height, width, factor=self.factor, halo=self.model.encoder_halo))
         for tile in tiles:
             # uint8 until the network takes it: a fourth of floats
             yield Window(padded_window(pixels, tile, self.factor), tile.inner, tile.positions)
@@ -98,18 +99,30 @@ class ImageFraming(Framing[Picture, Picture]):
         pixels = shape.pixels
         return Workload(pixels, pixels / self.factor**2, 0.0)
 
+    def each(self, use: Callable[[Window], Result], windows: Iterable[Window]) -> Iterable[Result]:
+        return self._at_once(use, windows)
+
+    def _at_once(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Put tiles through the networks: of a GPU one after the other."""
+        return map_at_once(function, items, most=MOST_TILES if self.device.type == "cpu" else 1)
+
     @torch.inference_mode()
     def _render(self, codes: NDArray[np.uint16], reader: SegmentReader, progress: Progress | None) -> Picture:
         """The picture of codes [G, h, w]."""
         shape, alpha = _shape(reader), _alpha(reader)
         pixels = _no_pixels(shape)
         tiling = self.segments(shape)
-        for index, tile in enumerate(tiling):
+        restored = set[int]()
+
+        def restore(index: int) -> None:
             if index in reader.damaged:
                 pixels[tiling.pixels(index)] = _GREY
             else:
-                self._decode_tile(codes, tile, reader.header.quality, pixels)
-            report_progress(progress, (index + 1) / len(tiling))
+                self._decode_tile(codes, tiling.tile(index), reader.header.quality, pixels)
+            restored.add(index)
+            report_progress(progress, len(restored) / len(tiling))
+
+        self._at_once(restore, range(len(tiling)))
         return Picture(pixels, alpha)
 
     def most_together(self, shape: ImageShape) -> int:

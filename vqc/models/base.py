@@ -242,6 +242,11 @@ class ImageModel(CodecModel):
     def halo(self) -> int:
         """Pixels of context beyond a tile that its codes and pixels can depend on; a multiple of the factor."""
 
+    @property
+    def encoder_halo(self) -> int:
+        """Pixels of context beyond a tile in view of which its codes are chosen, at most `halo`."""
+        return self.halo
+
     @abstractmethod
     def encode(self, image: Tensor, quality: int) -> Tensor:
         """Image [B, 3, H, W] in [0, 1], H and W multiples of the factor, to codes int64 [B, G, H/f, W/f]."""

@@ -27,7 +27,7 @@ from vqc.devices import quick_networks
 from vqc.models.base import ImageModel, Int64Array
 from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks, limited
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
-from vqc.models.photo.search import PhotoSearch
+from vqc.models.photo.search import CONTEXT, PhotoSearch, TileSearch
 from vqc.models.search import EncoderSearch
 from vqc.nn.block_transform import BlockTransform
 from vqc.nn.ecvq import GroupedECVQ, to_maps, to_rows
@@ -125,6 +125,10 @@ class PhotoModel(ImageModel):
     def halo(self) -> int:
         return 4 * BLOCK
 
+    @property
+    def encoder_halo(self) -> int:
+        return CONTEXT * BLOCK
+
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         sizes = (DC_SIZE,) * DC_COUNT + self.quantizer.sizes[quality - 1]
         return sizes[: self.config.groups[quality - 1]] if self.config.groups else sizes
@@ -151,7 +155,9 @@ class PhotoModel(ImageModel):
         return self.encoder_search(image, quality).codes
 
     def encoder_search(self, signal: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> EncoderSearch:
-        return PhotoSearch(self, signal, quality, inner)
+        if all(part == slice(0, side // BLOCK) for part, side in zip(inner, signal.shape[2:], strict=False)):
+            return PhotoSearch(self, signal, quality, inner)
+        return TileSearch(self, signal, quality, inner, block=BLOCK)
 
     def decode(self, codes: Tensor, quality: int) -> Tensor:
         with quick_networks(codes.device):
@@ -186,6 +192,10 @@ class PhotoModel(ImageModel):
         features = coefficients / self._scale()
         latents: Tensor = coefficients / self._steps(index) + self.analysis(4 * centred, features, index)
         return latents
+
+    def linear_latents(self, difference: Tensor, index: Tensor) -> Tensor:
+        """Difference of images [B, 3, H, W] to that of their latents [B, D, h, w] by the transform alone."""
+        return 255 * self.transform.analyse(difference) / self._steps(index)
 
     def dc_codes(self, latents: Tensor) -> Tensor:
         """Quantize the DC coefficients of latents to codes int64 [B, 3, h, w]."""
