@@ -49,6 +49,27 @@ def test_an_error_ends_what_has_not_begun(threads: int) -> None:
     assert len(begun) < 1000
 
 
+def test_threads_of_torch_are_shared_out_and_items_taken_when_needed() -> None:
+    before, taken = torch.get_num_threads(), list[int]()
+
+    def items() -> Iterator[int]:
+        for item in range(8):
+            taken.append(item)
+            yield item
+
+    def look(item: int) -> tuple[int, bool]:
+        assert len(taken) <= item + 2 * 2 + 1, "no more than wait for two threads"
+        return torch.get_num_threads(), torch.is_inference_mode_enabled()
+
+    torch.set_num_threads(6)
+    try:
+        with torch.inference_mode():
+            assert map_at_once(look, items(), most=2) == [(3, True)] * 8
+        assert torch.get_num_threads() == 6
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_streams_and_progress_are_those_of_one_thread(threads: int) -> None:
     model = draw_model("photo")
     model.attach_prior(draw_prior(model))

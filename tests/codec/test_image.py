@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 
 from vqc.codec.codec import Codec
 from vqc.codec.open import codec_with
@@ -232,3 +233,16 @@ def test_rubbish_in_alpha_gives_the_one_error(rng: np.random.Generator) -> None:
             flipped[rng.integers(len(section))] ^= 1 << rng.integers(8)
             with contextlib.suppress(ContainerError):
                 assert decode_alpha(bytes(flipped), *plane.shape).shape == plane.shape
+
+
+def test_tiles_at_once_are_those_one_after_the_other(codec: Codec, rng: np.random.Generator) -> None:
+    picture = Picture(rng.integers(0, 256, (40, 2100, 3), dtype=np.uint8))
+    before, made = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            data = codec.compress(picture, quality=2)
+            made.append((data, codec.decompress(data).pixels.tobytes()))
+    finally:
+        torch.set_num_threads(before)
+    assert made[0] == made[1]

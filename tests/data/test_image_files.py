@@ -118,6 +118,18 @@ def test_lossless_formats_give_back_every_pixel(format: str, pixels: Pixels, alp
     assert alpha is None or np.array_equal(back.alpha, alpha)  # type: ignore[arg-type]
 
 
+def test_png_of_a_photo_and_of_a_pattern_is_the_smaller_of_two_ways(rng: np.random.Generator) -> None:
+    noisy = (SMOOTH.repeat(8, 0).repeat(8, 1) // 2 + rng.integers(0, 4, 3)).astype(np.uint8)
+    noisy += rng.integers(0, 4, noisy.shape, dtype=np.uint8)
+    pattern = np.tile(rng.integers(0, 256, (16, 40, 3), dtype=np.uint8), (8, 8, 1))
+    for pixels in (noisy, pattern):
+        sizes = []
+        for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE):
+            Image.fromarray(pixels).save(file := io.BytesIO(), "PNG", compress_level=3, compress_type=strategy)
+            sizes.append(len(file.getvalue()))
+        assert len(encode_image(Picture(pixels), "png")) == min(sizes)
+
+
 def test_jpeg_is_close_and_keeps_grayscale() -> None:
     colour, gray = (read_image(encode_image(Picture(pixels), "jpeg")) for pixels in (SMOOTH, SMOOTH[..., 0]))
     assert np.abs(colour.pixels.astype(int) - SMOOTH).max() <= 6

@@ -8,7 +8,8 @@ from tiny_priors import draw_model
 from torch import Tensor
 
 from vqc.models.base import CodecModel, ImageModel
-from vqc.models.photo.search import PhotoSearch
+from vqc.models.photo import search as photo_search
+from vqc.models.photo.search import CONTEXT, PhotoSearch, TileSearch
 from vqc.models.speech.model import PITCHES
 from vqc.models.speech.search import SpeechSearch
 from vqc.nn.ecvq import GroupedECVQ, to_rows
@@ -34,8 +35,7 @@ def group_by_group(quantizer: GroupedECVQ, latents: Tensor, index: int, costs: T
 @torch.inference_mode()
 def test_photo_codes_are_those_of_a_search_group_by_group(quality: int, lambda_scale: float) -> None:
     model, inner = MODELS["photo"], (slice(1, 3), slice(0, 4))
-    search = model.encoder_search(torch.rand(2, 3, 48, 64), quality, inner)
-    assert isinstance(search, PhotoSearch)
+    search = PhotoSearch(model, torch.rand(2, 3, 48, 64), quality, inner)
     codes = search.search(model.static_bits(quality), lambda_scale)
     costs = lambda_scale * model.static_bits(quality)[3:]
     rows = to_rows(search.ac[:, :, *inner])
@@ -111,3 +111,40 @@ def test_latents_are_the_mean_of_aims_at_low_rates_alone(quality: int, second: f
         latents.append(search.latents)
     first, then = latents[1] - latents[0], latents[2] - latents[1]
     torch.testing.assert_close(then, first * second, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("quality", [1, 2])
+@torch.inference_mode()
+def test_codes_of_a_tile_are_those_of_its_parts(quality: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_search, "PART", (2, 4))
+    model, image, bits = MODELS["photo"], torch.rand(1, 3, 16 * 8, 16 * 9), MODELS["photo"].static_bits(quality)
+    tile = model.encoder_search(image, quality, (slice(1, 7), slice(0, 6)))  # parts of 2 x 4 and 2 x 2 codes
+    assert isinstance(tile, TileSearch)
+    rows, columns = slice(3, 5), slice(4, 6)  # of one of them, in the image
+    around = image[:, :, 16 * (3 - CONTEXT) : 16 * (5 + CONTEXT), 16 * (4 - CONTEXT) : 16 * (6 + CONTEXT)]
+    part = PhotoSearch(model, around, quality, (slice(CONTEXT, CONTEXT + 2),) * 2, of_tile=True)
+    place = (..., slice(rows.start - 1, rows.stop - 1), columns)
+    assert torch.equal(tile.codes[place], part.codes)
+    for _ in range(3):
+        found = part.search(bits)
+        assert torch.equal(tile.search(bits)[place], found)
+        tile.refine(tile.search(bits))
+        part.refine(found)
+    assert torch.equal(tile.search(bits)[place], part.search(bits))
+
+
+def test_a_linear_step_is_the_whole_one_where_the_decoder_is_the_transform() -> None:
+    model = draw_model("photo")
+    project = model.synthesis.project  # of what the network adds
+    torch.nn.init.zeros_(project.weight)
+    torch.nn.init.zeros_(project.bias)
+    with torch.inference_mode():
+        search = PhotoSearch(model, torch.rand(1, 3, 48, 64), 1)
+        torch.testing.assert_close(search._correction(search.latents), -search._slope(search.latents) / 2)
+
+
+def test_first_steps_of_tiles_alone_are_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_search, "LINEAR_BELOW", 1e9)
+    tile, whole = (PhotoSearch(MODELS["photo"], torch.rand(1, 3, 48, 64), 1, of_tile=of) for of in (True, False))
+    assert [tile._next_step()[:2] for _ in range(4)] == [(True, 0.6), (True, 0.5), (False, 1 / 3), (False, 1 / 4)]
+    assert not any(whole._next_step()[0] for _ in range(4))
