@@ -39,7 +39,7 @@ class Reporting:
 
     def __init__(self, work: Callable[..., object], *arguments: object) -> None:
         forks = multiprocessing.get_context("forkserver")
-        forks.set_forkserver_preload([work.__module__])
+        forks.set_forkserver_preload(["vqc.archive.create", "ray"])  # what takes long; without Ray the first alone
         self._heard, said = forks.Pipe(duplex=False)
         self.process = forks.Process(target=_say, args=(said, work, arguments))
         self.process.start()
