@@ -9,10 +9,12 @@ appending the rest must give an archive of everything that `verify` finds in ord
 
 from __future__ import annotations
 
+import random
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from killed import MODEL, Reporting, make_photos
@@ -25,6 +27,7 @@ from vqc.codec import batches  # noqa: F401  # and so torch, before processes ar
 from vqc.models.files import zoo
 
 PICTURES, THERE = 24, 6  # in all; in the archive that is appended to
+BLOCK_SECONDS = 0.03  # about what a block takes
 
 
 def run(tell: Callable[[str], object], target: Path, photos: Path, mode: str) -> None:
@@ -48,21 +51,22 @@ def write(
     archive_files(target, sources, ArchiveOptions(model=str(MODEL)), append=append, overwrite=True, done=done)
 
 
-def kill_after(seconds: float, target: Path, photos: Path, mode: str, begun: bytes) -> str:
-    """Kill a program so long after it has begun, and look at what it left; say in what state it was met."""
+def kill_after(results: int, seconds: float, target: Path, photos: Path, mode: str, begun: bytes) -> str:
+    """Kill a program so long after so many reports, and look at what it left; say in what state it was met."""
     target.write_bytes(begun)
     program = Reporting(run, target, photos, mode)
     said = iter(program)
     next(said)
+    reported = [*islice(said, results)]
     time.sleep(seconds)
     program.process.kill()
-    reported = [*said]
+    reported += said
     if not target.stat().st_size:  # as it was put there: nothing was begun
         assert not reported
-        return f"{mode} {seconds:5.2f} s: not begun"
+        return f"{mode} after {results:2}, {seconds:.3f} s: not begun"
     left = Archive(target)
     names = left.names
-    assert set(reported) <= set(names), f"{mode}, {seconds:.2f} s: {set(reported) - set(names)} are lost"
+    assert set(reported) <= set(names), f"{mode} after {results}: {set(reported) - set(names)} are lost"
     if mode == "append":
         assert len(names) >= THERE, "what was there is not"
     problems = [problem for _, problem in verify_archive(left) if problem]
@@ -73,22 +77,20 @@ def kill_after(seconds: float, target: Path, photos: Path, mode: str, begun: byt
     whole = Archive(target)
     assert sorted(whole.names) == sorted(path.name for path in photos.iterdir())
     assert not [problem for _, problem in verify_archive(whole) if problem]
-    return f"{mode} {seconds:5.2f} s: {len(reported)} reported, {len(names)} there{torn}"
+    return f"{mode} after {results:2}, {seconds:.3f} s: {len(reported)} reported, {len(names)} there{torn}"
 
 
 def kill_often(moments: int, folder: Path) -> Sequence[str]:
-    """Kill programs at so many moments, spread evenly over one; a line about each."""
+    """Kill programs at so many moments, after each number of reports in turn; a line about each."""
     zoo.BUNDLED_FOLDER = MODEL.parent
     photos, target, lines = folder / "photos", folder / "set.vqca", list[str]()
     make_photos(photos, PICTURES, side=96)
-    begin = time.perf_counter()
-    write(target, photos, append=False)
-    length = time.perf_counter() - begin
     write(target, photos, append=False, count=THERE)
-    there = target.read_bytes()
+    there, chance = target.read_bytes(), random.Random(0)
     for moment in range(moments):
         mode, begun = ("append", there) if moment % 2 else ("create", b"")
-        lines.append(kill_after(length * (moment + 0.5) / moments, target, photos, mode, begun))
+        when = moment // 2 % (PICTURES - THERE), BLOCK_SECONDS * chance.random()
+        lines.append(kill_after(*when, target, photos, mode, begun))
         print(lines[-1], flush=True)
     return lines
 
