@@ -110,7 +110,7 @@ ROOMS: dict[str, set[str]] = {
         "evaluation",
     },
     "torch": {"archive", "codec", "errors"},
-    "pillow": {"codec", "format", "errors"},
+    "pillow": {"data", "codec", "format", "errors"},
     "__init__": {
         "archive",
         "codec",

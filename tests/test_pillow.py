@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 import vqc
 import vqc.pillow
@@ -98,6 +98,19 @@ def test_options_of_save(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="exclude each other"):
         image.save(tmp_path / "none.vqc", quality=2, target_size=400)
     assert not (tmp_path / "none.vqc").exists()
+
+
+def test_colours_of_a_profile_become_srgb_and_its_name_is_kept(tmp_path: Path) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image, plain = picture(3), picture(3)
+    image.info["icc_profile"] = srgb
+    for saved, options in ((image, {}), (plain, {"icc_profile": srgb})):
+        saved.save(tmp_path / "a.vqc", model="tiny-image", **options)
+        with Image.open(tmp_path / "a.vqc") as opened:
+            assert opened.info["profile"] == "sRGB built-in"
+    assert "icc_profile" not in plain.info, "the image is left as it was"
+    image.save(tmp_path / "b.vqc", model="tiny-image", icc_profile=None)
+    assert (tmp_path / "b.vqc").read_bytes() == vqc.compress(plain, model="tiny-image")
 
 
 def test_exif_and_xmp_that_are_given_are_kept(tmp_path: Path) -> None:

@@ -8,19 +8,22 @@
     image.save("small.vqc", quality=3)       # or target_size=20_000 (bytes), effort=5, model="photo", lossless=True
 
 `Image.info` has `model`, `quality` (1 smallest, 8 best), `entropy` and `lossless` of the file, and its EXIF and XMP, so
-that `image.getexif()` works; `save` keeps `exif=` and `xmp=` that are given, as for JPEG. What is wrong with a file is
-an `OSError`, as of other formats; what is wrong with an option is a `vqc.OptionError`.
+that `image.getexif()` works; `save` keeps `exif=` and `xmp=` that are given, as for JPEG. Colours of an ICC profile,
+the image's own or `icc_profile=` in its place, are converted to sRGB; `Image.info["profile"]` has its name. What is
+wrong with a file is an `OSError`, as of other formats; what is wrong with an option is a `vqc.OptionError`.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO, Any
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from vqc.codec.inspect.info import FileInfo, info
+from vqc.data.metadata import profile_name
 from vqc.errors import VQCError
 from vqc.format.container import MAGIC
 from vqc.format.metadata import Metadata
@@ -85,14 +88,28 @@ def save(image: Image.Image, file: IO[bytes], _name: str | bytes) -> None:
     given: dict[str, Any] = getattr(image, "encoderinfo", {})
     rate = Rate(effort=given.get("effort"), target_bytes=given.get("target_size"))
     options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
-    file.write(compress(image, rate=rate, metadata=_metadata(given), **options))
+    image = _with_profile(image, given)
+    file.write(compress(image, rate=rate, metadata=_metadata(given, image), **options))
 
 
-def _metadata(given: Mapping[str, Any]) -> Metadata:
+def _with_profile(image: Image.Image, given: Mapping[str, Any]) -> Image.Image:
+    """The image, with the colour profile that is given for it."""
+    if "icc_profile" not in given:
+        return image
+    image = image.copy()
+    image.info["icc_profile"] = given["icc_profile"]
+    return image
+
+
+def _metadata(given: Mapping[str, Any], image: Image.Image) -> Metadata:
     """What Pillow is asked to write beside the pixels."""
     exif, xmp = given.get("exif") or b"", given.get("xmp") or b""
     exif = exif.tobytes() if hasattr(exif, "tobytes") else bytes(exif)
-    return Metadata(exif=exif.removeprefix(b"Exif\0\0"), xmp=xmp.encode() if hasattr(xmp, "encode") else bytes(xmp))
+    profile = ""
+    with suppress(ImageCms.PyCMSError):  # a damaged one: reading the colours tells of it
+        profile = profile_name(image)
+    xmp = xmp.encode() if hasattr(xmp, "encode") else bytes(xmp)
+    return Metadata(exif=exif.removeprefix(b"Exif\0\0"), xmp=xmp, profile=profile)
 
 
 def _mode(shape: ImageShape) -> str:
@@ -102,8 +119,9 @@ def _mode(shape: ImageShape) -> str:
 
 def _described(found: FileInfo) -> dict[str, Any]:
     words = {"model": found.model, "quality": found.quality, "entropy": found.entropy, "lossless": found.lossless}
-    exif, xmp = found.metadata.exif, found.metadata.xmp
-    return words | ({"exif": b"Exif\0\0" + exif} if exif else {}) | ({"xmp": xmp} if xmp else {})
+    kept = found.metadata
+    words |= {"profile": kept.profile} if kept.profile else {}
+    return words | ({"exif": b"Exif\0\0" + kept.exif} if kept.exif else {}) | ({"xmp": kept.xmp} if kept.xmp else {})
 
 
 Image.register_open(FORMAT, VQCImageFile, accepts)

@@ -96,7 +96,7 @@ def _kept(image: Image.Image, policy: Policy) -> Metadata:
         return Metadata(exif=_when_and_how(exif))
     xmp = next((image.info[key] for key in _XMP_KEYS if image.info.get(key)), b"")
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    return Metadata(exif=_upright(exif), xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", xmp), profile=_profile_name(image))
+    return Metadata(exif=_upright(exif), xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", xmp), profile=profile_name(image))
 
 
 def _exif(image: Image.Image) -> bytes:
@@ -138,7 +138,8 @@ def _upright(data: bytes) -> bytes:
     return data
 
 
-def _profile_name(image: Image.Image) -> str:
+def profile_name(image: Image.Image) -> str:
+    """The name of the colour profile of an image, "" without one; PyCMSError where it is damaged."""
     profile = image.info.get("icc_profile")
     return ImageCms.getProfileDescription(io.BytesIO(profile)).strip() if profile else ""
 
