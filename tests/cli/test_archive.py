@@ -85,6 +85,33 @@ def test_what_is_there_is_not_added_again(run: Run, photos: Path) -> None:
     assert json.loads(run("archive", "append", "set.vqca", "photos", "--json").out)["skipped"] == 4
 
 
+def test_items_of_other_archives_are_appended_as_they_are(run: Run, photos: Path) -> None:
+    run("archive", "create", "set.vqca", "photos/cats/1.png", *IMAGE)
+    run("archive", "create", "all.vqca", "photos", *IMAGE)
+    run("archive", "create", "more.vqca", "photos/dogs", *IMAGE)
+    result = run("archive", "append", "set.vqca", "all.vqca", "more.vqca")
+    assert (result.code, "1 item left out" in result.err) == (0, True)
+    assert result.out.startswith("set.vqca: 3 items")
+    opened, other = vqc.open_archive("set.vqca"), vqc.open_archive("all.vqca")
+    assert opened.names == ["1.png", "cats/1.png", "cats/ż 2.png", "dogs/1.png"]
+    assert [item.to_vqc() for item in opened[1:]] == [item.to_vqc() for item in other]
+    assert [item.label for item in opened] == ["", "cats", "cats", "dogs"]
+    run("archive", "create", "none.vqca", "photos", *IMAGE, "--entropy", "none")
+    before = Path("set.vqca").read_bytes()
+    result = run("archive", "append", "set.vqca", "none.vqca")
+    assert (result.code, "another model, quality or entropy mode" in result.err) == (2, True)
+    assert run("archive", "append", "set.vqca", "all.vqca", "photos").code == 2
+    assert Path("set.vqca").read_bytes() == before
+    damaged = bytearray(Path("none.vqca").read_bytes())
+    entry = vqc.open_archive("none.vqca")._entry(1)
+    damaged[entry.start] ^= 1
+    Path("bad.vqca").write_bytes(damaged)
+    run("archive", "create", "new.vqca", "photos/cats/1.png", *IMAGE, "--entropy", "none")
+    result = run("archive", "append", "new.vqca", "bad.vqca")
+    assert (result.code, "cats/ż 2.png in the archive is damaged" in result.err) == (1, True)
+    assert vqc.open_archive("new.vqca").names == ["1.png", "cats/1.png", "dogs/1.png"]
+
+
 def test_several_folders_keep_their_names(run: Run, photos: Path) -> None:
     run("archive", "create", "set.vqca", "photos/cats", "photos/dogs", *IMAGE)
     opened = vqc.open_archive("set.vqca")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vqc.cli.archive_write import archive_inputs
+from vqc.cli.archive_write import append_archives_to, archive_inputs
 from vqc.cli.commands import App
 from vqc.cli.console import print_json, printable, problem_with, size, warn
 from vqc.cli.options import (
@@ -96,13 +96,21 @@ class AppendOptions(WriteOptions):
     """The options of append."""
 
     archive: ArchiveArgument
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Folders and files of images, or of audio.")]
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT", help="Folders and files of images, or of audio; or archives.")
+    ]
 
 
 @archives.command(epilog="Example: vqc archive append set.vqca more/", no_args_is_help=True)
 @takes(AppendOptions)
 def append(options: AppendOptions) -> None:
-    """Add what an archive does not have yet, or go on with one that was cut short."""
+    """Add what an archive does not have yet, of files or of other archives, or go on with one that was cut short."""
+    others = [name for name in options.inputs if name.lower().endswith(".vqca")]
+    if others and len(others) < len(options.inputs):
+        raise OptionError("append files or archives, not both at once")
+    if others:
+        append_archives_to(options.archive, others, options)
+        return
     archive_inputs(
         str(options.archive), options.inputs, options, model=options.model, effort=options.effort, append=True
     )

@@ -115,6 +115,22 @@ def archive_inputs(
     tally.report(target, found.notes, as_json=options.json, quiet=options.quiet)
 
 
+def append_archives_to(target: Path, others: Sequence[str], options: WorkOptions) -> None:
+    """Put the items of other archives into one, tell of them, and end the command."""
+    from vqc.archive.merge import append_archives
+    from vqc.archive.reader import open_archive
+
+    total, tally = sum(len(open_archive(other)) for other in others), Tally(0)
+    with ProgressBar("Appending", total, quiet=options.quiet) as bar:
+        for chunk in append_archives(target, others):
+            tally.add(replace(chunk, bytes_in=sum(len(item.data) for item in chunk.items)))
+            for _, problem in chunk.failures:
+                bar.warn(printable(problem))
+            bar.at(tally.items, total)
+    tally.skipped = total - tally.items - len(tally.failures)
+    tally.report(target, (), as_json=options.json, quiet=options.quiet)
+
+
 def counted(count: int) -> str:
     """`1 item` or `2,000 items`."""
     return f"{count:,} {'item' if count == 1 else 'items'}"
