@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Ten pictures each of graphics, screens, text and line art, drawn by Pillow.
+"""Ten pictures each of graphics, screens, text and line art, drawn by Pillow; and ten photos of people.
 
-    python scripts/reproduce/drawn_pictures.py FOLDER
+    python scripts/reproduce/drawn_pictures.py FOLDER [--people PHOTOS2]
 
 The same on every machine with the same Pillow, whose own font is used. 640 x 400 pixels each, in FOLDER/CLASS/N.png.
+PHOTOS2 has the files named below, which are among those that no model was trained on; they are shrunk to 3/4.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ SAYING = (
     "restaurant of the smallest file that keeps every pixel of a page of letters which nobody reads twice"
 )
 WORDS = SAYING.split()
+
+PEOPLE = (
+    "gov-18f_038", "os-entrepreneurship_045", "os-introduction-anthropology_098", "os-introduction-anthropology_140",
+    "os-introduction-philosophy_003", "os-introduction-political-science_016", "os-introduction-sociology_116",
+    "os-physics_003", "os-writing-guide_007", "os-writing-guide_061",
+)  # fmt: skip
 
 Random = np.random.Generator
 
@@ -124,11 +131,19 @@ CLASSES: dict[str, Callable[[Random], Image.Image]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--people", type=Path, help="folder of photos")
+    options = parser.parse_args()
+    folder = options.folder
     for name, draw in CLASSES.items():
         folder.joinpath(name).mkdir(parents=True, exist_ok=True)
         for number in range(10):
             draw(np.random.default_rng([len(name), number])).save(folder / name / f"{number}.png")
+    if options.people is not None:
+        folder.joinpath("people").mkdir(exist_ok=True)
+        for name in PEOPLE:
+            with Image.open(options.people / f"{name}.avif") as photo:
+                size = 3 * photo.width // 4, 3 * photo.height // 4
+                photo.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(folder / "people" / f"{name}.png")
 
 
 if __name__ == "__main__":
