@@ -62,13 +62,8 @@ def hidden_steps(rows: int, steps: int, share: float, generator: np.random.Gener
 
 def _warped(x: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
     """Band b of row i gets what is at b · factor[i] + shift[i] of [B, N, mels], interpolated."""
-    return at_bands(x, torch.arange(x.shape[2]) * factor[:, None] + shift[:, None])
-
-
-def at_bands(x: Tensor, at: Tensor) -> Tensor:
-    """What is at fractions of bands [B, mels] of frames [B, N, mels], interpolated; beyond the ends, what is there."""
     mels = x.shape[2]
-    at = at.clamp(0, mels - 1)
+    at = (torch.arange(mels) * factor[:, None] + shift[:, None]).clamp(0, mels - 1)  # [B, mels]
     below = at.long().clamp(max=mels - 2)
     part = (at - below)[:, None]
     places = below[:, None].expand(x.shape)

@@ -15,10 +15,10 @@ from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
-from vqc.models.voice.fitting import fitted_vector
+from vqc.models.voice.fitting import FITTED_SECONDS, fitted_vector
 from vqc.models.voice.model import SAMPLE_RATE, VoiceModel
 from vqc.models.voice.traits import Traits
-from vqc.nn.pitch import PITCH_HOP, pitch_hz
+from vqc.nn.pitch import PITCH_HOP
 from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
 from vqc.training.sampling import draw_items, draw_probabilities, first_seconds
 from vqc.training.settings import Settings
@@ -28,7 +28,6 @@ from vqc.training.voice.sources import take_sources
 from vqc.training.voice.task import VoiceTask, VoiceTaskConfig
 
 _REFERENCE_SECONDS = 120.0  # of a voice that comes with the model
-_FITTED_SECONDS = 40.0  # of these
 _SOURCE_UTTERANCES = 20
 
 
@@ -117,7 +116,7 @@ def set_contrast(task: VoiceTask, share: float) -> None:
     real, predicted = torch.zeros_like(task.model.contrast), torch.zeros_like(task.model.contrast)
     for batch in task.held_out():
         wanted, active = task.frames(batch.waveform)
-        change, _ = task.predicted(batch.content, pitch_hz(batch.pitch), task.vectors(batch.other))
+        change, _ = task.predicted(batch, task.vectors(batch.other))
         active = active[..., None]
         centre = (wanted * active).sum(1, keepdim=True) / active.sum(1, keepdim=True).clamp_min(1)
         own = (change * active).sum(1, keepdim=True) / active.sum(1, keepdim=True).clamp_min(1)
@@ -147,7 +146,7 @@ def _traits_of(model: VoiceModel, recordings: Sequence[Tensor]) -> Traits:
     for x in recordings:
         observer.add(x.numpy())
     traits = observer.traits()
-    first = torch.cat(list(recordings), 1)[:, : round(_FITTED_SECONDS * SAMPLE_RATE)]
+    first = torch.cat(list(recordings), 1)[:, : round(FITTED_SECONDS * SAMPLE_RATE)]
     return traits._replace(vector=fitted_vector(model, first, traits.vector))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 from vqc.data.batches import Prefetched
 from vqc.data.data_source import evenly_spaced
 from vqc.models.config import Config, limited
-from vqc.models.voice.model import REFERENCE_LEVEL, SAMPLE_RATE, VoiceModel
+from vqc.models.voice.model import REFERENCE_LEVEL, VoiceModel
 from vqc.models.voice.networks import SCALE
 from vqc.models.voice.traits import active_frames, speech_level
 from vqc.nn.pitch import pitch_hz
@@ -22,12 +21,9 @@ from vqc.nn.precision import in_float32
 from vqc.training.loop.task import Losses, Task
 from vqc.training.speech.losses import SpeechLoss
 from vqc.training.voice.data import VoiceBatch, VoiceData
-from vqc.training.voice.disguise import at_bands
 
 _TEMPERATURE = 0.1  # of the similarity of vectors
 _NOBODY = 0.05  # of the rows: without a voice, for files that tell none
-_MOST_TRACT = 0.15  # natural logarithm of the largest factor of the frequencies
-_MEL_HZ = 700.0  # of the scale of the bands
 _STEPS = 127  # to which a vector is rounded in files
 
 
@@ -38,8 +34,6 @@ class VoiceTaskConfig(Config):
     content: model file of kind voice whose content encoder is taken over; scripts/recipes/voice-content makes it.
     speakers: for each of model.speakers, what is in the names of the recordings of this voice.
     sources: the speech model whose network of pulses and noise is taken over; empty: it is learnt from nothing.
-    other_tracts: the share of the rows whose voice is made another one: frequencies of frames, reference and pitch
-        stretched or compressed by up to 16 %.
     spoken: weight of the losses of waveforms, for which the frames are spoken; 0: frames alone are compared.
     """
 
@@ -55,7 +49,6 @@ class VoiceTaskConfig(Config):
     average: float = limited(0.5, 0)  # weights of the losses
     contrast: float = limited(0.05, 0)
     change: float = limited(0.5, 0)
-    other_tracts: float = limited(0.0, 0, 1)
     spoken: float = limited(0.0, 0)
     contrast_share: float = limited(0.7, 0, 1)  # of the deviation that predicted frames lack, how much is made up for
     validation_utterances: int = limited(24, 1)
@@ -90,19 +83,17 @@ class VoiceTask(Task):
     def _loss(self, waveform: Tensor, batch: VoiceBatch, step: int) -> Losses:
         config = self.config
         wanted, active = self.frames(waveform)
-        factor = self._tracts(len(waveform)).to(wanted)
-        wanted, hz = with_tract(wanted, factor), pitch_hz(batch.pitch) / factor[:, None]
-        other = self.vectors(batch.other, factor)
+        other = self.vectors(batch.other)
         own = self.model.speaker(wanted, active)
         kept = torch.rand(len(other), 1, device=other.device) > _NOBODY
-        change, average = self.predicted(batch.content, hz, F.dropout(other, config.dropout) * kept)
+        change, average = self.predicted(batch, F.dropout(other, config.dropout) * kept)
         terms = self._frame_terms(average + change, wanted)
         means = (wanted * active[..., None]).sum(1) / active.sum(1).clamp_min(1)[:, None]
         terms["average"] = SCALE * (average[:, 0] - means).abs().mean()
         terms["contrast"] = told_apart(own, other, batch.voice)
         weights = {"mel": 1.0, "change": config.change, "average": config.average, "contrast": config.contrast}
         if config.spoken:
-            spoken = self.model.synthesize(average + change, hz, step * 1000)
+            spoken = self.model.synthesize(average + change, pitch_hz(batch.pitch), step * 1000)
             terms["spoken"] = self.speech_loss(spoken, waveform, carries_waveform=False).total
             weights["spoken"] = config.spoken
         total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
@@ -113,11 +104,6 @@ class VoiceTask(Task):
         difference = SCALE * (found - wanted)
         return {"mel": difference.abs().mean(), "change": (difference[:, 1:] - difference[:, :-1]).abs().mean()}
 
-    def _tracts(self, rows: int) -> Tensor:
-        """Factors of the frequencies of each row, [B]; 1 in those that keep their voice."""
-        changed = torch.rand(rows) < self.config.other_tracts
-        return torch.where(changed, torch.empty(rows).uniform_(-_MOST_TRACT, _MOST_TRACT).exp(), 1.0)
-
     @torch.no_grad()
     def frames(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """Frames [B, N, mels] as networks see them, the waveforms [B, T] being at their level; which hold speech."""
@@ -125,25 +111,19 @@ class VoiceTask(Task):
         level = power.new_full((len(power),), REFERENCE_LEVEL)
         return self.model.log_mel(power, level), active_frames(power)
 
-    def vectors(self, waveform: Tensor, factor: Tensor | None = None) -> Tensor:
-        """Vectors [B, dims] of waveforms [B, T], each brought to the reference level by itself; rounded as in files.
-
-        Args:
-            factor: [B], of the tracts: see `with_tract`.
-        """
+    def vectors(self, waveform: Tensor) -> Tensor:
+        """Vectors [B, dims] of waveforms [B, T], each brought to the reference level by itself; rounded as in files."""
         with torch.no_grad():
             power = self.model.mel_power(waveform)
             active = active_frames(power)
             log_mel = self.model.log_mel(power, speech_level(power, active))
-            if factor is not None:
-                log_mel = with_tract(log_mel, factor)
         vector: Tensor = self.model.speaker(log_mel, active)
         return vector + ((vector * _STEPS).round() / _STEPS - vector).detach()
 
-    def predicted(self, content: Tensor, hz: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """What the decoder makes of codes [B, N] and pitch [B, N / 2] in the voice of vectors [B, dims]."""
-        entries = F.embedding(content, self.model.content.codebook)
-        found: tuple[Tensor, Tensor] = self.model.decoder(entries, hz, vector)
+    def predicted(self, batch: VoiceBatch, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """What the decoder makes of a batch in the voice of vectors [B, dims]: see `VoiceDecoder`."""
+        entries = F.embedding(batch.content, self.model.content.codebook)
+        found: tuple[Tensor, Tensor] = self.model.decoder(entries, pitch_hz(batch.pitch), vector)
         return found
 
     @torch.no_grad()
@@ -153,7 +133,7 @@ class VoiceTask(Task):
         for one in self.held_out():
             batch = VoiceBatch(*(part.to(device) for part in one))
             wanted, active = self.frames(batch.waveform)
-            change, average = self.predicted(batch.content, pitch_hz(batch.pitch), self.vectors(batch.other))
+            change, average = self.predicted(batch, self.vectors(batch.other))
             error = (average + change - wanted).abs().mean(-1)
             errors.append(float((error * active).sum() / active.sum().clamp_min(1)))
         decibels = float(np.mean(errors)) * 10 / np.log(10)
@@ -163,18 +143,6 @@ class VoiceTask(Task):
         """Validation utterances."""
         chosen = evenly_spaced(self.data.dataset.validation, self.config.validation_utterances)
         return [self.data.whole(i, 8.0) for i in chosen]
-
-
-def with_tract(log_mel: Tensor, factor: Tensor) -> Tensor:
-    """Log-mel frames [B, N, mels] of another vocal tract: at each frequency what was at `factor` [B] times of it.
-
-    Bands are those of `vqc.nn.spectral.mel_matrix` from 0 to half the sample rate; above that is what is there.
-    """
-    mels, height = log_mel.shape[2], 1 + SAMPLE_RATE / 2 / _MEL_HZ
-    place = torch.arange(1, mels + 1, device=log_mel.device) / (mels + 1)
-    hz = height**place - 1  # in parts of `_MEL_HZ`
-    at = torch.log1p(factor[:, None] * hz) / math.log(height) * (mels + 1) - 1
-    return at_bands(log_mel, at)
 
 
 def told_apart(own: Tensor, other: Tensor, voice: Tensor) -> Tensor:
