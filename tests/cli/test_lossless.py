@@ -64,3 +64,15 @@ def test_what_excludes_each_other(run: Run, screen: Path) -> None:
         assert (result.code, "exclude each other" in result.err) == (2, True)
     audio = run("compress", "clip.wav", "--lossless")
     assert (audio.code, audio.err) == (2, "vqc: clip.wav: only images are kept without loss; for audio take FLAC\n")
+
+
+def test_above_quality_eight_it_is_avif_and_that_is_told(run: Run, desk: Path) -> None:
+    result = run("compress", "photo.png", "-q", "9", "--lossy")
+    assert result.code == 0
+    assert "vqc: photo.png: kept as AVIF, as all above quality 8\n" in result.err
+    (told,) = json.loads(run("info", "photo.vqc", "--json").out)
+    assert (told["codec"], told["model"], told["quality"], told["entropy"]) == ("avif", None, 9, None)
+    assert "none, kept as AVIF, quality 9" in run("info", "photo.vqc", "--costs").out
+    assert run("decompress", "photo.vqc").code == 0
+    coded = run("compress", "photo.png", "-q", "9", "--entropy", "static", "-f")
+    assert (coded.code, "qualities of the model photo are 1 to 8\n" in coded.err) == (2, True)
