@@ -59,7 +59,9 @@ class PhotoSearch(EncoderSearch):
     def first_ac_codes(self) -> Tensor:
         """The AC codes [B, G - 3, h, w] of the window before any step of `refine`."""
         model, groups = self.model, len(self.model.codebook_sizes(self.quality)) - self._window_codes.shape[1]
-        return to_maps(model.quantizer.encode(to_rows(self.first_ac), self.quality - 1, groups), self.first_ac)
+        codes = to_maps(model.quantizer.encode(to_rows(self.first_ac), self.quality - 1, groups), self.first_ac)
+        del self.first_ac  # four times as large
+        return codes
 
     def window_with(self, codes: Tensor) -> Tensor:
         whole = codes.shape[2:] == self.ac.shape[2:]
