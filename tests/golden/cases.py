@@ -23,6 +23,7 @@ from vqc.codec.live.compress import pieces
 from vqc.codec.open import codec_with
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture
+from vqc.devices import on_threads
 from vqc.format.archive import ArchiveHeader, Index, Item, pack_item, write_header, write_index, write_items
 from vqc.format.chunking import Chunking
 from vqc.format.container import read_container
@@ -151,6 +152,7 @@ def compress(codec: Codec, case: Case, source: Array, codes: Array, entropy: str
     options: dict[str, Any] = {"quality": case.quality, "entropy": entropy, "rate": Rate(effort=0)}
     seen = FixedTraits(codec.model.trait_bytes)
     with (
+        on_threads(1),  # so that tiles are searched in their order
         patch.object(codec.model, "encoder_search", search),
         patch.object(codec.model, "observer", lambda: seen, create=True),
     ):
