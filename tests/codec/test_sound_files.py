@@ -27,7 +27,7 @@ HERTZ = [300, 500, 700, 60, 1100, 1300]
 def codec(audio_model: AudioModel, monkeypatch: pytest.MonkeyPatch) -> Codec:
     """The codec of all files here; it keeps tones."""
     codec = codec_with(audio_model, bytes(32), "tiny")
-    monkeypatch.setattr(files, "open_codec", lambda *_: codec)
+    monkeypatch.setattr(files, "open_codec", lambda *_, **__: codec)
     monkeypatch.setattr(files, "codec_for_file", lambda *_, **__: codec)
     return codec
 
