@@ -238,10 +238,8 @@ class AudioFraming(Framing[Recording, Blocks]):
             fade.add(self._decode_chunk(contexts, chunking, first - 1), *chunking.reach(first - 1))
         given = start  # samples of the file that need not be given
         for index, whole in reader.indices(first):
-            waveforms, (before, after) = (
-                self._decode_chunk(contexts, chunking, index, whole=whole),
-                chunking.reach(index),
-            )
+            waveforms = self._decode_chunk(contexts, chunking, index, whole=whole)
+            before, after = chunking.reach(index)
             if whole:
                 waveforms = fade.add(waveforms, before, after)  # [C, T]
             else:

@@ -74,8 +74,7 @@ def _saved(pixels: NDArray[np.uint8], *, method: int, quality: int) -> bytes:
 
 def _channels(picture: Picture) -> NDArray[np.uint8]:
     """Pixels [H, W, 3], or with alpha [H, W, 4]."""
-    pixels = picture.pixels if picture.pixels.ndim == 3 else np.repeat(picture.pixels[..., None], 3, axis=2)
-    return pixels if picture.alpha is None else np.dstack([pixels, picture.alpha])
+    return picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha])
 
 
 def _sampled_size(picture: Picture) -> float:

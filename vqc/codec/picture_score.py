@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
 from vqc.data.image_files import Picture
 from vqc.errors import MediaError
@@ -17,14 +14,9 @@ def score_picture(signal: Picture, restored: Picture, metric: str) -> float:
     """The score by this metric, a key of the catalogue; MediaError when the picture is too small for it."""
     if metric == "psnr":  # as Report.psnr has it
         return psnr_of(image_mse(signal.pixels, restored.pixels, seen_pixels(signal)))
-    found = score_images(_rgb(without_hidden(signal).pixels), _rgb(restored.pixels), [metric])
+    found = score_images(without_hidden(signal).rgb, restored.rgb, [metric])
     if metric not in found:
         height, width = signal.pixels.shape[:2]
         label, size = METRICS[metric].label, f"{width:,} x {height:,} pixels"
         raise MediaError(f"an image of {size} is too small for {label}; give a target by PSNR")
     return found[metric]
-
-
-def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pixels [H, W, 3], also of grayscale."""
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)

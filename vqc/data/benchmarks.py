@@ -23,7 +23,6 @@ from vqc.data.data_source import counted, evenly_spaced
 from vqc.data.download import dataset_class, download_dataset, missing, obtain_dataset, plain_name
 from vqc.data.formats import MEDIA, SUFFIXES
 from vqc.data.image_files import read_image
-from vqc.data.media_folders import rgb
 from vqc.data.walk import files_below
 from vqc.errors import MediaError, OptionError, OutputError
 from vqc.format.shapes import Media
@@ -47,7 +46,7 @@ class BenchmarkItem(NamedTuple):
         if self.pixels is not None:
             return self.pixels
         assert self.path is not None, "an item is in a file or decoded"
-        return np.ascontiguousarray(rgb(read_image(self.path)))
+        return np.ascontiguousarray(read_image(self.path).rgb)
 
     def audio(self) -> tuple[NDArray[np.float32], int]:
         """The mean of the channels, float32 [T] in [-1, 1], and its sample rate; MediaError as above."""

@@ -84,6 +84,11 @@ class Picture:
     def grayscale(self) -> bool:
         return self.pixels.ndim == 2
 
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """Pixels uint8 [H, W, 3], also of grayscale; without alpha."""
+        return np.repeat(self.pixels[..., None], 3, axis=2) if self.grayscale else self.pixels
+
 
 def read_image(source: AnyFile, *, name: str | None = None, limit: int | None = None) -> Picture:
     """The picture in a PNG, JPEG, WebP, TIFF or BMP file, or in a still GIF or AVIF.

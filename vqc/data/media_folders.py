@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from vqc.data.audio_files import AudioReader, resample
 from vqc.data.data_source import Contents, DataSource
 from vqc.data.discovery import FoundMedia, find_media
-from vqc.data.image_files import Picture, read_image
+from vqc.data.image_files import read_image
 from vqc.errors import MediaError
 
 
 def image_folder(folder: Path) -> DataSource:
     """All images below a folder."""
     found = find_media(folder, "image")
-    contents = Contents(found.items, lambda index: rgb(read_image(found.paths[index])))
+    contents = Contents(found.items, lambda index: read_image(found.paths[index]).rgb)
     return DataSource(folder.resolve().name, _identity(found), lambda: contents, found.notes)
 
 
@@ -27,11 +27,6 @@ def audio_folder(folder: Path, sample_rate: int, *, title: str | None = None) ->
     contents = Contents(found.items, lambda index: read_mono(found.paths[index], sample_rate))
     identity = f"{sample_rate} {_identity(found)}"
     return DataSource(title or folder.resolve().name, identity, lambda: contents, found.notes)
-
-
-def rgb(picture: Picture) -> NDArray[np.uint8]:
-    """Colour pixels uint8 [H, W, 3]; alpha is dropped."""
-    return np.repeat(picture.pixels[..., None], 3, axis=2) if picture.grayscale else picture.pixels
 
 
 def read_mono(path: Path, sample_rate: int) -> NDArray[np.int16]:

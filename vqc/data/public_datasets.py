@@ -17,7 +17,7 @@ from vqc.data.data_source import Contents, DataItem, DataSource, Split
 from vqc.data.derived import exclusive
 from vqc.data.download import dataset_class, download_dataset, missing, obtain_dataset, plain_name
 from vqc.data.image_files import from_pillow
-from vqc.data.media_folders import audio_folder, image_folder, rgb
+from vqc.data.media_folders import audio_folder, image_folder
 from vqc.errors import MediaError, TrainingError
 from vqc.format.shapes import Media
 from vqc.user_folders import user_cache
@@ -139,7 +139,7 @@ def _pixels(opened: Any, row: int, name: str) -> NDArray[np.uint8]:
         image = opened[row][0]
     except (OSError, ValueError) as error:  # Pillow's errors of a damaged file
         raise MediaError(f"{name}: cannot be read: {error}") from error
-    return rgb(from_pillow(image, name=name))
+    return from_pillow(image, name=name).rgb
 
 
 def _folder(name: str, media: Media) -> Path:
