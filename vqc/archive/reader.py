@@ -1,6 +1,6 @@
 """An archive as a sequence of items, each read when it is asked for and nothing else.
 
-To list one needs no torch: what does is imported where items are decoded.
+To list one needs neither torch nor NumPy: what does is imported where items are decoded.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vqc.archive.blocks import ArchiveFile, Map
 from vqc.errors import ArchiveWarning, ContainerError, OptionError
 from vqc.format.archive import ArchiveHeader, Entry, unpack_item
@@ -24,6 +21,9 @@ from vqc.format.container import Container, write_container
 from vqc.format.shapes import Media, Shape
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vqc.codec.codec import Codec
     from vqc.codec.media import Audio, Image
 

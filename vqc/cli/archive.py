@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -255,9 +256,9 @@ def print_items(items: Sequence[ArchivedItem]) -> None:
     """Print a line for each item: bytes, size, label, name."""
     widest = max((len(item.label) for item in items), default=0)
     lines = list[str]()
-    for item in items:
-        label, name = printable(item.label), printable(item.name)
-        lines.append(f"{item.length:>9,}  {item.shape.length_in_words:>19}  {label:<{widest}}  {name}\n")
+    for (shape, label), alike in groupby(items, lambda item: (item.shape, item.label)):
+        middle = f"  {shape.length_in_words:>19}  {printable(label):<{widest}}  "
+        lines += [f"{item.length:>9,}{middle}{printable(item.name)}\n" for item in alike]
     sys.stdout.write("".join(lines))  # at once: there may be very many
 
 

@@ -42,13 +42,12 @@ archive is read from the front, block by block, up to its last whole item.
 from __future__ import annotations
 
 import re
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, takewhile
 from typing import NamedTuple, TypeVar
-
-import numpy as np
 
 from vqc.errors import ContainerError
 from vqc.format.container import DIGEST_BYTES, ENTROPIES, Container, Entropy, Header
@@ -214,7 +213,7 @@ def write_items(items: Sequence[Item]) -> bytes:
         parts += [varint(shared), varint(len(name) - shared), name[shared:]]
         before = name
     parts += [varint(len(item.data)) for item in items]
-    parts.append(np.array([_check(item.data) for item in items], "<u2").tobytes())
+    parts.append(struct.pack(f"<{len(items)}H", *(_check(item.data) for item in items)))
     return _block(ITEMS, b"".join(parts), b"".join(item.data for item in items))
 
 
@@ -257,8 +256,8 @@ def read_entries(front: bytes, head: BlockHead, codec: int, start: int = 0) -> l
     labels = list(_read_runs(reader, count, lambda: _read_text(reader, reader.varint("length of a label"))))
     shapes = list(_read_runs(reader, count, lambda: read_shape(reader, codec, reader.byte("flags"))))
     names = _read_names(reader, count)
-    lengths = [reader.varint("length of an item") for _ in range(count)]
-    checks = np.frombuffer(reader.take(CHECK_BYTES * count, "checks"), "<u2").tolist()
+    lengths = reader.varints(count, "length of an item")
+    checks = struct.unpack(f"<{count}H", reader.take(CHECK_BYTES * count, "checks"))
     if reader.left or sum(lengths) != head.data:
         raise reader.damaged("lengths of items")
     starts = accumulate(lengths[:-1], initial=start)

@@ -64,6 +64,14 @@ class ByteReader:
                 return number
         raise self.damaged(what)
 
+    def varints(self, count: int, what: str) -> list[int]:
+        """The next `count` numbers in LEB128."""
+        data = self._data[self._position : self._position + count]
+        if len(data) == count and data.isascii():  # a byte each, as most are
+            self._position += count
+            return list(data)
+        return [self.varint(what) for _ in range(count)]
+
     def rest(self) -> bytes:
         """All bytes that are left."""
         return self.take(self.left, "rest")
