@@ -255,5 +255,6 @@ def test_messages_say_what_is_wrong(data: bytes, words: str) -> None:
 
 
 def test_reading_a_header_loads_nothing_heavy() -> None:
-    program = "import vqc.format.container, vqc.archive.reader, sys; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
+    imported = "import vqc.format.container, vqc.archive.reader, sys"
+    program = f"{imported}; print({{'torch', 'numpy', 'PIL'}} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "set()"
