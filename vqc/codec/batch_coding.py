@@ -7,7 +7,7 @@ own. The prior computes in integers, so that what it says of an item does not de
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -56,7 +56,10 @@ def _encode(coder: StreamCoder, codes: Codes) -> list[bytes]:
 
     def step(places: NDArray[np.int64], tables: Frequencies) -> NDArray[np.int32]:
         symbols: NDArray[np.int32] = flat[places].astype(np.int32)
-        _for_each_item(places // codes[0].size, lambda item, rows: encoders[item].encode(symbols[rows], tables[rows]))
+        order, parts = _by_item(places // codes[0].size)
+        some, their_tables = symbols[order], tables[order]
+        for item, rows in parts:
+            encoders[item].encode(some[rows], their_tables[rows])
         return symbols
 
     code_with_prior(coder.prior, codes.shape, coder.quality, step)
@@ -69,12 +72,12 @@ def _decode(coder: StreamCoder, streams: Sequence[bytes], shape: tuple[int, ...]
     size = math.prod(shape)
 
     def step(places: NDArray[np.int64], tables: Frequencies) -> NDArray[np.int32]:
-        symbols = np.zeros(len(tables), np.int32)
-
-        def decode(item: int, rows: NDArray[np.int64]) -> None:
-            symbols[rows] = decoders[item].decode(tables[rows])
-
-        _for_each_item(places // size, decode)
+        order, parts = _by_item(places // size)
+        some, their_tables = np.zeros(len(tables), np.int32), tables[order]
+        for item, rows in parts:
+            some[rows] = decoders[item].decode(their_tables[rows])
+        symbols = np.empty_like(some)
+        symbols[order] = some
         return symbols
 
     try:
@@ -88,10 +91,9 @@ def _decode(coder: StreamCoder, streams: Sequence[bytes], shape: tuple[int, ...]
     return codes
 
 
-def _for_each_item(items: NDArray[np.int64], use: Callable[[int, NDArray[np.int64]], object]) -> None:
-    """Give `use` each item and its rows, in order, of rows [N] that belong to these items."""
+def _by_item(items: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[int, slice]]]:
+    """The order in which rows [N] of these items lie item after item, and where each then has its rows."""
     order = np.argsort(items, kind="stable")
-    ends = np.flatnonzero(np.diff(items[order], append=-1)) + 1
-    for first, last in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
-        rows = order[first:last]
-        use(int(items[rows[0]]), rows)
+    there = items[order]
+    ends = (np.flatnonzero(np.diff(there, append=-1)) + 1).tolist()
+    return order, [(int(there[end - 1]), slice(start, end)) for start, end in zip([0, *ends], ends, strict=False)]
