@@ -1,12 +1,9 @@
-"""Archives as data sets of PyTorch, with workers and without, and as files of other programs."""
+"""Archives as data sets of PyTorch, with workers and without."""
 
 from __future__ import annotations
 
-import io
-import json
 import shutil
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +13,8 @@ from archive.conftest import archive, save_pictures
 from golden.cases import FOLDER
 from torch.utils.data import DataLoader
 
-from vqc.archive.export import export_codes
 from vqc.archive.reader import open_archive
-from vqc.errors import MissingPackageError, OptionError
+from vqc.errors import OptionError
 from vqc.torch import CodesDataset
 from vqc.user_folders import user_models
 
@@ -68,53 +64,3 @@ def test_archives_of_two_models_are_refused(two: list[Path], tmp_path: Path) -> 
         CodesDataset([two[0], tmp_path / "c.vqca"])
     with pytest.raises(OptionError, match="none is given"):
         CodesDataset([])
-
-
-def test_arrays(two: list[Path], tmp_path: Path) -> None:
-    opened = open_archive(two[0])
-    export_codes(opened, tmp_path / "a.npz", "npz")
-    arrays = np.load(tmp_path / "a.npz", allow_pickle=False)
-    assert np.array_equal(arrays["codes"], np.stack(opened.codes(range(8))))
-    assert arrays["codes"].dtype == np.uint16
-    assert [str(arrays["label_names"][n]) for n in arrays["labels"]] == [item.label for item in opened]
-    assert arrays["names"].tolist() == NAMES
-
-
-def test_arrays_of_several_shapes(tmp_path: Path) -> None:
-    sources = save_pictures(tmp_path, ["1.png"]) + save_pictures(tmp_path, ["2.png"], (40, 20))
-    archive(tmp_path / "a.vqca", sources)
-    opened = open_archive(tmp_path / "a.vqca")
-    export_codes(opened, tmp_path / "a.npz", "npz")
-    arrays = np.load(tmp_path / "a.npz", allow_pickle=False)
-    start = int(np.prod(arrays["shapes"][0]))
-    assert np.array_equal(arrays["codes"][start:].reshape(arrays["shapes"][1]), opened[1].codes)
-
-
-def test_a_tar_of_webdataset(two: list[Path], tmp_path: Path) -> None:
-    opened = open_archive(two[0])
-    export_codes(opened, tmp_path / "a.tar", "webdataset")
-    with tarfile.open(tmp_path / "a.tar") as tar:
-        files = {entry.name: tar.extractfile(entry) for entry in tar}
-        assert len(files) == 24
-        held = {name: file.read() for name, file in files.items() if file is not None}
-    assert np.array_equal(np.load(io.BytesIO(held["000005.codes.npy"])), opened[5].codes)
-    assert (held["000005.cls"], json.loads(held["000005.json"])["name"]) == (b"1", "dog/1.png")
-
-
-def test_a_table(two: list[Path], tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    opened = open_archive(two[0])
-    export_codes(opened, tmp_path / "a.parquet", "parquet")
-    table = parquet.read_table(tmp_path / "a.parquet")
-    assert table.column("name").to_pylist() == NAMES
-    assert np.array_equal(table.column("codes").to_pylist()[3], opened[3].codes)
-    assert json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]["label"]["names"] == ["cat", "dog"]
-
-
-def test_a_table_without_its_package(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'vqc-codec\[parquet\]'"):
-        export_codes(open_archive(two[0]), tmp_path / "a.parquet", "parquet")
-    assert not (tmp_path / "a.parquet").exists()
-    with pytest.raises(OptionError, match="choose one of parquet"):
-        export_codes(open_archive(two[0]), tmp_path / "a", "zip")

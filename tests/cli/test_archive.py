@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,6 +163,11 @@ def test_export_and_tokens(run: Run, photos: Path) -> None:
     assert run("archive", "export", "set.vqca", "--to", "npz").out == "set.npz: 3 items\n"
     assert np.load("set.npz")["codes"].shape[0] == 3
     assert run("archive", "export", "set.vqca", "--to", "zip").code == 2
+    export = "archive", "export", "set.vqca", "--to", "webdataset", "--decode"
+    assert run(*export, "--format", "jpeg").out == "set.tar: 3 items\n"
+    with tarfile.open("set.tar") as tar:
+        assert tar.getnames()[-3:] == ["000002.jpeg", "000002.cls", "000002.json"]
+    assert "cannot be written so; use .avif" in run(*export, "--format", "vqc", "--force").err
     run("compress", "photo.png", "-o", "photo.vqc", *IMAGE)
     codes = vqc.read_codes("photo.vqc").array
     result = run("tokens", "photo.vqc", "--json")

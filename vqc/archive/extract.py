@@ -62,12 +62,13 @@ def extract(
 
 def targets_of(names: Sequence[str], folder: Path, suffix: str) -> list[Path]:
     """The file of each name: with another suffix, or whole where two names differ in the suffix alone."""
-    short = [_stem(name) + suffix for name in names]
+    short = [stem_of(name) + suffix for name in names]
     wishes = Counter(short)
     return [folder / (own if wishes[own] == 1 else name + suffix) for name, own in zip(names, short, strict=True)]
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
+    """A name without the suffix of a format that is known."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122, names have / on every system
     return stem if suffix.lower() in FORMAT_OF_SUFFIX else name
 

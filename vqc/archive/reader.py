@@ -136,6 +136,11 @@ class Archive(Sequence[ArchivedItem]):
         """The labels there are, sorted: what label numbers count."""
         return sorted({item.label for item in self})
 
+    @property
+    def label_numbers(self) -> dict[str, int]:
+        """The number of each label."""
+        return {label: number for number, label in enumerate(self.labels)}
+
     def codes(self, indices: Sequence[int]) -> list[NDArray[np.int64]]:
         """The codes of items, those of one shape read together; see `ArchivedItem.codes`.
 

@@ -18,6 +18,7 @@ from vqc.cli.options import (
     DeviceOption,
     Entropy,
     ForceOption,
+    JobsOption,
     JsonOption,
     LimitOption,
     QuietOption,
@@ -195,7 +196,7 @@ def verify(
     end_with(problems)
 
 
-@archives.command(epilog="Example: vqc archive export set.vqca --to npz", no_args_is_help=True)
+@archives.command(epilog="Example: vqc archive export set.vqca --to parquet --decode", no_args_is_help=True)
 def export(
     archive: ArchiveArgument,
     form: Annotated[
@@ -205,17 +206,28 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="The file. [default: beside the archive]")
     ] = None,
-    force: ForceOption = False,
+    decode: Annotated[bool, typer.Option("--decode", help="Images or sound in place of codes.")] = False,
+    file_format: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="Of these, as in extract. [default: png or wav]")
+    ] = None,
+    device: DeviceOption = "auto",
+    jobs: JobsOption = None,
     threads: ThreadsOption = None,
+    limit: LimitOption = None,
+    force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write the codes of all items as a table, a tar or arrays."""
-    from vqc.archive.export import export_codes
+    """Write the codes of all items, or what they restore to, as a table, a tar or arrays."""
+    from vqc.archive.export import export_items
 
-    opened = opened_archive(archive)
+    opened = opened_archive(archive, device=device, limit=limit)
+    suffix = suffix_of(file_format, opened, to_vqc=False)
     target = output or archive.with_suffix(f".{'tar' if form == 'webdataset' else form}")
     with ProgressBar("Exporting", len(opened), quiet=quiet) as bar:
-        export_codes(opened, target, form, overwrite=force, progress=lambda done: bar.at(done, len(opened)))
+        export_items(
+            opened, target, form, decode=decode, suffix=suffix, overwrite=force, workers=jobs or 1,
+            progress=lambda done: bar.at(done, len(opened)),
+        )  # fmt: skip
     if not quiet:
         print(f"{target}: {len(opened):,} items")
 
@@ -241,13 +253,14 @@ def selected(archive: Archive, names: Sequence[str] | None, problems: list[str])
     return found
 
 
-def suffix_of(file_format: str | None, archive: Archive) -> str | None:
+def suffix_of(file_format: str | None, archive: Archive, *, to_vqc: bool = True) -> str | None:
     """The suffix of a format; OptionError when the medium of the archive has no such format."""
     if file_format is None:
         return None
     suffix = f".{file_format.lower().removeprefix('.')}"
-    if suffix != ".vqc" and suffix not in written_as(archive.media):
-        fitting = join_suffixes((".vqc", *usual_suffixes(archive.media)))
+    own = (".vqc",) if to_vqc else ()
+    if suffix not in own and suffix not in written_as(archive.media):
+        fitting = join_suffixes((*own, *usual_suffixes(archive.media)))
         raise OptionError(f"--format {file_format}: the items cannot be written so; use {fitting}")
     return suffix
 

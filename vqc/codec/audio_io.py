@@ -8,6 +8,7 @@ Only one chunk at a time is held as samples.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -36,7 +37,7 @@ from vqc.data.metadata import Policy, metadata_of_tags
 from vqc.data.piecewise import PIECE, PiecewiseResampling
 from vqc.errors import ContainerError, MediaError, OptionError
 from vqc.format.chunking import Chunking, CrossFade, Float32Array, cut, model_samples, silence_bits
-from vqc.format.metadata import Metadata
+from vqc.format.metadata import NO_METADATA, Metadata
 from vqc.format.shapes import MAX_CHANNELS, MAX_SAMPLES, SAMPLE_RATES, AudioShape, Shape
 from vqc.format.spans import chunk_core
 from vqc.metrics.catalogue import METRICS
@@ -307,23 +308,32 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
         check_writable(format, sound.sample_rate, sound.channels, name=os.fspath(target))
         return format
 
+    def encode(self, restored: Blocks, shape: Shape, format: str, name: str) -> bytes:  # noqa: A002
+        file = io.BytesIO()
+        _write(restored, shape.as_audio, file, Writing(format, NO_METADATA, overwrite=False), name)
+        return file.getvalue()
+
     def write(self, restored: Blocks, shape: Shape, target: Target, how: Writing) -> int:
-        shape = shape.as_audio
         with atomic_file(target, overwrite=how.overwrite) as file, _seekable(file) as held:
-            with AudioWriter(
-                held,
-                shape.sample_rate,
-                shape.channels,
-                format=how.format,
-                channel_mask=shape.channel_mask,
-                samples=shape.samples,
-                tags=dict(how.metadata.tags),
-                quality=how.quality,
-                name=os.fspath(target),
-            ) as writer:
-                for block in restored:
-                    writer.write(block)
+            _write(restored, shape.as_audio, held, how, os.fspath(target))
             return held.seek(0, os.SEEK_END)
+
+
+def _write(restored: Blocks, shape: AudioShape, file: BinaryIO, how: Writing, name: str) -> None:
+    """Write a file that can seek."""
+    with AudioWriter(
+        file,
+        shape.sample_rate,
+        shape.channels,
+        format=how.format,
+        channel_mask=shape.channel_mask,
+        samples=shape.samples,
+        tags=dict(how.metadata.tags),
+        quality=how.quality,
+        name=name,
+    ) as writer:
+        for block in restored:
+            writer.write(block)
 
 
 class _Source:

@@ -206,6 +206,9 @@ class ImageFiles(MediaFiles[Picture, Picture]):
     def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
         return format or image_format(target)
 
+    def encode(self, restored: Picture, shape: Shape, format: str, name: str) -> bytes:  # noqa: A002
+        return encode_image(restored, format)
+
     def write(self, restored: Picture, shape: Shape, target: Target, how: Writing) -> int:
         data = encode_image(restored, how.format, how.metadata, how.quality)
         write_atomically(target, data, overwrite=how.overwrite)

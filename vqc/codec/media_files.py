@@ -79,6 +79,10 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         """
 
     @abstractmethod
+    def encode(self, restored: Restored, shape: Shape, format: str, name: str) -> bytes:  # noqa: A002
+        """The bytes of a file without metadata, which errors call by this name."""
+
+    @abstractmethod
     def write(self, restored: Restored, shape: Shape, target: Target, how: Writing) -> int:
         """Write a file whole or not at all; return its length in bytes."""
 
