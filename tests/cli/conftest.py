@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import soundfile
+import typer
 from PIL import Image
 
 from vqc.cli import progress
@@ -27,6 +29,7 @@ class Result(NamedTuple):
 
 
 Run = Callable[..., Result]
+get_command = cache(typer.main.get_command)  # so that commands are put together once for all tests
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
     """`run("compress", "a.png", ...)` runs the command in this process."""
 
     def run_command(*arguments: str | Path, stdin: bytes = b"") -> Result:
+        monkeypatch.setattr(typer.main, "get_command", get_command)
         monkeypatch.setattr(sys, "argv", ["vqc", *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capfdbinary.readouterr()
