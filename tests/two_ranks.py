@@ -1,14 +1,12 @@
 """Runs scenarios of distributed training as one of two processes, or with the whole batch as the only one.
 
-``python two_ranks.py FOLDER``, with the environment that torchrun gives, leaves in FOLDER what each rank came to; the
-ranks have run folders of their own, like two machines without a common disk.
+`main`, with the environment that torchrun gives, leaves in a folder what each rank came to; the ranks have run folders
+of their own, like two machines without a common disk.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -167,8 +165,3 @@ def main(folder: Path) -> None:
             Trainer(Broken(part=half(ranks)), LoopConfig(steps=5), own / "broken").run()
         except TrainingError as error:
             (folder / f"error-{ranks.rank}.txt").write_text(str(error), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    assert "RANK" in os.environ
-    main(Path(sys.argv[1]))

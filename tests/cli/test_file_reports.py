@@ -190,7 +190,7 @@ def test_a_result_goes_where_the_shell_says(run: Run, packed: Path) -> None:
     [
         ("decompress x.vqc -o - >&-", 1, "", "vqc: standard output is closed; give the result a file with -o\n"),
         ("verify x.vqc --json >&-", 1, "", "vqc: standard output is closed, and --json goes there\n"),
-        ("decompress - -o x.png <&-", 1, "", "vqc: standard input is closed; give the name of a file instead of -\n"),
+        ("verify - <&-", 1, "", "vqc: standard input is closed; give the name of a file instead of -\n"),
         ("info missing.vqc 2>&-", 1, "", ""),
         ("--version >/dev/full", 1, "", "vqc: No space left on device\n"),
     ],

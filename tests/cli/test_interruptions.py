@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Program, command, command_with_nohup
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -57,8 +58,6 @@ LISTEN = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
 )
-RUN = "import runpy; runpy.run_module('vqc', run_name='__main__')"
-COMMAND = LISTEN + RUN
 
 
 @contextmanager
@@ -132,16 +131,15 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, sent: signal.Signals, who
     ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["int", "term", "hup"]
 )
 def test_an_interrupted_command_leaves_nothing(tmp_path: Path, sent: signal.Signals, code: int) -> None:
-    with started(["-c", COMMAND, "compress", "-", "-o", "x.vqc"], tmp_path, stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        process.stdin.write(b"no sound that could be compressed as it comes")
-        process.stdin.flush()
-        wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
-        process.send_signal(sent)
-        process.wait(timeout=30)
-        _, err = process.communicate()
+    process = Program(command, "compress", "-", "-o", "x.vqc", folder=tmp_path, environment={"TMPDIR": str(tmp_path)})
+    process.stdin.write(b"no sound that could be compressed as it comes")
+    process.stdin.flush()
+    wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
+    process.send_signal(sent)
+    process.process.join(30)
+    ended, _, err = process.ended()
     said = b"vqc: stopped; what was finished is kept, and nothing half-done is left\n" if sent == signal.SIGINT else b""
-    assert (process.returncode, err) == (code, said)
+    assert (ended, err) == (code, said)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -155,13 +153,12 @@ def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
 
 
 def test_nohup_is_respected(tmp_path: Path) -> None:
-    command = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + RUN
-    with started(["-c", command, "decompress", "-", "-o", "x.png"], tmp_path, stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        process.stdin.write(b"not the front of a file")
-        process.stdin.flush()
-        wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
-        process.send_signal(signal.SIGHUP)
-        _, err = process.communicate(b"no picture", timeout=30)
-    assert process.returncode == 1
+    arguments = ("decompress", "-", "-o", "x.png")
+    process = Program(command_with_nohup, *arguments, folder=tmp_path, environment={"TMPDIR": str(tmp_path)})
+    process.stdin.write(b"not the front of a file")
+    process.stdin.flush()
+    wait_until(lambda: list(tmp_path.glob("vqc-*/stdin")))
+    process.send_signal(signal.SIGHUP)
+    code, _, err = process.ended()
+    assert code == 1
     assert err.startswith(b"vqc: standard input: ")

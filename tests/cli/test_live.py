@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from forked import Program, command
 
 import vqc
 from vqc.cli.live import _Interruptible
 
-ROOT = Path(__file__).parent.parent.parent
 RATE, CHUNK = 8_000, 256
 AUDIO = ("-m", "tiny-audio", "--chunk", "0.032")
 
@@ -85,8 +82,8 @@ def test_a_stream_that_is_cut_is_restored_as_far_as_it_goes(run: Callable, desk:
     assert restored.code == 1
     assert f"vqc: cut.vqc: {said}" in restored.err
     assert len(samples_of(Path("cut.restored.wav").read_bytes())) == 4 * CHUNK
-    for command in ("info", "verify"):
-        refused = run(command, "cut.vqc")
+    for reader in ("info", "verify"):
+        refused = run(reader, "cut.vqc")
         assert refused.code == 1
         assert "checksum does not match" in refused.err + refused.out
 
@@ -124,23 +121,16 @@ def test_ctrl_c_ends_a_recording_as_its_end_does(monkeypatch: pytest.MonkeyPatch
 
 def test_two_programs_play_the_beginning_before_the_end_is_recorded(desk: Path) -> None:
     """The beginning is read here before more than that is written: else this would wait for ever."""
-    command = [sys.executable, "-m", "vqc"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    options = {"stderr": subprocess.PIPE, "env": environment, "stdout": subprocess.PIPE}
-    with subprocess.Popen([*command, "compress", "-", *AUDIO], stdin=subprocess.PIPE, **options) as sender:
-        assert sender.stdin is not None
-        assert sender.stdout is not None
-        with subprocess.Popen([*command, "decompress", "-"], stdin=sender.stdout, **options) as player:
-            sender.stdout.close()
-            sender.stdin.write(head() + SOUND[: 2 * 4 * CHUNK])
-            sender.stdin.flush()
-            assert player.stdout is not None
-            first = player.stdout.read(len(head()) + 2 * CHUNK)
-            assert player.poll() is sender.poll() is None
-            sender.stdin.write(SOUND[2 * 4 * CHUNK :])
-            sender.stdin.close()
-            rest = player.stdout.read()
-            assert player.stderr is not None
-            assert player.stderr.read().startswith(b"standard input -> -  ")
+    sender = Program(command, "compress", "-", *AUDIO, folder=desk)
+    player = Program(command, "decompress", "-", folder=desk, stdin=sender.stdout)
+    sender.stdin.write(head() + SOUND[: 2 * 4 * CHUNK])
+    sender.stdin.flush()
+    first = player.stdout.read(len(head()) + 2 * CHUNK)
+    assert player.process.is_alive()
+    assert sender.process.is_alive()
+    sender.stdin.write(SOUND[2 * 4 * CHUNK :])
+    assert sender.ended()[0] == 0
+    code, rest, err = player.ended()
+    assert code == 0, err
+    assert err.startswith(b"standard input -> -  ")
     assert len(first + rest) == len(head()) + len(SOUND)
-    assert (player.returncode, sender.returncode) == (0, 0)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import soundfile
 import torch
+from forked import Program, command
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -88,21 +87,13 @@ def test_audio_is_trained_too_and_figures_are_drawn(run: Run, data: Path) -> Non
 def test_ctrl_c_saves_and_resume_writes_the_model_of_an_uninterrupted_run(run: Run, data: Path) -> None:
     steps = (*IMAGES, "--set=loop.validate_steps=1000", "--steps", "30")
     assert run(*steps, "--run-dir", "whole", "--quiet").code == 0
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "vqc", *steps, "--run-dir", "parts"]
-    process = subprocess.Popen(command, cwd=data, stderr=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert process.stderr is not None
-        err = ""
-        for line in process.stderr:  # one for each step
-            err += line
-            if line.startswith("step 3 "):
-                process.send_signal(signal.SIGINT)
-        process.wait(60)
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == 130, err
+    process = Program(command, *steps, "--run-dir", "parts", folder=data)
+    err = ""
+    for line in process.stderr:  # one for each step
+        err += line.decode()
+        if line.startswith(b"step 3 "):
+            process.send_signal(signal.SIGINT)
+    assert process.ended()[0] == 130, err
     assert "go on with: vqc train image --resume --run-dir parts" in err
     assert "Traceback" not in err
     assert 3 <= json.loads(Path("parts/state.json").read_text())["step"] < 30
@@ -207,19 +198,14 @@ def two_machines(data: Path, *arguments: str) -> list[str]:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(one.getsockname()[1]), "WORLD_SIZE": "2"}
-    shared |= {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     processes = []
     for rank in range(2):
         (machine := data / f"machine-{rank}").mkdir(exist_ok=True)
-        own = os.environ | shared | {"RANK": str(rank), "XDG_CACHE_HOME": str(machine / "cache")}
-        command = [sys.executable, "-m", "vqc", *arguments, "--device", "cpu"]
-        processes.append(subprocess.Popen(command, cwd=machine, env=own, stderr=subprocess.PIPE, text=True))
-    try:
-        said = [process.communicate(timeout=120)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+        own = shared | {"RANK": str(rank), "XDG_CACHE_HOME": str(machine / "cache")}
+        processes.append(Program(command, *arguments, "--device", "cpu", folder=machine, environment=own))
+    ended = [process.ended() for process in processes]
+    said = [err.decode() for _, _, err in ended]
+    assert [code for code, _, _ in ended] == [0, 0], "\n".join(said)
     return said
 
 
@@ -227,9 +213,9 @@ def test_two_machines_go_on_as_one_would_with_a_run_whose_folder_only_the_first_
     run: Run, codec: Path, data: Path
 ) -> None:
     settings = ("--set=task.codes_per_step=64", "--set=loop.validate_steps=1000", "--set=loop.learning_rate=0.01")
-    command = ("train", "prior", "-m", str(codec), "--data", str(data / "pictures"), *PRIOR, *settings)
+    begin = ("train", "prior", "-m", str(codec), "--data", str(data / "pictures"), *PRIOR, *settings)
     one, first = data / "one", data / "machine-0/r"
-    assert run(*command, "--steps", "2", "--run-dir", first, "--quiet").code == 0
+    assert run(*begin, "--steps", "2", "--run-dir", first, "--quiet").code == 0
     shutil.copytree(first, one)
     go_on = ("train", "prior", "--resume", "--steps", "5", "--run-dir")
     assert run(*go_on, one, "--quiet").code == 0

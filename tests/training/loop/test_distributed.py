@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+import two_ranks
+from forked import Program
 from safetensors.torch import load_file
 from two_ranks import SCENARIOS, everything, run_scenario
 
 from vqc.errors import TrainingError
 from vqc.nn.distributed import chosen_rows, mean_over_ranks, rows_of_all_ranks
 from vqc.training.loop.distributed import Ranks, join
-
-TESTS = Path(__file__).parents[2]
 
 
 def free_port() -> int:
@@ -30,24 +27,13 @@ def free_port() -> int:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that two processes have left."""
     folder = tmp_path_factory.mktemp("ranks")
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    shared["PYTHONPATH"] = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(TESTS / "two_ranks.py"), str(folder)],
-            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        errors = [process.communicate(timeout=120)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
-    assert "Warning" not in "".join(errors)
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    environments = [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
+    processes = [Program(two_ranks.main, folder, folder=folder, environment=own) for own in environments]
+    ended = [process.ended() for process in processes]
+    errors = b"\n".join(err for _, _, err in ended).decode()
+    assert [code for code, _, _ in ended] == [0, 0], errors
+    assert "Warning" not in errors
     return folder
 
 
