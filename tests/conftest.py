@@ -134,6 +134,13 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(autouse=True)
+def _no_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests write need not outlast a loss of power."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    monkeypatch.setattr(soundfile.SoundFile, "flush", lambda file: None)
+
+
+@pytest.fixture(autouse=True)
 def _threads_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Commands that are run inside a test set threads for their process, which is that of all tests."""
     monkeypatch.setattr(processors, "_chosen", None)

@@ -316,40 +316,39 @@ def test_commands_import_what_is_heavy_only_inside_functions() -> None:
                 assert cheap or any(f"{name}.".startswith(f"{one}.") for one in light), f"{path.name}:{line}: {name}"
 
 
-def modules_after(statement: str) -> set[str]:
-    """The top-level modules that are loaded once a fresh interpreter has run the statement."""
-    program = f"{statement}\nimport sys\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+def modules_after(*statements: str) -> list[set[str]]:
+    """The top-level modules that are loaded once a fresh interpreter has run each of the statements."""
+    say = "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    program = "\n".join(["import sys", *(f"{statement}\n{say}" for statement in statements)])
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(run.stdout.splitlines()[-1].split())
+    return [set(line.split()) for line in run.stdout.splitlines()]
 
 
 def test_start_up_is_without_torch() -> None:
     """That of the command, and reading what models and files are."""
-    loaded = modules_after(
+    (loaded,) = modules_after(
         "import vqc, vqc.cli.app, vqc.format.container, vqc.models.files.zoo; vqc.models.files.zoo.list_models()"
     )
     assert not loaded & {"torch", "constriction", "scipy", "matplotlib"}
 
 
-def test_compressing_imports_neither_torchs_compiler_nor_pydantic(tmp_path: Path) -> None:
-    """Each would take longer than all else that happens before the first pixel is looked at."""
+def test_little_is_imported_besides_torch(tmp_path: Path) -> None:
+    """Neither torch's compiler nor pydantic: each would take longer than all else before the first pixel is looked at.
+
+    And nothing of the core needs another package of torch's family.
+    """
     Image.new("RGB", (24, 16)).save(tmp_path / "small.png")
     command = ["vqc", "compress", str(tmp_path / "small.png"), "--quiet"]
-    loaded = modules_after(
-        f"import contextlib, sys; sys.argv = {command}\n"
+    everything = "; ".join(
+        f"import {module_of(path)}" for path in MODULES if room_of(path) not in {"evaluation", "__main__"}
+    )
+    compressing, all_of_it = modules_after(
+        f"import contextlib; sys.argv = {command}\n"
         "from vqc.cli.app import main\n"
-        "with contextlib.suppress(SystemExit): main()"
+        "with contextlib.suppress(SystemExit): main()",
+        everything,
     )
     assert (tmp_path / "small.vqc").exists()
-    assert not loaded & {"sympy", "scipy", "matplotlib", *["pydantic"] * typer.__version__.startswith("0.29.")}
-
-
-def test_the_core_needs_torch_alone_of_its_family() -> None:
-    everything = "; ".join(
-        f"import {'.'.join(path.relative_to(ROOT).with_suffix('').parts)}".removesuffix(".__init__")
-        for path in MODULES
-        if room_of(path) not in {"evaluation", "__main__"}
-    )
-    loaded = modules_after(everything)
-    assert "torch" in loaded
-    assert not loaded & {"torchvision", "torchaudio"}
+    assert not compressing & {"sympy", "scipy", "matplotlib", *["pydantic"] * typer.__version__.startswith("0.29.")}
+    assert "torch" in all_of_it
+    assert not all_of_it & {"torchvision", "torchaudio"}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from processes import stay_in_this_process
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -62,7 +63,10 @@ def test_json_has_the_sizes_of_the_files(run: Run, desk: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_folder_keeps_its_tree_and_a_bad_file_does_not_stop_the_rest(run: Run, desk: Path, jobs: str) -> None:
+def test_a_folder_keeps_its_tree_and_a_bad_file_does_not_stop_the_rest(
+    run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch, jobs: str
+) -> None:
+    stay_in_this_process(monkeypatch)
     Path("in/deep").mkdir(parents=True)
     for name in ("in/a.png", "in/deep/b.png"):
         Path(name).write_bytes(Path("photo.png").read_bytes())

@@ -70,7 +70,7 @@ def test_the_page_is_written_whole_and_not_over_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")
-def test_the_line_parts_any_two_versions(tmp_path: Path) -> None:
+def test_the_line_parts_any_two_versions_and_sounds_have_players(tmp_path: Path) -> None:
     script = """
         const stage = document.querySelector(".stage"), say = [];
         const [left, right, split] = [".left", ".right", ".split"].map(name => stage.querySelector(name));
@@ -85,11 +85,14 @@ def test_the_line_parts_any_two_versions(tmp_path: Path) -> None:
         say.push(stage.querySelector(".is-left").getBoundingClientRect().width);
         document.title = say.join("|");
     """
-    found = browse(tmp_path, render([one_file()]), "--dump-dom", script=script)
+    found = browse(tmp_path, render([one_file(), one_file("audio")]), "--dump-dom", script=script)
     title = re.search(r"<title>(.*?)</title>", found)
     assert title is not None
     before = "0|1|inset(0px 0px 0px 48px)"
     assert title[1] == f"{before}|2|3|inset(0px 0px 0px 24px)|270|25.92px|96"
+    versions = sum(len(e.versions) for e in one_file("audio").examples)
+    assert found.count("<audio controls") == 1 + versions
+    assert found.count("Spectrogram of") == 1 + versions
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")
@@ -110,11 +113,3 @@ def test_both_sides_are_seen_at_their_own_size(tmp_path: Path) -> None:
     for side in (is_red, is_blue):
         assert side.sum() == pytest.approx(64 * 48, rel=0.08)
     assert np.nonzero(is_red)[1].max() < np.nonzero(is_blue)[1].min()
-
-
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
-def test_sounds_have_players_and_spectrograms(tmp_path: Path) -> None:
-    found = browse(tmp_path, render([one_file("audio")]), "--dump-dom")
-    versions = sum(len(e.versions) for e in one_file("audio").examples)
-    assert found.count("<audio controls") == 1 + versions
-    assert found.count("Spectrogram of") == 1 + versions

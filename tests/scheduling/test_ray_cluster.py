@@ -112,11 +112,11 @@ def test_files_are_the_same_by_whoever_they_are_made(run: Run, tmp_path: Path) -
     for number in range(6):
         pixels = np.random.default_rng(number).integers(0, 256, (20, 30, 3), np.uint8)
         Image.fromarray(pixels).save(photos / f"{number}.png")
-    made = dict[str, dict[str, bytes]]()
-    for how in ("--jobs=1", "--jobs=2", "--ray=local"):
-        out = tmp_path / how
-        result = run("compress", photos, "-o", f"{out}/", "-m", FOLDER / "image-prior.safetensors", "--quiet", how)
+    made = list[dict[str, bytes]]()
+    for how in ((), ("--ray=local", "--jobs=1")):
+        out = tmp_path / f"{len(made)}"
+        result = run("compress", photos, "-o", f"{out}/", "-m", FOLDER / "image-prior.safetensors", "--quiet", *how)
         assert (result.code, result.err) == (0, "")
-        made[how] = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert made["--jobs=1"] == made["--jobs=2"] == made["--ray=local"]
-    assert len(made["--jobs=1"]) == 6
+        made.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert made[0] == made[1]
+    assert len(made[0]) == 6
