@@ -135,6 +135,12 @@ class Victims:
     def run(self, victims: Iterable[str]) -> Iterator[str]:
         """Kill these in one run, and look at what is there at its end; a line about each."""
         program = Reporting(WRITE[self.mode], self.photos, self.target, self.address)
+        try:
+            yield from self._kill(program, victims)
+        finally:
+            program.process.kill()
+
+    def _kill(self, program: Reporting, victims: Iterable[str]) -> Iterator[str]:
         said, reported, killed = iter(program), list[str](), False
         for victim in victims:
             results, seconds = self.chance.randrange(1, 5), 0.2 * self.chance.random()
@@ -178,6 +184,7 @@ def wait_for(host: str, port: int) -> None:
 
 
 def main(moments: int) -> None:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # and the cluster ends with this, too
     zoo.BUNDLED_FOLDER = MODEL.parent
     mark = secrets.token_hex(8)
     with socket.create_server(("127.0.0.1", 0)) as server:
