@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from vqc.codec.read_write import read, write
     from vqc.codec.sound_file import SoundFile, open  # noqa: A004
     from vqc.errors import (
+        ArchiveWarning,
         CheckpointError,
         ContainerError,
         MediaError,
@@ -78,7 +79,7 @@ if TYPE_CHECKING:
     from vqc.training.train import train
 
 _ERRORS = (
-    *("CheckpointError", "ContainerError", "MediaError", "MediaWarning", "MissingPackageError"),
+    *("ArchiveWarning", "CheckpointError", "ContainerError", "MediaError", "MediaWarning", "MissingPackageError"),
     *("ModelNameError", "ModelNotFoundError", "ModelWarning", "OptionError", "OutputError", "TargetError"),
     *("TrainingError", "VQCError", "VQCWarning"),
 )
@@ -108,6 +109,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "ArchiveWarning",
     "Audio",
     "CheckpointError",
     "Codes",
