@@ -43,6 +43,7 @@ class CodecModel(nn.Module, ABC):
     lambda_step: ClassVar[float] = 1.6  # λ of a quality by this to ±1/2 stands for halves between two
     default_effort: ClassVar[int] = 0  # of an encoder that is not told: see `vqc.codec.rate`
     float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
+    int8_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes of weights that an int8 one holds in eight bits
     perceptual_child: ClassVar[str] = ""  # the child that a perceptual decoder stands in for; "": it can have none
 
     config: Any

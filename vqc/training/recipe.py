@@ -15,7 +15,8 @@ from vqc.data.batches import Shard
 from vqc.data.derived import Progress
 from vqc.errors import TrainingError
 from vqc.models.base import CodecModel
-from vqc.models.files.checkpoint import load_checkpoint, read_info, save_checkpoint
+from vqc.models.files.checkpoint import in_eight_bits, load_checkpoint, read_info, save_checkpoint
+from vqc.models.files.eight_bits import rounded
 from vqc.models.kinds import KINDS, load, trainables
 from vqc.models.parts import PARTS
 from vqc.training.loop.task import Task
@@ -93,7 +94,7 @@ class Recipe(ABC):
             name=name,
             training=training,
             figures=exported.figures,
-            weights="float16",
+            weights="int8",
             history=exported.history,
         )
 
@@ -131,7 +132,11 @@ def recipe_of(kind: str) -> Recipe:
 
 @torch.no_grad()
 def round_to_stored(model: CodecModel) -> None:
-    """Round weights to the half precision in which the file will hold them, so that tables are counted with those."""
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not name.startswith(model.float32_tensors):
+    """Round weights to the precision in which the file will hold them, so that tables are counted with those."""
+    state = model.state_dict()
+    short = in_eight_bits(model, state)
+    for name, tensor in state.items():
+        if name in short:
+            tensor.copy_(rounded(tensor))
+        elif tensor.is_floating_point() and not name.startswith(model.float32_tensors):
             tensor.copy_(tensor.half().to(tensor.dtype))

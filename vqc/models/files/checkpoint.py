@@ -52,6 +52,7 @@ SAFETENSORS_NAMES = {
 }
 Entry = TypeVar("Entry", TensorEntry, StoredTensor)
 DTYPES = {short: name for name, short in SAFETENSORS_NAMES.items()}
+Precision = Literal["float32", "float16", "int8"]  # of weights in a file: see `save_checkpoint`
 
 
 class LoadedModel(NamedTuple):
@@ -73,7 +74,7 @@ def save_checkpoint(
     name: str,
     training: Mapping[str, Any],
     figures: Mapping[str, Any],
-    weights: Literal["float32", "float16"] = "float32",
+    weights: Precision = "float32",
     packed: bool = True,
     parts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     history: Mapping[str, Any] | None = None,
@@ -81,10 +82,10 @@ def save_checkpoint(
     """Write a model file and return its digest (hex).
 
     With ``weights="float16"`` float tensors are stored in half the bytes, except those under the model's
-    `float32_tensors`; reading makes them float32 again. The digest is of what is stored, so whoever measures or
-    compresses with the model must first load the file. The model is saved `for_export`, and state that only training
-    needs is left out. Parts go into the same file: a prior in its integers, others as the weights. The file appears
-    whole or not at all.
+    `float32_tensors`; with "int8" also those under its `int8_tensors` in a quarter (`vqc.models.files.eight_bits`).
+    Reading makes them float32 again. The digest is of what is stored, so whoever measures or compresses with the model
+    must first load the file. The model is saved `for_export`, and state that only training needs is left out. Parts go
+    into the same file: a prior in its integers, others as the weights. The file appears whole or not at all.
 
     Args:
         packed: store static tables in their short form, as files of today do.
@@ -96,10 +97,15 @@ def save_checkpoint(
     """
     from safetensors.torch import save
 
+    from vqc.models.files.eight_bits import pack_all
     from vqc.models.files.static_tables import NAME, pack
 
     model = model.for_export()
-    tensors = {key: _as_weights(key, t, model, weights) for key, t in _exported(model).items()}
+    exported = _exported(model)
+    short = in_eight_bits(model, exported) if weights == "int8" else set()
+    tensors = {key: _as_weights(key, t, model, "float32" if key in short else weights) for key, t in exported.items()}
+    parameters = sum(t.numel() for key, t in tensors.items() if t.is_floating_point() and part_of(key) is None)
+    tensors = pack_all(tensors, short)
     if packed:
         tensors[NAME] = pack(tensors[NAME], model.active_entries())
     stored = [_as_stored(key, tensor) for key, tensor in tensors.items()]
@@ -116,7 +122,7 @@ def save_checkpoint(
         "config": config,
         "qualities": model.qualities,
         "default_quality": model.default_quality,
-        "parameters": sum(t.numel() for key, t in tensors.items() if t.is_floating_point() and part_of(key) is None),
+        "parameters": parameters,
         "training": dict(training),
         "figures": dict(figures),
         **described,
@@ -129,33 +135,49 @@ def save_checkpoint(
 
 
 def save_again(
-    path: str | os.PathLike[str], loaded: LoadedModel, *, name: str, parts: Mapping[str, Mapping[str, Any]]
+    path: str | os.PathLike[str],
+    loaded: LoadedModel,
+    *,
+    name: str,
+    parts: Mapping[str, Mapping[str, Any]],
+    weights: Precision | None = None,
 ) -> str:
     """Write a model that was read and has been given another part, say a prior; returns its digest.
 
-    What `parts` does not tell stays as the file says, and so do the bytes of the weights.
+    What `parts` does not tell stays as the file says, and so do the bytes of the weights unless `weights` is given.
     """
     info = loaded.info
-    weights, packed = how_stored(info.path)
+    precision, packed = how_stored(info.path)
     return save_checkpoint(
         path,
         loaded.model,
         name=name,
         training=info.training,
         figures=info.figures,
-        weights=weights,
+        weights=weights or precision,
         packed=packed,
         parts={part.name: {**info.parts.get(part.name, {}), **parts.get(part.name, {})} for part in PARTS},
         history=info.history,
     )
 
 
-def how_stored(path: Path) -> tuple[Literal["float16", "float32"], bool]:
+def how_stored(path: Path) -> tuple[Precision, bool]:
     """Precision in which a model file holds its weights, and whether its static tables are in their short form."""
+    from vqc.models.files.eight_bits import SCALES
+
     with opened_model(path) as file:
         header = read_header(file, os.fstat(file.fileno()).st_size, path)
     types = {t.dtype for t in header.tensors}
+    if any(t.name.endswith(SCALES) for t in header.tensors):
+        return "int8", "U16" in types
     return "float16" if "F16" in types else "float32", "U16" in types
+
+
+def in_eight_bits(model: CodecModel, tensors: Mapping[str, Tensor]) -> set[str]:
+    """Names of those of a model's tensors that a file with `weights="int8"` holds in eight bits."""
+    from vqc.models.files.eight_bits import is_packable
+
+    return {name for name, t in tensors.items() if name.startswith(model.int8_tensors) and is_packable(t)}
 
 
 def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu", *, without: tuple[str, ...] = ()) -> LoadedModel:
@@ -165,7 +187,7 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu", *, withou
         without: parts, by `Part.name`, that the model is not to have though the file does; its digest is checked with
             them.
     """
-    from vqc.models.files import static_tables
+    from vqc.models.files import eight_bits, static_tables
 
     path = Path(path)
     with opened_model(path) as file:
@@ -174,12 +196,13 @@ def load_checkpoint(path: str | os.PathLike[str], device: str = "cpu", *, withou
         info = info_from_header(header, size, path)
         model = build_described(info, without)  # before the tensors are read: a file of another sort costs no memory
         active = model.active_entries()
-        entries = [static_tables.as_unpacked(entry, active) for entry in _only(header.tensors, without)]
+        entries = eight_bits.as_unpacked(_only(header.tensors, without))
+        entries = [static_tables.as_unpacked(entry, active) for entry in entries]
         check_tensors(_exported(model), entries, str(path))
         data = mmap(file.fileno(), size, access=ACCESS_COPY)  # can be written, which changes no file
     stored = stored_tensors(parse_header(data, size, path), data)  # again: the file may have changed since
     _check_digests(info, stored)
-    tensors = {tensor.name: _tensor_of(tensor) for tensor in _only(stored, without)}
+    tensors = eight_bits.unpack_all({tensor.name: _tensor_of(tensor) for tensor in _only(stored, without)})
     tensors[static_tables.NAME] = static_tables.unpack(tensors[static_tables.NAME], active)
     fill_model(model, tensors, str(path))
     model = model.eval().requires_grad_(False)
@@ -312,12 +335,12 @@ def _tensor_of(stored: StoredTensor) -> Tensor:
     return torch.frombuffer(stored.data, dtype=getattr(torch, DTYPES[stored.dtype])).view(stored.shape)
 
 
-def _as_weights(name: str, tensor: Tensor, model: CodecModel, weights: str) -> Tensor:
+def _as_weights(name: str, tensor: Tensor, model: CodecModel, weights: Precision) -> Tensor:
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point():
         part = part_of(name)
         exact = name.startswith(model.float32_tensors) or (part is not None and part.in_digest)
-        if weights == "float16" and not exact:
+        if weights != "float32" and not exact:
             tensor = tensor.half()
         if not bool(tensor.isfinite().all()):
             raise CheckpointError(f"tensor {name!r} is not finite as {tensor.dtype}; the model was not saved")

@@ -1,8 +1,8 @@
 """The header of a model file, read without torch.
 
 A model file is a safetensors file: an 8-byte little-endian length, that many bytes of JSON which place every tensor,
-then the tensors (tables of frequencies: `vqc.models.files.static_tables`). Its ``__metadata__`` holds strings, ours
-are::
+then the tensors (tables of frequencies: `vqc.models.files.static_tables`; weights in eight bits:
+`vqc.models.files.eight_bits`). Its ``__metadata__`` holds strings, ours are::
 
     format   "vqc-model-1"
     info     canonical JSON: name, kind, media, config, qualities, default_quality, parameters, training, figures,
@@ -32,6 +32,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from vqc.errors import CheckpointError
 from vqc.models.files.description import UnknownFieldError, check_description, is_digest, shortened, strict_json
+from vqc.models.files.first_digests import FIRST_DIGESTS
 from vqc.models.files.tensors import StoredTensor, TensorEntry, digest_tensors
 from vqc.models.parts import LIKELIHOOD, PARTS, PERCEPTUAL, PRIOR, part_of
 
@@ -170,6 +171,8 @@ def digest_of(
 ) -> str:
     """SHA-256 (hex) over kind, canonical config and tensors, and over those of parts that decide about bytes of files.
 
+    Of the models of `FIRST_DIGESTS` it is the one that files name them by.
+
     Args:
         parts: descriptions of parts by their names in model files.
     """
@@ -178,7 +181,8 @@ def digest_of(
     for part in counted:
         if part.name in parts:
             described += [parts[part.name]["kind"], parts[part.name]["config"]]
-    return digest_tensors(described, (t for t in tensors if part_of(t.name) in (None, *counted)))
+    found = digest_tensors(described, (t for t in tensors if part_of(t.name) in (None, *counted)))
+    return FIRST_DIGESTS.get(found, found)
 
 
 def codec_digest(path: Path) -> str:

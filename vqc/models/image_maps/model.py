@@ -65,6 +65,7 @@ class ImageMaps(ImageModel):
 
     kind: ClassVar[str] = "image-maps"
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
+    int8_tensors: ClassVar[tuple[str, ...]] = ("analysis.",)
 
     config: ImageMapsConfig
 

@@ -91,6 +91,7 @@ class PhotoModel(ImageModel):
     lambda_step: ClassVar[float] = 3.5  # so the sizes of two qualities meet halfway
     default_effort: ClassVar[int] = 3
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
+    int8_tensors: ClassVar[tuple[str, ...]] = ("analysis.",)
     perceptual_child: ClassVar[str] = "synthesis"
 
     config: PhotoConfig

@@ -91,7 +91,7 @@ class SpeechModel(AudioModel):
 
     kind: ClassVar[str] = "speech"
     weighs_bits: ClassVar[bool] = True
-    float32_tensors: ClassVar[tuple[str, ...]] = ("envelope_vq.probability", "waveform_vq.probability")
+    int8_tensors: ClassVar[tuple[str, ...]] = ("encoder.",)
     perceptual_child: ClassVar[str] = "decoder"
     config: SpeechConfig
     sample_rate = SAMPLE_RATE

@@ -75,6 +75,7 @@ class VQVAE(CodecModel):
     dimensions: ClassVar[Dimensions]
     channels: ClassVar[int]
 
+    int8_tensors: ClassVar[tuple[str, ...]] = ("encoder.",)
     config: VQVAEConfig
 
     def __init__(self, config: VQVAEConfig) -> None:

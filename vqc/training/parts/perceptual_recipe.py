@@ -61,7 +61,7 @@ class PerceptualRecipe(PartRecipe):
     def export(self, model: nn.Module, dataset: Any, settings: Settings) -> Exported:
         """The codec as its file has it, with this perceptual decoder, in the precision of the file."""
         loaded = load_checkpoint(settings.task.codec)
-        if how_stored(loaded.info.path)[0] == "float16":
+        if how_stored(loaded.info.path)[0] != "float32":
             model.half().float()
         task = self._task(model.eval(), loaded.model, dataset, settings, no_batches)
         figures = {}
