@@ -261,7 +261,7 @@ class PhotoModel(ImageModel):
         return latents.contiguous(memory_format=torch.channels_last) * (self._steps(index) / self._scale())
 
     def _linear(self, latents: Tensor, index: Tensor) -> Tensor:
-        """The image [B, 3, H, W] of the transform alone, about 0, in the unit of the synthesis network: from −2 to 2."""
+        """The image [B, 3, H, W] of the transform alone, as the synthesis network sees it: −2 is black, 2 white."""
         latents = latents.contiguous(memory_format=torch.channels_last)
         return self.transform.synthesise(latents * (self._steps(index) / 255)).mul_(4)
 

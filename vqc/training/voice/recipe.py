@@ -69,8 +69,7 @@ class VoiceRecipe(Recipe):
     @torch.no_grad()
     def export(self, model: VoiceModel, dataset: AudioDataset, settings: Settings) -> Exported:
         config = settings.task
-        shorten(model.eval())
-        round_to_stored(model)
+        round_to_stored(model.eval())
         data = VoiceData(dataset, model, config.source_shares)
         task = VoiceTask(model, data, config, seed=settings.loop.seed)
         set_contrast(task, config.contrast_share)
@@ -124,14 +123,6 @@ def set_contrast(task: VoiceTask, share: float) -> None:
         predicted = predicted + ((change - own).square() * active).sum((0, 1))
     ratio = (real / predicted.clamp_min(1e-3)).sqrt()
     task.model.contrast.copy_(ratio.clamp(1.0, 2.0) ** share)
-
-
-@torch.no_grad()
-def shorten(model: VoiceModel) -> None:
-    """Round the weights of all but the content encoder to eight bits that count: a package compresses the zeros."""
-    for part in (model.speaker, model.decoder, model.sources):
-        for parameter in part.parameters():
-            parameter.copy_(parameter.bfloat16())
 
 
 def _within(dataset: AudioDataset, items: Sequence[int], seconds: float) -> Sequence[int]:
