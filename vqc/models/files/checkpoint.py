@@ -97,17 +97,8 @@ def save_checkpoint(
     """
     from safetensors.torch import save
 
-    from vqc.models.files.eight_bits import pack_all
-    from vqc.models.files.static_tables import NAME, pack
-
     model = model.for_export()
-    exported = _exported(model)
-    short = in_eight_bits(model, exported) if weights == "int8" else set()
-    tensors = {key: _as_weights(key, t, model, "float32" if key in short else weights) for key, t in exported.items()}
-    parameters = sum(t.numel() for key, t in tensors.items() if t.is_floating_point() and part_of(key) is None)
-    tensors = pack_all(tensors, short)
-    if packed:
-        tensors[NAME] = pack(tensors[NAME], model.active_entries())
+    tensors = _shortened(model, weights, packed)
     stored = [_as_stored(key, tensor) for key, tensor in tensors.items()]
     config = config_to_dict(model.config)
     described: dict[str, Any] = {}  # by `Part.name`
@@ -122,7 +113,9 @@ def save_checkpoint(
         "config": config,
         "qualities": model.qualities,
         "default_quality": model.default_quality,
-        "parameters": parameters,
+        "parameters": sum(
+            t.numel() for key, t in _exported(model).items() if t.is_floating_point() and not part_of(key)
+        ),
         "training": dict(training),
         "figures": dict(figures),
         **described,
@@ -333,6 +326,19 @@ def _tensor_of(stored: StoredTensor) -> Tensor:
     if not stored.data:
         return torch.empty(stored.shape, dtype=getattr(torch, DTYPES[stored.dtype]))
     return torch.frombuffer(stored.data, dtype=getattr(torch, DTYPES[stored.dtype])).view(stored.shape)
+
+
+def _shortened(model: CodecModel, weights: Precision, packed: bool) -> dict[str, Tensor]:
+    """All tensors of a model in the types in which a file holds them."""
+    from vqc.models.files.eight_bits import pack_all
+    from vqc.models.files.static_tables import NAME, pack
+
+    exported = _exported(model)
+    short = in_eight_bits(model, exported) if weights == "int8" else set()
+    tensors = {key: _as_weights(key, t, model, "float32" if key in short else weights) for key, t in exported.items()}
+    if packed:
+        tensors[NAME] = pack(tensors[NAME], model.active_entries())
+    return pack_all(tensors, short)
 
 
 def _as_weights(name: str, tensor: Tensor, model: CodecModel, weights: Precision) -> Tensor:
