@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import soundfile
 
 import vqc
 from vqc.codec.rate import Rate, Score
-from vqc.codec.score_search import point_at, reach_score
+from vqc.codec.score_search import Place, point_at, reach_score
 from vqc.errors import MediaError, MissingPackageError, OptionError, TargetError
 from vqc.metrics import catalogue
 from vqc.metrics.audio_metrics import pesq_wb
@@ -26,18 +27,29 @@ SAMPLES = Path(__file__).parents[2] / "examples"
 class Qualities:
     """As much of a model as the search looks at."""
 
-    qualities, default_quality = 8, 6
+    qualities, default_quality, lambda_step = 8, 6, 3.5
 
 
-def scorer(curve: Callable[[float], float]) -> tuple[Callable[[OperatingPoint], tuple[OperatingPoint, float]], list]:
-    """Score operating points by a curve over log λ, and note which were asked for."""
+def scorer(
+    curve: Callable[[float], float], gap: float = 0.0
+) -> tuple[Callable[[OperatingPoint], tuple[OperatingPoint, float]], list]:
+    """Score operating points by a curve over log λ, and note which were asked for.
+
+    Args:
+        gap: by which halfway the upper quality scores more than the lower, in qualities.
+    """
     asked = list[OperatingPoint]()
 
     def score_at(point: OperatingPoint) -> tuple[OperatingPoint, float]:
         asked.append(point)
-        return point, curve(point.quality - math.log(point.lambda_scale, 2.5))
+        return point, curve(point.quality - (1 - gap) * math.log(point.lambda_scale, 3.5))
 
     return score_at, asked
+
+
+def encodings(asked: list[OperatingPoint]) -> int:
+    """How often the quality changed: what one has encoded is kept until then."""
+    return sum(one.quality != other.quality for one, other in pairwise([OperatingPoint(0, 1.0), *asked]))
 
 
 @pytest.mark.parametrize(
@@ -45,25 +57,46 @@ def scorer(curve: Callable[[float], float]) -> tuple[Callable[[OperatingPoint], 
 )
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.77, 0.98])
 def test_the_search_is_short_and_ends_just_above(curve: Callable[[float], float], share: float) -> None:
-    wanted = curve(0) + share * (curve(8.7) - curve(0))
+    wanted = curve(0.3) + share * (curve(8.5) - curve(0.3))
     score_at, asked = scorer(curve)
     best = reach_score("psnr", wanted, Qualities(), "toy", score_at)
     assert wanted <= best.score <= wanted + 0.06
     assert len(asked) <= 12
+    assert encodings(asked) <= 4
     assert best.point == best.made == point_at(Qualities(), best.place)
 
 
-def test_places_are_qualities_and_between_them_the_upper_one_at_a_higher_price() -> None:
+@pytest.mark.parametrize(("wanted", "quality"), [(35.7, 6), (36.45, 6), (36.6, 7), (37.3, 7), (35.3, 5), (34.6, 5)])
+def test_the_nearer_quality_is_taken_and_encoded_once(wanted: float, quality: int) -> None:
+    score_at, asked = scorer(lambda x: 30 + x)
+    best = reach_score("psnr", wanted, Qualities(), "toy", score_at)
+    assert best.point.quality == quality
+    assert best.score == pytest.approx(wanted, abs=0.04)
+    assert encodings(asked) == 1 + (quality != 6)
+
+
+@pytest.mark.parametrize("wanted", [34.48, 34.5, 36.5, 36.52])
+def test_a_gap_halfway_is_filled_by_the_upper_quality(wanted: float) -> None:
+    score_at, asked = scorer(lambda x: 30 + x, gap=0.1)
+    best = reach_score("psnr", wanted, Qualities(), "toy", score_at)
+    assert best.point.quality == math.ceil(wanted - 30)
+    assert best.point.lambda_scale > 3.5**0.5
+    assert wanted <= best.score <= wanted + 0.04
+    assert encodings(asked) <= 4
+
+
+def test_places_are_qualities_at_other_prices_of_a_bit() -> None:
     model = Qualities()
-    assert [point_at(model, place) for place in (1.0, 8.0)] == [OperatingPoint(1, 1.0), OperatingPoint(8, 1.0)]
-    assert point_at(model, 5.5) == OperatingPoint(6, pytest.approx(2.5**0.5))
-    assert point_at(model, 0.0) == OperatingPoint(1, 2.5)
-    assert point_at(model, 9.0) == OperatingPoint(8, 0.5)
+    assert point_at(model, Place(1, 0.0)) == OperatingPoint(1, 1.0)
+    assert point_at(model, Place(6, -0.5)) == OperatingPoint(6, pytest.approx(3.5**0.5))
+    assert point_at(model, Place(5, 0.5)) == OperatingPoint(5, pytest.approx(3.5**-0.5))
 
 
 def test_a_score_that_every_file_reaches_gives_the_smallest() -> None:
     score_at, _ = scorer(lambda x: 30 + x)
-    assert reach_score("psnr", 10, Qualities(), "toy", score_at).point == OperatingPoint(1, 2.5)
+    assert reach_score("psnr", 10, Qualities(), "toy", score_at).point == OperatingPoint(
+        1, pytest.approx(2.5)
+    )
 
 
 def test_a_score_out_of_reach_names_the_best() -> None:
@@ -72,14 +105,14 @@ def test_a_score_out_of_reach_names_the_best() -> None:
         TargetError, match=r"PSNR 50 dB is out of reach: the best that the model toy comes to .* 2\d\.\d"
     ):
         reach_score("psnr", 50, Qualities(), "toy", score_at)
-    assert asked[-1] == OperatingPoint(8, 0.5)
+    assert asked[-1] == OperatingPoint(8, pytest.approx(0.5))
 
 
 def test_a_jump_in_the_scores_is_met_from_above() -> None:
     score_at, asked = scorer(lambda x: 20 if x < 4.3 else 30)
     best = reach_score("psnr", 25, Qualities(), "toy", score_at)
     assert best.score == 30
-    assert 4.3 <= best.place < 4.5
+    assert 4.3 <= best.place.value < 4.5
     assert len(asked) <= 12
 
 
