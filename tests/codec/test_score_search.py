@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import soundfile
 
 import vqc
 from vqc.codec.rate import Rate, Score
-from vqc.codec.score_search import Place, point_at, reach_score
+from vqc.codec.score_search import Trial, reach_score
 from vqc.errors import MediaError, MissingPackageError, OptionError, TargetError
 from vqc.metrics import catalogue
 from vqc.metrics.audio_metrics import pesq_wb
@@ -27,93 +26,99 @@ SAMPLES = Path(__file__).parents[2] / "examples"
 class Qualities:
     """As much of a model as the search looks at."""
 
-    qualities, default_quality, lambda_step = 8, 6, 3.5
+    qualities, default_quality = 8, 6
 
 
-def scorer(
-    curve: Callable[[float], float], gap: float = 0.0
-) -> tuple[Callable[[OperatingPoint], tuple[OperatingPoint, float]], list]:
-    """Score operating points by a curve over log λ, and note which were asked for.
+class Scorer:
+    """Scores operating points by a curve over log λ, and notes which were asked for.
 
     Args:
         gap: by which halfway the upper quality scores more than the lower, in qualities.
+        loss: of score for codes that are encoded for a place one quality away.
     """
-    asked = list[OperatingPoint]()
 
-    def score_at(point: OperatingPoint) -> tuple[OperatingPoint, float]:
-        asked.append(point)
-        return point, curve(point.quality - (1 - gap) * math.log(point.lambda_scale, 3.5))
+    def __init__(self, curve: Callable[[float], float], gap: float = 0.0, loss: float = 0.0) -> None:
+        self.curve, self.gap, self.loss = curve, gap, loss
+        self.asked, self.encoded = list[OperatingPoint](), list[OperatingPoint]()
 
-    return score_at, asked
+    def __call__(self, point: OperatingPoint, anew: bool) -> tuple[OperatingPoint, float]:
+        self.asked.append(point)
+        if anew:
+            self.encoded.append(point)
+        kept = self.encoded[-1]
+        assert kept.quality == point.quality, "of no other is anything encoded"
+        away = abs(math.log(point.lambda_scale / kept.lambda_scale, 3.5))
+        place = point.quality - (1 - self.gap) * math.log(point.lambda_scale, 3.5)
+        return point, self.curve(place) - self.loss * away
 
-
-def encodings(asked: list[OperatingPoint]) -> int:
-    """How often the quality changed: what one has encoded is kept until then."""
-    return sum(one.quality != other.quality for one, other in pairwise([OperatingPoint(0, 1.0), *asked]))
+    def reach(self, wanted: float, *, refines: bool = True) -> Trial[OperatingPoint]:
+        return reach_score("psnr", wanted, Qualities(), "toy", self, refines=refines)
 
 
 @pytest.mark.parametrize(
     "curve", [lambda x: 23 + 1.3 * x, lambda x: 40 - 17 * 0.8**x, lambda x: 20 + 0.1 * (x + 4) ** 2]
 )
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.77, 0.98])
-def test_the_search_is_short_and_ends_just_above(curve: Callable[[float], float], share: float) -> None:
-    wanted = curve(0.3) + share * (curve(8.5) - curve(0.3))
-    score_at, asked = scorer(curve)
-    best = reach_score("psnr", wanted, Qualities(), "toy", score_at)
+@pytest.mark.parametrize(("gap", "loss"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.2), (0.3, 0.2), (-0.2, 0.2)])
+def test_the_search_is_short_and_ends_just_above(
+    curve: Callable[[float], float], share: float, gap: float, loss: float
+) -> None:
+    wanted = curve(0.5) + share * (curve(8.3) - curve(0.5))
+    scorer = Scorer(curve, gap, loss)
+    best = scorer.reach(wanted)
     assert wanted <= best.score <= wanted + 0.06
-    assert len(asked) <= 12
-    assert encodings(asked) <= 4
-    assert best.point == best.made == point_at(Qualities(), best.place)
+    assert len(scorer.asked) <= 11
+    assert len(scorer.encoded) <= 6
+    assert best.point == best.made
+    assert best.place == pytest.approx(best.point.quality - math.log(best.point.lambda_scale, 3.5))
 
 
-@pytest.mark.parametrize(("wanted", "quality"), [(35.7, 6), (36.45, 6), (36.6, 7), (37.3, 7), (35.3, 5), (34.6, 5)])
-def test_the_nearer_quality_is_taken_and_encoded_once(wanted: float, quality: int) -> None:
-    score_at, asked = scorer(lambda x: 30 + x)
-    best = reach_score("psnr", wanted, Qualities(), "toy", score_at)
+@pytest.mark.parametrize(("wanted", "quality"), [(36.3, 6), (35.7, 6), (37.1, 7), (34.9, 5), (33.2, 3), (38.4, 8)])
+def test_the_nearer_quality_is_taken(wanted: float, quality: int) -> None:
+    scorer = Scorer(lambda x: 30 + x)
+    best = scorer.reach(wanted)
     assert best.point.quality == quality
-    assert best.score == pytest.approx(wanted, abs=0.04)
-    assert encodings(asked) == 1 + (quality != 6)
+    assert len(scorer.encoded) == 1 + (quality != 6) + (quality == 3)
 
 
-@pytest.mark.parametrize("wanted", [34.48, 34.5, 36.5, 36.52])
-def test_a_gap_halfway_is_filled_by_the_upper_quality(wanted: float) -> None:
-    score_at, asked = scorer(lambda x: 30 + x, gap=0.1)
-    best = reach_score("psnr", wanted, Qualities(), "toy", score_at)
-    assert best.point.quality == math.ceil(wanted - 30)
-    assert best.point.lambda_scale > 3.5**0.5
-    assert wanted <= best.score <= wanted + 0.04
-    assert encodings(asked) <= 4
+def test_what_was_found_is_encoded_for_its_price_of_a_bit() -> None:
+    exact = Scorer(lambda x: 30 + x, loss=0.05)
+    assert exact.reach(35.52).point.lambda_scale == pytest.approx(exact.encoded[-1].lambda_scale, rel=0.2)
+    assert len(exact.encoded) == 2
+    rough = Scorer(lambda x: 30 + x)
+    rough.reach(35.52, refines=False)
+    assert len(rough.encoded) == 1
 
 
-def test_places_are_qualities_at_other_prices_of_a_bit() -> None:
-    model = Qualities()
-    assert point_at(model, Place(1, 0.0)) == OperatingPoint(1, 1.0)
-    assert point_at(model, Place(6, -0.5)) == OperatingPoint(6, pytest.approx(3.5**0.5))
-    assert point_at(model, Place(5, 0.5)) == OperatingPoint(5, pytest.approx(3.5**-0.5))
+def test_a_quality_that_gains_no_more_gives_way_to_the_next() -> None:
+    def curve(place: float) -> float:
+        return 30 + (min(place, 4.45) if place < 4.75 else place)
+
+    scorer = Scorer(curve, loss=0.05)
+    best = scorer.reach(34.47)
+    assert best.point.quality == 5
+    assert best.place < 4.9
 
 
 def test_a_score_that_every_file_reaches_gives_the_smallest() -> None:
-    score_at, _ = scorer(lambda x: 30 + x)
-    assert reach_score("psnr", 10, Qualities(), "toy", score_at).point == OperatingPoint(
-        1, pytest.approx(2.5)
-    )
+    assert Scorer(lambda x: 30 + x).reach(10).point == OperatingPoint(1, pytest.approx(2.5))
 
 
 def test_a_score_out_of_reach_names_the_best() -> None:
-    score_at, asked = scorer(lambda x: 20 + x / 2)
+    scorer = Scorer(lambda x: 20 + x / 2)
     with pytest.raises(
         TargetError, match=r"PSNR 50 dB is out of reach: the best that the model toy comes to .* 2\d\.\d"
     ):
-        reach_score("psnr", 50, Qualities(), "toy", score_at)
-    assert asked[-1] == OperatingPoint(8, pytest.approx(0.5))
+        scorer.reach(50)
+    assert scorer.asked[-1] == OperatingPoint(8, pytest.approx(0.5))
 
 
 def test_a_jump_in_the_scores_is_met_from_above() -> None:
-    score_at, asked = scorer(lambda x: 20 if x < 4.3 else 30)
-    best = reach_score("psnr", 25, Qualities(), "toy", score_at)
+    scorer = Scorer(lambda x: 20 if x < 4.3 else 30)
+    best = scorer.reach(25)
     assert best.score == 30
-    assert 4.3 <= best.place.value < 4.5
-    assert len(asked) <= 12
+    assert 4.3 <= best.place < 4.5
+    assert len(scorer.asked) <= 11
 
 
 def test_a_picture_reaches_its_psnr() -> None:

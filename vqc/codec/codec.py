@@ -135,7 +135,7 @@ class Codec(Generic[Signal, Restored]):
         rate: Rate,
         extent: float,
         mode: EntropyOption,
-        choose: Callable[[OperatingPoint], list[Codes]],
+        choose: Callable[[OperatingPoint, bool], list[Codes]],
         write: Callable[[list[Codes], OperatingPoint, EntropyOption], Compressed],
     ) -> Compressed:
         """The file that meets the size, or reaches the score, that is asked for; `choose` gives codes for `write`."""
@@ -143,15 +143,16 @@ class Codec(Generic[Signal, Restored]):
         if wanted is None:
             size = rate.target_size(extent)  # in bytes
             return hit_size(
-                size, model.qualities, model.default_quality, lambda point: write(choose(point), point, mode)
+                size, model.qualities, model.default_quality, lambda point: write(choose(point, False), point, mode)
             )
 
-        def score_at(point: OperatingPoint) -> tuple[list[Codes], float]:
-            codes = choose(point)
+        def score_at(point: OperatingPoint, anew: bool) -> tuple[list[Codes], float]:
+            codes = choose(point, anew)
             restored = self.restore(write(codes, point, "none").container)  # the mode that takes no time
             return codes, self.framing.score(signal, restored, wanted.metric)
 
-        best = reach_score(wanted.metric, wanted.value, model, self.name, score_at)
+        refines = effort_of(model, rate) > 0
+        best = reach_score(wanted.metric, wanted.value, model, self.name, score_at, refines=refines)
         return replace(write(best.made, best.point, mode), score=Score(wanted.metric, best.score))
 
     def _file(

@@ -4,10 +4,10 @@
 
     score asked for ─► a place that misses it, one that reaches it ─► places between ─► the first that reaches it
 
-A place is a quality and how far it lies from it: as for a quality between two, the nearer one stands for it with another
-price of a bit. Halfway two qualities score about alike; where the upper one still scores more, its price rises further.
-So scores rise without a gap. Where one does not rise, the search ends at a file that reaches it and may be a little
-larger than needed. What a quality has encoded serves all its places, so they are tried before another quality is.
+A place stands for an operating point: 1 … Q are the qualities, and between two of them lies the nearer one with another
+price of a bit. So scores rise without a gap, or nearly. A place is tried with what its quality has encoded already, as
+long as that is not for one far away. Where scores do not rise, the search ends at a file that reaches the one asked for
+and may be a little larger than needed.
 """
 
 from __future__ import annotations
@@ -24,32 +24,23 @@ from vqc.models.search import OperatingPoint
 
 Made = TypeVar("Made")
 
-_TRIALS = 8  # between the two places that the score lies between
+_TRIALS = 10  # beside the first
 _CLOSEST = 1 / 32  # of a quality: about one percent of the bits
 # What is near enough to the score asked for, from above: about one percent of the bits
 _CLOSE: Mapping[str, float] = MappingProxyType({"psnr": 0.02, "ms_ssim": 0.0004, "pesq_wb": 0.01})
-_HALF = 0.5  # of a quality, to both sides
-_HIGHEST = 2.5  # times its price of a bit, a quality scores about like the one below or less
-_LOWEST = 1 / 2  # below it, the last quality gains little
-_FARTHEST = 3  # qualities at a time, as scores do not rise in a straight line
-
-
-class Place(NamedTuple):
-    """A quality, and how many qualities beyond it: below 0 by a higher price of a bit. Scores rise with both."""
-
-    quality: int
-    offset: float
-
-    @property
-    def value(self) -> float:
-        """The quality between two that it stands for."""
-        return self.quality + self.offset
+_STEP = 3.5  # its square root times, or by, their price of a bit, two neighbours of `photo` score about alike
+_ENDS = (2.5, 1 / 2)  # times the price of the first and the last quality; beyond these little is gained
+_STAYS = 0.6  # of a quality: so far away lies what it can stand for, so that another is not encoded for little
+_MOST = 0.75  # of a quality: so far above lies the last that it may stand for, even if no other was to be looked at
+_GAP = 0.3  # between places of two qualities, and no other quality is looked at
+_NEAR = 0.35  # of a quality: so far away lies what was encoded for a place and is as good for another
+_FARTHEST = 1.5  # qualities at a time, as scores do not rise in a straight line
 
 
 class Trial(NamedTuple, Generic[Made]):
     """What was made at a place, and its score."""
 
-    place: Place
+    place: float
     point: OperatingPoint
     made: Made
     score: float
@@ -60,103 +51,116 @@ def reach_score(
     wanted: float,
     model: CodecModel,
     name: str,
-    score_at: Callable[[OperatingPoint], tuple[Made, float]],
+    score_at: Callable[[OperatingPoint, bool], tuple[Made, float]],
+    *,
+    refines: bool,
 ) -> Trial[Made]:
     """The first place found whose score is at least `wanted`, and hardly above it if there is one.
 
     Args:
         metric: key of the catalogue.
         name: how errors call the model.
-        score_at: makes what an operating point gives, and scores it.
+        score_at: makes what an operating point gives, and scores it; and is told to encode anew for this point, where
+            else it may take what was encoded for another of the same quality.
+        refines: whether codes are better where they are encoded for their point.
 
     Raises:
         TargetError: no place reaches the score; it says how near the best comes.
     """
-    trials = list[Trial[Made]]()
-
-    def try_at(place: Place) -> Trial[Made]:
-        point = point_at(model, place)
-        trials.append(Trial(place, point, *score_at(point)))
-        return trials[-1]
-
-    bracket, close = _bracket(wanted, model, try_at), _CLOSE[metric]
+    search, close = _Search(model, score_at, refines=refines), _CLOSE[metric]
+    search.try_at(float(model.default_quality))
     for number in range(_TRIALS):
-        if bracket is None:
+        if any(wanted <= trial.score <= wanted + close for trial in search.trials):
             break
-        below, above = bracket
-        place = _between(model, below, above, wanted + close / 2, halve=number % 3 == 2)
-        if above.score <= wanted + close or place is None:
+        place = search.next_place(wanted, wanted + close / 2, halve=number % 4 == 3)
+        if place is None:
             break
-        middle = try_at(place)
-        bracket = (middle, above) if middle.score < wanted else (below, middle)
-    reaching = [trial for trial in trials if trial.score >= wanted]
+        search.try_at(place)
+    reaching = [t for t in search.trials if t.score >= wanted] or [t for t in search.all if t.score >= wanted]
     if not reaching:
-        raise TargetError(out_of_reach(metric, wanted, max(trial.score for trial in trials), f"the model {name}"))
-    return min(reaching, key=lambda trial: trial.place)
+        best = max(trial.score for trial in search.all)
+        raise TargetError(out_of_reach(metric, wanted, best, f"the model {name}"))
+    return min(reaching, key=_place)
 
 
-def point_at(model: CodecModel, place: Place) -> OperatingPoint:
-    """The operating point of a place."""
-    return OperatingPoint(place.quality, model.lambda_step**-place.offset)
+def _place(trial: Trial[Made]) -> float:
+    return trial.place
 
 
-def _end(model: CodecModel, quality: int, *, upper: bool) -> Place:
-    """The place where the next quality begins; beyond the last, where a bit costs as much or as little as it may."""
-    if quality == (model.qualities if upper else 1):
-        return Place(quality, _offset(model, _LOWEST if upper else _HIGHEST))
-    return Place(quality, _HALF if upper else -_HALF)
+class _Search(Generic[Made]):
+    """The trials of a search, and what is encoded.
 
-
-def _offset(model: CodecModel, lambda_scale: float) -> float:
-    return -math.log(lambda_scale, model.lambda_step)
-
-
-def _bracket(
-    wanted: float, model: CodecModel, try_at: Callable[[Place], Trial[Made]]
-) -> tuple[Trial[Made], Trial[Made]] | None:
-    """A place that misses the score and one that reaches it; None when all reach it, or none."""
-    trial = try_at(Place(model.default_quality, 0.0))
-    rises = trial.score < wanted
-    while True:
-        end = try_at(_end(model, trial.place.quality, upper=rises))
-        if (end.score < wanted) != rises:
-            return (trial, end) if rises else (end, trial)
-        quality = trial.place.quality + (1 if rises else -1) * _qualities_to(wanted, trial, end)
-        quality = min(max(quality, 1), model.qualities)
-        if quality == trial.place.quality:
-            return None
-        trial = try_at(Place(quality, 0.0))
-        if (trial.score < wanted) != rises:
-            return (end, trial) if rises else (trial, end)
-
-
-def _qualities_to(wanted: float, trial: Trial[Made], end: Trial[Made]) -> int:
-    """How many qualities away a straight line through two scores of one meets the score wanted; at least one."""
-    gain = (end.score - trial.score) * (1 if wanted > end.score else -1)
-    if gain <= 0:
-        return 1
-    away = abs((wanted - trial.score) / gain * (end.place.offset - trial.place.offset))
-    return min(max(round(away), 1), _FARTHEST)
-
-
-def _between(
-    model: CodecModel, below: Trial[Made], above: Trial[Made], wanted: float, *, halve: bool
-) -> Place | None:
-    """Where a straight line between two scores meets the one wanted; None when the places are as good as one.
-
-    Now and then it is the middle, as the line may be bent.
+    trials: those that can be compared: of a quality that was encoded anew the earlier ones are left out.
+    quality, aimed: what is encoded, and for which place.
+    is_between: whether a place that misses the score is known, and one that reaches it.
+    settled: the quality that all further places are of; 0 at first.
     """
-    share = 0.5 if halve else (wanted - below.score) / (above.score - below.score)
-    share = min(max(share, 0.1), 0.9)
-    low, high = below.place, above.place
-    if low.quality + 1 == high.quality and low.offset >= _HALF - _CLOSEST:  # all between is of the upper one
-        beyond = high.offset <= _CLOSEST - _HALF
-        low = Place(high.quality, _offset(model, _HIGHEST) if beyond else -_HALF)
-    if high.value - low.value <= _CLOSEST:
-        return None
-    value = low.value + share * (high.value - low.value)
-    quality = high.quality if low.quality == high.quality else round(value)
-    return Place(quality, value - quality)
+
+    def __init__(
+        self, model: CodecModel, score_at: Callable[[OperatingPoint, bool], tuple[Made, float]], *, refines: bool
+    ) -> None:
+        self.qualities, self.score_at, self.refines = model.qualities, score_at, refines
+        self.trials, self.all = list[Trial[Made]](), list[Trial[Made]]()
+        self.quality, self.aimed, self.is_between, self.settled = 0, 0.0, False, 0
+        log_step = math.log(_STEP)
+        self.ends = 1 - math.log(_ENDS[0]) / log_step, self.qualities - math.log(_ENDS[1]) / log_step
+
+    def try_at(self, place: float) -> None:
+        """Try a place with what is encoded, or with what is encoded for it."""
+        nearest = min(max(round(place), 1), self.qualities)
+        if 0 < self.settled < min(place - _MOST, self.qualities):
+            self.settled, place = self.settled + 1, min(place, self.settled + 1)
+        quality = self.settled or (nearest if abs(place - self.quality) > _STAYS else self.quality)
+        anew = quality != self.quality
+        if self.refines and self.is_between and not (anew or self.settled) and abs(place - self.aimed) > _NEAR:
+            anew, self.settled = True, quality
+        if anew:
+            self.quality, self.aimed = quality, place
+            self.trials = [] if self.settled else [t for t in self.trials if t.point.quality != quality]
+        point = OperatingPoint(quality, _STEP ** (quality - place))
+        trial = Trial(place, point, *self.score_at(point, anew))
+        self.trials.append(trial)
+        self.all.append(trial)
+
+    def next_place(self, wanted: float, aim: float, *, halve: bool) -> float | None:
+        """Where a straight line through two scores meets the one to aim at; None when no place is left to try.
+
+        Now and then it is the middle of two, as the line may be bent.
+        """
+        below, above = self._around(wanted)
+        if above and below and above.point.quality != below.point.quality and above.place - below.place < _GAP:
+            self.settled = above.point.quality  # at a higher price it reaches less; the other may have no more to give
+            self.trials = [trial for trial in self.trials if trial.point.quality == self.settled]
+            return above.place - _GAP / 2
+        self.is_between = above is not None and below is not None
+        if above is None or below is None:
+            return self._beyond(aim, rises=above is None)
+        if above.place - below.place <= _CLOSEST:
+            return None
+        share = 0.5 if halve else (aim - below.score) / (above.score - below.score)
+        return below.place + min(max(share, 0.1), 0.9) * (above.place - below.place)
+
+    def _around(self, wanted: float) -> tuple[Trial[Made] | None, Trial[Made] | None]:
+        """The highest place that misses the score, and the lowest that reaches it."""
+        misses = [trial for trial in self.trials if trial.score < wanted]
+        reaching = [trial for trial in self.trials if trial.score >= wanted]
+        highest, lowest = max(misses, key=_place, default=None), min(reaching, key=_place, default=None)
+        if highest and lowest and highest.place >= lowest.place and highest.point.quality == lowest.point.quality:
+            highest = max((trial for trial in misses if trial.place < lowest.place), key=_place, default=None)
+        return highest, lowest
+
+    def _beyond(self, aim: float, *, rises: bool) -> float | None:
+        """The same outside of all trials."""
+        last, *others = sorted(self.trials, key=lambda trial: trial.place, reverse=rises)
+        end = self.ends[rises]
+        if last.place == end:
+            return None
+        step = 0.5  # which tells how steep the scores are, and takes no other quality
+        if others and others[0].place != last.place:
+            slope = (last.score - others[0].score) / (last.place - others[0].place)
+            step = (aim - last.score) / slope if slope > 0 else 1.0
+        step = min(max(abs(step), 0.1), _FARTHEST)
+        return min(last.place + step, end) if rises else max(last.place - step, end)
 
 
 def out_of_reach(metric: str, wanted: float, best: float, name: str) -> str:
