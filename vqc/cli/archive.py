@@ -26,6 +26,7 @@ from vqc.cli.options import (
     ThreadsOption,
     WorkOptions,
     model_option,
+    output_option,
     takes,
 )
 from vqc.cli.plan import existing_policy, join_suffixes
@@ -141,9 +142,7 @@ def list_items(
 def extract(
     archive: ArchiveArgument,
     names: NamesArgument = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to. [default: here]", show_default=False)
-    ] = Path(),
+    output: Annotated[Path, output_option("FOLDER", "Where to. [default: here]", show_default=False)] = Path(),
     file_format: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="As in decompress, or vqc. [default: png or wav]")
     ] = None,
@@ -203,9 +202,7 @@ def export(
         Literal["parquet", "webdataset", "npz"],
         typer.Option("--to", metavar="FORM", help="parquet, webdataset or npz."),
     ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="The file. [default: beside the archive]")
-    ] = None,
+    output: Annotated[Path | None, output_option("OUT", "The file. [default: beside the archive]")] = None,
     decode: Annotated[bool, typer.Option("--decode", help="Images or sound in place of codes.")] = False,
     file_format: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="Of these, as in extract. [default: png or wav]")

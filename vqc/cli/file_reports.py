@@ -17,6 +17,7 @@ from vqc.data.formats import MEDIA
 
 if TYPE_CHECKING:
     from vqc.codec.api import Report
+    from vqc.codec.inspect.info import FileInfo
 
 
 def report_outcomes(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: bool, quiet: bool) -> None:
@@ -79,11 +80,7 @@ def as_dict(
 def figures_of(outcome: Outcome, report: Report) -> dict[str, object]:
     """What is said of a compressed or restored file."""
     fields: dict[str, object] = {
-        "media": report.media,
-        "model": report.model,
-        "quality": None if report.lossless else report.quality,
-        "entropy": report.entropy if report.has_codes else None,
-        "lossless": report.lossless,
+        **coding_of(report),
         **({} if report.lossless_bytes is None else {"bytes_lossless": report.lossless_bytes}),
         "bytes_in": report.bytes_in,
         "bytes_out": report.bytes_out,
@@ -98,6 +95,17 @@ def figures_of(outcome: Outcome, report: Report) -> dict[str, object]:
     if report.explanation is not None:
         fields["explanation"] = explanation_as_dict(report.explanation, heat_map_of(outcome, report))
     return fields
+
+
+def coding_of(file: Report | FileInfo) -> dict[str, object]:
+    """What a `.vqc` file is of and how it is coded, for JSON; null is what does not apply to it."""
+    return {
+        "media": file.media,
+        "model": file.model,
+        "quality": None if file.lossless else file.quality,
+        "entropy": file.entropy if file.has_codes else None,
+        "lossless": file.lossless,
+    }
 
 
 def print_explanations(reports: Sequence[tuple[Outcome, Report]]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqc.cli.console import duration, number, print_fields, print_json, printable, problem_with, size, warn
+from vqc.cli.file_reports import coding_of
 from vqc.cli.models import model_as_dict, print_model
 from vqc.cli.options import JsonOption, LimitOption, ThreadsOption
 from vqc.cli.vqc_file import read_file
@@ -124,13 +125,9 @@ def info_as_dict(described: FileInfo) -> dict[str, Any]:
     """The header of a file, its model and its rate, for JSON."""
     return {
         "type": "vqc",
-        "media": described.media,
+        **coding_of(described),
         "codec": described.kind,
-        "model": described.model,
         "digest": described.digest,
-        "quality": None if described.lossless else described.quality,
-        "entropy": described.entropy if described.has_codes else None,
-        "lossless": described.lossless,
         **vars(described.shape),
         "streamed": described.streamed,
         "bytes": described.bytes,

@@ -36,6 +36,11 @@ def model_option(text: str, *, hidden: bool = False) -> Any:
     return typer.Option("--model", "-m", metavar="MODEL", autocompletion=model_names, hidden=hidden, help=text)
 
 
+def output_option(metavar: str, text: str, *, show_default: bool = True) -> Any:
+    """--output, whose help differs from command to command."""
+    return typer.Option("--output", "-o", metavar=metavar, help=text, show_default=show_default)
+
+
 InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, or - for standard input.")]
 DeviceOption = Annotated[
     Device, typer.Option("--device", metavar="DEVICE", help="Where the networks run: auto, cpu or cuda.")

@@ -9,15 +9,13 @@ from typing import Annotated
 import typer
 
 from vqc.cli.console import print_json
-from vqc.cli.options import ForceOption, JsonOption, LimitOption
+from vqc.cli.options import ForceOption, JsonOption, LimitOption, output_option
 from vqc.errors import OutputError
 
 
 def tokens(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .vqc file.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="A .npy file. [default: standard output]")
-    ] = None,
+    output: Annotated[Path | None, output_option("OUT", "A .npy file. [default: standard output]")] = None,
     limit: LimitOption = None,
     force: ForceOption = False,
     json: JsonOption = False,

@@ -19,6 +19,7 @@ from vqc.cli.options import (
     QuietOption,
     ThreadsOption,
     model_option,
+    output_option,
     parameters_of,
     values_of,
 )
@@ -35,9 +36,6 @@ START_FROM = {  # in the words of each part
 }
 PICTURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")  # no folder is called so
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show size, cost, rates and time a step; train nothing.")]
-OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Model file. [default: RUN/model.safetensors]")
-]
 
 
 def command_for(what: What, text: str) -> Callable[..., None]:
@@ -101,7 +99,7 @@ train.command("sharp", epilog="Example: vqc train sharp -m photo --data PHOTOS -
 @train.command(epilog="Example: vqc train export runs/photo -o my.safetensors", no_args_is_help=True)
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
-    output: OutputOption = None,
+    output: Annotated[Path | None, output_option("FILE", "Model file. [default: RUN/model.safetensors]")] = None,
     threads: ThreadsOption = None,
     force: ForceOption = False,
     json: JsonOption = False,
@@ -118,9 +116,7 @@ def plot(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN", help="Run folders or model files; several are compared.")
     ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder. [default: RUN/figures]")
-    ] = None,
+    output: Annotated[Path | None, output_option("DIR", "Folder. [default: RUN/figures]")] = None,
     force: ForceOption = False,
 ) -> None:
     """Draw loss, validation and perplexity of runs."""
