@@ -39,9 +39,10 @@ class Report:
     @classmethod
     def of(cls, header: Header, codec_name: str, **figures: Any) -> Report:
         """The report of a file with this header, and of a codec with this name if it has codes."""
+        plain = header.is_plain
         return cls(
-            model=name_of(header.quality) if header.is_plain else codec_name,
-            has_codes=not header.is_plain,
+            model=name_of(header.quality) if plain else codec_name,
+            has_codes=not plain,
             lossless=header.is_lossless,
             quality=header.quality,
             entropy=header.entropy,

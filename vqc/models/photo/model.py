@@ -94,6 +94,10 @@ class PhotoModel(ImageModel):
     int8_tensors: ClassVar[tuple[str, ...]] = ("analysis.",)
     perceptual_child: ClassVar[str] = "synthesis"
 
+    downsampling_factor = BLOCK
+    halo = 4 * BLOCK
+    encoder_halo = CONTEXT * BLOCK
+
     config: PhotoConfig
     steps: Tensor  # [Q]: unit of the latents in 8-bit pixel values
 
@@ -117,18 +121,6 @@ class PhotoModel(ImageModel):
     @property
     def default_quality(self) -> int:
         return self.config.default_quality
-
-    @property
-    def downsampling_factor(self) -> int:
-        return BLOCK
-
-    @property
-    def halo(self) -> int:
-        return 4 * BLOCK
-
-    @property
-    def encoder_halo(self) -> int:
-        return CONTEXT * BLOCK
 
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         sizes = (DC_SIZE,) * DC_COUNT + self.quantizer.sizes[quality - 1]
