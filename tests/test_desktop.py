@@ -13,6 +13,7 @@ import pytest
 
 import vqc
 import vqc.pillow
+from vqc.format.archive import MAGIC
 
 ROOT = Path(__file__).parent.parent
 DESKTOP = ROOT / "vqc/cli/desktop"
@@ -35,6 +36,9 @@ def test_file_tells_images_from_audio(files: list[Path]) -> None:
 
     assert told() == [f"vqc compressed {media}, format 1, quality 1" for media in ("image", "audio")]
     assert told("--mime-type") == ["image/x-vqc", "audio/x-vqc"]
+    files[:] = [ROOT / "tests/golden/image-prior.vqca"]
+    assert told() == ["vqc archive, format 1, images, quality 1"]
+    assert told("--mime-type") == ["application/x-vqca"]
 
 
 def test_the_mime_description_matches_the_files(files: list[Path]) -> None:
@@ -42,6 +46,11 @@ def test_the_mime_description_matches_the_files(files: list[Path]) -> None:
     root = ElementTree.parse(DESKTOP / "vqc.xml").getroot()
     found = {}
     for kind in root.iter(f"{space}mime-type"):
+        globs = [glob.get("pattern") for glob in kind.iter(f"{space}glob")]
+        if kind.get("type") == "application/x-vqca":
+            (match,) = kind.iter(f"{space}match")
+            assert (match.get("value"), globs) == (MAGIC.decode(), ["*.vqca"])
+            continue
         outer, inner = kind.iter(f"{space}match")
         for path in files:
             data = path.read_bytes()
@@ -49,7 +58,6 @@ def test_the_mime_description_matches_the_files(files: list[Path]) -> None:
             value = data[int(inner.get("offset") or "")] & int(inner.get("mask") or "")
             if begins and value == int(inner.get("value") or ""):
                 found[path.name] = kind.get("type")
-        globs = [glob.get("pattern") for glob in kind.iter(f"{space}glob")]
         assert globs == [f"*{vqc.pillow.SUFFIX}"]
     assert found == {"image": vqc.pillow.MIME, "audio": "audio/x-vqc"}
 

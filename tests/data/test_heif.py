@@ -12,6 +12,7 @@ from vqc.data import file_signatures
 from vqc.data.file_signatures import image_format_of
 from vqc.data.image_files import read_image
 from vqc.data.media_type import media_of_file
+from vqc.data.metadata import metadata_of_image
 from vqc.errors import MediaError
 
 HEAD = b"\0\0\0\x1cftypheic\0\0\0\0mif1heic" + bytes(40)
@@ -32,6 +33,7 @@ def test_a_heic_image_is_read() -> None:
     picture = read_image(data)
     assert picture.pixels.shape == (40, 64, 3)
     assert np.abs(picture.pixels.astype(int) - smooth()).mean() < 4
+    assert not metadata_of_image(data, "keep")
     with pytest.raises(MediaError):
         read_image(data[: len(data) // 2])
 

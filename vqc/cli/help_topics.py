@@ -70,7 +70,7 @@ def about_files() -> None:
     say(
         "A .vqc file begins with the letters VQC. It names its model by content; only where that model is can it be "
         "restored. It is written whole or not at all, and ends with a checksum: vqc verify checks it. Media types: "
-        "image/x-vqc and audio/x-vqc."
+        "image/x-vqc and audio/x-vqc; of archives application/x-vqca."
     )
     print("\nSo that file(1) knows it:")
     print(f"  cat {folder.joinpath('vqc.magic')} >> ~/.magic")

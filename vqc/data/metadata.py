@@ -108,7 +108,7 @@ def _exif(image: Image.Image) -> bytes:
             if inner := image.getexif().get_ifd(number):
                 exif.get_ifd(number).update(inner)
         return _bytes_of(exif)
-    data = image.info.get(_EXIF_KEY, b"")
+    data = image.info.get(_EXIF_KEY) or b""  # None in HEIC images without
     return bytes(data).removeprefix(_EXIF_PREFIX)
 
 
