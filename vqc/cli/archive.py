@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vqc.cli.archive_write import append_archives_to, archive_inputs
+from vqc.cli.archive_write import append_archives_to, archive_inputs, counted
 from vqc.cli.commands import App
 from vqc.cli.console import print_json, printable, problem_with, size, warn
 from vqc.cli.options import (
@@ -191,7 +191,7 @@ def verify(
             problems += [problem] if problem else []
             bar.at(number, len(opened))
     if not problems and not quiet:
-        print(f"{archive}: ok, {len(opened):,} items")
+        print(f"{archive}: ok, {counted(len(opened))}")
     end_with(problems)
 
 
@@ -226,7 +226,7 @@ def export(
             progress=lambda done: bar.at(done, len(opened)),
         )  # fmt: skip
     if not quiet:
-        print(f"{target}: {len(opened):,} items")
+        print(f"{target}: {counted(len(opened))}")
 
 
 def opened_archive(path: Path, **options: Any) -> Archive:
@@ -294,7 +294,7 @@ def as_dict(item: ArchivedItem) -> dict[str, object]:
 def summary(archive: Archive, items: Sequence[ArchivedItem]) -> str:
     """One line about the archive."""
     header, labels = archive.header, {item.label for item in items if item.label}
-    parts = [f"{len(items):,} {'item' if len(items) == 1 else 'items'}", size(sum(item.length for item in items))]
+    parts = [counted(len(items)), size(sum(item.length for item in items))]
     parts += [f"{len(labels):,} {'label' if len(labels) == 1 else 'labels'}"] if labels else []
     return f"{', '.join(parts)}; {model_name(archive)}, quality {header.quality}, {header.entropy}"
 
