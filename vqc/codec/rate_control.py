@@ -29,7 +29,7 @@ CLOSE = 0.01  # near enough to the size asked for, from below
 _TRIALS = 12
 _LAMBDA_SCALES = (1 / 8, 8.0)  # beyond these a quality is not worth its bits
 _SIZE_STEP = 1.45  # between qualities, until two are known
-_AIM = 1.4  # times the price of a bit to refine for: 1 % fewer bits for the same error, and it serves higher prices too
+_AIM = 1.2  # times the price of a bit to refine for: 0.4 % fewer bits in a search for a score than without, or with 1.4
 _SLOPE = 0.5  # of the size by the scale, both as logarithms, until two are known
 
 File = TypeVar("File", bound=Sized)  # bytes, or what has their length

@@ -171,7 +171,7 @@ def signed_percent(value: float | None) -> str:
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """Everything but the files and examples, in types that JSON has."""
     return fields_of(evaluation, "model digest media data dimensions rate_unit") | {
-        "curves": [_curve_as_json(curve) for curve in evaluation.curves],
+        "curves": [curve_as_json(curve) for curve in evaluation.curves],
         "bd_rates": {metric: dict(by_codec) for metric, by_codec in evaluation.bd_rates.items()},
         "qualities": [_quality_as_json(result) for result in evaluation.qualities],
         "notes": list(evaluation.notes),
@@ -217,7 +217,8 @@ def _timed(evaluation: Evaluation, result: QualityResult) -> int:
     return sum(file.codec == "vqc" and file.setting == setting for file in evaluation.files)
 
 
-def _curve_as_json(curve: Curve) -> dict[str, Any]:
+def curve_as_json(curve: Curve) -> dict[str, Any]:
+    """Return a curve in types that JSON has."""
     points = [
         fields_of(point, "setting rate files")
         | {"scores": {key: {"mean": mean, "half_width": width} for key, (mean, width) in point.scores.items()}}
