@@ -1,4 +1,7 @@
-"""Which file of a picture: a model's; above its qualities one of AVIF; or one without loss, where that is smaller."""
+"""Which file of a picture: a model's; or one of AVIF, above its qualities and of drawings; or one without loss.
+
+That without loss is taken where it is smaller.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,16 @@ from typing import NamedTuple
 from vqc.codec.avif import avif_for_target, avif_of_quality, is_above
 from vqc.codec.codec import Compressed
 from vqc.codec.lossless import lossless_below, lossless_file
+from vqc.codec.picture_score import score_picture
+from vqc.codec.plain import restore_plain
 from vqc.codec.rate import Rate, Score
 from vqc.data.image_files import Picture
 from vqc.errors import OptionError, TargetError
 from vqc.format.metadata import NO_METADATA, Metadata
+from vqc.format.shapes import MAX_PIXELS
 
 _NEARLY = 2.0  # a file without loss that is so many times as large is worth a word
+_DRAWN = 1.0  # bits per pixel that a drawn picture has at most without loss; photos have more than three
 _EXACT = {"psnr": math.inf, "ms_ssim": 1.0}
 
 
@@ -63,11 +70,14 @@ def choose(
     made = _with_loss(picture, lossy, choice, metadata)
     if rate.is_size or choice.lossless is not None:
         return made
-    found = lossless_below(picture, round(_NEARLY * len(made)), metadata)
+    worth_a_word = round(_NEARLY * len(made))
+    drawn_below = int(_DRAWN * picture.height * picture.width / 8)
+    found = lossless_below(picture, max(worth_a_word, drawn_below), metadata)
     if found is None:
         return made
     if len(found) >= len(made):
-        return replace(made, lossless_bytes=len(found))
+        drawn = _of_a_drawing(picture, made, choice, metadata)
+        return replace(drawn, lossless_bytes=len(found)) if len(found) < worth_a_word else drawn
     return found if score is None else replace(found, score=Score(score.metric, _EXACT[score.metric]))
 
 
@@ -88,6 +98,23 @@ def _with_loss(picture: Picture, lossy: Callable[[], Compressed], choice: Choice
         if found is None:
             raise
         return found
+
+
+def _of_a_drawing(picture: Picture, made: Compressed, choice: Choice, metadata: Metadata) -> Compressed:
+    """The model's file, or one of AVIF that is no larger, and nearer to the picture unless a score is asked for."""
+    if made.restore is None or choice.rate.lmbda is not None:
+        return made
+    score = choice.rate.target_score
+    try:
+        rate = Rate(target_bytes=len(made)) if score is None else choice.rate
+        found = avif_for_target(picture, rate, metadata, least=0)
+    except TargetError:
+        return made
+    if found is None or len(found) > len(made):
+        return made
+    restored = restore_plain(found.container, len(found), limit=MAX_PIXELS)
+    nearer = score_picture(picture, restored, "psnr") > score_picture(picture, made.restore(), "psnr")
+    return found if score is not None or nearer else made
 
 
 def choice_of(lossless: bool | None, *, model: object, quality: float | None, entropy: str, rate: Rate) -> Choice:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic
+from typing import Any, Generic
 
 import torch
 
@@ -48,6 +48,7 @@ class Compressed:
     data: bytes
     score: Score | None = None  # that it reaches, where one is asked for
     lossless_bytes: int | None = None  # of the picture without loss, where that was looked at and is not much larger
+    restore: Callable[[], Any] | None = None  # gives what a model's file restores
 
     def __len__(self) -> int:
         return len(self.data)
@@ -127,7 +128,7 @@ class Codec(Generic[Signal, Restored]):
             codes, cut = drain(cutting, choose, self.framing.each)
             made = self._file(cut, metadata, meter, codes, point, mode)
         report_progress(progress, 1.0)
-        return made
+        return replace(made, restore=partial(self.restore, made.container))
 
     def _meet(
         self,
