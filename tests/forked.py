@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 PATIENCE_SECONDS = 120.0  # a busy machine is slow
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["vqc.archive.create", "vqc.training.train", "ray"])
 
 
 class Program:
@@ -33,11 +35,9 @@ class Program:
         environment: Mapping[str, str] = MappingProxyType({}),
         stdin: BinaryIO | None = None,
     ) -> None:
-        forks = multiprocessing.get_context("forkserver")
-        forks.set_forkserver_preload(["vqc.archive.create", "vqc.training.train", "ray"])
-        (read_in, write_in), (read_out, write_out), (read_err, write_err) = (forks.Pipe(duplex=False) for _ in range(3))
+        (read_in, write_in), (read_out, write_out), (read_err, write_err) = (FORKS.Pipe(duplex=False) for _ in range(3))
         theirs = [read_in if stdin is None else Connection(os.dup(stdin.fileno())), write_out, write_err]
-        self.process = forks.Process(target=_run, args=(theirs, folder, os.environ | environment, work, arguments))
+        self.process = FORKS.Process(target=_run, args=(theirs, folder, os.environ | environment, work, arguments))
         self.process.start()
         self.stdin = os.fdopen(os.dup(write_in.fileno()), "wb")
         self.stdout, self.stderr = (os.fdopen(os.dup(end.fileno()), "rb") for end in (read_out, read_err))

@@ -30,13 +30,13 @@ def check(verdicts: Iterable[Verdict], least: float = 0.5) -> None:
 
 
 def test_hostile_files() -> None:
-    verdicts = list(try_files(range(400)))
+    verdicts = list(try_files(range(250)))
     check(verdicts)
     assert {"avif", "lossless", "image", "photo", "speech"} <= {v.name.partition("-")[0] for v in verdicts}
 
 
 def test_hostile_archives(tmp_path: Path) -> None:
-    check(try_archives(range(250), tmp_path), least=0.3)  # of many the items that are whole are read
+    check(try_archives(range(120), tmp_path), least=0.3)  # of many the items that are whole are read
 
 
 def test_hostile_models(tmp_path: Path) -> None:

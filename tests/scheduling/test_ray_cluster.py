@@ -23,13 +23,13 @@ from vqc.scheduling.workers import LOCAL, Workers
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
-pytest.importorskip("ray", reason="the extra ray is not installed")
 TWO = Workers(2, LOCAL)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _cluster() -> Iterator[None]:
     """One for all tests: it takes seconds to start."""
+    pytest.importorskip("ray", reason="the extra ray is not installed")  # here, as other processes need not import it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own
         from vqc.scheduling import ray_cluster
