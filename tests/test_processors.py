@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -163,3 +164,22 @@ def test_every_command_that_computes_takes_threads() -> None:
     }
     assert len(computing) > 10
     assert computing <= set(commands_with("--threads"))
+
+
+@pytest.mark.skipif(not hasattr(ctypes.pythonapi, "malloc_trim"), reason="of GNU's library alone")
+def test_gaps_of_the_heap_are_given_back() -> None:
+    code = """
+import resource, sys
+from vqc.processors import give_back_memory
+def held():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+pieces = [bytearray(60_000) for _ in range(1000)]
+kept = pieces[::100]
+del pieces
+before = held()
+give_back_memory()
+assert before - held() > 40e6, (before, held())
+assert all(len(piece) == 60_000 for piece in kept)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

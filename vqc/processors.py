@@ -100,6 +100,12 @@ def _share_heap() -> None:
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
+def give_back_memory() -> None:
+    """Let the system have what lies in gaps of the heap: after work whose pieces do not fit what comes next."""
+    with suppress(OSError, AttributeError, TypeError):  # another library than GNU's
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _affinity() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -36,6 +36,7 @@ from vqc.format.shapes import MAX_PIXELS, ImageShape, Shape
 from vqc.format.tiling import Tile, Tiling, padded_window
 from vqc.metrics.mse import image_mse
 from vqc.models.base import ImageModel
+from vqc.processors import give_back_memory
 
 Pixels = NDArray[np.uint8]  # [H, W] or [H, W, 3]
 
@@ -89,6 +90,8 @@ class ImageFraming(Framing[Picture, Picture]):
 
     def join(self, reader: SegmentReader, progress: Progress | None = None) -> Picture:
         codes = reader.read_grid(within(progress, 0, _READING))  # [G, h, w]
+        if len(reader) > 1:
+            give_back_memory()  # of the prior, 100 MB
         return self._render(codes, reader, within(progress, _READING, 1))
 
     def verify(self, reader: SegmentReader) -> None:
