@@ -13,6 +13,7 @@ from tiny_packs import image_pack
 from vqc.data.batches import WHOLE
 from vqc.data.datasets import ImageDataset
 from vqc.models.files.checkpoint import save_checkpoint
+from vqc.models.files.eight_bits import rounded
 from vqc.models.image_maps.model import ImageMaps
 from vqc.training.image_maps.recipe import MapsRecipe, favoured
 from vqc.training.settings import Settings, resolve
@@ -73,7 +74,7 @@ def test_what_is_shipped_has_tables_and_figures(data: ImageDataset, settings: Se
     assert table.sum(1).tolist() == [1 << 16] * 4
     assert len(set(table[0].tolist())) > 2, "counted, not uniform"
     weights = exported.model.analysis.enter.weight
-    assert torch.equal(weights, weights.half().float())
+    assert torch.equal(weights, rounded(weights)), "as the file has them"
 
 
 def test_the_items_that_are_drawn_most_are_favoured(data: ImageDataset, monkeypatch: pytest.MonkeyPatch) -> None:
