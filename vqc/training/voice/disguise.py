@@ -1,16 +1,19 @@
-"""Speech in disguise, as frames: another tract, tempo, microphone, noise or speaker behind, bands missing.
+"""Speech in disguise, as frames: another tract, tempo, room, microphone, noise or speaker behind, bands missing.
 
 Done on log-mel frames, which costs next to nothing beside a training step: a longer vocal tract is a warp of the bands,
-a microphone a smooth curve over them, noise a sum of powers. Random numbers are NumPy's, so that a step can be made
+a room the power of frames past, which fades, a microphone a smooth curve over the bands, noise a sum of powers. Random numbers are NumPy's, so that a step can be made
 again.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 TEMPO = 0.18  # natural logarithm of the fastest, and of the slowest with another sign
 _WARP = 0.16  # likewise, of the frequencies
@@ -19,7 +22,10 @@ _CURVES = 4  # cosines that a microphone is made of
 _MICROPHONE, _COLOUR = 0.6, 0.7  # deviations of the weights of these, natural logarithm of power; of noise
 _NOISE_BELOW, _BABBLE_BELOW = (2.0, 9.0), (2.0, 5.0)  # the loudest of the speech; natural logarithm of power
 _GRAIN = (0.25, 0.75)  # quantiles of the power of noise in a frame that occur: the middle half
-_NOISY, _BABBLING, _BANDLESS = 0.6, 0.25, 0.5  # shares of the rows
+_ECHO_SECONDS = (0.15, 0.9)  # in which an echo fades by 60 dB
+_ECHO_BELOW = (0.3, 3.0)  # what all of it is below the speech itself; natural logarithm of power
+_ECHO_FRAMES = 60  # of 10 ms that it is followed for
+_NOISY, _BABBLING, _BANDLESS, _ECHOING = 0.6, 0.25, 0.5, 0.5  # shares of the rows
 _CONTRAST = 0.2  # natural logarithm of the largest factor on what is left of a frame when its mean is taken away
 _MOST_BANDS = 8  # that are missing
 _SPAN = (4, 11)  # steps of 20 ms that are hidden in one go
@@ -36,6 +42,7 @@ def disguised(log_mel: Tensor, there: Tensor, scale: float, generator: np.random
     """
     rows, _, mels = log_mel.shape
     x = _warped(log_mel, _uniform(generator, rows, _WARP).exp(), _uniform(generator, rows, _SHIFT))
+    x = torch.where(_some(generator, rows, _ECHOING), _in_a_room(x, generator), x)
     x = x + _MICROPHONE * _curves(generator, rows, mels)
     loudest = x.amax(1, keepdim=True).mean(2, keepdim=True)  # [B, 1, 1]
     level = loudest - _between(generator, rows, *_NOISE_BELOW)[:, None, None]
@@ -68,6 +75,17 @@ def _warped(x: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
     part = (at - below)[:, None]
     places = below[:, None].expand(x.shape)
     return x.gather(2, places) * (1 - part) + x.gather(2, places + 1) * part
+
+
+def _in_a_room(x: Tensor, generator: np.random.Generator) -> Tensor:
+    """Log-mel frames [B, N, mels] with an echo, whose power fades exponentially, as in Polack's model of a room."""
+    rows = len(x)
+    seconds, below = _between(generator, rows, *_ECHO_SECONDS), _between(generator, rows, *_ECHO_BELOW)
+    fading = torch.exp(-math.log(1e6) * 0.01 / seconds)[:, None] ** torch.arange(_ECHO_FRAMES, 0, -1)  # [B, frames]
+    fading = fading / fading.sum(1, keepdim=True) * torch.exp(-below)[:, None]
+    power = F.pad(x.exp().permute(2, 0, 1), (_ECHO_FRAMES, 0))[..., :-1]  # [mels, B, frames + N - 1]
+    echo = F.conv1d(power, fading[:, None], groups=rows).permute(1, 2, 0)  # [B, N, mels]
+    return torch.logaddexp(x, echo.clamp_min(1e-12).log())
 
 
 def _curves(generator: np.random.Generator, rows: int, mels: int) -> Tensor:
