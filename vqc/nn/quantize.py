@@ -126,9 +126,11 @@ class VectorQuantizer(nn.Module):
 
     @torch.no_grad()
     @in_float32
-    def initialise(self, vectors: Tensor, *, iterations: int = 10, seed: int = 0) -> None:
-        """Place the entries by k-means on vectors [N, D], N >= K."""
-        centres, counts = kmeans(vectors, self.codebook_size, iterations=iterations, seed=seed)
+    def initialise(
+        self, vectors: Tensor, *, iterations: int = 10, seed: int = 0, start: Tensor | None = None
+    ) -> None:
+        """Place the entries by k-means on vectors [N, D], N >= K, from centres [K, D] if they are given."""
+        centres, counts = kmeans(vectors, self.codebook_size, iterations=iterations, seed=seed, start=start)
         self.codebook.copy_(centres)
         self._set_usage(counts / counts.sum())
         self.ema_sums.copy_(centres * self.ema_usage[:, None])
@@ -185,15 +187,19 @@ def _histogram(codes: Tensor, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def kmeans(vectors: Tensor, clusters: int, *, iterations: int = 10, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Run Lloyd's algorithm from random vectors: centres [K, D], and the number of vectors [N, D] nearest to each.
+def kmeans(
+    vectors: Tensor, clusters: int, *, iterations: int = 10, seed: int = 0, start: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Run Lloyd's algorithm: centres [K, D], and the number of vectors [N, D] nearest to each.
 
-    A centre that has lost all its vectors starts anew from a random one. ValueError when N < K.
+    It begins with the centres `start` [K, D], or with random vectors. A centre that has lost all its vectors starts
+    anew from a random one. ValueError when N < K.
     """
     if len(vectors) < clusters:
         raise ValueError(f"k-means of {clusters} clusters needs as many vectors, got {len(vectors)}")
     generator = torch.Generator().manual_seed(seed)
-    centres = vectors[torch.randperm(len(vectors), generator=generator)[:clusters].to(vectors.device)].clone()
+    drawn = torch.randperm(len(vectors), generator=generator)[:clusters].to(vectors.device)
+    centres = vectors[drawn] if start is None else start
     for _ in range(iterations):
         nearest = torch.addmm(centres.square().sum(1), vectors, centres.T, alpha=-2).argmin(1)
         counts = torch.bincount(nearest, minlength=clusters)

@@ -111,6 +111,23 @@ def test_the_second_round_goes_on_from_the_network_of_the_first(
         assert torch.equal(found, wanted)
 
 
+def test_codes_of_the_next_round_keep_their_numbers_and_entries_their_places(
+    dataset: AudioDataset, teacher: str, tmp_path: Path
+) -> None:
+    recipe, settings = ContentRecipe(), settings_for(teacher)
+    task, _ = trained(recipe, dataset, settings, 40)
+    recipe.save(tmp_path / "one.safetensors", recipe.export(task.model, dataset, settings), "content", {})
+    first = load_checkpoint(tmp_path / "one.safetensors").model.content
+    again = settings_for(str(tmp_path / "one.safetensors"))
+    task, _ = trained(recipe, dataset, replace(again, loop=LoopConfig(steps=0)), 3)
+    second = recipe.export(task.model, dataset, again).model.content
+    held = torch.from_numpy(dataset.waveform(0))[None]
+    same = (first.encode(held) == second.encode(held)).float().mean()
+    assert same > 0.6  # of 16 codes that stand in any order a sixteenth would
+    latents, before = (c.latents(c.log_mel(held)) for c in (second, first))
+    assert (latents - before).square().mean() < before.square().mean()
+
+
 def test_only_models_of_speech_are_teachers(dataset: AudioDataset) -> None:
     model = ContentRecipe().build(settings_for("librispeech"))
     with pytest.raises(TrainingError, match="librispeech is of kind audio-vqvae"):

@@ -92,6 +92,9 @@ class ContentRecipe(Recipe):
 def place_codebook(content: ContentEncoder, teacher: Any, waveforms: Sequence[Tensor], seed: int = 0) -> None:
     """Set the projection to where the teacher's clusters lie apart, and the codebook by k-means there.
 
+    Where the teacher is a content encoder of the same sizes, latents are turned to lie as its own do, and k-means begins
+    with the means of its codes: what was trained on these goes on from there, decoder and prior.
+
     Args:
         content: whose network is trained.
         teacher: of one of the kinds of `TEACHERS`.
@@ -102,11 +105,29 @@ def place_codebook(content: ContentEncoder, teacher: Any, waveforms: Sequence[Te
     for waveform in tracked(waveforms):
         known.append(centred(content.network(content.frames(content.log_mel(waveform))), content.config)[0, ::_EVERY])
         vectors.append(TEACHERS[teacher.kind](teacher, waveform)[0, ::_EVERY])
-    count = min(_CLASSES, len(torch.cat(vectors)))
-    labels = torch.from_numpy(clusterings(torch.cat(vectors), (count,), seed)[:, 0]).long()
-    seen = torch.cat(known)
-    content.projection.copy_(discriminant(seen, labels, count, content.config.content_dim))
-    content.quantizer.initialise(seen @ content.projection, iterations=_ITERATIONS, seed=seed)
+    seen, taught = torch.cat(known), torch.cat(vectors)
+    count = min(_CLASSES, len(taught))
+    labels = torch.from_numpy(clusterings(taught, (count,), seed)[:, 0]).long()
+    projection = discriminant(seen, labels, count, content.config.content_dim)
+    start = None
+    if teacher.kind == "voice" and teacher.content.codebook.shape == content.codebook.shape:
+        projection = projection @ _turn(seen @ projection, taught)
+        start = _means_of(seen @ projection, teacher.content.quantizer.nearest(taught[None])[0], content.codebook)
+    content.projection.copy_(projection)
+    content.quantizer.initialise(seen @ projection, iterations=_ITERATIONS, seed=seed, start=start)
+
+
+def _turn(vectors: Tensor, wanted: Tensor) -> Tensor:
+    """The rotation [D, D] that brings vectors [N, D] nearest to others [N, D] (Schönemann 1966)."""
+    left, _, right = torch.linalg.svd(vectors.T.double() @ wanted.double())
+    return (left @ right).float()
+
+
+def _means_of(vectors: Tensor, codes: Tensor, otherwise: Tensor) -> Tensor:
+    """Mean [K, D] of the vectors [N, D] of each code [N]; the entries [K, D] of `otherwise` for codes that none has."""
+    counts = torch.bincount(codes, minlength=len(otherwise))[:, None]
+    sums = torch.zeros_like(otherwise).index_add_(0, codes, vectors)
+    return torch.where(counts > 0, sums / counts.clamp(min=1), otherwise)
 
 
 def _frames(model: VoiceModel, dataset: AudioDataset, settings: Settings) -> Frames:
