@@ -126,9 +126,7 @@ class VectorQuantizer(nn.Module):
 
     @torch.no_grad()
     @in_float32
-    def initialise(
-        self, vectors: Tensor, *, iterations: int = 10, seed: int = 0, start: Tensor | None = None
-    ) -> None:
+    def initialise(self, vectors: Tensor, *, iterations: int = 10, seed: int = 0, start: Tensor | None = None) -> None:
         """Place the entries by k-means on vectors [N, D], N >= K, from centres [K, D] if they are given."""
         centres, counts = kmeans(vectors, self.codebook_size, iterations=iterations, seed=seed, start=start)
         self.codebook.copy_(centres)

@@ -92,8 +92,8 @@ class ContentRecipe(Recipe):
 def place_codebook(content: ContentEncoder, teacher: Any, waveforms: Sequence[Tensor], seed: int = 0) -> None:
     """Set the projection to where the teacher's clusters lie apart, and the codebook by k-means there.
 
-    Where the teacher is a content encoder of the same sizes, latents are turned to lie as its own do, and k-means begins
-    with the means of its codes: what was trained on these goes on from there, decoder and prior.
+    Where the teacher is a content encoder of the same sizes, latents are turned to lie as its own do, and k-means
+    begins with the means of its codes: what was trained on these goes on from there, decoder and prior.
 
     Args:
         content: whose network is trained.
@@ -120,7 +120,8 @@ def place_codebook(content: ContentEncoder, teacher: Any, waveforms: Sequence[Te
 def _turn(vectors: Tensor, wanted: Tensor) -> Tensor:
     """The rotation [D, D] that brings vectors [N, D] nearest to others [N, D] (Schönemann 1966)."""
     left, _, right = torch.linalg.svd(vectors.T.double() @ wanted.double())
-    return (left @ right).float()
+    turn: Tensor = (left @ right).float()
+    return turn
 
 
 def _means_of(vectors: Tensor, codes: Tensor, otherwise: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Speech in disguise, as frames: another tract, tempo, room, microphone, noise or speaker behind, bands missing.
 
 Done on log-mel frames, which costs next to nothing beside a training step: a longer vocal tract is a warp of the bands,
-a room the power of frames past, which fades, a microphone a smooth curve over the bands, noise a sum of powers. Random numbers are NumPy's, so that a step can be made
-again.
+a room the power of frames past, which fades, a microphone a smooth curve over the bands, noise a sum of powers. Random
+numbers are NumPy's, so that a step can be made again.
 """
 
 from __future__ import annotations
