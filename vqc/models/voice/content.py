@@ -29,7 +29,7 @@ _WINDOW = 400
 _FLOOR = 1e-6  # power added to a mel band before the logarithm
 _STEM = 2  # frames of 10 ms to each side that the first layer sees
 _SUMMARY = 64  # numbers that tell of the voice
-_SMOOTHED = 1  # frames of 10 ms to each side that latents are averaged over
+_SMOOTHED = 2  # frames of 10 ms to each side that latents are averaged over
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ from vqc.training.voice.recipe import content_settings
 
 _SECONDS = 20.0  # of an utterance, at most, in which codebook and tables are found
 _EVERY = 2  # frames between those that are clustered
-_CLASSES = 500  # clusters of the teacher that the projection shall tell apart
+_CLASSES = 2000  # clusters of the teacher, then of what it has taught, that the projection shall tell apart
 _ITERATIONS = 12  # of k-means
 _HELD = 20  # utterances
 
@@ -106,15 +106,21 @@ def place_codebook(content: ContentEncoder, teacher: Any, waveforms: Sequence[Te
         known.append(centred(content.network(content.frames(content.log_mel(waveform))), content.config)[0, ::_EVERY])
         vectors.append(TEACHERS[teacher.kind](teacher, waveform)[0, ::_EVERY])
     seen, taught = torch.cat(known), torch.cat(vectors)
-    count = min(_CLASSES, len(taught))
-    labels = torch.from_numpy(clusterings(taught, (count,), seed)[:, 0]).long()
-    projection = discriminant(seen, labels, count, content.config.content_dim)
+    projection = _apart(seen, taught, content.config.content_dim, seed)
+    projection = _apart(seen, seen @ projection, content.config.content_dim, seed)
     start = None
     if teacher.kind == "voice" and teacher.content.codebook.shape == content.codebook.shape:
         projection = projection @ _turn(seen @ projection, taught)
         start = _means_of(seen @ projection, teacher.content.quantizer.nearest(taught[None])[0], content.codebook)
     content.projection.copy_(projection)
     content.quantizer.initialise(seen @ projection, iterations=_ITERATIONS, seed=seed, start=start)
+
+
+def _apart(vectors: Tensor, clustered: Tensor, dims: int, seed: int) -> Tensor:
+    """The projection [D, dims] of vectors [N, D] where clusters of the same frames [N, C] lie apart."""
+    count = min(_CLASSES, len(clustered))
+    labels = torch.from_numpy(clusterings(clustered, (count,), seed)[:, 0]).long()
+    return discriminant(vectors, labels, count, dims)
 
 
 def _turn(vectors: Tensor, wanted: Tensor) -> Tensor:
