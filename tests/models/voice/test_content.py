@@ -38,7 +38,7 @@ def test_there_are_100_codes_a_second() -> None:
     codes = encoder().encode(torch.cat([noise(2.0), noise(2.0, 1)]))
     assert codes.shape == (2, 200)
     assert codes.dtype == torch.int64
-    assert codes.unique().numel() > 8
+    assert codes.unique().numel() > 4
 
 
 @torch.no_grad()
