@@ -72,7 +72,7 @@ def choose(
         return made
     worth_a_word = round(_NEARLY * len(made))
     drawn_below = int(_DRAWN * picture.height * picture.width / 8)
-    found = lossless_below(picture, max(worth_a_word, drawn_below), metadata)
+    found = lossless_below(picture, worth_a_word, metadata, drawn=drawn_below)
     if found is None:
         return made
     if len(found) >= len(made):

@@ -45,9 +45,16 @@ def lossless_file(picture: Picture, metadata: Metadata = NO_METADATA) -> Compres
     return _file(min(quick, _webp(picture, **_BEST), key=len), picture, metadata)
 
 
-def lossless_below(picture: Picture, size: int, metadata: Metadata) -> Compressed | None:
-    """The file of a picture without loss, if it is smaller than `size` bytes; hardly any time goes into others."""
-    if max(picture.height, picture.width) > MAX_SIDE or _sampled_size(picture) > _SAMPLE_MISS * size + 1_000:
+def lossless_below(picture: Picture, size: int, metadata: Metadata, *, drawn: int = 0) -> Compressed | None:
+    """The file of a picture without loss, if it is smaller than `size` bytes; hardly any time goes into others.
+
+    Of a drawing, whose sample says that it takes no more than `drawn` bytes, also if it is smaller than these.
+    """
+    if max(picture.height, picture.width) > MAX_SIDE:
+        return None
+    sampled = _sampled_size(picture)
+    size = max(size, drawn) if sampled <= drawn else size
+    if sampled > _SAMPLE_MISS * size + 1_000:
         return None
     quick = _webp(picture, **_QUICK)
     if len(quick) > _GAIN * size:
