@@ -16,6 +16,7 @@ from vqc.data.datasets import AudioDataset
 from vqc.errors import TrainingError
 from vqc.models.files.checkpoint import load_checkpoint
 from vqc.models.phones.model import HOP, PhonesConfig, PhonesModel
+from vqc.models.voice.model import VoiceModel
 from vqc.training.loop.config import LoopConfig
 from vqc.training.phones.recipe import PhonesRecipe
 from vqc.training.phones.task import PhonesTaskConfig
@@ -80,6 +81,16 @@ def trained(recipe: ContentRecipe, dataset: AudioDataset, settings: Settings, st
     return task, before
 
 
+def first_round(
+    recipe: ContentRecipe, dataset: AudioDataset, teacher: str, path: Path, steps: int
+) -> tuple[VoiceModel, Settings]:
+    """Write the model of a round of some steps; returns it, and the settings of the round that it teaches."""
+    settings = settings_for(teacher)
+    task, _ = trained(recipe, dataset, settings, steps)
+    recipe.save(path, recipe.export(task.model, dataset, settings), "content", {})
+    return task.model, settings_for(str(path))
+
+
 def test_two_rounds_give_codes_that_tell_tones_apart(dataset: AudioDataset, teacher: str, tmp_path: Path) -> None:
     recipe = ContentRecipe()
     for turn in range(2):
@@ -101,24 +112,20 @@ def test_two_rounds_give_codes_that_tell_tones_apart(dataset: AudioDataset, teac
 def test_the_second_round_goes_on_from_the_network_of_the_first(
     dataset: AudioDataset, teacher: str, tmp_path: Path
 ) -> None:
-    recipe, settings = ContentRecipe(), settings_for(teacher)
-    task, _ = trained(recipe, dataset, settings, 2)
-    recipe.save(tmp_path / "one.safetensors", recipe.export(task.model, dataset, settings), "content", {})
-    again = settings_for(str(tmp_path / "one.safetensors"))
+    recipe = ContentRecipe()
+    first, again = first_round(recipe, dataset, teacher, tmp_path / "one.safetensors", 2)
     model = recipe.build(again)
     recipe.initialise(model, dataset, again)
-    for found, wanted in zip(model.content.network.parameters(), task.model.content.network.parameters(), strict=True):
+    for found, wanted in zip(model.content.network.parameters(), first.content.network.parameters(), strict=True):
         assert torch.equal(found, wanted)
 
 
 def test_codes_of_the_next_round_keep_their_numbers_and_entries_their_places(
     dataset: AudioDataset, teacher: str, tmp_path: Path
 ) -> None:
-    recipe, settings = ContentRecipe(), settings_for(teacher)
-    task, _ = trained(recipe, dataset, settings, 40)
-    recipe.save(tmp_path / "one.safetensors", recipe.export(task.model, dataset, settings), "content", {})
+    recipe = ContentRecipe()
+    _, again = first_round(recipe, dataset, teacher, tmp_path / "one.safetensors", 40)
     first = load_checkpoint(tmp_path / "one.safetensors").model.content
-    again = settings_for(str(tmp_path / "one.safetensors"))
     task, _ = trained(recipe, dataset, replace(again, loop=LoopConfig(steps=0)), 3)
     second = recipe.export(task.model, dataset, again).model.content
     held = torch.from_numpy(dataset.waveform(0))[None]

@@ -21,7 +21,7 @@ from vqc.models.files.zoo import load_model
 from vqc.models.voice.content import ContentEncoder, centred
 from vqc.models.voice.model import SAMPLE_RATE, VoiceModel
 from vqc.nn.pitch import PITCH_HOP
-from vqc.training.phones.clusters import discriminant
+from vqc.training.phones.clusters import discriminant, means
 from vqc.training.recipe import Exported, Recipe, check_same_settings, load_trained, round_to_stored
 from vqc.training.sampling import draw_items, draw_probabilities, first_seconds
 from vqc.training.settings import Settings
@@ -111,7 +111,7 @@ def place_codebook(content: ContentEncoder, teacher: Any, waveforms: Sequence[Te
     start = None
     if teacher.kind == "voice" and teacher.content.codebook.shape == content.codebook.shape:
         projection = projection @ _turn(seen @ projection, taught)
-        start = _means_of(seen @ projection, teacher.content.quantizer.nearest(taught[None])[0], content.codebook)
+        start = means(seen @ projection, teacher.content.quantizer.nearest(taught[None])[0], len(content.codebook))
     content.projection.copy_(projection)
     content.quantizer.initialise(seen @ projection, iterations=_ITERATIONS, seed=seed, start=start)
 
@@ -128,13 +128,6 @@ def _turn(vectors: Tensor, wanted: Tensor) -> Tensor:
     left, _, right = torch.linalg.svd(vectors.T.double() @ wanted.double())
     turn: Tensor = (left @ right).float()
     return turn
-
-
-def _means_of(vectors: Tensor, codes: Tensor, otherwise: Tensor) -> Tensor:
-    """Mean [K, D] of the vectors [N, D] of each code [N]; the entries [K, D] of `otherwise` for codes that none has."""
-    counts = torch.bincount(codes, minlength=len(otherwise))[:, None]
-    sums = torch.zeros_like(otherwise).index_add_(0, codes, vectors)
-    return torch.where(counts > 0, sums / counts.clamp(min=1), otherwise)
 
 
 def _frames(model: VoiceModel, dataset: AudioDataset, settings: Settings) -> Frames:
