@@ -151,7 +151,7 @@ class _Search(Generic[Made]):
 
     def _beyond(self, aim: float, *, rises: bool) -> float | None:
         """The same outside of all trials."""
-        last, *others = sorted(self.trials, key=lambda trial: trial.place, reverse=rises)
+        last, *others = sorted(self.trials, key=_place, reverse=rises)
         end = self.ends[rises]
         if last.place == end:
             return None

@@ -98,7 +98,8 @@ def save_checkpoint(
     from safetensors.torch import save
 
     model = model.for_export()
-    tensors = _shortened(model, weights, packed)
+    exported = _exported(model)
+    tensors = _shortened(model, exported, weights, packed)
     stored = [_as_stored(key, tensor) for key, tensor in tensors.items()]
     config = config_to_dict(model.config)
     described: dict[str, Any] = {}  # by `Part.name`
@@ -113,9 +114,7 @@ def save_checkpoint(
         "config": config,
         "qualities": model.qualities,
         "default_quality": model.default_quality,
-        "parameters": sum(
-            t.numel() for key, t in _exported(model).items() if t.is_floating_point() and not part_of(key)
-        ),
+        "parameters": sum(t.numel() for key, t in exported.items() if t.is_floating_point() and not part_of(key)),
         "training": dict(training),
         "figures": dict(figures),
         **described,
@@ -328,12 +327,13 @@ def _tensor_of(stored: StoredTensor) -> Tensor:
     return torch.frombuffer(stored.data, dtype=getattr(torch, DTYPES[stored.dtype])).view(stored.shape)
 
 
-def _shortened(model: CodecModel, weights: Precision, packed: bool) -> dict[str, Tensor]:
-    """All tensors of a model in the types in which a file holds them."""
+def _shortened(
+    model: CodecModel, exported: Mapping[str, Tensor], weights: Precision, packed: bool
+) -> dict[str, Tensor]:
+    """The exported tensors of a model in the types in which a file holds them."""
     from vqc.models.files.eight_bits import pack_all
     from vqc.models.files.static_tables import NAME, pack
 
-    exported = _exported(model)
     short = in_eight_bits(model, exported) if weights == "int8" else set()
     tensors = {key: _as_weights(key, t, model, "float32" if key in short else weights) for key, t in exported.items()}
     if packed:
