@@ -120,6 +120,19 @@ def test_the_second_round_goes_on_from_the_network_of_the_first(
         assert torch.equal(found, wanted)
 
 
+def test_a_wider_network_begins_as_the_teacher(dataset: AudioDataset, teacher: str, tmp_path: Path) -> None:
+    recipe = ContentRecipe()
+    first, again = first_round(recipe, dataset, teacher, tmp_path / "one.safetensors", 2)
+    hidden = again.model.content_hidden
+    model = recipe.build(replace(again, model=replace(again.model, content_hidden=hidden + 3)))
+    recipe.initialise(model, dataset, again)
+    frames = torch.randn(1, 40, again.model.content_mels)
+    torch.testing.assert_close(model.content.network(frames), first.content.network(frames))
+    narrower = recipe.build(replace(again, model=replace(again.model, content_hidden=hidden - 1)))
+    with pytest.raises(TrainingError, match="of the same"):
+        recipe.initialise(narrower, dataset, again)
+
+
 def test_codes_of_the_next_round_keep_their_numbers_and_entries_their_places(
     dataset: AudioDataset, teacher: str, tmp_path: Path
 ) -> None:

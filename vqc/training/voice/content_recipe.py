@@ -7,6 +7,7 @@ of kind voice whose decoder has learnt nothing yet.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,7 @@ class ContentRecipe(Recipe):
     def initialise(self, model: VoiceModel, dataset: AudioDataset, settings: Settings) -> None:
         teacher: Any = load_model(settings.task.teacher).model
         if teacher.kind == model.kind:
-            check_same_settings(settings.task.teacher, content_settings(teacher), content_settings(model))
-            model.content.network.load_state_dict(teacher.content.network.state_dict())
+            begin_as(model.content, teacher.content, settings.task.teacher)
         _frames(model, dataset, settings)  # kept in the cache
 
     def warm_start(self, model: VoiceModel, path: str, dataset: AudioDataset, settings: Settings) -> None:
@@ -86,6 +86,22 @@ class ContentRecipe(Recipe):
         chosen = draw_items(dataset, config.table_utterances, probabilities, seed=seed + 1)
         fill_static_tables(model, first_seconds(dataset, chosen, PITCH_HOP, _SECONDS))
         return Exported(model, {"quality_1": {"perplexity": _perplexity(model, dataset)}})
+
+
+@torch.no_grad()
+def begin_as(content: ContentEncoder, teacher: ContentEncoder, path: str) -> None:
+    """Make a network do what the teacher's does; hidden layers may be wider: what is new in them adds nothing yet.
+
+    TrainingError: other settings differ, or the hidden layers are narrower than the teacher's.
+    """
+    width = max(teacher.config.content_hidden, content.config.content_hidden)
+    expected = replace(teacher.config, content_hidden=width)
+    check_same_settings(path, content_settings(expected), content_settings(content.config))
+    state = content.network.state_dict()
+    for name, trained in teacher.network.state_dict().items():
+        if name.endswith(".out.weight"):
+            state[name].zero_()
+        state[name][tuple(slice(size) for size in trained.shape)] = trained
 
 
 @torch.no_grad()

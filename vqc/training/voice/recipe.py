@@ -15,6 +15,7 @@ from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
 from vqc.entropy.tables import ideal_bits
 from vqc.errors import TrainingError
+from vqc.models.voice.content import ContentConfig
 from vqc.models.voice.fitting import FITTED_SECONDS, fitted_vector
 from vqc.models.voice.model import SAMPLE_RATE, VoiceModel
 from vqc.models.voice.traits import Traits
@@ -147,8 +148,8 @@ def _static_bits(model: VoiceModel, signals: list[Tensor]) -> float:
     return sum(float(ideal_bits(model.to_symbols(model.encode(x, 1)[0].numpy()), tables)) for x in signals)
 
 
-def content_settings(model: VoiceModel) -> dict[str, Any]:
-    return {name: value for name, value in vars(model.config).items() if name.startswith("content_")}
+def content_settings(config: ContentConfig) -> dict[str, Any]:
+    return {name: value for name, value in vars(config).items() if name.startswith("content_")}
 
 
 def _place_content(model: VoiceModel, settings: Settings) -> None:
@@ -159,7 +160,7 @@ def _place_content(model: VoiceModel, settings: Settings) -> None:
             "voice-content with --set task.content=FILE"
         )
     trained = trained_codec(settings.task.content, VoiceModel)
-    check_same_settings(settings.task.content, content_settings(trained), content_settings(model))
+    check_same_settings(settings.task.content, content_settings(trained.config), content_settings(model.config))
     model.content.load_state_dict(trained.content.state_dict())
 
 
