@@ -93,6 +93,23 @@ def test_a_run_learns_frames_and_leaves_the_codes_alone(
     assert torch.equal(again.decoder.output.weight, loaded.decoder.output.weight)
 
 
+def test_a_run_goes_on_with_a_content_encoder_of_other_sizes(
+    dataset: AudioDataset, settings: Settings, tmp_path: Path
+) -> None:
+    save_checkpoint(tmp_path / "voice.safetensors", started(dataset, settings), name="v", training={}, figures={})
+    wider = VoiceModel(replace(VOICE, content_hidden=VOICE.content_hidden + 2, speakers=()))
+    save_checkpoint(tmp_path / "wider.safetensors", wider, name="content", training={}, figures={})
+    model = VoiceModel(replace(wider.config, speakers=VOICE.speakers))
+    task = replace(settings.task, content=str(tmp_path / "wider.safetensors"))
+    VoiceRecipe().warm_start(model, str(tmp_path / "voice.safetensors"), dataset, replace(settings, task=task))
+    x = torch.from_numpy(dataset.cut(0, 0, 16_000))[None]
+    stored = load_checkpoint(tmp_path / "wider.safetensors").model
+    assert torch.equal(model.encode(x, 1), stored.encode(x, 1))
+    with pytest.raises(TrainingError, match="of the same"):
+        narrow = replace(settings, task=replace(task, content=""))
+        VoiceRecipe().warm_start(model, str(tmp_path / "voice.safetensors"), dataset, narrow)
+
+
 def test_batches_are_functions_of_the_step(dataset: AudioDataset, settings: Settings) -> None:
     task = VoiceRecipe().make_task(started(dataset, settings), dataset, settings, WHOLE)
     first, again, next_one = task.batch(3), task.batch(3), task.batch(4)

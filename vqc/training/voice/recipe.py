@@ -54,8 +54,10 @@ class VoiceRecipe(Recipe):
         """Take over all but the voices, and the content encoder from another file where one is given."""
         recordings_of_voices(model, dataset, settings.task)
         trained = trained_codec(path, VoiceModel)
-        check_same_settings(path, replace(trained.config, speakers=()), replace(model.config, speakers=()))
-        state = {k: t for k, t in trained.state_dict().items() if k not in ("voices", "static_table")}
+        own = content_settings(model.config) if settings.task.content else {}
+        check_same_settings(path, replace(trained.config, speakers=(), **own), replace(model.config, speakers=()))
+        anew = ("voices", "static_table", "content.") if settings.task.content else ("voices", "static_table")
+        state = {name: tensor for name, tensor in trained.state_dict().items() if not name.startswith(anew)}
         model.load_state_dict(state, strict=False)
         if settings.task.content:
             _place_content(model, settings)
