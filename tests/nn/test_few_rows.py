@@ -43,7 +43,7 @@ def test_a_wavenet(size: int) -> None:
     network = WaveNet(6, skip_width=9, kernel_size=size, dilations=(1, 4, 2), qualities=2).eval()
     network.quantize_()
     features = activations(2, 30, 6)
-    few, many = network.walk(2, (30,), 2), network.walk(20, (30,), 2)
+    few, many = (network.walk(count, (30,), 2, None, None) for count in (2, 20))
     assert isinstance(few, FewRowsWalk)
     assert isinstance(many, WaveWalk)
     before = None

@@ -81,17 +81,8 @@ class CreateOptions(WriteOptions):
 @takes(CreateOptions)
 def create(options: CreateOptions) -> None:
     """Make an archive of images or audio; names are paths, labels the folders."""
-    archive_inputs(
-        options.archive,
-        options.inputs,
-        options,
-        model=options.model,
-        effort=options.effort,
-        quality=options.quality,
-        entropy=options.entropy,
-        force=options.force,
-        shard_items=options.shard_items,
-    )
+    wanted = options.only("model", "effort", "quality", "entropy", "force", "shard_items")
+    archive_inputs(options.archive, options.inputs, options, **wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +105,7 @@ def append(options: AppendOptions) -> None:
     if others:
         append_archives_to(options.archive, others, options)
         return
-    archive_inputs(
-        str(options.archive), options.inputs, options, model=options.model, effort=options.effort, append=True
-    )
+    archive_inputs(str(options.archive), options.inputs, options, append=True, **options.only("model", "effort"))
 
 
 @archives.command("list", epilog="Example: vqc archive list set.vqca", no_args_is_help=True)

@@ -125,17 +125,8 @@ def compress_to_archive(options: CompressOptions, target: str) -> None:
     rate = rate_of(options)  # which says what else excludes each other
     if rate.is_target:
         raise OptionError("--archive and a target exclude each other; see vqc archive create --help")
-    archive_inputs(
-        target,
-        options.inputs,
-        options,
-        model=options.model,
-        effort=options.effort,
-        quality=options.quality,
-        lmbda=rate.lmbda,
-        entropy=options.entropy,
-        force=options.force,
-    )
+    wanted = options.only("model", "effort", "quality", "lmbda", "entropy", "force")
+    archive_inputs(target, options.inputs, options, **wanted)
 
 
 def suffix_for(model: str | None, quality: float | None, *, codes: bool) -> Callable[[InputFile], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqc.cli.batch import run_plan
 from vqc.cli.collection import convert_collection, is_collection
@@ -29,10 +29,6 @@ class FileOptions(WorkOptions):
     force: ForceOption = False
     skip_existing: SkipOption = False
     update: UpdateOption = False
-
-    def only(self, *names: str) -> dict[str, Any]:
-        """Return these options, as keyword arguments."""
-        return {name: getattr(self, name) for name in names}
 
     @property
     def existing(self) -> Existing:

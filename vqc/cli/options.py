@@ -160,6 +160,10 @@ class WorkOptions:
         """Who does the work."""
         return workers_of(self.jobs, self.ray, self.device)
 
+    def only(self, *names: str) -> dict[str, Any]:
+        """Return these options, as keyword arguments."""
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:

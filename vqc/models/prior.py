@@ -52,6 +52,7 @@ class CodePrior(IntegerModule, ABC):
     def __init__(self, config: Any, codec: Any) -> None:
         """For the codes of a `CodecModel`; ValueError when the config, or this kind of prior, does not fit it."""
         super().__init__()
+        self.config = config
         self.group_counts = tuple(len(codec.codebook_sizes(q + 1)) for q in range(codec.qualities))
 
     @property
@@ -228,7 +229,12 @@ class Codebooks(NamedTuple):
 
 
 class EntryPrior(CodePrior):
-    """A prior of codes that are entries of trained codebooks."""
+    """A prior of codes that are entries of the trained codebooks of a model of its own kind."""
+
+    def __init__(self, config: Any, codec: Any) -> None:
+        super().__init__(config, codec)
+        if codec.kind != self.kind:
+            raise ValueError(f"it is for a model of kind {self.kind}, not {codec.kind}")
 
     @abstractmethod
     def codebooks(self, codec: Any) -> Iterator[Codebooks]:

@@ -75,12 +75,7 @@ class GatedPixelCNN(IntegerModule):
         return self.relu(horizontal)
 
     def walk(
-        self,
-        count: int,
-        sides: tuple[int, ...],
-        quality: int,
-        inside: Tensor | None = None,
-        labels: Tensor | None = None,
+        self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None, labels: Tensor | None
     ) -> PixelWalk:
         """Begin the same for `count` maps of these sides, a position at a time."""
         return PixelWalk(self, count, sides, quality, inside, labels)

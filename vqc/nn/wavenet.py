@@ -61,12 +61,7 @@ class WaveNet(IntegerModule):
         return self.relu(sum(skips[1:], skips[0]))
 
     def walk(
-        self,
-        count: int,
-        sides: tuple[int, ...],
-        quality: int,
-        inside: Tensor | None = None,
-        labels: Tensor | None = None,
+        self, count: int, sides: tuple[int, ...], quality: int, inside: Tensor | None, labels: Tensor | None
     ) -> WaveWalk | FewRowsWalk:
         """Begin the same for `count` sequences, a frame at a time."""
         few = self.is_integer and count <= MOST_ROWS and self.causal.weight.device.type == "cpu"

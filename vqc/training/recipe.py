@@ -19,6 +19,7 @@ from vqc.models.files.checkpoint import in_eight_bits, load_checkpoint, read_inf
 from vqc.models.files.eight_bits import rounded
 from vqc.models.kinds import KINDS, load, trainables
 from vqc.models.parts import PARTS
+from vqc.nn.pitch import SAMPLE_RATE
 from vqc.training.loop.task import Task
 from vqc.training.media import AUDIO, IMAGES
 from vqc.training.settings import Settings
@@ -97,6 +98,15 @@ class Recipe(ABC):
             weights="int8",
             history=exported.history,
         )
+
+
+class UtteranceRecipe(Recipe):
+    """Base of the recipes of models of speech, which all hear the same rate."""
+
+    examples = "utterances"
+
+    def sample_rate(self, settings: Settings) -> int:
+        return SAMPLE_RATE
 
 
 def trained_codec(path: str, kind: type[M]) -> M:

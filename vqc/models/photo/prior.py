@@ -53,9 +53,7 @@ class PhotoPrior(EntryPrior):
 
     def __init__(self, config: PhotoPriorConfig, codec: PhotoModel) -> None:
         super().__init__(config, codec)
-        if not isinstance(codec, PhotoModel):
-            raise ValueError(f"it is for a model of kind photo, not {codec.kind}")
-        self.config, total = config, sum(map(len, config.slices))
+        total = sum(map(len, config.slices))
         for name in ("spatial_passes", "channel_steps"):
             if len(getattr(config, name)) not in (0, total):
                 raise ValueError(f"{name} {getattr(config, name)} are not one number for each of the slices")

@@ -57,9 +57,7 @@ class SpeechPrior(EntryPrior):
 
     def __init__(self, config: SpeechPriorConfig, codec: SpeechModel) -> None:
         super().__init__(config, codec)
-        if not isinstance(codec, SpeechModel):
-            raise ValueError(f"it is for a model of kind speech, not {codec.kind}")
-        self.config, extra, steps = config, config.extra_coarse_levels, config.channel_steps
+        extra, steps = config.extra_coarse_levels, config.channel_steps
         total = sum(map(len, config.envelope_slices + config.waveform_slices))
         if len(extra) not in (0, 3):
             raise ValueError(f"extra_coarse_levels {extra} is not one number each for envelope, pitch and waveform")

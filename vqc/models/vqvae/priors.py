@@ -82,7 +82,6 @@ class BlockPrior(CodePrior):
         super().__init__(config, codec)
         if codec.media != self.media:
             raise ValueError(f"it is for {self.media} models")
-        self.config = config
         sizes = tuple(codec.codebook_sizes(q + 1) for q in range(codec.qualities))  # [Q][G]
         self.network, context_width = self._network(config, codec.qualities)
         self.groups = CodeGroups(

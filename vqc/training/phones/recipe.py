@@ -16,20 +16,16 @@ from vqc.nn.pitch import PITCH_HOP
 from vqc.training.media import AUDIO
 from vqc.training.phones.clusters import place
 from vqc.training.phones.task import PhonesTask, PhonesTaskConfig
-from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
+from vqc.training.recipe import Exported, UtteranceRecipe, load_trained, round_to_stored
 from vqc.training.sampling import draw_items, draw_probabilities
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
 
 
-class PhonesRecipe(Recipe):
+class PhonesRecipe(UtteranceRecipe):
     """See `vqc.training.recipe.Recipe`."""
 
     task_config = PhonesTaskConfig
-    examples = "utterances"
-
-    def sample_rate(self, settings: Settings) -> int:
-        return SAMPLE_RATE
 
     def initialise(self, model: PhonesModel, dataset: AudioDataset, settings: Settings) -> None:
         task = settings.task

@@ -11,22 +11,18 @@ from vqc.data.batches import Shard
 from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
 from vqc.models.speech.model import CODE_HOP, SAMPLE_RATE, SpeechModel
-from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
+from vqc.training.recipe import Exported, UtteranceRecipe, check_same_settings, round_to_stored, trained_codec
 from vqc.training.settings import Settings
 from vqc.training.speech.export import calibrate, draw_utterances, without_idle_entries
 from vqc.training.speech.task import SpeechData, SpeechTask, SpeechTaskConfig, initialise, score_qualities
 from vqc.training.tables import fill_static_tables
 
 
-class SpeechRecipe(Recipe):
+class SpeechRecipe(UtteranceRecipe):
     """See `vqc.training.recipe.Recipe`."""
 
     task_config = SpeechTaskConfig
-    examples = "utterances"
     export_loops = 3
-
-    def sample_rate(self, settings: Settings) -> int:
-        return SAMPLE_RATE
 
     def initialise(self, model: SpeechModel, dataset: AudioDataset, settings: Settings) -> None:
         data = SpeechData(dataset, settings.task.source_shares)

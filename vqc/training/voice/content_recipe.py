@@ -20,10 +20,10 @@ from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
 from vqc.models.files.zoo import load_model
 from vqc.models.voice.content import ContentEncoder, centred
-from vqc.models.voice.model import SAMPLE_RATE, VoiceModel
+from vqc.models.voice.model import VoiceModel
 from vqc.nn.pitch import PITCH_HOP
 from vqc.training.phones.clusters import discriminant, means
-from vqc.training.recipe import Exported, Recipe, check_same_settings, load_trained, round_to_stored
+from vqc.training.recipe import Exported, UtteranceRecipe, check_same_settings, load_trained, round_to_stored
 from vqc.training.sampling import draw_items, draw_probabilities, first_seconds
 from vqc.training.settings import Settings
 from vqc.training.stages import tracked
@@ -39,11 +39,10 @@ _ITERATIONS = 12  # of k-means
 _HELD = 20  # utterances
 
 
-class ContentRecipe(Recipe):
+class ContentRecipe(UtteranceRecipe):
     """See `vqc.training.recipe.Recipe`."""
 
     task_config = ContentTaskConfig
-    examples = "utterances"
     export_loops = 2
 
     def build(self, settings: Settings) -> VoiceModel:
@@ -52,9 +51,6 @@ class ContentRecipe(Recipe):
         width = settings.model.content_width
         model.add_module("heads", nn.ModuleList(nn.Linear(width, size) for size in settings.task.clusters))
         return model
-
-    def sample_rate(self, settings: Settings) -> int:
-        return SAMPLE_RATE
 
     def initialise(self, model: VoiceModel, dataset: AudioDataset, settings: Settings) -> None:
         teacher: Any = load_model(settings.task.teacher).model

@@ -20,7 +20,7 @@ from vqc.models.voice.fitting import FITTED_SECONDS, fitted_vector
 from vqc.models.voice.model import SAMPLE_RATE, VoiceModel
 from vqc.models.voice.traits import Traits
 from vqc.nn.pitch import PITCH_HOP
-from vqc.training.recipe import Exported, Recipe, check_same_settings, round_to_stored, trained_codec
+from vqc.training.recipe import Exported, UtteranceRecipe, check_same_settings, round_to_stored, trained_codec
 from vqc.training.sampling import draw_items, draw_probabilities, first_seconds
 from vqc.training.settings import Settings
 from vqc.training.tables import fill_static_tables
@@ -32,15 +32,11 @@ _REFERENCE_SECONDS = 120.0  # of a voice that comes with the model
 _SOURCE_UTTERANCES = 20
 
 
-class VoiceRecipe(Recipe):
+class VoiceRecipe(UtteranceRecipe):
     """See `vqc.training.recipe.Recipe`."""
 
     task_config = VoiceTaskConfig
-    examples = "utterances"
     export_loops = 2
-
-    def sample_rate(self, settings: Settings) -> int:
-        return SAMPLE_RATE
 
     def initialise(self, model: VoiceModel, dataset: AudioDataset, settings: Settings) -> None:
         recordings_of_voices(model, dataset, settings.task)  # an error is told before the work
