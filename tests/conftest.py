@@ -29,7 +29,7 @@ class TinyImageModel(ImageModel):
     At quality 2 a fourth group with a single code does nothing. Symbols are differences along rows.
     """
 
-    kind = "image-vqvae"
+    kind, config = "image-vqvae", None
     downsampling_factor = 4
     halo = 8
 
@@ -84,7 +84,7 @@ class TinyAudioModel(AudioModel):
     Decoding adds a wave of amplitude 0.01 that is a function of the position in the file.
     """
 
-    kind = "audio-vqvae"
+    kind, config = "audio-vqvae", None
     sample_rate = 8000
     hop_length = 8
     halo = 12

@@ -71,10 +71,10 @@ def test_the_name_is_the_one_of_the_project() -> None:
 
 
 def test_sentences_name_extras_that_exist() -> None:
-    """Every `install_command("…")` in the package, and none put together by hand."""
+    """Every `install_command("…")` and `needs_extra("…", …)` in the package, and none put together by hand."""
     for path in sorted((ROOT / "vqc").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        named = re.findall(r"install_command\([\"'](\w+)[\"']\)", text)
+        named = re.findall(r"(?:install_command|needs_extra)\([\"'](\w+)[\"']", text)
         assert set(named) <= set(PROJECT["optional-dependencies"]), path
         assert path.name == "_distribution.py" or DISTRIBUTION not in text, f"{path}: use install_command"
     assert install_command("eval") == "pip install 'vqc-codec[eval]'"

@@ -22,10 +22,12 @@ from typing import BinaryIO
 from vqc.errors import OptionError, OutputError
 from vqc.partials import CLOSED_BEFORE_RENAMED, cut, make_partial
 
+Target = str | os.PathLike[str]  # where a file is to be
+
 LONGEST_NAME = 255  # bytes, in nearly every file system
 
 
-def check_target(target: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def check_target(target: Target, *, overwrite: bool = False) -> Path:
     """The target with links followed, once it is known that it may be written. Call it before slow work.
 
     Raises:
@@ -47,7 +49,7 @@ def check_target(target: str | os.PathLike[str], *, overwrite: bool = False) -> 
 
 
 @contextmanager
-def atomic_file(target: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def atomic_file(target: Target, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """A file, open for writing and reading bytes, that becomes `target` when the block ends without an exception.
 
     A file that is replaced hands on its permissions. A target that is no regular file (a device, a pipe) is written to
@@ -83,14 +85,14 @@ def atomic_file(target: str | os.PathLike[str], *, overwrite: bool = False) -> I
                 temporary.unlink()
 
 
-def write_atomically(target: str | os.PathLike[str], data: bytes, *, overwrite: bool = False) -> None:
+def write_atomically(target: Target, data: bytes, *, overwrite: bool = False) -> None:
     """Make `target` a file with these bytes, whole or not at all. Raises what `atomic_file` does."""
     with atomic_file(target, overwrite=overwrite) as file:
         file.write(data)
 
 
 @contextmanager
-def path_of(target: str | os.PathLike[str] | BinaryIO) -> Iterator[str | os.PathLike[str]]:
+def path_of(target: Target | BinaryIO) -> Iterator[Target]:
     """A path as it is; for a file that is open for writing another one, whose bytes it gets if the block ends well.
 
     Raises:

@@ -20,7 +20,7 @@ class CommandLine:
     parse: Callable[[Any], Any] | None = None  # from that type to the field's
 
 
-def option(default: Any, flags: str, help: str, metavar: str | None = None, **rest: Any) -> Any:  # noqa: A002
+def option(default: Any, flags: str, help: str, metavar: str | None = None, **rest: Any) -> Any:
     """Declare a field that the command line offers too.
 
     Args:

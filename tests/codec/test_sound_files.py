@@ -86,7 +86,7 @@ def test_surround_sound_keeps_its_channels_from_any_container_to_any_other(
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3"])
-def test_sound_is_written_into_a_pipe(format: str, codec: Codec, tmp_path: Path) -> None:  # noqa: A002
+def test_sound_is_written_into_a_pipe(format: str, codec: Codec, tmp_path: Path) -> None:
     packed = codec.compress(Recording([surround()[:, :2].astype(np.float32)], 8_000))
     decompress_file(packed, tmp_path / f"plain.{format}")
     pipe, got = tmp_path / f"pipe.{format}", list[bytes]()

@@ -33,7 +33,7 @@ def chirp(frames: int, sample_rate: int, channels: int = 2) -> Samples:
     return (np.stack(tones, axis=1) + noise).astype(np.float32)
 
 
-def written(samples: Samples, sample_rate: int, format: str) -> bytes:  # noqa: A002
+def written(samples: Samples, sample_rate: int, format: str) -> bytes:
     file = io.BytesIO()
     with AudioWriter(file, sample_rate, samples.shape[1], format=format) as writer:
         writer.write(samples)
@@ -48,14 +48,14 @@ def made(samples: Any, sample_rate: int, **options: Any) -> bytes:
 
 
 @pytest.mark.parametrize("format", ["wav", "flac"])
-def test_all_16_bit_values_come_back_from_lossless_files(format: str) -> None:  # noqa: A002
+def test_all_16_bit_values_come_back_from_lossless_files(format: str) -> None:
     samples = (np.arange(-(2**15), 2**15) / 2**15).astype(np.float32).reshape(-1, 2)
     with AudioReader(written(samples, 16_000, format)) as reader:
         assert np.array_equal(reader.read(), samples)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_full_scale_is_clipped_and_not_wrapped(format: str) -> None:  # noqa: A002
+def test_full_scale_is_clipped_and_not_wrapped(format: str) -> None:
     time = np.arange(8000).reshape(-1, 1) / 16_000
     loud = 3 * np.sin(2 * np.pi * 100 * time).astype(np.float32)
     with AudioReader(written(loud, 16_000, format)) as reader:
@@ -66,7 +66,7 @@ def test_full_scale_is_clipped_and_not_wrapped(format: str) -> None:  # noqa: A0
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(("frames", "channels"), [(1, 1), (7, 2), (30_001, 2)])
-def test_every_format_keeps_rate_channels_and_number_of_samples(format: str, frames: int, channels: int) -> None:  # noqa: A002
+def test_every_format_keeps_rate_channels_and_number_of_samples(format: str, frames: int, channels: int) -> None:
     samples = chirp(frames, 24_000, channels)
     with AudioReader(written(samples, 24_000, format)) as reader:
         result = reader.read()
@@ -77,7 +77,7 @@ def test_every_format_keeps_rate_channels_and_number_of_samples(format: str, fra
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_blocks_do_not_change_what_is_read_or_written(format: str, tmp_path: Path) -> None:  # noqa: A002
+def test_blocks_do_not_change_what_is_read_or_written(format: str, tmp_path: Path) -> None:
     samples = chirp(20_000, 16_000)
     path = tmp_path / f"clip.{format}"
     with AudioWriter(path, 16_000, 2) as writer:
@@ -163,7 +163,7 @@ def test_files_are_named_in_the_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_damaged_files_give_samples_or_the_one_error(
-    format: str,  # noqa: A002
+    format: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(logging.root, "handlers", [])
@@ -199,7 +199,7 @@ def test_damaged_files_give_samples_or_the_one_error(
     ],
 )
 def test_what_a_format_cannot_hold_is_said_before_anything_is_written(
-    format: str,  # noqa: A002
+    format: str,
     sample_rate: int,
     channels: int,
     words: str,
@@ -216,7 +216,7 @@ class SmallDisk(io.BytesIO):
 
 
 @pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3"])
-def test_a_full_disk_costs_one_sentence(capfd: pytest.CaptureFixture[str], format: str) -> None:  # noqa: A002
+def test_a_full_disk_costs_one_sentence(capfd: pytest.CaptureFixture[str], format: str) -> None:
     noise = np.random.default_rng(0).uniform(-1, 1, (40_000, 1)).astype(np.float32)
     with (
         pytest.raises(OutputError, match="cannot be written: No space left on device; make room"),

@@ -24,7 +24,7 @@ def box(brand: bytes, *compatible: bytes) -> bytes:
     return (len(body) + 4).to_bytes(4, "big") + body + b"\0\0\0\x08free" * 4
 
 
-def pillow_file(format: str) -> bytes:  # noqa: A002
+def pillow_file(format: str) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.arange(768, dtype=np.uint8).reshape(16, 16, 3)).save(file, format)
     return file.getvalue()
@@ -118,7 +118,7 @@ def test_what_begins_like_nothing_known_may_be_audio_if_it_is_called_so(tmp_path
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"])
-def test_images_are_known_by_their_bytes(format: str, tmp_path: Path) -> None:  # noqa: A002
+def test_images_are_known_by_their_bytes(format: str, tmp_path: Path) -> None:
     (tmp_path / "no suffix").write_bytes(pillow_file(format))
     assert media_of_file(tmp_path / "no suffix") == "image"
     assert media_of_file(pillow_file(format)[:40]) == "image", "a damaged one is an image as well"

@@ -30,7 +30,7 @@ ALPHA: Pixels = RNG.integers(0, 256, (13, 17), dtype=np.uint8)
 SMOOTH: Pixels = np.stack(np.broadcast_arrays(*np.ogrid[0:208:16, 40:210:10], 90), axis=-1).astype(np.uint8)
 
 
-def saved(image: Image.Image, format: str, **options: Any) -> bytes:  # noqa: A002
+def saved(image: Image.Image, format: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()
@@ -109,7 +109,7 @@ def srgb_of_linear(values: Pixels) -> NDArray[np.float64]:
     ("format", "alpha"),
     [("bmp", None), ("png", None), ("png", ALPHA), ("tiff", None), ("tiff", ALPHA), ("webp", None), ("webp", ALPHA)],
 )
-def test_lossless_formats_give_back_every_pixel(format: str, pixels: Pixels, alpha: Pixels | None) -> None:  # noqa: A002
+def test_lossless_formats_give_back_every_pixel(format: str, pixels: Pixels, alpha: Pixels | None) -> None:
     back = read_image(encode_image(Picture(pixels, alpha), format))
     if format == "webp" and pixels.ndim == 2:  # has no grayscale
         pixels = np.dstack([pixels] * 3)
@@ -138,7 +138,7 @@ def test_jpeg_is_close_and_keeps_grayscale() -> None:
 
 @pytest.mark.parametrize("format", ["jpeg", "bmp"])
 @pytest.mark.parametrize("pixels", [SMOOTH, SMOOTH[..., 0]], ids=["colour", "gray"])
-def test_formats_without_alpha_show_the_picture_on_white(format: str, pixels: Pixels) -> None:  # noqa: A002
+def test_formats_without_alpha_show_the_picture_on_white(format: str, pixels: Pixels) -> None:
     alpha = np.repeat(np.array([[0], [128], [255]], np.uint8), [5, 3, 5], axis=0).repeat(17, axis=1)
     share = alpha / 255 if pixels.ndim == 2 else alpha[..., None] / 255
     expected = pixels * share + 255 * (1 - share)
@@ -150,7 +150,7 @@ def test_formats_without_alpha_show_the_picture_on_white(format: str, pixels: Pi
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied(format: str, orientation: int) -> None:  # noqa: A002
+def test_exif_orientation_is_applied(format: str, orientation: int) -> None:
     """The stored pixels are those that the tag turns into the picture."""
     upright_to_stored = {
         1: lambda p: p,
@@ -177,7 +177,7 @@ def test_damaged_exif_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
-def test_colour_profiles_are_applied(format: str) -> None:  # noqa: A002
+def test_colour_profiles_are_applied(format: str) -> None:
     options = {"lossless": True} if format == "WEBP" else {}
     picture = read_image(saved(Image.fromarray(SMOOTH), format, icc_profile=SWAPPED, **options))
     assert np.abs(picture.pixels - srgb_of_linear(SMOOTH[..., ::-1])).max() <= 3
@@ -213,7 +213,7 @@ def test_profiles_of_srgb_or_of_no_use_change_no_pixel(pixels: Pixels, profile: 
 
 def test_cmyk_becomes_rgb() -> None:
     ink = np.dstack([255 - SMOOTH, np.zeros(SMOOTH.shape[:2], np.uint8)])
-    for format, options in (("TIFF", {}), ("JPEG", {"quality": 100})):  # noqa: A001
+    for format, options in (("TIFF", {}), ("JPEG", {"quality": 100})):
         picture = read_image(saved(Image.fromarray(ink, mode="CMYK"), format, **options))
         assert np.abs(picture.pixels.astype(int) - SMOOTH).max() <= 4
 
@@ -276,7 +276,7 @@ def test_the_handmade_tiff_is_fine_with_8_bits() -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
-def test_animations_and_pages_are_refused_with_what_to_do(format: str) -> None:  # noqa: A002
+def test_animations_and_pages_are_refused_with_what_to_do(format: str) -> None:
     first, second = Image.fromarray(COLOUR), Image.fromarray(255 - COLOUR)
     with pytest.raises(MediaError, match="has 2 frames or pages; save the one"):
         read_image(saved(first, format, save_all=True, append_images=[second]))
@@ -368,7 +368,7 @@ def test_small_files_may_claim_few_pixels_and_large_ones_as_many_as_photos_have(
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process")
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "JPEG", "JPEG2000"])
-def test_reading_takes_little_memory_for_each_pixel(format: str, tmp_path: Path) -> None:  # noqa: A002
+def test_reading_takes_little_memory_for_each_pixel(format: str, tmp_path: Path) -> None:
     """So that what the limit lets pass stays below 1.5 GB."""
     path, side = tmp_path / "large", 1600
     image = Image.new("RGB" if format == "JPEG" else "RGBA", (side, side), (90, 30, 60))
@@ -431,6 +431,6 @@ def test_the_suffix_decides_the_format(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("format", "width"), [("webp", 16_384), ("jpeg", 65_536)])
-def test_pictures_too_large_for_a_format_are_refused_with_what_to_do(format: str, width: int) -> None:  # noqa: A002
+def test_pictures_too_large_for_a_format_are_refused_with_what_to_do(format: str, width: int) -> None:
     with pytest.raises(OutputError, match="write it as png"):
         encode_image(Picture(np.zeros((1, width), np.uint8)), format)

@@ -75,7 +75,7 @@ ORDER_IN_OGG = {
 
 @pytest.mark.parametrize("format", ["ogg", "opus"])
 @pytest.mark.parametrize("channels", ORDER_IN_OGG)
-def test_channels_stay_where_they_were_in_and_out_of_ogg(channels: int, format: str) -> None:  # noqa: A002
+def test_channels_stay_where_they_were_in_and_out_of_ogg(channels: int, format: str) -> None:
     hertz = [300 + 200 * channel for channel in range(channels)]
     if channels >= 6:
         hertz[3] = 60  # the one for the bass is given nothing else

@@ -21,7 +21,7 @@ SMOOTH: Pixels = np.stack(np.broadcast_arrays(*np.ogrid[0:208:4, 40:210:3], 90),
 NOISE: Pixels = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
 
-def saved(image: Image.Image, format: str, **options: Any) -> bytes:  # noqa: A002
+def saved(image: Image.Image, format: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()
@@ -115,7 +115,7 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_exif_decides_about_orientation_and_xmp_does_not(format: str) -> None:  # noqa: A002
+def test_exif_decides_about_orientation_and_xmp_does_not(format: str) -> None:
     image = Image.fromarray(SMOOTH)
     options: dict[str, Any] = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}.get(format, {})
     if format == "PNG":

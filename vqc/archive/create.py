@@ -7,7 +7,6 @@ One bad file does not stop the others. The bytes do not depend on the number of 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from vqc.archive.model import codec_of_archive
 from vqc.archive.reader import Archive
 from vqc.archive.writer import ArchiveWriter, append_to_archive, create_archive
-from vqc.atomic import check_target
+from vqc.atomic import Target, check_target
 from vqc.codec.batches import BatchCompressor, Prepared
 from vqc.codec.codec import Codec
 from vqc.codec.files import FILES
@@ -131,7 +130,7 @@ class CompressChunk:
 
 
 def archive_files(
-    target: str | os.PathLike[str],
+    target: Target,
     sources: Sequence[Source],
     options: ArchiveOptions,
     *,

@@ -16,7 +16,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ import numpy as np
 from vqc.archive.contents import Array, Codes, Content, Decoded, Files
 from vqc.archive.parquet import import_pyarrow, write_parquet
 from vqc.archive.reader import Archive, ArchivedItem
-from vqc.atomic import atomic_file
+from vqc.atomic import Target, atomic_file
 from vqc.data.formats import MEDIA
 from vqc.errors import OptionError
 from vqc.scheduling.scheduler import map_ordered
@@ -54,7 +53,7 @@ class ReadItems:
 
 def export_items(
     archive: Archive,
-    target: str | os.PathLike[str],
+    target: Target,
     form: str,
     *,
     decode: bool = False,

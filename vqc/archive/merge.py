@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from vqc.archive.create import CHUNK_ITEMS, Chunk
 from vqc.archive.reader import Archive, open_archive
 from vqc.archive.writer import append_to_archive
+from vqc.atomic import Target
 from vqc.errors import ContainerError, OptionError
 from vqc.format.archive import Item, pack_item
 
 
-def append_archives(target: str | os.PathLike[str], others: Sequence[str]) -> Iterator[Chunk]:
+def append_archives(target: Target, others: Sequence[str]) -> Iterator[Chunk]:
     """Append the items of other archives whose names an archive does not have, block by block as they are on the disk.
 
     Damaged items are failures.

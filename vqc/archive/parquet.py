@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from vqc._distribution import install_command
+from vqc._distribution import needs_extra
 from vqc.archive.contents import Array, Content, Files
 from vqc.archive.reader import Archive, ArchivedItem
 from vqc.errors import MissingPackageError, OptionError, OutputError
@@ -44,13 +44,9 @@ def write_parquet(archive: Archive, content: Content, rows: Rows, file: BinaryIO
 
 def import_pyarrow() -> tuple[Any, Any]:
     """The package and its module for Parquet; MissingPackageError without it."""
-    try:
+    with needs_extra("parquet", "Parquet is written by pyarrow, which is not here", MissingPackageError):
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:
-        raise MissingPackageError(
-            f"Parquet is written by pyarrow, which is not here; run: {install_command('parquet')}"
-        ) from error
     return pyarrow, pyarrow.parquet
 
 

@@ -146,7 +146,7 @@ class Group(_Plain, TyperGroup):
 class App(typer.Typer):
     """A group of commands as this program has them; `settings` are those of Typer."""
 
-    def __init__(self, help: str, **settings: Any) -> None:  # noqa: A002, the word of Typer
+    def __init__(self, help: str, **settings: Any) -> None:
         super().__init__(
             help=help,
             cls=Group,

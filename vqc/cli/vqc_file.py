@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 def read_file(path: Path, limit: int | None) -> Container:
     """The container in a file, its checksum verified. Raises MediaError when it cannot be read, or ContainerError."""
-    from vqc.codec.inspect.verify import read_vqc
-    from vqc.format.container import read_container
+    from vqc.codec.inspect.verify import read_whole
 
-    return read_container(read_vqc(path), limit=limit)
+    return read_whole(path, limit)[0]
 
 
 def peek(path: Path, limit: int | None) -> Header:

@@ -18,9 +18,9 @@ from vqc.codec.files import FILES, compress_file, decompress_file
 from vqc.codec.framing import Framing
 from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import VerifyResult, read_vqc, verify
-from vqc.codec.limits import SMALL_FILE, check_work
+from vqc.codec.limits import SMALL_FILE, codec_for_work
 from vqc.codec.media import Audio, Image, Media, is_audio, to_picture, to_waveform
-from vqc.codec.open import Model, codec_for_file, not_for, open_codec
+from vqc.codec.open import Model, not_for, open_codec
 from vqc.codec.plain import restore_plain
 from vqc.codec.rate import Rate
 from vqc.codec.validation import check_entropy
@@ -128,8 +128,7 @@ def decompress(
     shape = container.header.shape
     if container.header.is_plain:
         return Image.of(restore_plain(container, len(data), limit))
-    codec = codec_for_file(container.header, device, sharp=sharp)
-    check_work(codec.framing, container.header, len(data), limit)
+    codec = codec_for_work(container.header, len(data), limit, device, sharp=sharp)
     return gather(codec.framing, codec.restore(container), shape, len(data), limit)
 
 

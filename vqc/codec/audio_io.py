@@ -23,11 +23,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.atomic import atomic_file
+from vqc.atomic import Target, atomic_file
 from vqc.codec.contexts import ContextReader, channel_batch
 from vqc.codec.framing import Cut, Framing, Window, Workload
 from vqc.codec.media import Audio
-from vqc.codec.media_files import MediaFiles, Source, Target, Writing
+from vqc.codec.media_files import MediaFiles, Source, Writing
 from vqc.codec.mid_side import from_mid_side, nearly_mono, to_mid_side
 from vqc.codec.progress import Progress, report_progress
 from vqc.codec.segments import SegmentReader
@@ -303,12 +303,12 @@ class AudioFiles(MediaFiles[Recording, Blocks]):
         with AudioReader(source) as reader:  # the blocks of the signal have been read
             return audio_mse(reader.blocks(), restored)
 
-    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
-        format, sound = format or audio_format(target), shape.as_audio  # noqa: A001
+    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:
+        format, sound = format or audio_format(target), shape.as_audio
         check_writable(format, sound.sample_rate, sound.channels, name=os.fspath(target))
         return format
 
-    def encode(self, restored: Blocks, shape: Shape, format: str, name: str) -> bytes:  # noqa: A002
+    def encode(self, restored: Blocks, shape: Shape, format: str, name: str) -> bytes:
         file = io.BytesIO()
         _write(restored, shape.as_audio, file, Writing(format, NO_METADATA, overwrite=False), name)
         return file.getvalue()

@@ -75,7 +75,7 @@ def convert_file(
     to: Voice,
     pitch: PitchPolicy = "target",
     model: Model = DEFAULT_MODEL,
-    format: str | None = None,  # noqa: A002, the word of data.audio
+    format: str | None = None,
     output_quality: int | None = None,
     device: str = "auto",
     limit: int | None = None,
@@ -102,7 +102,7 @@ def convert_file(
     voice = find_voice(codec, to)
     with path_of(target) as path, files.open(given, limit) as (recording, claimed):
         check_target(path, overwrite=overwrite)
-        format = files.format_for(path, format, claimed)  # noqa: A001
+        format = files.format_for(path, format, claimed)
         check_quality(format, output_quality)
         length = source_size(given)
         check_source(codec.framing, claimed, length, limit, source_name(given))

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from vqc.atomic import atomic_file, check_target, path_of, write_atomically
+from vqc.atomic import Target, atomic_file, check_target, path_of, write_atomically
 from vqc.codec.audio_io import AudioFiles, recordings_of
 from vqc.codec.choice import Choice, choice_of
 from vqc.codec.codec import Codec, Compressed
@@ -20,10 +20,10 @@ from vqc.codec.image_io import ImageFiles
 from vqc.codec.inspect.explain import draw_explanation, explanation_of
 from vqc.codec.inspect.report import Report
 from vqc.codec.inspect.verify import read_vqc
-from vqc.codec.limits import check_source, check_work
+from vqc.codec.limits import check_source, codec_for_work
 from vqc.codec.live.restore import cut_stream, restore_to_file
-from vqc.codec.media_files import MediaFiles, Source, Target, Writing, source_name, source_size
-from vqc.codec.open import Model, codec_for_file, not_for, open_codec
+from vqc.codec.media_files import MediaFiles, Source, Writing, source_name, source_size
+from vqc.codec.open import Model, not_for, open_codec
 from vqc.codec.plain import restore_plain
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
@@ -112,7 +112,7 @@ def decompress_file(
     source: Input,
     target: Output,
     *,
-    format: str | None = None,  # noqa: A002, the word of data.images and data.audio
+    format: str | None = None,
     output_quality: int | None = None,
     start: float | None = None,
     duration: float | None = None,
@@ -156,12 +156,12 @@ def decompress_file(
         with _stored(source, limit, part=part is not None, salvage=salvage) as file:
             header, files = file.header, FILES[file.header.media]
             first, shape = (None, header.shape) if part is None else part.samples_of(header.shape)
-            check_quality(format := files.format_for(path, format, shape), output_quality)  # noqa: A001
+            check_quality(format := files.format_for(path, format, shape), output_quality)
             reader, name = None, ""
             if header.is_plain and to is None:
                 restored = _plain(file, limit)
             else:
-                codec = _codec_for(file, shape, device, limit, sharp=sharp)
+                codec = codec_for_work(replace(header, shape=shape), file.size, limit, device, sharp=sharp)
                 file, name = _in_voice(codec, file, to, pitch), codec.name
                 restored = _restored(codec, reader := codec.reader(file, salvage=salvage), first, shape, progress)
             bytes_out = files.write(restored, shape, path, Writing(format, file.metadata, overwrite, output_quality))
@@ -175,13 +175,6 @@ def _stored(source: Input, limit: int | None, *, part: bool, salvage: bool) -> A
     if salvage:
         return nullcontext(rest_of_file(source, limit))
     return part_of_file(source, limit) if part else nullcontext(whole_file(source, limit))
-
-
-def _codec_for(file: StoredFile, shape: Shape, device: str, limit: int | None, *, sharp: bool) -> Codec[Any, Any]:
-    """The codec of a file, of which so much is to be restored; ContainerError where that is too much work."""
-    codec = codec_for_file(file.header, device, sharp=sharp)
-    check_work(codec.framing, replace(file.header, shape=shape), file.size, limit)
-    return codec
 
 
 def _in_voice(codec: Codec[Any, Any], file: StoredFile, to: Voice | None, pitch: PitchPolicy) -> StoredFile:

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.atomic import write_atomically
+from vqc.atomic import Target, write_atomically
 from vqc.codec.at_once import MOST_TILES, Item, map_at_once
 from vqc.codec.choice import Choice, choose
 from vqc.codec.codec import Compressed
 from vqc.codec.framing import BATCH_VALUES, Cut, Framing, Result, Window, Workload, is_small
 from vqc.codec.hidden_colours import seen_pixels, without_hidden
 from vqc.codec.media import Image
-from vqc.codec.media_files import MediaFiles, Source, Target, Writing
+from vqc.codec.media_files import MediaFiles, Source, Writing
 from vqc.codec.picture_score import score_picture
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.segments import SegmentReader
@@ -206,10 +206,10 @@ class ImageFiles(MediaFiles[Picture, Picture]):
     ) -> Compressed:
         return choose(signal, lossy, choice, metadata)
 
-    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
+    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:
         return format or image_format(target)
 
-    def encode(self, restored: Picture, shape: Shape, format: str, name: str) -> bytes:  # noqa: A002
+    def encode(self, restored: Picture, shape: Shape, format: str, name: str) -> bytes:
         return encode_image(restored, format)
 
     def write(self, restored: Picture, shape: Shape, target: Target, how: Writing) -> int:

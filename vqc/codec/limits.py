@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from vqc.codec.codec import Codec
 from vqc.codec.framing import Framing
+from vqc.codec.open import codec_for_file
 from vqc.errors import ContainerError, MediaError
 from vqc.format.container import Header
 from vqc.format.shapes import Shape
@@ -30,6 +32,15 @@ def check_work(framing: Framing[Any, Any], header: Header, size: int, limit: int
     seconds = restoring_seconds(framing, shape, header.quality, prior=prior)
     if limit is None and size < SMALL_FILE and seconds > MOST_SECONDS:
         raise ContainerError(f"the .vqc file {_refusal(shape, size, seconds)}")
+
+
+def codec_for_work(
+    header: Header, size: int, limit: int | None, device: str = "cpu", *, sharp: bool = False
+) -> Codec[Any, Any]:
+    """The codec to decompress a file of `size` bytes with; raises what `codec_for_file` and `check_work` raise."""
+    codec = codec_for_file(header, device, sharp=sharp)
+    check_work(codec.framing, header, size, limit)
+    return codec
 
 
 def check_source(framing: Framing[Any, Any], shape: Shape, size: int, limit: int | None, name: str) -> None:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc.atomic import atomic_file, check_target, write_atomically
+from vqc.atomic import Target, atomic_file, check_target, write_atomically
 from vqc.data.audio_files import FULL_SCALE, clipping
 from vqc.data.audio_writer import AudioWriter, audio_format, check_writable
 from vqc.data.image_files import Picture, encode_image, from_pillow, image_format
@@ -52,12 +52,7 @@ class Image:
         return PIL.Image.fromarray(self.array)
 
     def save(
-        self,
-        target: str | os.PathLike[str],
-        *,
-        format: str | None = None,  # noqa: A002
-        quality: int | None = None,
-        overwrite: bool = False,
+        self, target: Target, *, format: str | None = None, quality: int | None = None, overwrite: bool = False
     ) -> None:
         """Write an image file: png, jpeg, webp, tiff, bmp or avif, by the suffix of the target unless given.
 
@@ -94,12 +89,7 @@ class Audio:
         return self.samples.T
 
     def save(
-        self,
-        target: str | os.PathLike[str],
-        *,
-        format: str | None = None,  # noqa: A002
-        quality: int | None = None,
-        overwrite: bool = False,
+        self, target: Target, *, format: str | None = None, quality: int | None = None, overwrite: bool = False
     ) -> None:
         """Write an audio file: wav, flac, ogg, opus or mp3, by the suffix of the target unless given.
 
@@ -113,7 +103,7 @@ class Audio:
         """
         check_target(target, overwrite=overwrite)
         name, channels = os.fspath(target), self.samples.shape[1]
-        format = format or audio_format(target)  # noqa: A001
+        format = format or audio_format(target)
         check_writable(format, self.sample_rate, channels, name=name)
         with (
             atomic_file(target, overwrite=overwrite) as file,

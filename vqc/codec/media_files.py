@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Generic, NamedTuple
 
+from vqc.atomic import Target
 from vqc.codec.choice import Choice
 from vqc.codec.codec import Compressed
 from vqc.codec.framing import Restored, Signal
@@ -18,7 +19,6 @@ from vqc.format.metadata import Metadata
 from vqc.format.shapes import Shape
 
 Source = str | os.PathLike[str] | bytes  # a path, or the bytes of a file
-Target = str | os.PathLike[str]
 
 
 class Writing(NamedTuple):
@@ -70,7 +70,7 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         return lossy()
 
     @abstractmethod
-    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:  # noqa: A002
+    def format_for(self, target: Target, format: str | None, shape: Shape) -> str:
         """The format given, or the one that the suffix of the target asks for.
 
         Raises:
@@ -79,7 +79,7 @@ class MediaFiles(ABC, Generic[Signal, Restored]):
         """
 
     @abstractmethod
-    def encode(self, restored: Restored, shape: Shape, format: str, name: str) -> bytes:  # noqa: A002
+    def encode(self, restored: Restored, shape: Shape, format: str, name: str) -> bytes:
         """The bytes of a file without metadata, which errors call by this name."""
 
     @abstractmethod

@@ -83,7 +83,7 @@ class AudioWriter:
         sample_rate: int,
         channels: int,
         *,
-        format: str | None = None,  # noqa: A002, the word soundfile uses as well
+        format: str | None = None,
         channel_mask: int | None = None,
         samples: int | None = 0,
         tags: Mapping[str, str] = MappingProxyType({}),
@@ -230,7 +230,7 @@ def audio_format(path: str | os.PathLike[str]) -> str:
     return _FORMAT_OF_SUFFIX[suffix]
 
 
-def check_writable(format: str, sample_rate: int, channels: int, *, name: str = "the audio") -> None:  # noqa: A002
+def check_writable(format: str, sample_rate: int, channels: int, *, name: str = "the audio") -> None:
     """OutputError when files of a format cannot have this sample rate in Hz; call it before slow work."""
     rates = _RATES.get(format, ())
     if rates and sample_rate not in rates:

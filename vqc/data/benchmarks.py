@@ -83,21 +83,14 @@ class Benchmark:
 
 
 def open_benchmark(
-    name: str,
-    media: Media,
-    *,
-    split: str | None = None,
-    listed: Path | None = None,
-    download: bool = False,
-    root: Path | None = None,
+    name: str, media: Media, *, split: str | None = None, listed: Path | None = None, download: bool = False
 ) -> Benchmark:
     """Open an existing file or folder, else `kodak`, `cifar10` or `LibriSpeech`.
 
     Args:
         split: of CIFAR-10 "test" (if left out), "validation" or "train"; of a folder the folder in it.
         listed: text file with the paths to take, one below the folder a line.
-        download: get a named set that is not on this machine.
-        root: where named sets lie; ``$XDG_CACHE_HOME/vqc/datasets`` when left out.
+        download: get a named set that is not on this machine, into ``$XDG_CACHE_HOME/vqc/datasets``.
 
     Raises:
         OptionError: there is no such data, split or listed file.
@@ -112,7 +105,7 @@ def open_benchmark(
             raise OptionError(
                 f"{name} is {MEDIA[NAMED[plain]].plural}, but the model is for {MEDIA[media].plural}; choose another"
             )
-        root = root or user_cache() / "datasets"
+        root = user_cache() / "datasets"
         if plain == "cifar10":
             return _official_cifar10(root, split or "test", download=download)
         if plain == "kodak":

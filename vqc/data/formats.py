@@ -109,7 +109,7 @@ def written_as(media: Media) -> dict[str, str]:
     return {suffix: entry.name for suffix, entry in FORMAT_OF_SUFFIX.items() if entry.written and entry.media == media}
 
 
-def check_quality(format: str, quality: int | None) -> None:  # noqa: A002
+def check_quality(format: str, quality: int | None) -> None:
     """OptionError where a quality (1 to 100) is given of a format that has none, or it is no quality."""
     if quality is None:
         return

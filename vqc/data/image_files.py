@@ -152,17 +152,12 @@ def image_format(path: str | os.PathLike[str]) -> str:
     return _FORMAT_OF_SUFFIX[suffix]
 
 
-def keeps_alpha(format: str) -> bool:  # noqa: A002, the word Pillow uses as well
+def keeps_alpha(format: str) -> bool:
     """Return whether files of this format hold alpha as vqc writes them."""
     return format in _WITH_ALPHA
 
 
-def encode_image(
-    picture: Picture,
-    format: str,  # noqa: A002
-    metadata: Metadata = NO_METADATA,
-    quality: int | None = None,
-) -> bytes:
+def encode_image(picture: Picture, format: str, metadata: Metadata = NO_METADATA, quality: int | None = None) -> bytes:
     """The bytes of an image file: png, webp (lossless), tiff, bmp, jpeg (quality 95) or avif (quality 90).
 
     With a quality of 1 to 100 JPEG, AVIF and WebP, then with loss, are of this one.
@@ -208,7 +203,7 @@ def _png_strategy(image: Image.Image) -> int:
     return min((zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE), key=size)
 
 
-def _metadata_options(metadata: Metadata, format: str) -> dict[str, Any]:  # noqa: A002
+def _metadata_options(metadata: Metadata, format: str) -> dict[str, Any]:
     """The options of `Image.save` that write metadata."""
     if format == "bmp":
         return {}

@@ -8,7 +8,6 @@ photos: each carries a mark in its text.
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,8 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from numpy.typing import NDArray
 from PIL.PngImagePlugin import PngInfo
+
+from vqc.atomic import Target
 
 SUFFIX = ".bits.png"
 
@@ -37,7 +38,7 @@ _LARGEST = 2048  # pixels of a side: larger images are drawn at a half, a third,
 Font = PIL.ImageFont.ImageFont | PIL.ImageFont.FreeTypeFont
 
 
-def heat_map_path(target: str | os.PathLike[str]) -> Path | None:
+def heat_map_path(target: Target) -> Path | None:
     """The map that belongs to a `.vqc` file; None when that is a device or a pipe, beside which nothing lies."""
     path = Path(target)
     if path.exists() and not path.is_file():

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vqc._distribution import install_command
+from vqc._distribution import needs_extra
 from vqc.atomic import write_atomically
 from vqc.errors import MissingPackageError
 
@@ -58,12 +58,8 @@ STYLE: dict[str, Any] = {
 
 def require_matplotlib() -> None:
     """MissingPackageError: matplotlib is not installed."""
-    try:
+    with needs_extra("eval", "figures need matplotlib, which is not installed", MissingPackageError):
         import matplotlib  # noqa: F401
-    except ImportError:
-        raise MissingPackageError(
-            f"figures need matplotlib, which is not installed; run: {install_command('eval')}"
-        ) from None
 
 
 @contextmanager

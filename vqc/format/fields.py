@@ -127,10 +127,10 @@ def _read_image_shape(reader: ByteReader, flags: int) -> ImageShape:
 
 def _read_audio_shape(reader: ByteReader, flags: int) -> AudioShape:
     samples = reader.varint("number of samples")
-    rate = reader.varint("sample rate")
+    code = reader.varint("sample rate")
     channels = reader.varint("number of channels")
-    sample_rate = RATE_OF_CODE.get(rate, rate)
-    if sample_rate not in SAMPLE_RATES or rate in CODE_OF_RATE:
+    rate = RATE_OF_CODE.get(code, code)
+    if rate not in SAMPLE_RATES or code in CODE_OF_RATE:
         raise reader.damaged("sample rate")
     if not 1 <= channels <= MAX_CHANNELS:
         raise reader.damaged("number of channels")
@@ -141,10 +141,5 @@ def _read_audio_shape(reader: ByteReader, flags: int) -> AudioShape:
     if mask is not None and mask > _LARGEST_MASK:
         raise reader.damaged("channel mask")
     return AudioShape(
-        samples=samples,
-        sample_rate=sample_rate,
-        channels=channels,
-        mid_side=mid_side,
-        silence=silence,
-        channel_mask=mask,
+        samples=samples, sample_rate=rate, channels=channels, mid_side=mid_side, silence=silence, channel_mask=mask
     )

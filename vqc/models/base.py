@@ -97,8 +97,9 @@ class CodecModel(nn.Module, ABC):
 
     @property
     def default_quality(self) -> int:
-        """The quality used when none is asked for, from 1."""
-        return 1
+        """The quality used when none is asked for, from 1; kinds of several qualities have it in their config."""
+        quality: int = getattr(self.config, "default_quality", 1)
+        return quality
 
     def for_export(self) -> Self:
         """The model as files hold it: itself, or with what only training can use brought to its last state.

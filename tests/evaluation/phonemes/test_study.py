@@ -25,7 +25,7 @@ TONES = {"IY": 500, "S": 3_000, "M": 1_500}
 class ToneModel(AudioModel):
     """Codes are the loudest frequency in steps of 500 Hz, 50 a second."""
 
-    kind, sample_rate, hop_length, halo = "tones", 8_000, 160, 0
+    kind, config, sample_rate, hop_length, halo = "tones", None, 8_000, 160, 0
 
     def __init__(self) -> None:
         super().__init__()

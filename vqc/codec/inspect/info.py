@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from vqc.codec.inspect.verify import read_vqc
+from vqc.codec.inspect.verify import read_whole
 from vqc.errors import ModelNotFoundError
-from vqc.format.container import Container, Entropy, read_container
+from vqc.format.container import Container, Entropy
 from vqc.format.metadata import Metadata, length_of
 from vqc.format.plain import name_of
 from vqc.format.shapes import Media, Shape
@@ -66,8 +66,7 @@ def info(source: str | os.PathLike[str] | bytes | BinaryIO, *, limit: int | None
         MediaError: the file cannot be read.
         ContainerError: it is no `.vqc` file, damaged, or over the limit.
     """
-    data = read_vqc(source)
-    return info_of(read_container(data, limit=limit), len(data))
+    return info_of(*read_whole(source, limit))
 
 
 def info_of(container: Container, file_bytes: int) -> FileInfo:

@@ -9,10 +9,8 @@ from typing import BinaryIO
 import numpy as np
 
 from vqc.codec.codes import Codes, codes_in
-from vqc.codec.inspect.verify import read_vqc
-from vqc.codec.limits import check_work
-from vqc.codec.open import codec_for_file
-from vqc.format.container import read_container
+from vqc.codec.inspect.verify import read_whole
+from vqc.codec.limits import codec_for_work
 
 
 def npy_bytes(codes: Codes) -> bytes:
@@ -36,9 +34,5 @@ def read_codes(source: str | os.PathLike[str] | bytes | BinaryIO, *, limit: int 
         ContainerError: it is no `.vqc` file, damaged, or over the limit.
         ModelNotFoundError, CheckpointError: the model is not at hand, or damaged.
     """
-    data = read_vqc(source)
-    container = read_container(data, limit=limit)
-    header = container.header
-    codec = codec_for_file(header, "cpu")
-    check_work(codec.framing, header, len(data), limit)
-    return codes_in(codec, container)
+    container, size = read_whole(source, limit)
+    return codes_in(codec_for_work(container.header, size, limit), container)

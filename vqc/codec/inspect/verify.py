@@ -44,19 +44,18 @@ def verify(
         ContainerError: it is no `.vqc` file, damaged, or over the limit.
         ModelNotFoundError, CheckpointError: the model is not at hand, or damaged.
     """
-    data = read_vqc(source)
-    container = read_container(data, limit=limit)
+    container, size = read_whole(source, limit)
     header = container.header
     if header.is_plain:
         if decode:
-            _restore(container, len(data), limit)
-        return VerifyResult(header=header, model=name_of(header.quality), bytes=len(data), decoded=decode)
+            _restore(container, size, limit)
+        return VerifyResult(header=header, model=name_of(header.quality), bytes=size, decoded=decode)
     kind_numbered(header.codec)  # see `codec_for_file`
     info = find_by_digest(header.digest)
     check_header(header, info.kind, info.qualities, bytes.fromhex(info.digest)[:DIGEST_BYTES], info.name)
     if decode:
-        _read_codes(container, len(data), limit)
-    return VerifyResult(header=header, model=info.name, bytes=len(data), decoded=decode)
+        _read_codes(container, size, limit)
+    return VerifyResult(header=header, model=info.name, bytes=size, decoded=decode)
 
 
 def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
@@ -72,12 +71,16 @@ def read_vqc(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
         raise MediaError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from error
 
 
-def _read_codes(container: Container, size: int, limit: int | None) -> None:
-    from vqc.codec.limits import check_work
-    from vqc.codec.open import codec_for_file
+def read_whole(source: str | os.PathLike[str] | bytes | BinaryIO, limit: int | None) -> tuple[Container, int]:
+    """The container of a `.vqc` file, its checksum verified, and the bytes of the file. MediaError, ContainerError."""
+    data = read_vqc(source)
+    return read_container(data, limit=limit), len(data)
 
-    codec = codec_for_file(container.header, "cpu")
-    check_work(codec.framing, container.header, size, limit)
+
+def _read_codes(container: Container, size: int, limit: int | None) -> None:
+    from vqc.codec.limits import codec_for_work
+
+    codec = codec_for_work(container.header, size, limit)
     codec.framing.verify(codec.reader(container))
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from vqc.atomic import Target
 from vqc.codec.audio_io import AudioFiles, AudioFraming, Blocks, Recording, recordings_of
 from vqc.codec.codec import Codec
 from vqc.codec.inspect.report import Report
 from vqc.codec.limits import check_work
-from vqc.codec.media_files import Source, Target, Writing
+from vqc.codec.media_files import Source, Writing
 from vqc.codec.open import codec_for_file
 from vqc.codec.salvage import clock, places
 from vqc.codec.segments import SegmentReader
@@ -95,7 +96,7 @@ def restore_to_file(
     arrived: Arriving,
     target: Target,
     *,
-    format: str | None,  # noqa: A002
+    format: str | None,
     quality: int | None,
     overwrite: bool,
     sharp: bool,
@@ -105,7 +106,7 @@ def restore_to_file(
     """Restore as `decompress_stream` does, to a file of any format, which appears when all is there."""
     assert arrived.front is not None, "whoever calls has looked"
     files, shape = AudioFiles(), arrived.front.header.shape
-    format = files.format_for(target, format, shape)  # noqa: A001
+    format = files.format_for(target, format, shape)
     check_quality(format, quality)
     live = LiveRecording(arrived, sharp=sharp, device=device, limit=limit)
     how = Writing(format, live.metadata, overwrite, quality)

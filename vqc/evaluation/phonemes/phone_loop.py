@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqc._distribution import install_command
+from vqc._distribution import needs_extra
 from vqc.errors import MissingPackageError
 
 RATE = 16_000  # Hz, of what it listens to
@@ -22,12 +22,8 @@ class PhoneLoop:
     """
 
     def __init__(self) -> None:
-        try:
+        with needs_extra("phonemes", "phones are heard by PocketSphinx, which is not installed", MissingPackageError):
             from pocketsphinx import Decoder, get_model_path
-        except ImportError:
-            raise MissingPackageError(
-                f"phones are heard by PocketSphinx, which is not installed; run: {install_command('phonemes')}"
-            ) from None
         phones = get_model_path("en-us/en-us-phone.lm.bin")
         self._decoder: Any = Decoder(allphone=phones, lm=None, lw=2.0, beam=1e-20, pbeam=1e-20, loglevel="FATAL")
 

@@ -118,10 +118,6 @@ class PhotoModel(ImageModel):
     def qualities(self) -> int:
         return len(self.config.lambdas)
 
-    @property
-    def default_quality(self) -> int:
-        return self.config.default_quality
-
     def codebook_sizes(self, quality: int) -> tuple[int, ...]:
         sizes = (DC_SIZE,) * DC_COUNT + self.quantizer.sizes[quality - 1]
         return sizes[: self.config.groups[quality - 1]] if self.config.groups else sizes

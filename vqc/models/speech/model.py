@@ -138,10 +138,6 @@ class SpeechModel(AudioModel):
     def qualities(self) -> int:
         return self.config.qualities
 
-    @property
-    def default_quality(self) -> int:
-        return self.config.default_quality
-
     def has_waveform_codes(self, quality: int) -> bool:
         """Whether files of this quality carry MDCT codes."""
         return quality >= self.config.first_waveform_quality

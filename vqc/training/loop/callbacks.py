@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from vqc._distribution import install_command
+from vqc._distribution import needs_extra
 from vqc.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -63,12 +63,8 @@ class TensorBoardLog:
     """
 
     def __init__(self) -> None:
-        try:
+        with needs_extra("tensorboard", "TensorBoard logs need tensorboard, which is not installed", TrainingError):
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise TrainingError(
-                f"TensorBoard logs need tensorboard, which is not installed; run: {install_command('tensorboard')}"
-            ) from None
         self._make_writer = SummaryWriter
         self._writer: SummaryWriter | None = None
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqc._distribution import install_command
+from vqc._distribution import needs_extra
 from vqc.data.batches import WHOLE, Prefetched, Shard
 from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
@@ -276,11 +276,7 @@ def score_qualities(
 
 def speech_metrics() -> tuple[Any, Any]:
     """The functions `pesq` and `stoi`; TrainingError when they are not installed."""
-    try:
+    with needs_extra("eval", "speech is validated by PESQ and STOI, which are not installed", TrainingError):
         from pesq import pesq
         from pystoi import stoi
-    except ImportError:
-        raise TrainingError(
-            f"speech is validated by PESQ and STOI, which are not installed; run: {install_command('eval')}"
-        ) from None
     return pesq, stoi
