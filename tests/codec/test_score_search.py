@@ -69,21 +69,21 @@ def test_the_search_is_short_and_ends_just_above(
     assert wanted <= best.score <= wanted + 0.06
     assert len(scorer.asked) <= 11
     assert len(scorer.encoded) <= 6
-    assert best.point == best.made
-    assert best.place == pytest.approx(best.point.quality - math.log(best.point.lambda_scale, 3.5))
+    assert best.encoding.at(best.place) == best.made
+    assert best.place == pytest.approx(best.made.quality - math.log(best.made.lambda_scale, 3.5))
 
 
 @pytest.mark.parametrize(("wanted", "quality"), [(36.3, 6), (35.7, 6), (37.1, 7), (34.9, 5), (33.2, 3), (38.4, 8)])
 def test_the_nearer_quality_is_taken(wanted: float, quality: int) -> None:
     scorer = Scorer(lambda x: 30 + x)
     best = scorer.reach(wanted)
-    assert best.point.quality == quality
+    assert best.made.quality == quality
     assert len(scorer.encoded) == 1 + (quality != 6) + (quality == 3)
 
 
 def test_what_was_found_is_encoded_for_its_price_of_a_bit() -> None:
     exact = Scorer(lambda x: 30 + x, loss=0.05)
-    assert exact.reach(35.52).point.lambda_scale == pytest.approx(exact.encoded[-1].lambda_scale, rel=0.2)
+    assert exact.reach(35.52).made.lambda_scale == pytest.approx(exact.encoded[-1].lambda_scale, rel=0.2)
     assert len(exact.encoded) == 2
     rough = Scorer(lambda x: 30 + x)
     rough.reach(35.52, refines=False)
@@ -96,12 +96,12 @@ def test_a_quality_that_gains_no_more_gives_way_to_the_next() -> None:
 
     scorer = Scorer(curve, loss=0.05)
     best = scorer.reach(34.47)
-    assert best.point.quality == 5
+    assert best.made.quality == 5
     assert best.place < 4.9
 
 
 def test_a_score_that_every_file_reaches_gives_the_smallest() -> None:
-    assert Scorer(lambda x: 30 + x).reach(10).point == OperatingPoint(1, pytest.approx(2.5))
+    assert Scorer(lambda x: 30 + x).reach(10).made == OperatingPoint(1, pytest.approx(2.5))
 
 
 def test_a_score_out_of_reach_names_the_best() -> None:

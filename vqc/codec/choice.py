@@ -82,39 +82,35 @@ def choose(
 
 
 def _with_loss(picture: Picture, lossy: Callable[[], Compressed], choice: Choice, metadata: Metadata) -> Compressed:
-    """The file of a model, or above its qualities one of AVIF."""
+    """The file of a model, or one of AVIF: above its qualities, and where a score takes fewer bytes so."""
     if choice.is_avif:
         assert choice.quality is not None, "it is above those of the model"
         return avif_of_quality(picture, choice.quality, metadata)
     if not choice.rate.is_target:
         return lossy()
-    found = avif_for_target(picture, choice.rate, metadata)
-    if found is not None:
-        return found
-    try:
+    above = avif_for_target(picture, choice.rate, metadata)
+    if above is not None:
+        return above
+    # near the best that a model comes to it takes far more bits, and where that is differs from photo to photo
+    found = None if choice.rate.is_size else avif_for_target(picture, choice.rate, metadata, least=0)
+    if found is None:
         return lossy()
+    try:
+        return min(lossy(), found, key=len)
     except TargetError:
-        found = avif_for_target(picture, choice.rate, metadata, least=0)
-        if found is None:
-            raise
         return found
 
 
 def _of_a_drawing(picture: Picture, made: Compressed, choice: Choice, metadata: Metadata) -> Compressed:
-    """The model's file, or one of AVIF that is no larger, and nearer to the picture unless a score is asked for."""
-    if made.restore is None or choice.rate.lmbda is not None:
+    """The model's file, or one of AVIF that is no larger and nearer to the picture; of a score, what reaches it."""
+    if made.restore is None or choice.rate.lmbda is not None or choice.rate.target_score is not None:
         return made
-    score = choice.rate.target_score
-    try:
-        rate = Rate(target_bytes=len(made)) if score is None else choice.rate
-        found = avif_for_target(picture, rate, metadata, least=0)
-    except TargetError:
-        return made
-    if found is None or len(found) > len(made):
+    found = avif_for_target(picture, Rate(target_bytes=len(made)), metadata, least=0)
+    if found is None:
         return made
     restored = restore_plain(found.container, len(found), limit=MAX_PIXELS)
     nearer = score_picture(picture, restored, "psnr") > score_picture(picture, made.restore(), "psnr")
-    return found if score is not None or nearer else made
+    return found if nearer else made
 
 
 def choice_of(lossless: bool | None, *, model: object, quality: float | None, entropy: str, rate: Rate) -> Choice:

@@ -154,7 +154,8 @@ class Codec(Generic[Signal, Restored]):
 
         refines = effort_of(model, rate) > 0
         best = reach_score(wanted.metric, wanted.value, model, self.name, score_at, refines=refines)
-        return replace(write(best.made, best.point, mode), score=Score(wanted.metric, best.score))
+        made = write(best.made, best.encoding.at(best.place), mode)
+        return replace(made, score=Score(wanted.metric, best.score))
 
     def _file(
         self,

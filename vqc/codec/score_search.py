@@ -1,19 +1,21 @@
 """The search for the smallest file that reaches a score.
 
-::
+A place stands for an operating point: 1 … Q are the qualities, and about each lies what it gives at another price of a
+bit, so that scores rise with the place, nearly without a gap. What a quality has encoded for one place can be tried at
+others for little. Known at any time, and narrowed by each trial::
 
-    score asked for ─► a place that misses it, one that reaches it ─► places between ─► the first that reaches it
+    a quality that misses the score even at its top    <  the quality  ≤  one that reaches it even at its bottom
+    a place that misses it, with what is encoded       <   the place   ≤  one that reaches it
 
-A place stands for an operating point: 1 … Q are the qualities, and between two of them lies the nearer one with another
-price of a bit. So scores rise without a gap, or nearly. A place is tried with what its quality has encoded already, as
-long as that is not for one far away. Where scores do not rise, the search ends at a file that reaches the one asked for
-and may be a little larger than needed.
+Asked next is where a straight line through two scores meets the one wanted, within these bounds; and the end of a
+quality before any other quality. The search stops just above the score, or where no place is left between.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
@@ -24,24 +26,33 @@ from vqc.models.search import OperatingPoint
 
 Made = TypeVar("Made")
 
-_TRIALS = 10  # beside the first
+_TRIALS = 11  # at most
 _CLOSEST = 1 / 32  # of a quality: about one percent of the bits
 # What is near enough to the score asked for, from above: about one percent of the bits
 _CLOSE: Mapping[str, float] = MappingProxyType({"psnr": 0.02, "ms_ssim": 0.0004, "pesq_wb": 0.01})
 _STEP = 3.5  # its square root times, or by, their price of a bit, two neighbours of `photo` score about alike
-_ENDS = (2.5, 1 / 2)  # times the price of the first and the last quality; beyond these little is gained
-_STAYS = 0.6  # of a quality: so far away lies what it can stand for, so that another is not encoded for little
-_MOST = 0.75  # of a quality: so far above lies the last that it may stand for, even if no other was to be looked at
-_GAP = 0.3  # between places of two qualities, and no other quality is looked at
+_SPAN = 0.6  # of a quality to its ends: somewhat beyond half, as encoding another takes time
+_ENDS = math.log(2.5, _STEP), math.log(2, _STEP)  # of the first and the last: beyond them little is gained
 _NEAR = 0.35  # of a quality: so far away lies what was encoded for a place and is as good for another
 _FARTHEST = 1.5  # qualities at a time, as scores do not rise in a straight line
 
 
-class Trial(NamedTuple, Generic[Made]):
-    """What was made at a place, and its score."""
+class Encoding(NamedTuple):
+    """What is encoded: a quality, for the price of a bit at a place."""
 
+    quality: int
+    aim: float
+
+    def at(self, place: float) -> OperatingPoint:
+        """The operating point of a place."""
+        return OperatingPoint(self.quality, _STEP ** (self.quality - place))
+
+
+class Trial(NamedTuple, Generic[Made]):
+    """What was made of an encoding at a place, and its score."""
+
+    encoding: Encoding
     place: float
-    point: OperatingPoint
     made: Made
     score: float
 
@@ -61,106 +72,94 @@ def reach_score(
         metric: key of the catalogue.
         name: how errors call the model.
         score_at: makes what an operating point gives, and scores it; and is told to encode anew for this point, where
-            else it may take what was encoded for another of the same quality.
+            else it takes what was encoded last, which is of the same quality.
         refines: whether codes are better where they are encoded for their point.
 
     Raises:
         TargetError: no place reaches the score; it says how near the best comes.
     """
-    search, close = _Search(model, score_at, refines=refines), _CLOSE[metric]
-    search.try_at(float(model.default_quality))
-    for number in range(_TRIALS):
-        if any(wanted <= trial.score <= wanted + close for trial in search.trials):
-            break
-        place = search.next_place(wanted, wanted + close / 2, halve=number % 4 == 3)
-        if place is None:
-            break
-        search.try_at(place)
-    reaching = [t for t in search.trials if t.score >= wanted] or [t for t in search.all if t.score >= wanted]
-    if not reaching:
-        best = max(trial.score for trial in search.all)
+    search = _Search(wanted, _CLOSE[metric], model.qualities, _NEAR if refines else math.inf)
+    encoding, place = Encoding(model.default_quality, model.default_quality), float(model.default_quality)
+    trials = [Trial(encoding, place, *score_at(encoding.at(place), True))]
+    while len(trials) < _TRIALS and (asked := search.next(trials)) is not None:
+        encoding, place = asked
+        trials.append(Trial(encoding, place, *score_at(encoding.at(place), encoding != trials[-1].encoding)))
+    best = max(trial.score for trial in trials)
+    if best < wanted:
         raise TargetError(out_of_reach(metric, wanted, best, f"the model {name}"))
-    return min(reaching, key=_place)
+    reaching = [trial for trial in trials if trial.score >= wanted]
+    return min(reaching, key=lambda trial: (trial.encoding != encoding, trial.place))
 
 
-def _place(trial: Trial[Made]) -> float:
-    return trial.place
+class _Search(NamedTuple):
+    """What is asked for: a score of `wanted`, or `close` above, by an encoding for a place at most `near` away."""
 
+    wanted: float
+    close: float
+    qualities: int
+    near: float
 
-class _Search(Generic[Made]):
-    """The trials of a search, and what is encoded.
-
-    trials: those that can be compared: of a quality that was encoded anew the earlier ones are left out.
-    quality, aimed: what is encoded, and for which place.
-    is_between: whether a place that misses the score is known, and one that reaches it.
-    settled: the quality that all further places are of; 0 at first.
-    """
-
-    def __init__(
-        self, model: CodecModel, score_at: Callable[[OperatingPoint, bool], tuple[Made, float]], *, refines: bool
-    ) -> None:
-        self.qualities, self.score_at, self.refines = model.qualities, score_at, refines
-        self.trials, self.all = list[Trial[Made]](), list[Trial[Made]]()
-        self.quality, self.aimed, self.is_between, self.settled = 0, 0.0, False, 0
-        log_step = math.log(_STEP)
-        self.ends = 1 - math.log(_ENDS[0]) / log_step, self.qualities - math.log(_ENDS[1]) / log_step
-
-    def try_at(self, place: float) -> None:
-        """Try a place with what is encoded, or with what is encoded for it."""
-        nearest = min(max(round(place), 1), self.qualities)
-        if 0 < self.settled < min(place - _MOST, self.qualities):
-            self.settled, place = self.settled + 1, min(place, self.settled + 1)
-        quality = self.settled or (nearest if abs(place - self.quality) > _STAYS else self.quality)
-        anew = quality != self.quality
-        if self.refines and self.is_between and not (anew or self.settled) and abs(place - self.aimed) > _NEAR:
-            anew, self.settled = True, quality
-        if anew:
-            self.quality, self.aimed = quality, place
-            self.trials = [] if self.settled else [t for t in self.trials if t.point.quality != quality]
-        point = OperatingPoint(quality, _STEP ** (quality - place))
-        trial = Trial(place, point, *self.score_at(point, anew))
-        self.trials.append(trial)
-        self.all.append(trial)
-
-    def next_place(self, wanted: float, aim: float, *, halve: bool) -> float | None:
-        """Where a straight line through two scores meets the one to aim at; None when no place is left to try.
-
-        Now and then it is the middle of two, as the line may be bent.
-        """
-        below, above = self._around(wanted)
-        if above and below and above.point.quality != below.point.quality and above.place - below.place < _GAP:
-            self.settled = above.point.quality  # at a higher price it reaches less; the other may have no more to give
-            self.trials = [trial for trial in self.trials if trial.point.quality == self.settled]
-            return above.place - _GAP / 2
-        self.is_between = above is not None and below is not None
-        if above is None or below is None:
-            return self._beyond(aim, rises=above is None)
-        if above.place - below.place <= _CLOSEST:
+    def next(self, trials: Sequence[Trial[Made]]) -> tuple[Encoding, float] | None:
+        """The encoding and the place to try next; None at the end of the search."""
+        encoding = trials[-1].encoding
+        if self.wanted <= trials[-1].score <= self.wanted + self.close:
             return None
-        share = 0.5 if halve else (aim - below.score) / (above.score - below.score)
-        return below.place + min(max(share, 0.1), 0.9) * (above.place - below.place)
-
-    def _around(self, wanted: float) -> tuple[Trial[Made] | None, Trial[Made] | None]:
-        """The highest place that misses the score, and the lowest that reaches it."""
-        misses = [trial for trial in self.trials if trial.score < wanted]
-        reaching = [trial for trial in self.trials if trial.score >= wanted]
-        highest, lowest = max(misses, key=_place, default=None), min(reaching, key=_place, default=None)
-        if highest and lowest and highest.place >= lowest.place and highest.point.quality == lowest.point.quality:
-            highest = max((trial for trial in misses if trial.place < lowest.place), key=_place, default=None)
-        return highest, lowest
-
-    def _beyond(self, aim: float, *, rises: bool) -> float | None:
-        """The same outside of all trials."""
-        last, *others = sorted(self.trials, key=_place, reverse=rises)
-        end = self.ends[rises]
-        if last.place == end:
+        curve = sorted((trial for trial in trials if trial.encoding == encoding), key=lambda trial: trial.place)
+        first = next((number for number, trial in enumerate(curve) if trial.score >= self.wanted), len(curve))
+        if first in (0, len(curve)):
+            return self._beyond(trials, curve[-1] if first else curve[0])
+        below, above = curve[first - 1 : first + 1]
+        width = above.place - below.place
+        if width <= _CLOSEST:
             return None
-        step = 0.5  # which tells how steep the scores are, and takes no other quality
-        if others and others[0].place != last.place:
-            slope = (last.score - others[0].score) / (last.place - others[0].place)
-            step = (aim - last.score) / slope if slope > 0 else 1.0
-        step = min(max(abs(step), 0.1), _FARTHEST)
-        return min(last.place + step, end) if rises else max(last.place - step, end)
+        place = self._meet(below, _slope(below, above))
+        place = min(max(place, below.place + 0.1 * width), above.place - 0.1 * width)  # as the line may be bent
+        return encoding if abs(place - encoding.aim) <= self.near else encoding._replace(aim=place), place
+
+    def _beyond(self, trials: Sequence[Trial[Made]], edge: Trial[Made]) -> tuple[Encoding, float] | None:
+        """The same where all places of an encoding, up to this edge, miss the score, or down to it reach it."""
+        slopes = [_slope(one, two) for one, two in pairwise(trials) if one.encoding == two.encoding]
+        place = self._meet(edge, next((slope for slope in reversed(slopes) if 0 < slope < math.inf), 0.0))
+        bottom, top = self._ends(edge.encoding.quality)
+        if edge.place < top if edge.score < self.wanted else edge.place > bottom:  # its end first
+            return edge.encoding, min(max(place, bottom), top)
+        low, high = self._bounds(trials)
+        if low == self.qualities or high == 1:
+            return None
+        quality = max(low + 1, min(round(place), high - 1))
+        if quality == edge.encoding.quality:  # a gap: the one below misses the score at its top
+            return edge.encoding, place
+        bottom, top = self._ends(quality)
+        within = place if bottom < place < top else float(quality)  # or the line was wrong
+        place = bottom if quality == high else within
+        return Encoding(quality, place), place
+
+    def _bounds(self, trials: Sequence[Trial[Made]]) -> tuple[int, int]:
+        """The highest quality known to miss the score even at its top, and the lowest to reach it at its bottom."""
+        low, high = 0, self.qualities + 1
+        for (quality, _), place, _, score in trials:
+            bottom, top = self._ends(quality)
+            if score < self.wanted and place >= top:
+                low = max(low, quality)
+            if score >= self.wanted and place <= bottom:
+                high = min(high, quality)
+        return low, high
+
+    def _meet(self, trial: Trial[Made], slope: float) -> float:
+        """Where a line through a trial meets the score to aim at; at most so far away."""
+        away = self.wanted + self.close / 2 - trial.score
+        step = min(abs(away) / slope, _FARTHEST) if slope > 0 else _FARTHEST
+        return trial.place + math.copysign(step, away)
+
+    def _ends(self, quality: int) -> tuple[float, float]:
+        """The lowest and the highest place of a quality."""
+        bottom = quality - (_ENDS[0] if quality == 1 else _SPAN)
+        return bottom, quality + (_ENDS[1] if quality == self.qualities else _SPAN)
+
+
+def _slope(one: Trial[Made], two: Trial[Made]) -> float:
+    """How much the score rises with the place."""
+    return (two.score - one.score) / (two.place - one.place)
 
 
 def out_of_reach(metric: str, wanted: float, best: float, name: str) -> str:
