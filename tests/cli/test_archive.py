@@ -180,3 +180,10 @@ def test_export_and_tokens(run: Run, photos: Path) -> None:
     )
     run("compress", "clip.wav", "-o", "clip.vqc", *AUDIO)
     assert vqc.read_codes("clip.vqc").array.ndim == 3
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "decompress", "compress"])
+def test_what_takes_files_says_what_takes_archives(run: Run, photos: Path, command: str) -> None:
+    run("archive", "create", "good.vqca", "photos", *IMAGE)
+    result = run(command, "good.vqca")
+    assert (result.code, "an archive; vqc archive list, extract and verify" in result.err) == (1, True), result.err

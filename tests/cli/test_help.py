@@ -62,3 +62,10 @@ def test_unknown_topics(run: Run, words: str, hint: str) -> None:
 def test_models_list_is_models(run: Run, desk: Path) -> None:
     assert run("models", "list").out == run("models").out
     assert run("models", "list", "--json").out == run("models", "--json").out
+
+
+def test_options_of_no_group_come_last_and_one_name_may_stand_in_two_groups(run: Run) -> None:
+    export, decompress = run("archive", "export", "--help").out, run("decompress", "--help").out
+    assert "Voice:" not in export, "--to is of voices elsewhere"
+    assert re.search(r"Output:\n  --to FORM", export)
+    assert [*re.findall(r"^(\w+):\n", decompress, re.MULTILINE)][-1] == "Options"

@@ -69,7 +69,7 @@ def test_what_excludes_each_other(run: Run, screen: Path) -> None:
 def test_above_quality_eight_it_is_avif_and_that_is_told(run: Run, desk: Path) -> None:
     result = run("compress", "photo.png", "-q", "9", "--lossy")
     assert result.code == 0
-    assert "vqc: photo.png: kept as AVIF, as all above quality 8, and drawings of which that keeps more\n" in result.err
+    assert "vqc: photo.png: kept as AVIF inside the .vqc file, which above quality 8 and for drawings" in result.err
     (told,) = json.loads(run("info", "photo.vqc", "--json").out)
     assert (told["codec"], told["model"], told["quality"], told["entropy"]) == ("avif", None, 9, None)
     assert "none, kept as AVIF, quality 9" in run("info", "photo.vqc", "--costs").out

@@ -82,6 +82,8 @@ def test_sources_whose_names_differ_in_the_suffix_alone_have_a_result_each(tree:
     assert [target for _, target in pairs(result)] == ["out/a.jpg.vqc", "out/a.png.vqc", "out/sub/b.vqc"]
     assert result.notes[0] == "names that differ in the suffix alone are kept whole: out/a.jpg.vqc, out/a.png.vqc"
     assert pairs(plan(["photos/a.png"])) == [("photos/a.png", "photos/a.png.vqc")], "alone too: the next run is of both"
+    assert not plan(["photos/a.png"], "out.png.vqc").notes
+    assert not plan(["photos/a.png"], "a.png.vqc").notes, "who names the result needs no word about its name"
     (tree / "scan").touch()
     (tree / "scan.png").touch()
     assert pairs(plan(["scan", "scan.png"])) == [("scan", "scan.vqc"), ("scan.png", "scan.png.vqc")]

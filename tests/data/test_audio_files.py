@@ -121,8 +121,11 @@ def wav_header(sample_rate: int, channels: int) -> bytes:
 NOT_A_NUMBER = np.array([0.0, np.nan, 0.5], dtype=np.float32)
 REFUSED = {
     "empty": (b"", "is an empty file"),
-    "text": (b"Dear reader, this is a letter. " * 50, "not a WAV"),
-    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(500), "not a WAV"),
+    "text": (b"Dear reader, this is a letter. " * 50, "is text"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(500), "is an image, and this takes recordings"),
+    "vqc": (b"VQC\x01" + bytes(500), "is a .vqc file, .* restore it with decompress"),
+    "document": (b"%PDF-1.7\n" + bytes(500), "is a PDF document"),
+    "noise": (bytes(range(1, 200)), "not a WAV"),
     "no samples": (made(np.zeros((0, 1)), 16_000, format="WAV"), "holds no samples"),
     "cut header": (made(np.zeros(1000), 16_000, format="WAV")[:20], "not a WAV"),
     "cut flac": (made(chirp(20_000, 16_000), 16_000, format="FLAC")[:20_000], "of 20,000 samples .* can be read"),
@@ -157,7 +160,7 @@ def test_files_are_named_in_the_error(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(MediaError, match=words):
             AudioReader(path)
-    with pytest.raises(MediaError, match="letter: not a WAV"):
+    with pytest.raises(MediaError, match="letter: is text"):
         AudioReader(io.BytesIO(b"Dear reader,"), name="letter")
 
 

@@ -246,6 +246,7 @@ def test_the_limit_can_be_moved() -> None:
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "not a .vqc file"),
         (b"VQC\x01", "cut short"),
         (with_checksum(b"VQC\x03" + b"\0" * 30), "format 3"),
+        (b"VQCA" + b"\0" * 100, "an archive; vqc archive list"),
         (write_container(PHOTO)[:-1], "checksum"),
     ],
 )

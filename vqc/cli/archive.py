@@ -189,12 +189,13 @@ def export(
     archive: ArchiveArgument,
     form: Annotated[
         Literal["parquet", "webdataset", "npz"],
-        typer.Option("--to", metavar="FORM", help="parquet, webdataset or npz."),
+        typer.Option("--to", metavar="FORM", rich_help_panel="Output", help="parquet, webdataset or npz."),
     ],
     output: Annotated[Path | None, output_option("OUT", "The file. [default: beside the archive]")] = None,
     decode: Annotated[bool, typer.Option("--decode", help="Images or sound in place of codes.")] = False,
     file_format: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="Of these, as in extract. [default: png or wav]")
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="Of images or sound, with --decode. [default: png or wav]"),
     ] = None,
     device: DeviceOption = "auto",
     jobs: JobsOption = None,

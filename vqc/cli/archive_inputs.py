@@ -51,7 +51,9 @@ def find_sources(inputs: Sequence[str], media: Media | None) -> FoundSources:
     found = find_inputs(inputs, MEDIA_SUFFIXES, "images or audio files", passed_over=frozenset({".vqc", ".vqca"}))
     counts: Counter[Media] = Counter(filter(None, map(medium_of, found.sources)))
     if media is None and len(counts) > 1:
-        counted = " and ".join(f"{count:,} {MEDIA[kind].plural}" for kind, count in counts.items())
+        counted = " and ".join(
+            f"{count:,} {MEDIA[kind].plural}" if count > 1 else MEDIA[kind].one for kind, count in counts.items()
+        )
         raise OptionError(f"here are {counted}, and an archive has one kind: choose with -m photo or -m speech")
     only: Media = next(iter(counts), "image")
     one = media or only

@@ -28,9 +28,9 @@ GROUPS = {
     "Drawing": ("n", "size", "seconds", "class", "guidance", "temperature", "top-p", "complete", "keep", "hole"),
     "Voice": ("to", "pitch", "speakers"),
     "Measuring": ("against", "metrics", "context"),
-    "Output": ("output", "archive", "shard-items", "format", "output-quality", "name", "add", "report", "csv",
+    "Output": ("output", "archive", "shard-items", "decode", "format", "output-quality", "name", "add", "report", "csv",
                "picture", "tensorboard", "save-codes", "clips", "force", "skip-existing", "update", "metadata", "stats",
-               "explain", "json", "quiet"),
+               "explain", "salvage", "json", "quiet"),
     "Sound": ("start", "duration", "chunk", "live", "raw"),
     "Speed": ("device", "jobs", "ray", "threads"),
 }  # fmt: skip
@@ -84,9 +84,10 @@ class _Plain(_Base):
                 arguments.append((parameter.metavar or record[0], text))
             else:
                 options.append((record[0], text))
-                title, place = group_of(parameter.opts)
+                title, place = group_of(parameter)
                 groups.setdefault(title, []).append((place, options[-1]))
         shown = {title: [record for _, record in sorted(found, key=itemgetter(0))] for title, found in groups.items()}
+        shown["Options"] = shown.pop("Options", [])  # last
         if len(options) <= FEW:
             shown = {"Options": options}
         for title, records in [("Arguments", arguments), *shown.items()]:
@@ -195,11 +196,15 @@ def convert_only_when_needed(parameter: Any) -> None:
         parameter._runtime_param = LazyConversion()
 
 
-def group_of(names: Sequence[str]) -> tuple[str, int]:
-    """Return the title under which an option stands, and its place there."""
-    bare = [name.lstrip("-") for name in names]
+def group_of(parameter: Any) -> tuple[str, int]:
+    """Return the title under which an option stands, and its place there.
+
+    Where one name means different things, a command names the title itself, as Typer's `rich_help_panel`.
+    """
+    bare = [name.lstrip("-") for name in parameter.opts]
     found = ((title, members.index(name)) for title, members in GROUPS.items() for name in bare if name in members)
-    return next(found, ("Options", 0))
+    title, place = next(found, ("Options", 0))
+    return parameter.rich_help_panel or title, place
 
 
 def about_value(error: typer.BadParameter) -> str | None:

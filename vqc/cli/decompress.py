@@ -42,7 +42,7 @@ class DecompressOptions(FileOptions):
     file_format: str | None = option(
         None,
         "--format",
-        "png, jpg, webp, tiff, bmp or avif; wav, flac, ogg or mp3. [default: by -o, else png or wav]",
+        "png, jpg, webp, tiff, bmp or avif; wav, flac, ogg, opus or mp3. [default: by -o, else png or wav]",
         "FORMAT",
     )
     output_quality: int | None = option(

@@ -56,7 +56,7 @@ def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"{which} without loss, which is smaller here; --lossy compresses with a model"
     if plain := [outcome.name for outcome in outcomes if outcome.report is not None and outcome.report.model == "avif"]:
         which = f"{plain[0]}: kept" if len(plain) == 1 else f"{len(plain):,} images are kept"
-        yield f"{which} as AVIF, as all above quality 8, and drawings of which that keeps more"
+        yield f"{which} as AVIF inside the .vqc file, which above quality 8 and for drawings is better; -m photo: the model"
     for outcome in outcomes:
         if outcome.report is not None and outcome.report.lossless_bytes is not None:
             yield f"{outcome.name}: without loss it takes {size(outcome.report.lossless_bytes)}; see --lossless"

@@ -104,7 +104,7 @@ def make_plan(
         target = output_path(source, output, suffix, wanted.naming, several=several)
         plan.jobs.append(Job(source, target, suffix, stream=stream))
     plan.jobs = disambiguate(plan.jobs, output, wanted.naming)
-    plan.notes += filter(None, [full_names_note(plan.jobs, wanted.naming), skipped_note(found.others)])
+    plan.notes += filter(None, [full_names_note(plan.jobs, output, wanted.naming), skipped_note(found.others)])
     plan.jobs = [with_side_file(job, wanted) for job in plan.jobs]
     plan.jobs = list(drop_collisions(plan))
     check_inputs_kept(plan.jobs)
@@ -133,12 +133,13 @@ def disambiguate(jobs: Sequence[Job], output: str | None, naming: Naming) -> lis
     return [renamed(job) for job in jobs]
 
 
-def full_names_note(jobs: Sequence[Job], naming: Naming) -> str:
-    """The sentence that says which results are called otherwise than people expect."""
+def full_names_note(jobs: Sequence[Job], output: str | None, naming: Naming) -> str:
+    """The sentence that says which results are called otherwise than people expect; not one that -o names."""
     whole = [
         str(job.target)
         for job in jobs
         if job.target is not None
+        and (output is None or job.target != Path(output))
         and naming.stem(job.source.path.name) != job.source.path.name
         and job.target.name.startswith(job.source.path.name + ".")
     ]

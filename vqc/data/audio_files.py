@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 
 from vqc.data import flac, mp3, mpg123, ogg, sound_headers
 from vqc.data.ffmpeg import decode_sound
-from vqc.data.file_signatures import HEAD_BYTES, needs_ffmpeg
+from vqc.data.file_signatures import HEAD_BYTES, image_format_of, kind_of_bytes, needs_ffmpeg, not_media
 from vqc.data.media_type import AnyFile
 from vqc.data.recording import Recording
 from vqc.data.splice import ByteRange, file_size, splice
 from vqc.errors import MediaError, MediaWarning
+from vqc.format.container import MAGIC
 from vqc.format.shapes import MAX_CHANNELS, SAMPLE_RATES
 
 Samples = NDArray[np.float32]
@@ -126,7 +127,8 @@ class AudioReader:
         """Look into the file and opens the first of its parts, of several also the others for a moment."""
         file = self._own or source
         assert not isinstance(file, (str, bytes, os.PathLike)), "paths and bytes have been opened"
-        decoded = decode_sound(file, self.name) if needs_ffmpeg(_head(file, self.name)) else None
+        self._begin = _head(file, self.name)
+        decoded = decode_sound(file, self.name) if needs_ffmpeg(self._begin) else None
         if decoded is not None:
             self._decoded = source = file = decoded.file
         self._found, self._is_mp3 = _look(file, self.name)
@@ -161,7 +163,7 @@ class AudioReader:
             with self._muted():
                 return SoundStream(part)
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: it takes .raw for headerless samples
-            raise _unreadable(self.name) from error
+            raise _unreadable(self.name, self._begin) from error
 
     def _blocks_of(self, part: str | BinaryIO, samples: int, before: int) -> Iterator[Samples]:
         """The blocks of one part, as they stand in the file; `before` have been read of other parts."""
@@ -185,7 +187,7 @@ class AudioReader:
 
     def _check(self, first: SoundStream) -> None:
         if first.format not in _READABLE:
-            raise _unreadable(self.name)
+            raise _unreadable(self.name, self._begin)
         if self.sample_rate not in SAMPLE_RATES:
             raise MediaError(f"{self.name}: a sample rate of {self.sample_rate:,} Hz makes no sense; convert it first")
         if not 1 <= self.channels <= MAX_CHANNELS:
@@ -295,5 +297,12 @@ def _look(file: BinaryIO, name: str) -> tuple[Recording, bool]:
         raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
-def _unreadable(name: str) -> MediaError:
+def _unreadable(name: str, head: bytes) -> MediaError:
+    """The error for what libsndfile cannot read: it says what the file is, if its beginning tells."""
+    if head.startswith(MAGIC):
+        return MediaError(f"{name}: is a .vqc file, and this takes recordings; restore it with decompress")
+    if image_format_of(head):
+        return MediaError(f"{name}: is an image, and this takes recordings; give it one")
+    if kind_of_bytes(head):
+        return not_media(name, head)
     return MediaError(f"{name}: not a WAV, FLAC, OGG, Opus or MP3 file, or damaged; convert it to WAV or FLAC")

@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 from vqc.data.file_signatures import HEAD_BYTES, image_format_of, is_audio, kind_of_bytes, not_media
 from vqc.data.formats import SUFFIXES
 from vqc.errors import MediaError, OptionError
-from vqc.format.container import MAGIC
+from vqc.format.container import ARCHIVE_ADVICE, ARCHIVE_MAGIC, MAGIC
 
 AnyFile = str | os.PathLike[str] | bytes | BinaryIO  # a path, the bytes of a file, or a file open for reading
 
@@ -48,6 +48,8 @@ def media_of_file(source: str | os.PathLike[str] | bytes) -> Literal["image", "a
                 head = file.read(HEAD_BYTES)
         except OSError as error:
             raise MediaError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if head.startswith(ARCHIVE_MAGIC):
+        raise MediaError(f"{name}: is {ARCHIVE_ADVICE}")
     if head.startswith(MAGIC):
         raise MediaError(f"{name}: is a .vqc file already; use decompress to restore it")
     if image_format_of(head):

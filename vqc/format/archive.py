@@ -50,12 +50,12 @@ from itertools import accumulate, groupby, takewhile
 from typing import NamedTuple, TypeVar
 
 from vqc.errors import ContainerError
-from vqc.format.container import DIGEST_BYTES, ENTROPIES, Container, Entropy, Header
+from vqc.format.container import ARCHIVE_MAGIC, DIGEST_BYTES, ENTROPIES, Container, Entropy, Header
 from vqc.format.fields import VARINT_BYTES, ByteReader, check_size, read_shape, varint, write_shape
 from vqc.format.shapes import Shape
 from vqc.format.traits import KINDS_WITH_TRAITS, read_traits, write_traits
 
-MAGIC, VERSION, ITEMS, INDEX = b"VQCA", 1, 1, 2
+MAGIC, VERSION, ITEMS, INDEX = ARCHIVE_MAGIC, 1, 1, 2
 HEADER_BYTES = len(MAGIC) + 4 + DIGEST_BYTES + 4
 TRAILER_MAGIC, TRAILER_BYTES = b"VQCX", 8
 HEAD_BYTES = 1 + 2 * VARINT_BYTES  # in which the head of every block lies

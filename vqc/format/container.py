@@ -68,6 +68,8 @@ from vqc.format.traits import FIELD as TRAITS
 from vqc.format.traits import read_traits, write_traits
 
 MAGIC = b"VQC"
+ARCHIVE_MAGIC = b"VQCA"  # of another kind of file, which is no .vqc file of format 65
+ARCHIVE_ADVICE = "an archive; vqc archive list, extract and verify are for these"
 VERSION, VERSION_WITH_FIELDS = 1, 2
 Entropy = Literal["none", "static", "prior"]
 EntropyOption = Literal["auto", "prior", "static", "none"]  # "auto": the mode of the fewest bytes
@@ -343,6 +345,8 @@ def _check_front(data: bytes) -> None:
         raise ContainerError("the .vqc file is empty; get it again")
     if data[: len(MAGIC)] != MAGIC:
         raise ContainerError("this is not a .vqc file: it does not begin with the letters VQC")
+    if data[: len(ARCHIVE_MAGIC)] == ARCHIVE_MAGIC:
+        raise ContainerError(f"this is {ARCHIVE_ADVICE}")
     if len(data) < LEAST_BYTES:
         raise ContainerError(f"the .vqc file is cut short: {len(data)} bytes cannot hold a header; get it again")
     if data[len(MAGIC)] not in (VERSION, VERSION_WITH_FIELDS):
