@@ -81,6 +81,11 @@ def _run(
     work(*arguments)
 
 
+def take_environment(variables: Mapping[str, str], worker: int) -> None:
+    """Have these variables in a worker of a `DataLoader`: the server that it is forked from may have others."""
+    os.environ.update(variables)
+
+
 def command(*arguments: str | Path) -> None:
     """Run the command, as the work of such a program."""
     from vqc.cli.app import main

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from archive.conftest import archive, save_pictures
+from forked import FORKS, take_environment
 from golden.cases import FOLDER
 from torch.utils.data import DataLoader
 
@@ -43,14 +46,15 @@ def test_items_of_several_archives_one_after_the_other(two: list[Path]) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="workers are forked")
-@pytest.mark.parametrize(("context", "workers"), [("fork", 2), ("spawn", 1)])
+@pytest.mark.parametrize(("context", "workers"), [("fork", 2), ("forkserver", 1)])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_workers_read_what_this_process_reads(two: list[Path], context: str, workers: int) -> None:
     user_models().mkdir(parents=True)  # where processes find it that know of no other folder
     shutil.copy(FOLDER / "image.safetensors", user_models())
     data = CodesDataset(two)
     here = list(DataLoader(data, batch_size=4))
-    there = list(DataLoader(data, batch_size=4, num_workers=workers, multiprocessing_context=context))
+    how = {"multiprocessing_context": FORKS if context == "forkserver" else context, "num_workers": workers}
+    there = list(DataLoader(data, batch_size=4, worker_init_fn=partial(take_environment, dict(os.environ)), **how))
     assert len(here) == len(there) == 3
     for (codes, labels, names), (others, other_labels, other_names) in zip(here, there, strict=True):
         assert torch.equal(codes, others)
