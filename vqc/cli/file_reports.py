@@ -43,23 +43,23 @@ def report_outcomes(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, a
 
 def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Yield what to tell of results beside their figures: those that were there, and those that are no gain."""
-    for outcome in outcomes:
-        report = outcome.report
-        if report is not None and report.bytes_out == report.vqc_bytes > report.bytes_in:
-            yield (
-                f"{outcome.name}: the result is larger than the file, {size(report.bytes_out)} instead of "
-                f"{size(report.bytes_in)}"
-            )
-    exact = [outcome.name for outcome in outcomes if outcome.report is not None and outcome.report.chosen_lossless]
-    if exact:
-        which = f"{exact[0]}: kept" if len(exact) == 1 else f"{len(exact):,} images are kept"
-        yield f"{which} without loss, which is smaller here; --lossy compresses with a model"
-    if plain := [outcome.name for outcome in outcomes if outcome.report is not None and outcome.report.model == "avif"]:
-        which = f"{plain[0]}: kept" if len(plain) == 1 else f"{len(plain):,} images are kept"
-        yield f"{which} as AVIF inside the .vqc file, which above quality 8 and for drawings is better; -m photo: the model"
-    for outcome in outcomes:
-        if outcome.report is not None and outcome.report.lossless_bytes is not None:
-            yield f"{outcome.name}: without loss it takes {size(outcome.report.lossless_bytes)}; see --lossless"
+    reports = [(outcome.name, outcome.report) for outcome in outcomes if outcome.report is not None]
+    for name, report in reports:
+        if report.bytes_out == report.vqc_bytes > report.bytes_in:
+            sizes = f"{size(report.bytes_out)} instead of {size(report.bytes_in)}"
+            yield f"{name}: the result is larger than the file, {sizes}"
+    exact = [name for name, report in reports if report.chosen_lossless]
+    avif = [name for name, report in reports if report.model == "avif"]
+    for names, how in (
+        (exact, "without loss, which is smaller here; --lossy compresses with a model"),
+        (avif, "as AVIF inside the .vqc file, which above quality 8 and for drawings is better; -m photo: the model"),
+    ):
+        if names:
+            which = f"{names[0]}: kept" if len(names) == 1 else f"{len(names):,} images are kept"
+            yield f"{which} {how}"
+    for name, report in reports:
+        if report.lossless_bytes is not None:
+            yield f"{name}: without loss it takes {size(report.lossless_bytes)}; see --lossless"
     if skipped := sum(outcome.skipped for outcome in outcomes):
         yield f"{skipped:,} {'file' if skipped == 1 else 'files'} skipped, as the result is there already"
 
