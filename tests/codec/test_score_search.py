@@ -40,6 +40,7 @@ class Scorer:
     def __init__(self, curve: Callable[[float], float], gap: float = 0.0, loss: float = 0.0) -> None:
         self.curve, self.gap, self.loss = curve, gap, loss
         self.asked, self.encoded = list[OperatingPoint](), list[OperatingPoint]()
+        self.scores = list[float]()
 
     def __call__(self, point: OperatingPoint, anew: bool) -> tuple[OperatingPoint, float]:
         self.asked.append(point)
@@ -49,7 +50,8 @@ class Scorer:
         assert kept.quality == point.quality, "of no other is anything encoded"
         away = abs(math.log(point.lambda_scale / kept.lambda_scale, 3.5))
         place = point.quality - (1 - self.gap) * math.log(point.lambda_scale, 3.5)
-        return point, self.curve(place) - self.loss * away
+        self.scores.append(self.curve(place) - self.loss * away)
+        return point, self.scores[-1]
 
     def reach(self, wanted: float, *, refines: bool = True) -> Trial[OperatingPoint]:
         return reach_score("psnr", wanted, Qualities(), "toy", self, refines=refines)
@@ -71,6 +73,20 @@ def test_the_search_is_short_and_ends_just_above(
     assert len(scorer.encoded) <= 6
     assert best.encoding.at(best.place) == best.made
     assert best.place == pytest.approx(best.made.quality - math.log(best.made.lambda_scale, 3.5))
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.3, -0.2])
+@pytest.mark.parametrize("jump", [1.55, 3.5, 4.55, 7.45])
+def test_a_quality_known_to_miss_or_one_above_another_that_reaches_is_not_tried(jump: float, gap: float) -> None:
+    scorer, low, high = Scorer(lambda x: 20 + 0.01 * x + (10 if x > jump else 0), gap, loss=0.2), 0, 8
+    scorer.reach(24)
+    for (quality, scale), score in zip(scorer.asked, scorer.scores, strict=True):
+        assert low < quality <= high
+        away = -math.log(scale, 3.5)
+        if score < 24 and away > 0.59:
+            low = quality
+        if score >= 24 and away < -0.59:
+            high = quality
 
 
 @pytest.mark.parametrize(("wanted", "quality"), [(36.3, 6), (35.7, 6), (37.1, 7), (34.9, 5), (33.2, 3), (38.4, 8)])
