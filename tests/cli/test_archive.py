@@ -175,6 +175,8 @@ def test_export_and_tokens(run: Run, photos: Path) -> None:
     assert run("tokens", "photo.vqc", "-o", "codes.npy").code == 0
     assert np.array_equal(np.load("codes.npy"), codes)
     assert np.array_equal(np.load(io.BytesIO(run("tokens", "photo.vqc").raw)), codes)
+    assert run("tokens", "photo.vqc", "--json", "-o", "codes.json").out == ""
+    assert Path("codes.json").read_text() == result.out
     assert np.array_equal(
         vqc.decode(vqc.read_codes("photo.vqc")).array, vqc.decompress(Path("photo.vqc").read_bytes()).array
     )

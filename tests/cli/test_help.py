@@ -32,6 +32,7 @@ def test_every_format_is_listed_with_its_suffixes(run: Run) -> None:
         (line,) = [line for line in out.splitlines() if f" {entry.suffixes[0]} " in line]
         assert all(suffix in line for suffix in entry.suffixes)
         assert ("written" in line) == entry.written
+        assert (f"with the extra {entry.extra}" in line) == (not entry.at_hand)
 
 
 def test_qualities_are_described_as_on_the_page(run: Run) -> None:

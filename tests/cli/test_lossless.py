@@ -47,6 +47,7 @@ def test_a_screenshot_is_kept_and_that_is_told(run: Run, screen: Path) -> None:
     assert run("verify", "screen.vqc").out == "screen.vqc: ok\n"
     refused = run("tokens", "screen.vqc", "--json")
     assert (refused.code, "which has no codes" in refused.err) == (1, True)
+    assert refused.err.startswith("vqc: screen.vqc: ")
 
 
 def test_both_can_be_forced(run: Run, screen: Path) -> None:

@@ -135,6 +135,7 @@ def test_a_dry_run_says_what_is_to_come_and_leaves_nothing(run: Run, data: Path)
         ((*IMAGES, "-o", "no/model.safetensors"), 1, "does not exist"),
         ((*IMAGES, "--set=task.mel=1"), 2, "compares sounds"),
         (("train", "image", "--resume"), 2, "needs --run-dir"),
+        (("train", "image", "--resume", "--run-dir", "x", "--preset", "images"), 2, "leave out --preset\n"),
         (("train", "image", "--resume", "--run-dir", "pictures"), 1, "no run to go on with"),
         (("train", "prior", "--data", "pictures"), 2, "--model is missing"),
         (("train", "export", "pictures"), 1, "no run"),

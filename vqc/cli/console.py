@@ -42,14 +42,16 @@ def warn(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Prints a JSON document on stdout. Not-a-number and infinity have no JSON and become null.
-
-    OutputError when standard output is closed.
-    """
+    """Print a JSON document on stdout; OutputError when that is closed."""
     if sys.stdout is None:
         raise OutputError("standard output is closed, and --json goes there")
     utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
-    print(json.dumps(finite(value), indent=2, ensure_ascii=not utf8))
+    print(as_json(value, ascii_only=not utf8))
+
+
+def as_json(value: object, *, ascii_only: bool = False) -> str:
+    """The text of a JSON document. Not-a-number and infinity have no JSON and become null."""
+    return json.dumps(finite(value), indent=2, ensure_ascii=ascii_only)
 
 
 def finite(value: object) -> object:

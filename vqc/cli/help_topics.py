@@ -9,7 +9,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from vqc.cli.console import print_table
-from vqc.data.formats import FORMATS, MEDIA
+from vqc.data.formats import FORMATS, MEDIA, Format
 
 WIDTH = 100
 
@@ -33,7 +33,7 @@ def formats() -> None:
     """Print the formats that go in and come out."""
     for media, words in MEDIA.items():
         rows = [
-            [re.sub("^an? ", "", entry.title), " ".join(entry.suffixes), "read" + ", written" * entry.written]
+            [re.sub("^an? ", "", entry.title), " ".join(entry.suffixes), ways_of(entry)]
             for entry in FORMATS
             if entry.media == media
         ]
@@ -45,6 +45,13 @@ def formats() -> None:
         "frame; colours become sRGB, grayscale stays grayscale, transparency is kept. Audio has any sample rate and up "
         "to 255 channels. decompress --format, or the name after -o, chooses what is written."
     )
+
+
+def ways_of(entry: Format) -> str:
+    """Say whether a format is read here, and whether it is written."""
+    if not entry.at_hand:
+        return f"read with the extra {entry.extra}"
+    return "read" + ", written" * entry.written
 
 
 def qualities() -> None:

@@ -143,7 +143,7 @@ def use_of(info: ModelInfo) -> str:
 
 
 def span_of(info: ModelInfo) -> str:
-    """From the lowest rate to the highest: 0.0472 to 0.533 bpp."""
+    """From the lowest rate to the highest, with the prior: 0.0472 to 0.533 bpp."""
     unit = MEDIA[info.media].unit
     rows, _ = by_quality(info)
     rates = [number(row[unit]) for _, row in sorted(rows.items()) if isinstance(row.get(unit), float)]
@@ -209,6 +209,7 @@ def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, An
     """The figures that a model file has for each quality (`quality_1` …, rate first), and the others.
 
     What the prior saves is a share of the order-0 rate, on the codes of its validation data; so are its bits a code.
+    Rates stand in model files without the prior, which is trained later; here they are with it, as those of files.
     """
     rows: dict[int, dict[str, Any]] = {}
     rest: dict[str, Any] = {}
@@ -224,7 +225,10 @@ def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, An
             "prior saves": f"{value['saving_percent']:.1f} %",
             "bits a code": value.get("bits_per_code_integer"),
         }
-        rows.setdefault(quality, {}).update({key: shown for key, shown in of_prior.items() if shown is not None})
+        row, unit = rows.setdefault(quality, {}), MEDIA[info.media].unit
+        if isinstance(row.get(unit), float):
+            row[unit] *= 1 - value["saving_percent"] / 100
+        row.update({key: shown for key, shown in of_prior.items() if shown is not None})
     return rows, rest
 
 

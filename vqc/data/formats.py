@@ -77,7 +77,7 @@ FORMATS = (
     Format("gif", "a GIF image", "image", (".gif",), written=False),
     Format("avif", "an AVIF image", "image", (".avif",), lossy=True),
     Format("jp2", "a JPEG 2000 image", "image", (".jp2", ".j2k", ".jpf", ".jpx"), written=False),
-    Format("mpo", "a JPEG image", "image", (".mpo",), written=False),
+    Format("mpo", "a JPEG image (MPO)", "image", (".mpo",), written=False),
     Format("heif", "an HEIC image", "image", (".heic", ".heif", ".hif"), written=False, extra="heif"),
     Format("wav", "WAV audio", "audio", (".wav", ".wave")),
     Format("flac", "FLAC audio", "audio", (".flac",)),

@@ -155,7 +155,8 @@ class TrainOptions:
         if self.resume and self.run_dir is None:
             raise OptionError("--resume needs --run-dir with the folder of the run to go on with")
         if self.resume and (self.preset or self.start_from):
-            raise OptionError("--resume goes on with the settings of the run; leave out --preset and --start-from")
+            given = " and ".join(["--preset"] * bool(self.preset) + ["--start-from"] * bool(self.start_from))
+            raise OptionError(f"--resume goes on with the settings of the run; leave out {given}")
 
     def _check_output(self) -> None:
         if self.output is None:
