@@ -157,8 +157,9 @@ def test_that_there_will_be_no_figures_is_said_before_the_training(
     run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    trained = run(*IMAGES, "--steps", "1", "--run-dir", "r")
+    trained = run(*IMAGES, "--steps", "1", "--run-dir", "my run")
     assert trained.code == 0, trained.err
+    assert "vqc models add 'my run/model.safetensors'\n" in trained.out, "as a shell takes it"
     said = trained.err.index("the run will be without figures: figures need matplotlib, which is not installed")
     assert said < trained.err.index("placing the starting values") < trained.err.index("step 1 ")
 

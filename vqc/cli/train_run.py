@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from vqc.cli.console import duration, print_fields, print_json, warn
@@ -97,7 +98,7 @@ def display() -> Callback:
 def finish(run: Run, data: Any, trained: Trained, *, json: bool, quiet: bool) -> None:
     """Draw the figures and say what to do next."""
     if trained.model_file is None:
-        again = f"vqc train {run.what} --resume --run-dir {run.folder}"
+        again = f"vqc train {run.what} --resume --run-dir {quote(str(run.folder))}"
         warn(f"stopped at step {trained.outcome.step:,}; go on with: {again}")
         raise SystemExit(130)
     if not quiet:
@@ -150,9 +151,9 @@ def report(
     if run.what == "sharp":
         fields["use it"] = f"vqc decompress {sample.stem}.vqc --sharp"
     else:
-        fields["use it"] = f"vqc compress {sample} -m {run.name if known else path}"
+        fields["use it"] = f"vqc compress {sample} -m {quote(run.name if known else str(path))}"
     if not known:
-        fields["keep it"] = f"vqc models add {path}"
+        fields["keep it"] = f"vqc models add {quote(str(path))}"
     print_fields(fields)
 
 

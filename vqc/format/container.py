@@ -176,7 +176,10 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
     """
     _check_front(data)
     if zlib.crc32(data[:-CHECKSUM_BYTES]) != int.from_bytes(data[-CHECKSUM_BYTES:], "little"):
-        raise ContainerError("the .vqc file is damaged or cut short: its checksum does not match; get it again")
+        raise ContainerError(
+            "the .vqc file is damaged or cut short: its checksum does not match; get it again, or restore "
+            "what is whole with vqc decompress --salvage"
+        )
     front = read_front(data, limit=limit)
     reader = ByteReader(data[front.length : -CHECKSUM_BYTES])
     if front.length > len(data) - CHECKSUM_BYTES:
