@@ -46,7 +46,7 @@ class Transformer(nn.Module):
 torch.manual_seed(0)
 model, losses = Transformer(), []
 optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
-for _epoch in range(6):
+for _epoch in range(3):
     for codes, labels, _names in DataLoader(data, batch_size=32, shuffle=True):
         sequences = codes.flatten(1)  # [B, G, h, w] → [B, T]
         loss = F.cross_entropy(model(sequences, labels).transpose(1, 2), sequences)

@@ -154,8 +154,8 @@ def quick_check(folder: Path) -> dict[str, Outcome]:
 
     One process tries "integer" priors, and as the counter-example the "float" one of photos.
     """
-    write_streams(folder, list(QUALITIES), qualities=(1, 8), batches=(2,))
-    write_streams(folder, ["photo"], floats=True, qualities=(8,), batches=(2,))
+    write_streams(folder, list(QUALITIES), qualities=(1, 8), batches=(2,), size=(96, 144))
+    write_streams(folder, ["photo"], floats=True, qualities=(8,), batches=(2,), size=(96, 144))
     outcomes = run(Setting(sys.executable, "SSE 4.1", 2, int8=False), folder)
     assert outcomes is not None, "every processor has them"
     return outcomes
@@ -178,14 +178,18 @@ def write_streams(
     floats: bool = False,
     qualities: Sequence[int] = (1, 5, 8),
     batches: Sequence[int] = (1, 2),
+    size: tuple[int, int] = (160, 240),
 ) -> None:
-    """The reference: codes and streams of the samples, at several qualities, alone and several in one batch."""
+    """The reference: codes and streams of the samples, at several qualities, alone and several in one batch.
+
+    Of the photo a piece of this height and width is taken.
+    """
     folder = folder / ("float" if floats else "integer")
     folder.mkdir()
     for name in models:
         model = load_model(name).model
         for quality in set(qualities) & set(QUALITIES.get(name.removesuffix("-test"), (1,))):
-            codes = sample_codes(model, quality)
+            codes = sample_codes(model, quality, size)
             for items in batches:
                 batch = np.concatenate([np.roll(codes, i, -1) for i in range(items)])
                 stream = encode_with_prior(prior_of(name, floats, "cpu"), batch, quality)
@@ -219,10 +223,10 @@ def is_same(prior: CodePrior | FloatPrior, path: Path, quality: int) -> bool:
 
 
 @torch.inference_mode()
-def sample_codes(model: CodecModel, quality: int) -> Codes:
+def sample_codes(model: CodecModel, quality: int, size: tuple[int, int]) -> Codes:
     """Codes [1, G, ...] of the sample photo or recording, cut to some seconds of work."""
     if model.media == "image":
-        pixels = read_image(SAMPLES / "photo.jpg").pixels[:160, :240]
+        pixels = read_image(SAMPLES / "photo.jpg").pixels[: size[0], : size[1]]
         signal = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
     else:
         import soundfile

@@ -25,7 +25,7 @@ from vqc.format.container import read_container
 from vqc.format.metadata import NO_METADATA, Metadata
 
 PHOTO = Picture(
-    np.asarray(Image.open(Path(__file__).parents[2] / "examples/photo.jpg").convert("RGB").crop((100, 100, 220, 190)))
+    np.asarray(Image.open(Path(__file__).parents[2] / "examples/photo.jpg").convert("RGB").crop((100, 100, 190, 170)))
 )
 RAMP = np.linspace(0, 255, PHOTO.width).astype(np.uint8)[None].repeat(PHOTO.height, 0)
 
@@ -127,7 +127,7 @@ def soft_drawing() -> Image.Image:
     draw = ImageDraw.Draw(image)
     for number in range(4):
         draw.ellipse((60 * number, 30 * number, 880 - 60 * number, 690 - 40 * number), outline="black", width=5)
-    return image.resize((304, 240), Image.Resampling.LANCZOS)
+    return image.resize((304, 240), Image.Resampling.LANCZOS).crop((40, 30, 240, 190))
 
 
 def test_a_drawing_is_avif_of_the_size_of_a_model_s_file() -> None:

@@ -160,15 +160,15 @@ def test_bars_fit_whatever_the_length(seconds: int, width: int, bars: int) -> No
     assert heights[0] == bits[:width].sum()
 
 
-@each_mode
-def test_bytes_with_each_mode_are_those_of_such_a_file(photo: Codec, speech: Codec, mode: Entropy) -> None:
+def test_bytes_with_each_mode_are_those_of_such_a_file(photo: Codec, speech: Codec) -> None:
     picture, waveform = noise(1040, 40), waves(340_000, 2)
     for codec, files in (
         (photo, {m: photo.compress(picture, quality=2, entropy=m) for m in MODES}),
         (speech, {m: speech.compress(Recording([waveform], 16_000), quality=1, entropy=m) for m in MODES}),
     ):
-        lengths = bytes_by_mode(codec, read_container(files[mode]))
-        assert lengths == {m: len(data) for m, data in files.items()}
+        for data in files.values():
+            lengths = bytes_by_mode(codec, read_container(data))
+            assert lengths == {m: len(made) for m, made in files.items()}
 
 
 def test_a_mode_that_the_model_lacks_has_no_bytes(image_model: ImageModel) -> None:
