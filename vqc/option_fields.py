@@ -18,6 +18,7 @@ class CommandLine:
     most: int | None = None
     type: Any = None  # that it has there; None: that of its field
     parse: Callable[[Any], Any] | None = None  # from that type to the field's
+    panel: str | None = None  # title in the help, where it is not that of the name
 
 
 def option(default: Any, flags: str, help: str, metavar: str | None = None, **rest: Any) -> Any:

@@ -69,4 +69,5 @@ def test_options_of_no_group_come_last_and_one_name_may_stand_in_two_groups(run:
     export, decompress = run("archive", "export", "--help").out, run("decompress", "--help").out
     assert "Voice:" not in export, "--to is of voices elsewhere"
     assert re.search(r"Output:\n  --to FORM", export)
+    assert "Drawing:" not in run("eval", "convert", "--help").out, "-n is of samples elsewhere"
     assert [*re.findall(r"^(\w+):\n", decompress, re.MULTILINE)][-1] == "Options"

@@ -86,6 +86,21 @@ def test_sizes_above_those_of_the_model_are_met() -> None:
     assert avif_for_target(PHOTO, Rate(target_bpp=bpp), NO_METADATA) == made
 
 
+def test_the_last_quality_of_a_size_is_found_in_fewer_trials_than_by_halving() -> None:
+    growth = np.repeat([0.07, 0.0, 0.05, 0.04, 0.0, 0.1], [1, 1, 40, 40, 10, 10])  # as of photos: steep at the end
+    lengths = [int(size) for size in 500 * np.exp(np.cumsum(growth))[:101]]
+    trials: list[int] = []
+    for least in (0, 38):
+        for size in range(lengths[least] - 1, lengths[-1] + 100, 61):
+            seen: set[int] = set()
+            found = module._last_of_size(size, least, lambda quality, seen=seen: seen.add(quality) or lengths[quality])
+            assert found == max(
+                [quality for quality in range(least, 101) if lengths[quality] <= size], default=least - 1
+            )
+            trials.append(len(seen))
+    assert np.mean(trials) < 6, "halving takes more than seven"
+
+
 def test_scores_above_those_of_the_model_are_reached() -> None:
     assert avif_for_target(PHOTO, Rate(target_psnr=25), NO_METADATA) is None
     made = avif_for_target(PHOTO, Rate(target_psnr=40), NO_METADATA)

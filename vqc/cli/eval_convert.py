@@ -41,8 +41,8 @@ class ConvertOptions(ReportOptions):
     pitch: Pitch = option(
         "target", "--pitch", "target, keep, or semitones up or down.", "HOW", type=str, parse=pitch_of
     )
-    n: int = option(60, "-n", "Conversions.", "N", least=2)
-    seconds: float = option(10.0, "--seconds", "Of the reference of a voice.", "S", least=1)
+    n: int = option(60, "-n", "Conversions.", "N", least=2, panel="Measuring")
+    seconds: float = option(10.0, "--seconds", "Of the reference of a voice.", "S", least=1, panel="Measuring")
     clips: Path | None = option(None, "--clips", "Write what was made as WAV files.", "FOLDER")
 
 

@@ -214,7 +214,12 @@ def parameters_of(kind: type[Any], own: Mapping[str, Any] = MappingProxyType({})
             continue
         if not get_origin(annotation):
             shown = typer.Option(
-                *line.flags, metavar=line.metavar, help=annotation or line.help, min=line.least, max=line.most
+                *line.flags,
+                metavar=line.metavar,
+                help=annotation or line.help,
+                min=line.least,
+                max=line.most,
+                rich_help_panel=line.panel,
             )
             annotation = Annotated[line.type or hints[each.name], shown]
         default = each.default if each.default or each.default is False else None  # Typer shows "" and ()

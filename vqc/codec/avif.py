@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
+from itertools import count
 
 import numpy as np
 import torch
@@ -28,6 +30,7 @@ from vqc.metrics.catalogue import check_available
 # AVIF's own quality at these of vqc: that of 8 takes as many bits as the model, the others are 35.5 and 38 dB
 _SETTINGS = {8: 38, 9: 44, 10: 55}
 _BEST = 100
+_GROWTH, _LEAST_GROWTH, _MOST_GUESSES = 0.04, 0.005, 6  # of the logarithm of bytes with each of AVIF's qualities
 _HOW = {"speed": 4, "subsampling": "4:4:4", "advanced": {"tune": "psnr"}, "autotiling": False}
 
 
@@ -65,7 +68,7 @@ def avif_for_target(picture: Picture, rate: Rate, metadata: Metadata, least: int
     make, wanted = cache(partial(_file, picture, metadata)), rate.target_score
     if wanted is None:
         size = rate.target_size(picture.height * picture.width)
-        largest = _last(least, lambda setting: len(make(setting)) <= size)
+        largest = _last_of_size(size, least, lambda setting: len(make(setting)))
         return None if largest < least else make(largest)
     check_available(wanted.metric)
 
@@ -90,6 +93,25 @@ def _last(least: int, holds: Callable[[int], bool]) -> int:
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
+    return low
+
+
+def _last_of_size(size: int, least: int, length: Callable[[int], int]) -> int:
+    """The last of AVIF's qualities from `least` on whose file has at most `size` bytes; or the one before.
+
+    Files grow by about the same factor with each quality. So trials are made where that factor, as last seen, meets the
+    size: five in place of seven. Halving is left for when `_MOST_GUESSES` have not found it.
+    """
+    if length(least) > size:
+        return least - 1
+    low, high, growth = least, _BEST + 1, _GROWTH  # the first fits; the second does not, or is none
+    for trial in count():
+        if high - low <= 1:
+            break
+        guess = low + int(math.log(size / length(low)) / growth) if trial < _MOST_GUESSES else (low + high) // 2
+        middle = min(max(guess, low + 1), high - 1)
+        growth = max(math.log(length(middle) / length(low)) / (middle - low), _LEAST_GROWTH)
+        low, high = (middle, high) if length(middle) <= size else (low, middle)
     return low
 
 
