@@ -131,3 +131,14 @@ def test_as_many_jobs_as_there_are_processors_and_memory_for(monkeypatch: pytest
 def test_jobs_take_auto(run: Run, desk: Path) -> None:
     result = run("compress", "photo.png", "-m", "tiny-image", "--jobs", "auto")
     assert (result.code, result.err) == (0, "")
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_told_from_options(run: Run, desk: Path) -> None:
+    Path("photo.png").rename("-photo.png")
+    refused = run("compress", "-photo.png", "-m", "tiny-image")
+    assert (refused.code, refused.err) == (
+        2,
+        "vqc: -photo.png: begins with a dash and is taken for options; write ./-photo.png\n",
+    )
+    assert run("compress", "./-photo.png", "-m", "tiny-image").code == 0
+    assert "No such option" in run("compress", "--nosuch", "photo.png").err

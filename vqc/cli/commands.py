@@ -34,6 +34,7 @@ GROUPS = {
     "Sound": ("start", "duration", "chunk", "live", "raw"),
     "Speed": ("device", "jobs", "ray", "threads"),
 }  # fmt: skip
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # which Typer does not name in public
 FEW = 8  # options that need no groups
 ADDRESS = re.compile(r"auto|local|(ray://)?(\[[0-9a-f:]+\]|[\w.-]+):\d+")  # of a Ray cluster
 RANGE = re.compile(r"; (?:[\d.]+<=x<=[\d.]+|x[<>]=[\d.]+)|  \[(?:[\d.]+<=x<=[\d.]+|x[<>]=[\d.]+)\]")
@@ -62,6 +63,11 @@ class _Plain(_Base):
             if problem is None:
                 raise
             raise OptionError(problem) from None
+        except USAGE_ERROR as error:
+            file = taken_for_options(args) if hasattr(error, "option_name") else None  # of no such option alone
+            if file is None:
+                raise
+            raise OptionError(f"{file}: begins with a dash and is taken for options; write ./{file}") from None
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """`INPUT...` and not `{INPUT}...`."""
@@ -188,6 +194,11 @@ def with_addresses(args: Sequence[str]) -> list[str]:
         if word == "--":
             break
     return whole
+
+
+def taken_for_options(args: Sequence[str]) -> str | None:
+    """The first file among the arguments whose name begins with a dash, if there is one."""
+    return next((word for word in args if word.startswith("-") and len(word) > 1 and Path(word).exists()), None)
 
 
 def convert_only_when_needed(parameter: Any) -> None:
