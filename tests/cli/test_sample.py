@@ -11,6 +11,8 @@ import pytest
 import soundfile
 from PIL import Image
 
+from vqc.sampling.options import IMAGES, PROPOSALS, RECORDINGS
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
@@ -114,3 +116,8 @@ def test_mistakes_have_their_sentence_and_leave_nothing(
     assert result.err.startswith(f"vqc: {said}")
     assert result.err.count("\n") == 1
     assert [path.name for path in desk.iterdir()] == ["there.png"]
+
+
+def test_the_help_tells_how_many_are_drawn_unasked(run: Run) -> None:
+    told = " ".join(run("sample", "--help").out.split())
+    assert f"{IMAGES} images, {PROPOSALS} that complete one, or {RECORDINGS} recording]" in told

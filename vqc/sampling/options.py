@@ -48,7 +48,7 @@ class SampleOptions:
         OptionError: a number is out of its range.
     """
 
-    n: int | None = option(None, "-n", "How many. [default: 16 images, or 1 recording]", "N")
+    n: int | None = option(None, "-n", "How many. [default: 16 images, 3 that complete one, or 1 recording]", "N")
     seed: int = option(0, "--seed", "The same seed draws the same codes on every machine.", "N")
     temperature: float = option(1.0, "--temperature", "Below 1 likely codes are drawn more often.", "T")
     top_p: float = option(1.0, "--top-p", "Only the likeliest codes, of this share together.", "P")
