@@ -6,6 +6,7 @@ Every import statement in `vqc` is looked at, those inside functions too.
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import subprocess
 import sys
@@ -203,6 +204,15 @@ def imports(tree: ast.AST, path: Path) -> Iterator[tuple[str, int]]:
 @cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trees() -> Iterator[None]:
+    """They are many objects, and looking for garbage among them takes longer than all else here."""
+    gc.disable()
+    yield
+    parse.cache_clear()
+    gc.enable()
 
 
 def named(path: Path) -> str:
