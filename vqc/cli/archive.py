@@ -148,15 +148,18 @@ def extract(
     opened, problems = opened_archive(archive, device=device, limit=limit), list[str]()
     suffix = suffix_of(file_format, opened)
     existing_policy(force=force, skip=skip_existing)
-    items, skipped = selected(opened, names, problems), 0
+    items, skipped, failed = selected(opened, names, problems), 0, 0
     with ProgressBar("Extracting", len(items), quiet=quiet) as bar:
         extracting = extract_items(opened, items, output, suffix=suffix, overwrite=force, skip=skip_existing)
         for number, one in enumerate(extracting, 1):
             if one.problem:
                 problems.append("")  # told here
+                failed += 1
                 bar.warn(printable(problem_with(one.item.name, one.problem)))
             skipped += one.skipped
             bar.at(number, len(items))
+    if not quiet:
+        print(f"{output}: {counted(len(items) - skipped - failed)}")
     if skipped and not quiet:
         warn(f"{skipped:,} {'file' if skipped == 1 else 'files'} skipped, as the result is there already")
     end_with(problems)
