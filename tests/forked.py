@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import BinaryIO
 
 PATIENCE_SECONDS = 120.0  # a busy machine is slow
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["vqc.archive.create", "vqc.training.train", "ray"])
+# torch._dynamo: the first optimizer of a process loads it, which takes a second.
+FORKS.set_forkserver_preload(["vqc.archive.create", "vqc.training.train", "torch._dynamo", "ray"])
 
 
 class Program:
@@ -75,6 +77,7 @@ def _run(
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # what was loaded may have asked before TMPDIR was this one
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # programs in the background are started without
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
