@@ -24,6 +24,7 @@ from vqc.errors import OptionError
 from vqc.format import chunking
 from vqc.format.container import read_container
 from vqc.models.base import AudioModel, CodecModel, ImageModel
+from vqc.models.photo import search as photo_search
 from vqc.models.search import OperatingPoint
 
 SAMPLES = Path(__file__).parents[2] / "examples"
@@ -63,6 +64,17 @@ def test_pictures_of_any_effort_come_back(entropy: str, effort: int) -> None:
     assert restored.pixels.shape == shown.pixels.shape
     assert np.array_equal(restored.alpha, shown.alpha)
     assert read_container(data).header.quality == 2
+
+
+@pytest.mark.parametrize("target", [None, 600])
+def test_a_prior_that_does_not_code_does_not_choose(target: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_search, "PRIOR_SHARE", 20.0)  # so that it is heard where it has a say
+    plain, shown = codec_with(draw_model("photo"), DIGEST), picture(40, 52)
+    rate, quality = Rate(effort=2, target_bytes=target), None if target else 2
+    static = plain.compress(shown, quality=quality, entropy="static", rate=rate)
+    assert PHOTO.compress(shown, quality=quality, entropy="static", rate=rate) == static
+    chosen = PHOTO.decompress(PHOTO.compress(shown, quality=quality, entropy="prior", rate=rate))
+    assert not np.array_equal(chosen.pixels, plain.decompress(static).pixels)
 
 
 @pytest.mark.parametrize(("channels", "entropy"), [(1, "auto"), (1, "none"), (2, "prior"), (2, "static"), (40, "auto")])

@@ -18,7 +18,7 @@ from vqc.models.kinds import build_prior, prior_kind_named
 from vqc.models.photo.model import PhotoModel
 from vqc.models.photo.prior import PhotoPrior
 from vqc.models.prior import CodePrior
-from vqc.nn.integer import ONE, dequantized
+from vqc.nn.integer import LOGIT, ONE, dequantized
 from vqc.nn.sliced import slices_in
 
 IMAGES = [(1, 1), (1, 9), (5, 1), (3, 4), (17, 10)]
@@ -99,6 +99,30 @@ def test_integers_cost_what_floats_do(kind: str, models: dict[str, CodecModel], 
     codes = draw_codes(models[kind], 2, GRIDS[kind][-1], items=4)
     floats = draw_prior(models[kind], kind).bits(codes, 2)
     assert float(fixed[kind].bits(codes, 2).sum()) == pytest.approx(float(floats.sum().detach()), rel=0.01)
+
+
+@pytest.mark.parametrize("integers", [False, True])
+@pytest.mark.parametrize("kind", ["photo", "photo-stepped"])
+@pytest.mark.parametrize("quality", [1, 2])
+def test_tilts_are_the_bits_of_entries(
+    quality: int, kind: str, integers: bool, models: dict[str, CodecModel], fixed: dict[str, CodePrior]
+) -> None:
+    """But for what all entries of a position have in common."""
+    prior, grid = fixed[kind] if integers else draw_prior(models[kind], kind), (6, 7)
+    assert isinstance(prior, PhotoPrior)
+    codes = draw_codes(models[kind], quality, grid, items=2)
+    by_map = list[torch.Tensor]()  # [B · h · w, K] of each map
+    for coefficients, features in prior.tilts(codes, quality, 2):
+        by_map += (coefficients @ features).detach().unbind()
+    assert len(by_map) == codes.shape[1] - 3
+    positions = math.prod(grid)
+    for index, logits in prior.coding_steps(codes, quality):
+        item, group, place = index // codes[0].numel(), index // positions % codes.shape[1], index % positions
+        if int(group[0]) >= 3:
+            tilts = torch.stack([by_map[g - 3][row] for g, row in zip(group, item * positions + place, strict=True)])
+            bits = logits.detach() / (-math.log(2) * (LOGIT if integers else 1))  # [n, K]
+            relative = (each - each.mean(1, keepdim=True) for each in (tilts, bits))
+            torch.testing.assert_close(*relative, rtol=1e-4, atol=1e-3)
 
 
 @each_kind

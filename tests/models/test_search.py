@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_priors import draw_model
+from tiny_priors import draw_model, draw_prior
 from torch import Tensor
 
 from vqc.models.base import CodecModel, ImageModel
@@ -13,6 +13,7 @@ from vqc.models.photo.search import CONTEXT, PhotoSearch, TileSearch
 from vqc.models.speech.model import PITCHES
 from vqc.models.speech.search import SpeechSearch
 from vqc.nn.ecvq import GroupedECVQ, to_rows
+from vqc.nn.sliced import slices_in
 
 MODELS = {kind: draw_model(kind) for kind in ("photo", "speech")}
 LAMBDA_SCALES = (0.3, 1.0, 4.0)
@@ -113,6 +114,36 @@ def test_latents_are_the_mean_of_aims(quality: int) -> None:
     first, then = latents[1] - latents[0], latents[2] - latents[1]
     assert first.abs().max() > 0.1
     torch.testing.assert_close(then, first / 3, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("lambda_scale", LAMBDA_SCALES)
+@pytest.mark.parametrize("quality", [1, 2])
+@torch.no_grad()
+def test_refined_codes_are_weighed_by_the_prior(
+    quality: int, lambda_scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given the codes of the first choice."""
+    monkeypatch.setattr(photo_search, "PRIOR_SHAPES", 1)
+    model, inner = draw_model("photo"), (slice(1, 3), slice(0, 4))
+    model.prior = draw_prior(model).requires_grad_(False)
+    for part in slices_in(model.prior.slices):
+        part.groups.coefficients.weight.mul_(30)  # a prior that says something
+    search, bits = PhotoSearch(model, torch.rand(2, 3, 48, 64), quality, inner), model.static_bits(quality)
+    first = search.search(bits)
+    window = search.window_with(first).contiguous()
+    search.refine(first)
+    codes = search.search(bits, lambda_scale)
+    (tilts,) = model.prior.tilts(window, quality, 1)  # of groups of one dimension
+    for group, (coefficients, features) in enumerate(zip(*tilts, strict=True)):
+        tables, prior = bits[3 + group, : features.shape[1]], coefficients @ features  # [K], [B · h · w, K]
+        costs = tables + photo_search.PRIOR_SHARE * (prior - tables)
+        z = to_rows(search.ac[:, group : group + 1])  # [B · h · w, 1]
+        errors = (z - model.quantizer.entries(group, quality - 1)[:, 0]).square()
+        found = (errors + lambda_scale * costs).argmin(1).view(2, 3, 4)[:, *inner]
+        assert torch.equal(codes[:, 3 + group], found)
+    others, search.tilts = slice(3 + len(tilts.features), None), []
+    assert torch.equal(codes[:, others], search.search(bits, lambda_scale)[:, others])  # by the tables
+    assert not torch.equal(codes, search.search(bits, lambda_scale))
 
 
 @pytest.mark.parametrize("quality", [1, 2])

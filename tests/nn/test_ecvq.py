@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from vqc.nn import ecvq_fit
-from vqc.nn.ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ, Tilts
 
 GROUPS = ((2, 1, 8), (3, 2, 4))
 
@@ -31,6 +31,21 @@ def test_code_minimises_squared_error_plus_bits() -> None:
             cost = ((z[:, None] - entries) ** 2).sum(-1) + bits
             np.testing.assert_array_equal(codes[:, column], cost.argmin(1))
             column, start = column + 1, start + dims
+
+
+def test_tilts_are_added_to_the_bits_of_their_position() -> None:
+    vq = quantizer()
+    latents, bits = torch.randn(50, vq.dims), 3 * torch.rand(5, 8)
+    count, _, size = GROUPS[0]
+    tilts = Tilts(torch.randn(count, 50, 3), torch.randn(count, 3, size))  # of the first shape only
+    codes = vq.encode(latents, 1, bits=bits, tilts=[tilts])
+    for g in range(count):
+        tilt = tilts.coefficients[g] @ tilts.features[g]  # [N, K]
+        cost = (latents[:, g, None] - vq.entries(g, 1)[:, 0]).square() + bits[g] + tilt
+        assert torch.equal(codes[:, g], cost.argmin(1))
+    plain = vq.encode(latents, 1, bits=bits)
+    assert torch.equal(codes[:, count:], plain[:, count:])
+    assert not torch.equal(codes[:, :count], plain[:, :count])
 
 
 def test_decode_gives_the_entries_and_encode_finds_them_again_at_equal_bits() -> None:

@@ -64,7 +64,11 @@ class BatchCompressor:
         self.point: OperatingPoint = codec.model.operating_point(self.quality)
         choice = is_rate_choice(codec.model, self.quality, rate, codec.name)
         self._control = RateController(
-            codec.framing, Meter(None, 0), rate_choice=choice, effort=effort_of(codec.model, rate)
+            codec.framing,
+            Meter(None, 0),
+            rate_choice=choice,
+            effort=effort_of(codec.model, rate),
+            entropy=self.entropy,
         )
         self._coder = StreamCoder(codec.model, self.point.quality)
 

@@ -22,6 +22,7 @@ from vqc.codec.progress import ENCODING, REFINING, Meter
 from vqc.codec.rate import Rate
 from vqc.codec.stream_coder import Codes
 from vqc.errors import OptionError
+from vqc.format.container import EntropyOption
 from vqc.models.base import CodecModel
 from vqc.models.search import EncoderSearch, OperatingPoint
 
@@ -56,11 +57,21 @@ class RateController:
     Args:
         rate_choice: whether to weigh errors against bits; else codes are those of `encode`.
         effort: see `Rate`.
+        entropy: how the codes will be written.
         meter: is told of windows that are encoded and refined.
     """
 
-    def __init__(self, framing: Framing[Any, Any], meter: Meter, *, rate_choice: bool, effort: int) -> None:
+    def __init__(
+        self,
+        framing: Framing[Any, Any],
+        meter: Meter,
+        *,
+        rate_choice: bool,
+        effort: int,
+        entropy: EntropyOption = "auto",
+    ) -> None:
         self.framing, self.meter, self.rate_choice, self.effort = framing, meter, rate_choice, effort
+        self.with_prior = entropy in ("auto", "prior")
         self.model: CodecModel = framing.model
         self._bits: dict[int, Tensor] = {}  # of the last quality
         self._kept: dict[int, list[list[EncoderSearch]]] = {}  # of the last quality tried
@@ -76,6 +87,7 @@ class RateController:
 
     def refine(self, search: EncoderSearch, point: OperatingPoint) -> None:
         """Make the passes that only aim, as many as the effort says."""
+        search.weighs_prior = self.with_prior
         for _ in range(self.effort if search.refines else 0):
             codes = search.search(self._bits_of(point.quality), point.lambda_scale)  # [B, G, ...]
             search.refine(codes)

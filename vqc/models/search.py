@@ -3,10 +3,11 @@
     signal ─ model.encoder_search ─► EncoderSearch ─ search ─► codes of least ‖z − e_k‖² + λ · bits(k)
     order-0 tables ─ model.static_bits ─► bits ────────┘
 
-The bits are those of the tables and not of the prior: choosing by the prior's gains 1.5 % by PSNR and loses 10 % by
-MS-SSIM, because it drops the faint details that the prior does not expect. Only the encoder's choice changes: whatever
-it takes, any decoder reads. Errors are in units in which one bit is worth one at λ = 1, as in entropy-constrained
-vector quantization (Chou, Lookabaugh and Gray 1989); λ relative to that of the quality is called `lambda_scale`.
+The bits are those of the tables and not of the prior alone: choosing by the prior's gains 1.5 % by PSNR and loses 10 %
+by MS-SSIM, because it drops the faint details that the prior does not expect. A mixture of both gains by either: see
+`vqc.models.photo.search`. Only the encoder's choice changes: whatever it takes, any decoder reads. Errors are in units
+in which one bit is worth one at λ = 1, as in entropy-constrained vector quantization (Chou, Lookabaugh and Gray 1989);
+λ relative to that of the quality is called `lambda_scale`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class EncoderSearch:
     """
 
     refines: ClassVar[bool] = False  # whether `refine` does anything
+    weighs_prior: bool = True  # whether a search may count bits of the prior: to be unset where it does not code
 
     def __init__(self, window_codes: Tensor, inner: tuple[slice, ...] = ()) -> None:
         self._window_codes, self.inner = window_codes, inner

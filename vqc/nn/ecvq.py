@@ -41,6 +41,13 @@ class GroupedCodes(NamedTuple):
     bits: Tensor  # scalar: mean over N of the sum of bits(k) over the groups
 
 
+class Tilts(NamedTuple):
+    """What entries cost at one position and not at another: the products of both, summed over F."""
+
+    coefficients: Tensor  # [G, N, F]
+    features: Tensor  # [G, F, K]
+
+
 class GroupedECVQ(nn.Module):
     """Entropy-constrained codebooks for `qualities` rates over a latent of sum(count · dims) dimensions.
 
@@ -121,12 +128,21 @@ class GroupedECVQ(nn.Module):
         return -torch.log2(self.probability(shape, index))
 
     @in_float32
-    def encode(self, latents: Tensor, index: int, groups: int | None = None, *, bits: Tensor | None = None) -> Tensor:
+    def encode(
+        self,
+        latents: Tensor,
+        index: int,
+        groups: int | None = None,
+        *,
+        bits: Tensor | None = None,
+        tilts: Sequence[Tilts] = (),
+    ) -> Tensor:
         """Encode latents [N, dims] to codes int64 [N, G] of dictionary `index`.
 
         Args:
             groups: number of groups to encode, the first ones; all by default.
             bits: [G, K], what each entry costs in place of −log₂ p: a row for each of the groups to encode.
+            tilts: of the groups of the first shapes, what is added to their bits.
         """
         left = self.count if groups is None else groups
         left = left if bits is None else len(bits)
@@ -137,7 +153,8 @@ class GroupedECVQ(nn.Module):
             if count:
                 codebook = self.codebook(shape, index)[:count]  # [G, K, D]
                 own = self.bits(shape, index)[:count] if bits is None else bits[first:, : codebook.shape[1]][:count]
-                codes.append(search(z[:count], codebook, own).T)  # [N, G]
+                tilted = tilts[shape] if shape < len(tilts) else None
+                codes.append(search(z[:count], codebook, own, tilted).T)  # [N, G]
             first += count
         return torch.cat(codes, 1) if codes else latents.new_empty(len(latents), 0, dtype=torch.int64)
 
@@ -246,14 +263,19 @@ class GroupedECVQ(nn.Module):
 
 
 @torch.no_grad()
-def search(z: Tensor, codebook: Tensor, bits: Tensor) -> Tensor:
+def search(z: Tensor, codebook: Tensor, bits: Tensor, tilts: Tilts | None = None) -> Tensor:
     """Find argmin_k ‖z − e_k‖² + bits(k), ties to the lower k: z [G, N, D], codebook [G, K, D], bits [G, K] → [G, N].
+
+    Tilts are added to the bits. As they are products too, they only make the vectors longer.
 
     The constant ‖z‖² is left out. On a CPU this is memory-bound: the distances are held in pieces that stay in the
     cache, and NumPy's vectorized argmin is several times faster than torch's.
     """
     constant = (codebook.square().sum(-1) + bits)[:, None]  # [G, 1, K]
     transposed = codebook.transpose(1, 2)  # [G, D, K]
+    if tilts is not None:
+        z = torch.cat([z, tilts.coefficients], 2)  # [G, N, D + F]
+        transposed = torch.cat([transposed, tilts.features / -2], 1)  # [G, D + F, K]
     rows = max(1, _CACHED_ELEMENTS // (len(z) * codebook.shape[1]))
     codes = torch.empty(z.shape[:2], dtype=torch.int64, device=z.device)
     for start in range(0, z.shape[1], rows):

@@ -72,16 +72,33 @@ class EntryGroups(IntegerModule):
 
         The slices count from the first of these groups.
         """
-        outputs, _, _, table = self._features_of(quality)  # [G, F, K], [G, 1, K]
-        if not self.is_integer:  # a parameter, which may have changed
-            table = self.table[quality - 1, :, None, : outputs.shape[2]]
-        c = self.coefficients(hidden, outputs=slice(groups.start * self.features, groups.stop * self.features))
-        c = self._rounded(c).view(-1, len(groups), self.features).transpose(0, 1)  # [n, N, F]
+        outputs, table = self._terms(quality)
+        c = self.tilt(hidden, groups)
         step = max(1, _LOGITS_AT_ONCE // max(1, len(hidden) * outputs.shape[2]))
         for first in range(0, len(groups), step):
             some = slice(first, min(first + step, len(groups)))
             own = slice(groups.start + some.start, groups.start + some.stop)
             yield some, torch.baddbmm(table[own], c[some], outputs[own])
+
+    def tilt(self, hidden: Tensor, groups: range) -> Tensor:
+        """Return the coefficients [n, N, F] that logits of these groups have, from [N, width]."""
+        c = self.coefficients(hidden, outputs=slice(groups.start * self.features, groups.stop * self.features))
+        return self._rounded(c).view(-1, len(groups), self.features).transpose(0, 1)
+
+    def in_bits(self, quality: int) -> Tensor:
+        """Return what bits of entries are made of, [G, F + 1, K]: `tilt` says how much of each, and 1 of the last.
+
+        What all entries have in common is left out.
+        """
+        outputs, table = self._terms(quality)
+        unit = LOGIT if self.is_integer else 1.0
+        return torch.cat([outputs, table], 1).detach() / (-unit * math.log(2))
+
+    def _terms(self, quality: int) -> tuple[Tensor, Tensor]:
+        """Return features [G, F, K] of entries and their logits in the table, [G, 1, K]."""
+        outputs, _, _, table = self._features_of(quality)
+        # a parameter may have changed
+        return outputs, table if self.is_integer else self.table[quality - 1, :, None, : outputs.shape[2]]
 
     def _rounded(self, c: Tensor) -> Tensor:
         """Return coefficients in their step, as floats: of nats while training, of units of logits as integers."""

@@ -34,7 +34,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqc.nn.ecvq import GroupedECVQ
+from vqc.nn.ecvq import GroupedECVQ, Tilts
 from vqc.nn.entry_groups import EntryGroups
 from vqc.nn.integer import ONE, CodingStep, IntegerLinear, IntegerModule
 from vqc.nn.integer_conv import IntegerConv
@@ -316,23 +316,39 @@ class Slice(LatticeHead):
             context: [B, *grid, C].
         """
         places = self.own(index).flatten(0, -2)  # [B · N, maps]
-        for _, rows, hidden in self.passes(flat, places, context, quality, mask):
+        for rows, groups, hidden in self._steps(flat, places, context, quality, mask):
+            indices = places[rows, groups.start : groups.stop].T  # [maps of the step, n]
+            for some, logits in self.groups.logits(hidden, groups, quality):  # [some maps, n, K]
+                yield CodingStep(indices[some].flatten(), logits.flatten(0, 1))
+
+    def tilts(self, flat: Tensor, index: Tensor, context: Tensor, quality: int) -> Tilts:
+        """Return what the bits of all its codes are made of, which are there already; see `EntryGroups.in_bits`."""
+        places = self.own(index).flatten(0, -2)  # [B · N, maps]
+        features = self.groups.in_bits(quality)[: places.shape[1]]
+        coefficients = context.new_ones(len(features), len(places), features.shape[1])
+        for rows, groups, hidden in self._steps(flat, places, context, quality, None):
+            coefficients[groups.start : groups.stop, rows, :-1] = self.groups.tilt(hidden, groups)
+        return Tilts(coefficients, features)
+
+    def _steps(
+        self, flat: Tensor, places: Tensor, context: Tensor, quality: int, mask: Tensor | None
+    ) -> Iterator[tuple[Tensor, range, Tensor]]:
+        """Give rows int64 [n] and groups whose codes come together, and what is known of them, [n, head_width].
+
+        Args:
+            places: its own index [B · N, maps].
+        """
+        for _, rows, known in self.passes(flat, places, context, quality, mask):
             own = places[rows]  # [n, maps]
             for start, end in pairwise(self.ends):
                 if start < own.shape[1]:  # a low quality has fewer maps
-                    yield from self._channels(flat, own, hidden, range(start, min(end, own.shape[1])), quality)
-
-    def _channels(
-        self, flat: Tensor, places: Tensor, hidden: Tensor, groups: range, quality: int
-    ) -> Iterator[CodingStep]:
-        """Give the codes of some groups at places [n, maps], given those of all groups before them."""
-        if groups.start:
-            known = self.embed(flat[places[:, : groups.start]], quality)  # [n, start · embedding_dims]
-            hidden = self.added(self.previous_proj(known, quality, inputs=slice(known.shape[-1])), hidden)
-        hidden = self.dropout(self.relu(self.head(hidden, quality, rectified=True)))  # [n, head_width]
-        indices = places[:, groups.start : groups.stop].T  # [maps of the step, n]
-        for some, logits in self.groups.logits(hidden, groups, quality):  # [some maps, n, K]
-            yield CodingStep(indices[some].flatten(), logits.flatten(0, 1))
+                    hidden = known
+                    if start:
+                        before = self.embed(flat[own[:, :start]], quality)  # [n, start · embedding_dims]
+                        told = self.previous_proj(before, quality, inputs=slice(before.shape[-1]))
+                        hidden = self.added(told, hidden)
+                    hidden = self.dropout(self.relu(self.head(hidden, quality, rectified=True)))
+                    yield rows, range(start, min(end, own.shape[1])), hidden
 
 
 def make_slices(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from torch import Tensor
 from vqc.models.config import Config, limited
 from vqc.models.photo.model import DC_COUNT, DC_SIZE, PhotoModel
 from vqc.models.prior import Codebooks, EntryPrior, codebooks_of
+from vqc.nn.ecvq import Tilts
 from vqc.nn.integer import CodingStep
 from vqc.nn.scalar_map import ScalarMaps
 from vqc.nn.sliced import BoardLattice, HeadSizes, make_slices, slices_in
@@ -74,13 +76,16 @@ class PhotoPrior(EntryPrior):
         """
         yield from self._steps(codes, quality, mask, ~mask)
 
+    def _begin(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return codes [B, G, h, w] flattened, where each is there [B, h, w, G], and a context of nothing."""
+        index = torch.arange(codes.numel(), device=codes.device).view(codes.shape).permute(0, 2, 3, 1)
+        return codes.view(-1), index, torch.zeros(*index.shape[:-1], self.config.width, device=codes.device)
+
     def _steps(
         self, codes: Tensor, quality: int, mask: Tensor | None, given: Tensor | None = None
     ) -> Iterator[CodingStep]:
-        flat = codes.view(-1)
-        index = torch.arange(codes.numel(), device=codes.device).view(codes.shape).permute(0, 2, 3, 1)  # [B, h, w, G]
+        flat, index, context = self._begin(codes)
         yield from self.dc.coding_steps(flat, index, quality, mask, given)
-        context = torch.zeros(*index.shape[:-1], self.config.width, device=codes.device)
         update = self.dc.update
         for part in slices_in(self.slices):
             if part.first >= codes.shape[1]:  # a low quality has fewer maps
@@ -88,6 +93,27 @@ class PhotoPrior(EntryPrior):
             context = update(flat, index, context, quality)  # [B, h, w, width]: what all slices before say
             yield from part.coding_steps(flat, index, context, quality, mask)
             update = part.update
+
+    def tilts(self, codes: Tensor, quality: int, shapes: int) -> Iterator[Tilts]:
+        """Give what makes the bits of entries differ between positions, given all other codes that come before.
+
+        Of each of the first `shapes` shapes of groups: coefficients [G, B · h · w, F] and features [G, F, K], in bits.
+        What all entries of a position have in common is left out.
+
+        Args:
+            codes: int64 [B, G, h, w], all there: no step waits for another one's codes.
+        """
+        flat, index, context = self._begin(codes)
+        update, parts = self.dc.update, iter(slices_in(self.slices))
+        for cut in self.config.slices[:shapes]:
+            found = list[Tilts]()
+            for part in islice(parts, len(cut)):
+                if part.first < codes.shape[1]:
+                    context = update(flat, index, context, quality)
+                    found.append(part.tilts(flat, index, context, quality))
+                    update = part.update
+            if found:
+                yield Tilts(*map(torch.cat, zip(*found, strict=True)))
 
     def codebooks(self, codec: PhotoModel) -> Iterator[Codebooks]:
         """See `EntryPrior`; one for each slice."""
