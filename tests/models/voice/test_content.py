@@ -56,6 +56,15 @@ def test_a_code_depends_on_nothing_beyond_its_reach() -> None:
 
 
 @torch.no_grad()
+def test_distances_of_latents_of_classes_are_those_of_hellinger() -> None:
+    made = encoder(replace(TINY, content_classes=8))
+    likely = made.known(made.network(made.frames(made.log_mel(noise()))))  # [1, 100, 8]
+    torch.testing.assert_close(likely.square().sum(-1), torch.ones(1, 100))
+    latents = made.latents(made.log_mel(noise()))
+    torch.testing.assert_close(torch.cdist(latents, latents), torch.cdist(likely, likely))
+
+
+@torch.no_grad()
 def test_a_step_of_20_ms_is_two_interleaved_passes() -> None:
     made = encoder(ContentConfig(content_mels=16, content_width=12, content_hidden=12, content_voice=()))
     frames = torch.randn(1, 60, 16)

@@ -93,8 +93,8 @@ def first_round(
 
 def test_two_rounds_give_codes_that_tell_tones_apart(dataset: AudioDataset, teacher: str, tmp_path: Path) -> None:
     recipe = ContentRecipe()
-    for turn in range(2):
-        settings = settings_for(teacher)
+    for turn, classes in enumerate((0, 8)):
+        settings = replace(settings_for(teacher), model=replace(MODEL, content_classes=classes))
         task, before = trained(recipe, dataset, settings, 40)
         assert task.validate()["score"] < 0.9 * before
         exported = recipe.export(task.model, dataset, settings)
@@ -129,7 +129,7 @@ def test_a_wider_network_begins_as_the_teacher(dataset: AudioDataset, teacher: s
     frames = torch.randn(1, 40, again.model.content_mels)
     torch.testing.assert_close(model.content.network(frames), first.content.network(frames))
     narrower = recipe.build(replace(again, model=replace(again.model, content_hidden=hidden - 1)))
-    with pytest.raises(TrainingError, match="of the same"):
+    with pytest.raises(TrainingError, match="wider hidden layers"):
         recipe.initialise(narrower, dataset, again)
 
 
@@ -146,6 +146,18 @@ def test_codes_of_the_next_round_keep_their_numbers_and_entries_their_places(
     assert same > 0.6  # of 16 codes that stand in any order a sixteenth would
     latents, before = (c.latents(c.log_mel(held)) for c in (second, first))
     assert (latents - before).square().mean() < before.square().mean()
+
+
+def test_classes_are_one_of_the_clusterings_and_the_codebook_is_of_named_recordings(
+    dataset: AudioDataset, teacher: str
+) -> None:
+    recipe, settings = ContentRecipe(), settings_for(teacher)
+    other = replace(settings, model=replace(MODEL, content_classes=5))
+    with pytest.raises(TrainingError, match=r"content_classes is 5; task.clusters has \[4, 8\]"):
+        recipe.export(recipe.build(other), dataset, other)
+    elsewhere = replace(settings, task=replace(settings.task, codebook_from="nowhere"))
+    with pytest.raises(TrainingError, match="no recording has 'nowhere'"):
+        recipe.export(recipe.build(elsewhere), dataset, elsewhere)
 
 
 def test_only_models_of_speech_are_teachers(dataset: AudioDataset) -> None:

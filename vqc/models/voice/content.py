@@ -2,14 +2,15 @@
 
 ::
 
-    waveform ─ log-mel ─ minus its mean ─ dilated convolutions ─ projection ─ minus its mean ─ nearest entry ─► codes
+    waveform ─ log-mel ─ minus its mean ─ dilated convolutions ─ classes ─ projection ─ nearest entry ─► codes
                                             ▲           │
                                             └── mean ◄──┘ of a few seconds: the voice that speaks
 
 The network learns to tell clusters of speech, found without labels, from speech that is disguised and has stretches
 missing (see `vqc.training.voice.content_task`): masked prediction as in HuBERT (Hsu et al. 2021, arXiv 2106.07447), and
-the disguises of NANSY (Choi et al. 2021, arXiv 2110.14513). What it knows of a frame is then clustered again, and the
-centres are the codebook. One pass, no search: a code depends on `halo` frames to each side and on nothing else.
+the disguises of NANSY (Choi et al. 2021, arXiv 2110.14513). How likely it takes each cluster to be, or else the last
+layer, is then clustered again, and the centres are the codebook. One pass, no search: a code depends on `halo` frames
+to each side and on nothing else.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _FLOOR = 1e-6  # power added to a mel band before the logarithm
 _STEM = 2  # frames of 10 ms to each side that the first layer sees
 _SUMMARY = 64  # numbers that tell of the voice
 _SMOOTHED = 2  # frames of 10 ms to each side that latents are averaged over
+_TEMPERATURE = 1.5  # of the probabilities of classes: sharper ones hide how near the second is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +47,15 @@ class ContentConfig(Config):
     content_reach: int = limited(100, 1, 10_000)  # steps of 20 ms to each side that tell of it
     content_size: int = limited(2048, 2, 65_536)
     content_dim: int = limited(96, 1, 1024)
+    content_classes: int = limited(0, 0, 65_536, written_when_set=True)  # whose probabilities are coded; 0: of none
 
 
 class ContentEncoder(nn.Module):
-    """Codes int64 [B, T / 160] of waveforms [B, T] in [-1, 1] at 16 kHz."""
+    """Codes int64 [B, T / 160] of waveforms [B, T] in [-1, 1] at 16 kHz.
+
+    What is coded of a frame is the root of the probabilities of classes, whose distances are those of Hellinger; or
+    without classes, the last layer of the network less its mean.
+    """
 
     def __init__(self, config: ContentConfig) -> None:
         super().__init__()
@@ -57,7 +64,9 @@ class ContentEncoder(nn.Module):
         bands = mel_matrix(config.content_mels, _WINDOW // 2 + 1, SAMPLE_RATE, lowest_hz=20)
         self.register_buffer("mel", bands, persistent=False)
         self.network = ContentNetwork(config)
-        self.register_buffer("projection", torch.eye(config.content_width, config.content_dim))
+        self.head = nn.Linear(config.content_width, config.content_classes) if config.content_classes else None
+        known = config.content_classes or config.content_width
+        self.register_buffer("projection", torch.eye(known, config.content_dim))
         self.quantizer = VectorQuantizer(config.content_size, config.content_dim)
         self.mel: Tensor
         self.projection: Tensor
@@ -90,7 +99,16 @@ class ContentEncoder(nn.Module):
             log_mel: of `log_mel`.
             warp: of the frequencies, for the length of the vocal tract; 1 leaves them as they are.
         """
-        return centred(self.network(self.frames(log_mel, warp)) @ self.projection, self.config)
+        last = self.network(self.frames(log_mel, warp))
+        if self.head is None:
+            return centred(last @ self.projection, self.config)
+        return self.known(last) @ self.projection
+
+    def known(self, last: Tensor) -> Tensor:
+        """What is projected of the last layer [B, N, width]: [B, N, classes], or [B, N, width] where there are none."""
+        if self.head is None:
+            return centred(last, self.config)
+        return moving_mean(torch.softmax(self.head(last) / _TEMPERATURE, -1), _SMOOTHED).sqrt()
 
     def frames(self, log_mel: Tensor, warp: float = 1.0) -> Tensor:
         """What the network sees of log-mel frames [B, N, mels]: warped, less their mean, of about unit variance."""

@@ -7,7 +7,6 @@ of kind voice whose decoder has learnt nothing yet.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,9 @@ from torch import Tensor, nn
 from vqc.data.batches import Shard
 from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import AudioDataset
+from vqc.errors import TrainingError
 from vqc.models.files.zoo import load_model
-from vqc.models.voice.content import ContentEncoder, centred
+from vqc.models.voice.content import ContentConfig, ContentEncoder
 from vqc.models.voice.model import VoiceModel
 from vqc.nn.pitch import PITCH_HOP
 from vqc.training.phones.clusters import discriminant, means
@@ -37,6 +37,12 @@ _EVERY = 2  # frames between those that are clustered
 _CLASSES = 2000  # clusters of the teacher, then of what it has taught, that the projection shall tell apart
 _ITERATIONS = 12  # of k-means
 _HELD = 20  # utterances
+_BESIDE_NETWORK = (
+    "content_hidden",
+    "content_size",
+    "content_dim",
+    "content_classes",
+)  # settings that rounds may change
 
 
 class ContentRecipe(UtteranceRecipe):
@@ -72,10 +78,14 @@ class ContentRecipe(UtteranceRecipe):
     @torch.no_grad()
     def export(self, model: VoiceModel, dataset: AudioDataset, settings: Settings) -> Exported:
         config, seed = settings.task, settings.loop.seed
-        round_to_stored(model.eval())
         teacher = load_model(config.teacher).model
         probabilities = draw_probabilities(dataset, config.source_shares)
-        chosen = draw_items(dataset, config.codebook_utterances, probabilities, seed=seed)
+        if model.content.head is not None:
+            heads: Any = model.heads
+            model.content.head.load_state_dict(heads[_own_head(settings)].state_dict())
+        round_to_stored(model.eval())
+        clustered = _named(dataset, config.codebook_from, probabilities)
+        chosen = draw_items(dataset, config.codebook_utterances, clustered, seed=seed)
         place_codebook(model.content, teacher, first_seconds(dataset, chosen, PITCH_HOP, _SECONDS), seed)
         del model.heads
         round_to_stored(model)
@@ -88,11 +98,11 @@ class ContentRecipe(UtteranceRecipe):
 def begin_as(content: ContentEncoder, teacher: ContentEncoder, path: str) -> None:
     """Make a network do what the teacher's does; hidden layers may be wider: what is new in them adds nothing yet.
 
-    TrainingError: other settings differ, or the hidden layers are narrower than the teacher's.
+    TrainingError: other settings of the network differ, or the hidden layers are narrower than the teacher's.
     """
-    width = max(teacher.config.content_hidden, content.config.content_hidden)
-    expected = replace(teacher.config, content_hidden=width)
-    check_same_settings(path, content_settings(expected), content_settings(content.config))
+    if teacher.config.content_hidden > content.config.content_hidden:
+        raise TrainingError(f"the network in {path} has wider hidden layers; raise model.content_hidden")
+    check_same_settings(path, _network_settings(teacher.config), _network_settings(content.config))
     state = content.network.state_dict()
     for name, trained in teacher.network.state_dict().items():
         if name.endswith(".out.weight"):
@@ -102,10 +112,12 @@ def begin_as(content: ContentEncoder, teacher: ContentEncoder, path: str) -> Non
 
 @torch.no_grad()
 def place_codebook(content: ContentEncoder, teacher: Any, waveforms: Sequence[Tensor], seed: int = 0) -> None:
-    """Set the projection to where the teacher's clusters lie apart, and the codebook by k-means there.
+    """Set the projection, and the codebook by k-means there.
 
-    Where the teacher is a content encoder of the same sizes, latents are turned to lie as its own do, and k-means
-    begins with the means of its codes: what was trained on these goes on from there, decoder and prior.
+    Classes are projected on their principal components; without, the last layer to where the teacher's clusters lie
+    apart. Where the teacher is a content encoder of as many dimensions, latents are turned to lie as its own do, and
+    where its codebook is as large, k-means begins with the means of its codes: what was trained on these, decoder and
+    prior, goes on from there.
 
     Args:
         content: whose network is trained.
@@ -115,15 +127,21 @@ def place_codebook(content: ContentEncoder, teacher: Any, waveforms: Sequence[Te
     """
     known, vectors = [], []
     for waveform in tracked(waveforms):
-        known.append(centred(content.network(content.frames(content.log_mel(waveform))), content.config)[0, ::_EVERY])
+        last = content.network(content.frames(content.log_mel(waveform)))
+        known.append(content.known(last)[0, ::_EVERY])
         vectors.append(TEACHERS[teacher.kind](teacher, waveform)[0, ::_EVERY])
     seen, taught = torch.cat(known), torch.cat(vectors)
-    projection = _apart(seen, taught, content.config.content_dim, seed)
-    projection = _apart(seen, seen @ projection, content.config.content_dim, seed)
+    dims = content.config.content_dim
+    if content.head is not None:
+        projection = torch.linalg.eigh(torch.cov(seen.T)).eigenvectors[:, -dims:]
+    else:
+        projection = _apart(seen, taught, dims, seed)
+        projection = _apart(seen, seen @ projection, dims, seed)
     start = None
-    if teacher.kind == "voice" and teacher.content.codebook.shape == content.codebook.shape:
+    if teacher.kind == "voice" and taught.shape[1] == dims:
         projection = projection @ _turn(seen @ projection, taught)
-        start = means(seen @ projection, teacher.content.quantizer.nearest(taught[None])[0], len(content.codebook))
+        if len(teacher.content.codebook) == len(content.codebook):
+            start = means(seen @ projection, teacher.content.quantizer.nearest(taught[None])[0], len(content.codebook))
     content.projection.copy_(projection)
     content.quantizer.initialise(seen @ projection, iterations=_ITERATIONS, seed=seed, start=start)
 
@@ -136,10 +154,24 @@ def _apart(vectors: Tensor, clustered: Tensor, dims: int, seed: int) -> Tensor:
 
 
 def _turn(vectors: Tensor, wanted: Tensor) -> Tensor:
-    """The rotation [D, D] that brings vectors [N, D] nearest to others [N, D] (Schönemann 1966)."""
-    left, _, right = torch.linalg.svd(vectors.T.double() @ wanted.double())
-    turn: Tensor = (left @ right).float()
+    """The rotation [D, D], times a scale, that brings vectors [N, D] nearest to others [N, D] (Schönemann 1966)."""
+    left, spread, right = torch.linalg.svd(vectors.T.double() @ wanted.double())
+    turn: Tensor = (left @ right * (spread.sum() / vectors.double().square().sum())).float()
     return turn
+
+
+def _own_head(settings: Settings) -> int:
+    """Which of the clusterings the classes of the content encoder are; TrainingError: none."""
+    sizes: tuple[int, ...] = settings.task.clusters
+    classes = settings.model.content_classes
+    if classes not in sizes:
+        raise TrainingError(f"model.content_classes is {classes}; task.clusters has {list(sizes)}")
+    return sizes.index(classes)
+
+
+def _network_settings(config: ContentConfig) -> dict[str, Any]:
+    """The settings that decide what a network sees and how it is made, but for how wide its hidden layers are."""
+    return {name: value for name, value in content_settings(config).items() if name not in _BESIDE_NETWORK}
 
 
 def _frames(model: VoiceModel, dataset: AudioDataset, settings: Settings) -> Frames:
@@ -148,6 +180,15 @@ def _frames(model: VoiceModel, dataset: AudioDataset, settings: Settings) -> Fra
 
 def _weights(dataset: AudioDataset, settings: Settings) -> NDArray[np.float64]:
     return draw_probabilities(dataset, settings.task.source_shares)
+
+
+def _named(dataset: AudioDataset, text: str, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities [N] of the training utterances that have a text in their names; TrainingError: none has."""
+    named: NDArray[np.float64] = probabilities * [text in dataset.names[i] for i in dataset.training]
+    if not named.any():
+        raise TrainingError(f"no recording has {text!r} in its name; change task.codebook_from")
+    named /= named.sum()
+    return named
 
 
 def _perplexity(model: VoiceModel, dataset: AudioDataset) -> float:

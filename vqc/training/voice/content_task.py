@@ -34,6 +34,7 @@ class ContentTaskConfig(Config):
     batch_size: int = limited(32, 1)
     crop: int = limited(320, 20)  # frames of 10 ms
     codebook_utterances: int = limited(600, 1)  # that projection and codebook are found in
+    codebook_from: str = ""  # only utterances with this in their names are
     table_utterances: int = limited(300, 1)  # training utterances from which the tables are counted
 
     def __post_init__(self) -> None:
