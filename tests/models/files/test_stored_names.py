@@ -14,6 +14,7 @@ from pathlib import Path
 
 from golden.cases import FOLDER
 from golden.make import ORDERS, PRIORS
+from torch import nn
 
 from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
 from vqc.models.files.header import parse_header
@@ -29,6 +30,8 @@ def names_of(kind: Kind, file: Path) -> Iterator[str]:
     model = load_checkpoint(FOLDER / f"{MODELS.get(kind.name, kind.name)}.safetensors").model
     config = PRIORS[kind.prior.name] | ORDERS.get(f"{kind.name}-stepped-prior", {})
     config |= {"classes": ["cat", "dog"]} if kind.prior.name == "pixelcnn" else {}
+    if kind.name == "voice":
+        model.content.head = nn.Linear(model.config.content_width, 2)
     model.attach_prior(build_prior(kind.prior.name, config, model))
     model.likelihood = Likelihood(LikelihoodConfig(), model.media, model.qualities)
     parts = {name: {"training": {}, "figures": {}} for name in ("prior", "likelihood", "sharp")}
