@@ -68,7 +68,7 @@ class VoiceModel(AudioModel):
     """Waveforms [B, T] in [-1, 1] at 16 kHz to codes [B, 3, T / 320] and back, in any voice."""
 
     kind: ClassVar[str] = "voice"
-    int8_tensors: ClassVar[tuple[str, ...]] = ("content.network.", "content.head.", "speaker.", "decoder.", "sources.")
+    int8_tensors: ClassVar[tuple[str, ...]] = ("content.", "speaker.", "decoder.", "sources.")
     config: VoiceConfig
     sample_rate = SAMPLE_RATE
     hop_length = PITCH_HOP
