@@ -28,7 +28,7 @@ def codec(audio_model: AudioModel, monkeypatch: pytest.MonkeyPatch) -> Codec:
     """The codec of all files here; it keeps tones."""
     codec = codec_with(audio_model, bytes(32), "tiny")
     monkeypatch.setattr(files, "open_codec", lambda *_, **__: codec)
-    monkeypatch.setattr(files, "codec_for_file", lambda *_, **__: codec)
+    monkeypatch.setattr(files, "codec_for_work", lambda *_, **__: codec)
     return codec
 
 
