@@ -27,8 +27,9 @@ LINEAR_BELOW, LINEAR_SHARES = 700.0, (0.6, 0.5)
 
 # From the second choice on, this share of a bit is the prior's in the first shapes of groups, where it knows most; the
 # rest, and the other shapes, are the static tables'. More of either drops faint details in flat places: better by PSNR
-# and worse by MS-SSIM. Found on validation photos.
-PRIOR_SHAPES, PRIOR_SHARE = 4, 0.75
+# and worse by MS-SSIM. Found on validation photos. At low rates (λ above the last number) asking takes too much of the
+# little time that the rest takes.
+PRIOR_SHAPES, PRIOR_SHARE, PRIOR_BELOW = 4, 0.75, 5_000.0
 
 CONTEXT = 2  # codes around those that are chosen; four in place of two save 0.02 % of the bits in a tenth more time
 PART = (32, 32)  # most codes of a tile, along both axes, that are chosen together
@@ -82,7 +83,8 @@ class PhotoSearch(EncoderSearch):
         at high rates the first are linear, and have more weight: see `LINEAR_SHARES`.
         """
         model, window = self.model, self.window_with(codes)
-        if self.weighs_prior and not self.steps and model.prior is not None:
+        asks = self.weighs_prior and model.config.lambdas[self.quality - 1] < PRIOR_BELOW
+        if asks and not self.steps and model.prior is not None:
             with one_thread():
                 self.tilts = list(self._tilts(window.contiguous()))
         self.rotated = model.config.both_ways and not self.rotated
