@@ -37,12 +37,8 @@ _EVERY = 2  # frames between those that are clustered
 _CLASSES = 2000  # clusters of the teacher, then of what it has taught, that the projection shall tell apart
 _ITERATIONS = 12  # of k-means
 _HELD = 20  # utterances
-_BESIDE_NETWORK = (
-    "content_hidden",
-    "content_size",
-    "content_dim",
-    "content_classes",
-)  # settings that rounds may change
+# Settings that a round may have different from its teacher's.
+_BESIDE_NETWORK = ("content_hidden", "content_size", "content_dim", "content_classes")
 
 
 class ContentRecipe(UtteranceRecipe):
