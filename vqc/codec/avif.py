@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
-from itertools import count
 
 import numpy as np
 import torch
@@ -104,11 +103,10 @@ def _last_of_size(size: int, least: int, length: Callable[[int], int]) -> int:
     """
     if length(least) > size:
         return least - 1
-    low, high, growth = least, _BEST + 1, _GROWTH  # the first fits; the second does not, or is none
-    for trial in count():
-        if high - low <= 1:
-            break
-        guess = low + int(math.log(size / length(low)) / growth) if trial < _MOST_GUESSES else (low + high) // 2
+    low, high, growth, guesses = least, _BEST + 1, _GROWTH, 0  # the first fits; the second does not, or is none
+    while high - low > 1:
+        guess = low + int(math.log(size / length(low)) / growth) if guesses < _MOST_GUESSES else (low + high) // 2
+        guesses += 1
         middle = min(max(guess, low + 1), high - 1)
         growth = max(math.log(length(middle) / length(low)) / (middle - low), _LEAST_GROWTH)
         low, high = (middle, high) if length(middle) <= size else (low, middle)
