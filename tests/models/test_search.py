@@ -179,9 +179,33 @@ def test_a_linear_step_is_the_whole_one_where_the_decoder_is_the_transform() -> 
         torch.testing.assert_close(correction, -search._slope(decoded) / 2)
 
 
-def test_first_steps_at_high_rates_are_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lmbda", "steps"),
+    [
+        (100.0, [(True, 0.6), (True, 0.5), (False, 1 / 3), (False, 1 / 4)]),
+        (1000.0, [(True, 1 / 2), (True, 1 / 3), (False, 1 / 4), (False, 1 / 5)]),
+        (9000.0, [(False, 1 / 2), (False, 1 / 3), (False, 1 / 4), (False, 1 / 5)]),
+    ],
+)
+def test_first_steps_are_linear_but_at_the_lowest_rates(lmbda: float, steps: list[tuple[bool, float]]) -> None:
     search = PhotoSearch(MODELS["photo"], torch.rand(1, 3, 48, 64), 1)
-    assert [search._next_step() for _ in range(3)] == [(False, 1 / 2), (False, 1 / 3), (False, 1 / 4)]
-    monkeypatch.setattr(photo_search, "LINEAR_BELOW", 1e9)
-    search = PhotoSearch(MODELS["photo"], torch.rand(1, 3, 48, 64), 1)
-    assert [search._next_step() for _ in range(4)] == [(True, 0.6), (True, 0.5), (False, 1 / 3), (False, 1 / 4)]
+    search.plan = photo_search.plan_of(lmbda)
+    assert [search._next_step() for _ in range(4)] == steps
+
+
+def test_gains_fall_from_coarse_to_fine() -> None:
+    gains = photo_search.Gains(0.5, 0.4).of(torch.zeros(2, 1000, 3, 4))
+    assert gains.shape == (1000, 1, 1)
+    assert gains[0] == pytest.approx(0.9)
+    assert gains[60] == pytest.approx(0.7)
+    assert (gains.diff(dim=0) < 0).all()
+    assert gains.min() > 0.5
+
+
+@pytest.mark.parametrize("quality", [1, 3])
+def test_usual_effort_is_that_of_the_search(quality: int) -> None:
+    """A tile of a large photo may have less than an image of one window."""
+    model, image = MODELS["photo"], torch.rand(1, 3, 16 * 8, 16 * 9)
+    plan = photo_search.plan_of(model.lambdas[quality - 1])
+    assert model.encoder_search(image, quality).default_effort == plan.steps
+    assert model.encoder_search(image, quality, (slice(1, 7), slice(0, 6))).default_effort == plan.steps_of_tile

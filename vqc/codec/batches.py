@@ -25,7 +25,7 @@ from vqc.codec.codec import Codec
 from vqc.codec.framing import BATCH_VALUES, Cut, Window, drain
 from vqc.codec.progress import Meter
 from vqc.codec.rate import Rate
-from vqc.codec.rate_control import RateController, effort_of, is_rate_choice
+from vqc.codec.rate_control import RateController, is_rate_choice
 from vqc.codec.stream_coder import StreamCoder
 from vqc.codec.validation import check_entropy, check_quality
 from vqc.devices import only_float32
@@ -67,7 +67,7 @@ class BatchCompressor:
             codec.framing,
             Meter(None, 0),
             rate_choice=choice,
-            effort=effort_of(codec.model, rate),
+            effort=rate.effort,
             entropy=self.entropy,
         )
         self._coder = StreamCoder(codec.model, self.point.quality)

@@ -113,7 +113,7 @@ class Codec(Generic[Signal, Restored]):
         work = compressing(self.framing.positions(signal), effort, self.model, mode, search=rate.is_target)
         meter = Meter(progress, work)
         # λ is weighed only where a choice is asked for: else codes are those of `encode`
-        control = RateController(self.framing, meter, rate_choice=rate_choice, effort=effort, entropy=mode)
+        control = RateController(self.framing, meter, rate_choice=rate_choice, effort=rate.effort, entropy=mode)
         cutting = self.framing.cut(signal)  # nothing is read before it is drained
         if rate.is_target:
             windows, cut = drain(cutting, lambda window: window)  # each is looked at again and again

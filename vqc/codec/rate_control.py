@@ -56,7 +56,7 @@ class RateController:
 
     Args:
         rate_choice: whether to weigh errors against bits; else codes are those of `encode`.
-        effort: see `Rate`.
+        effort: see `Rate`; None for what the searches themselves take for usual.
         entropy: how the codes will be written.
         meter: is told of windows that are encoded and refined.
     """
@@ -67,7 +67,7 @@ class RateController:
         meter: Meter,
         *,
         rate_choice: bool,
-        effort: int,
+        effort: int | None,
         entropy: EntropyOption = "auto",
     ) -> None:
         self.framing, self.meter, self.rate_choice, self.effort = framing, meter, rate_choice, effort
@@ -88,7 +88,8 @@ class RateController:
     def refine(self, search: EncoderSearch, point: OperatingPoint) -> None:
         """Make the passes that only aim, as many as the effort says."""
         search.weighs_prior = self.with_prior
-        for _ in range(self.effort if search.refines else 0):
+        effort = search.default_effort if self.effort is None else self.effort
+        for _ in range(effort if search.refines else 0):
             codes = search.search(self._bits_of(point.quality), point.lambda_scale)  # [B, G, ...]
             search.refine(codes)
             self.meter.add(REFINING * math.prod(codes.shape[2:]))

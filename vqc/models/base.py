@@ -41,7 +41,7 @@ class CodecModel(nn.Module, ABC):
     media: ClassVar[Literal["image", "audio"]]
     weighs_bits: ClassVar[bool] = False  # whether its `encoder_search` weighs errors of codes against their bits
     lambda_step: ClassVar[float] = 1.6  # λ of a quality by this to ±1/2 stands for halves between two
-    default_effort: ClassVar[int] = 0  # of an encoder that is not told: see `vqc.codec.rate`
+    default_effort: ClassVar[int] = 0  # of an encoder that is not told, usually: see `EncoderSearch.default_effort`
     float32_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes that a float16 checkpoint leaves alone
     int8_tensors: ClassVar[tuple[str, ...]] = ()  # name prefixes of weights that an int8 one holds in eight bits
     perceptual_child: ClassVar[str] = ""  # the child that a perceptual decoder stands in for; "": it can have none
@@ -143,7 +143,7 @@ class CodecModel(nn.Module, ABC):
         search, bits = self.encoder_search(signal, quality), self.static_bits(quality)
         if not self.default_effort:
             return search.codes
-        for _ in range(self.default_effort):
+        for _ in range(search.default_effort):
             search.refine(search.search(bits))
         return search.search(bits)
 

@@ -49,6 +49,11 @@ class EncoderSearch:
         """A contiguous copy of the inner codes [B, G, ...] as `encode` gives them."""
         return self.window_codes[(slice(None), slice(None), *self.inner)].clone(memory_format=torch.contiguous_format)
 
+    @property
+    def default_effort(self) -> int:
+        """How often codes are refined where no effort is asked for."""
+        return 0
+
     def window_with(self, codes: Tensor) -> Tensor:
         """The codes of the window with these [B, G, ...] in its inner part."""
         window = self.window_codes.clone()

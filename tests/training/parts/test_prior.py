@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,17 +11,18 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny_priors import draw_codes, draw_model, draw_prior
+from tiny_priors import STEPPED_PRIOR, draw_codes, draw_model, draw_prior
 
 from vqc.data.batches import Shard
 from vqc.data.datasets import AudioDataset, ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.base import AudioModel, ImageModel
 from vqc.models.kinds import build_prior
+from vqc.models.photo.prior import PhotoPrior
 from vqc.nn.integer import dequantized
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, relative_weights
-from vqc.training.parts.prior_recipe import labels_of
+from vqc.training.parts.prior_recipe import check_grown, labels_of, widened
 
 
 class Images:
@@ -253,6 +255,29 @@ def test_integers_turned_back_to_floats_become_the_same_integers(kind: str, imag
     assert again.keys() == state.keys()
     for name, integers in state.items():
         assert (again[name] - integers).abs().max() <= (2 if name.endswith("bias") else 0), name
+
+
+@torch.no_grad()
+def test_a_wider_prior_begins_as_the_narrow_one() -> None:
+    codec, narrow = draw_model("photo"), draw_prior(draw_model("photo"), "photo-stepped")
+    config = replace(STEPPED_PRIOR, width=12, head_width=9, dc_width=10)
+    wide = PhotoPrior(config, codec)
+    wide.load_state_dict(widened(wide, narrow.state_dict()))
+    wide.prepare(codec)
+    codes = draw_codes(codec, 2, (3, 5))
+    torch.testing.assert_close(wide.bits(codes, 2), narrow.bits(codes, 2))
+    for parameter in wide.parameters():
+        parameter.add_(0.1)
+    assert not torch.allclose(wide.bits(codes, 2), narrow.bits(codes, 2)), "what is new has an effect once trained"
+
+
+def test_a_narrower_prior_or_another_one_is_refused() -> None:
+    path = Path("model.safetensors")
+    check_grown(path, STEPPED_PRIOR, replace(STEPPED_PRIOR, width=12))
+    with pytest.raises(TrainingError, match=r"the prior in model\.safetensors is wider; raise model\.width to 12"):
+        check_grown(path, replace(STEPPED_PRIOR, width=12), STEPPED_PRIOR)
+    with pytest.raises(TrainingError, match="of the same"):
+        check_grown(path, STEPPED_PRIOR, replace(STEPPED_PRIOR, neighbour_width=5))
 
 
 def class_task(model: ImageModel, codes: dict[int, CachedCodes], dropout: float) -> PriorTask:

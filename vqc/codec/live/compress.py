@@ -16,7 +16,7 @@ from vqc.codec.inspect.report import Report
 from vqc.codec.open import Model, open_codec
 from vqc.codec.progress import Meter
 from vqc.codec.rate import Rate
-from vqc.codec.rate_control import RateController, effort_of, is_rate_choice
+from vqc.codec.rate_control import RateController, is_rate_choice
 from vqc.codec.stream_coder import StreamCoder
 from vqc.codec.validation import check_quality
 from vqc.data.wav_stream import SoundFormat, blocks_of, read_head
@@ -107,7 +107,7 @@ def pieces(
     framing.check(recording)
     wanted = check_quality(model, quality, codec.name, rate)
     point, choice = model.operating_point(wanted), is_rate_choice(model, wanted, rate, codec.name)
-    control = RateController(framing, Meter(None, 0), rate_choice=choice, effort=effort_of(model, rate))
+    control = RateController(framing, Meter(None, 0), rate_choice=choice, effort=rate.effort)
     coder, mode, crc, begun = StreamCoder(model, point.quality), mode_of(codec, entropy), 0, False
     for window, shape in framing.chunks(recording, framing.model.observer()):
         header = Header(

@@ -89,7 +89,7 @@ class PhotoModel(ImageModel):
     kind: ClassVar[str] = "photo"
     weighs_bits: ClassVar[bool] = True
     lambda_step: ClassVar[float] = 3.5  # so the sizes of two qualities meet halfway
-    default_effort: ClassVar[int] = 3
+    default_effort: ClassVar[int] = 4
     float32_tensors: ClassVar[tuple[str, ...]] = ("transform.",)
     int8_tensors: ClassVar[tuple[str, ...]] = ("analysis.",)
     perceptual_child: ClassVar[str] = "synthesis"

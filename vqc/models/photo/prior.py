@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +39,8 @@ class PhotoPriorConfig(Config):
         a board.
     channel_steps: of each slice, in which the codes of a position come; () for 1.
     """
+
+    growing: ClassVar[tuple[str, ...]] = ("width", "head_width", "dc_width")  # a narrower one can begin a wider one
 
     slices: tuple[tuple[int, ...], ...] = limited(((13,), (12,), (14,), (14,), (16,), (24,), (12,)), 1, 4096)
     width: int = limited(128, 1, 4096)  # of the context

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import product
@@ -21,9 +22,37 @@ from vqc.devices import one_thread, quick_networks
 from vqc.models.search import EncoderSearch
 from vqc.nn.ecvq import Tilts, to_maps, to_rows
 
-# Below this λ the first steps of `refine` have these shares and take what the decoder's network adds for a constant, in
-# half the time and a fifth of the memory, to better codes. Found on validation photos.
-LINEAR_BELOW, LINEAR_SHARES = 700.0, (0.6, 0.5)
+
+class Gains(NamedTuple):
+    """Of the components of latents, which come from coarse to fine."""
+
+    fine: float  # of the last ones
+    rise: float  # what the first has more, and the sixtieth half of
+
+    def of(self, latents: Tensor) -> Tensor:
+        """Return those of latents [B, D, h, w], [D, 1, 1]."""
+        components = torch.arange(latents.shape[1], device=latents.device)[:, None, None]
+        return self.fine + self.rise / (1 + components / 60)
+
+
+class Plan(NamedTuple):
+    """How codes are refined, at one λ."""
+
+    steps: int  # where no effort is asked for
+    steps_of_tile: int  # of a large photo, whose time counts
+    linear: tuple[float, ...]  # shares of the way that the first steps go, which are linear: see `PhotoSearch.refine`
+    then: int  # one over the share of the step after these; each later one has one more
+    gains: Gains  # by which steps go further than to what makes up for the error
+    linear_gains: Gains
+
+
+# By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
+# one. Gains make up for what the decoder takes off contrasts that it is not sure of.
+PLANS = {
+    700.0: Plan(4, 3, (0.6, 0.5), 3, Gains(0.6, 0.6), Gains(1.1, 0.4)),
+    5_000.0: Plan(4, 4, (1 / 2, 1 / 3), 4, Gains(0.6, 0.6), Gains(0.8, 0.4)),
+    math.inf: Plan(3, 3, (), 2, Gains(1.0, 0.0), Gains(1.0, 0.0)),
+}
 
 # From the second choice on, this share of a bit is the prior's in the first shapes of groups, where it knows most; the
 # rest, and the other shapes, are the static tables'. More of either drops faint details in flat places: better by PSNR
@@ -45,10 +74,15 @@ class PhotoSearch(EncoderSearch):
         self.index = model.index(quality)
         with quick_networks(image.device):
             self.latents = model.latents(image, self.index)  # [B, D, h, w]
+        self.plan = plan_of(model.config.lambdas[quality - 1])
         self.steps, self.rotated, self.tilts = 0, False, list[Tilts]()
         dc_codes = self._aim()
         self.first_ac = self.ac
         super().__init__(dc_codes, inner)
+
+    @property
+    def default_effort(self) -> int:
+        return self.plan.steps
 
     @property
     def window_codes(self) -> Tensor:
@@ -79,8 +113,9 @@ class PhotoSearch(EncoderSearch):
         """Make a step of proximal gradient descent on the error of the decoded image.
 
         With a linear orthonormal decoder it would lead back to the latents of the image. Of a self-ensemble,
-        steps look at one image and the other in turn. Latents are the mean of all aims (Robbins and Monro 1951);
-        at high rates the first are linear, and have more weight: see `LINEAR_SHARES`.
+        steps look at one image and the other in turn. Latents are the mean of all aims (Robbins and Monro 1951).
+        The first steps are linear, but at the lowest rates: what the decoder's network adds is taken for a constant, in
+        half the time and a fifth of the memory. See `Plan`.
         """
         model, window = self.model, self.window_with(codes)
         asks = self.weighs_prior and model.config.lambdas[self.quality - 1] < PRIOR_BELOW
@@ -92,7 +127,8 @@ class PhotoSearch(EncoderSearch):
         ac = model.dequantize_ac(ac_codes, self.quality) + self.predicted
         decoded = torch.cat([model.dc_values(self._window_codes), ac], 1)  # [B, D, h, w]
         linear, share = self._next_step()
-        aim = decoded + (self._correction(decoded) if linear else -self._slope(decoded) / 2)
+        step = self._correction(decoded) if linear else -self._slope(decoded) / 2
+        aim = decoded + step * (self.plan.linear_gains if linear else self.plan.gains).of(step)
         self.latents = self.latents + (aim - self.latents) * share
         self._window_codes = self._aim()
 
@@ -110,9 +146,8 @@ class PhotoSearch(EncoderSearch):
     def _next_step(self) -> tuple[bool, float]:
         """Whether the next step is linear, and its share of the way to its aim."""
         begun, self.steps = self.steps, self.steps + 1
-        if self.model.config.lambdas[self.quality - 1] >= LINEAR_BELOW:
-            return False, 1 / (self.steps + 1)
-        return (True, LINEAR_SHARES[begun]) if begun < len(LINEAR_SHARES) else (False, 1 / self.steps)
+        later = begun - len(self.plan.linear)
+        return (True, self.plan.linear[begun]) if later < 0 else (False, 1 / (self.plan.then + later))
 
     def _synthesize(self, latents: Tensor) -> Tensor:
         """The decoded image of latents [B, D, h, w], or that of the image rotated."""
@@ -144,6 +179,11 @@ class PhotoSearch(EncoderSearch):
         return cast(Tensor, dc_codes)
 
 
+def plan_of(lmbda: float) -> Plan:
+    """The plan for a λ."""
+    return next(plan for below, plan in PLANS.items() if lmbda < below)
+
+
 class TileSearch(EncoderSearch):
     """Codes of a tile of a large photo, chosen part by part: a refinement of all at once needs half a gigabyte.
 
@@ -165,6 +205,10 @@ class TileSearch(EncoderSearch):
             own = rows.inner, columns.inner
             self.parts.append(PhotoSearch(model, image[:, :, top, left], quality, own))
             self.places.append((rows.place, columns.place))
+
+    @property
+    def default_effort(self) -> int:
+        return self.parts[0].plan.steps_of_tile
 
     @property
     def codes(self) -> Tensor:

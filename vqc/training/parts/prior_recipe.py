@@ -6,6 +6,7 @@ The result is the codec's file with the prior inside: the same weights and codes
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ from vqc.models.files.header import codec_digest
 from vqc.models.kinds import build_prior, prior_kind_named, trainables
 from vqc.models.parts import PRIOR
 from vqc.models.prior import CodePrior
-from vqc.nn.integer import dequantized, forget_calibration, is_calibrated
+from vqc.nn.integer import IntegerLinear, dequantized, forget_calibration, is_calibrated
+from vqc.nn.integer_conv import IntegerConv
 from vqc.training.parts.base import PartRecipe
 from vqc.training.parts.code_cache import CachedCodes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_weights
@@ -88,7 +90,8 @@ class PriorRecipe(PartRecipe):
     def warm_start(self, model: CodePrior, path: str, dataset: CodeDataset, settings: Settings) -> None:
         """Load the prior of a model file, or the best weights of a run folder."""
         try:
-            model.load_state_dict(_trained_prior(Path(path), model, self.codec(settings).model))
+            state = _trained_prior(Path(path), model, self.codec(settings).model)
+            model.load_state_dict(widened(model, state))
         except (AttributeError, KeyError, RuntimeError):
             raise TrainingError(f"the prior in {path} is for other codebooks; leave out --start-from") from None
         forget_calibration(model)
@@ -163,13 +166,13 @@ def _trained_prior(path: Path, like: CodePrior, codec: CodecModel) -> dict[str, 
         best, settings = path / "best.safetensors", read_run(path).settings
         if settings.kind != prior_kind_named(like.kind).presets[0] or not best.exists():
             raise TrainingError(f"{path} is not the folder of a run that has trained a prior of the kind {like.kind}")
-        check_same_settings(path, _architecture_key(settings.model), _architecture_key(like.config), "prior")
+        check_grown(path, settings.model, like.config)
         return _fill_missing(like, load_file(best))
     model = load_checkpoint(path).model
     found = model.prior
     if found is None or found.kind != like.kind:
         raise TrainingError(f"{path} holds no prior of the kind {like.kind}; leave out --start-from")
-    check_same_settings(path, _architecture_key(found.config), _architecture_key(like.config), "prior")
+    check_grown(path, found.config, like.config)
     found.remap_codebooks(model, codec, like)
     return _fill_missing(like, dequantized(found, like))
 
@@ -179,9 +182,40 @@ def _fill_missing(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor
     return {name: state.get(name, tensor) for name, tensor in like.state_dict().items()}
 
 
+def widened(like: CodePrior, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights for a prior whose layers may be wider: it does what the narrow one did, as what is new adds nothing yet.
+
+    New outputs begin as made, and those of before see nothing of new inputs.
+    """
+    made = {name: tensor.clone() for name, tensor in like.state_dict().items()}
+    layers = dict(like.named_modules())
+    for name, trained in state.items():
+        of, own = name.rpartition(".")[::2]
+        if isinstance(layers[of], IntegerLinear) and own == "weight":
+            above = layers[of.rpartition(".")[0]]
+            taps = math.prod(above.kernel) if isinstance(above, IntegerConv) else 1
+            made[name][: len(trained)] = 0
+            into = made[name].view(len(made[name]), taps, -1)  # [O, taps, I]
+            trained = trained.view(len(trained), taps, -1)
+        else:
+            into = made[name]
+        into[tuple(map(slice, trained.shape))] = trained
+    return made
+
+
+def check_grown(path: Path, found: Any, own: Any) -> None:
+    """TrainingError unless weights of these settings can begin a prior of those: the same, or some layers wider."""
+    for name in getattr(own, "growing", ()):
+        if getattr(found, name) > getattr(own, name):
+            raise TrainingError(f"the prior in {path} is wider; raise model.{name} to {getattr(found, name)}")
+    check_same_settings(path, _architecture_key(found), _architecture_key(own), "prior")
+
+
 def _architecture_key(config: Any) -> Any:
-    """The settings that weights depend on: neither the dropout, nor the shapes of the slices, nor `_ADDED`."""
+    """The settings that weights depend on: neither the dropout, nor the shapes of the slices, nor what may be added."""
     if hasattr(config, "slices"):
         config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
-    neutral: dict[str, Any] = {"dropout": 0.0} | dict.fromkeys(_ADDED, ())
+    neutral: dict[str, Any] = (
+        {"dropout": 0.0} | dict.fromkeys(_ADDED, ()) | dict.fromkeys(getattr(config, "growing", ()), 1)
+    )
     return dataclasses.replace(config, **{name: value for name, value in neutral.items() if hasattr(config, name)})
