@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(r"(<!-- measured: ([\w-]+) -->\n?)(.*?)(<!-- end -->)", re.DOTALL)
 RATES = (0.06, 0.10, 0.15, 0.22, 0.34, 0.50)  # bpp at which codecs are compared
-FULLSIZE_RATES = (0.10, 0.15, 0.22, 0.34, 0.50, 1.00)
+FULLSIZE_RATES = (0.03, 0.06, 0.10, 0.15, 0.22)
 SPEECH_SCORES = (("PESQ-WB", "pesq_wb", 2), ("STOI", "stoi", 3), ("ESTOI", "estoi", 3))
 SPEECH_SPECTRA = (  # of this codec alone
     ("ripple off by, fricatives, dB", "ripple_fricatives", 1),
@@ -56,12 +56,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
     parser.add_argument("--check", action="store_true", help="change nothing")
-    parser.add_argument("--print", choices=["fullsize"], help="only print this table, which is in no page")
     options = parser.parse_args()
     results, differ = Results(options.results), []
-    if options.print:
-        print(fullsize(results), end="")
-        return
 
     def renew(match: re.Match[str]) -> str:
         opening, name, old, closing = match.groups()
@@ -130,15 +126,20 @@ def saved(static: Document, prior: Document) -> list[float]:
     return [100 * (1 - with_prior["rate"] / without["rate"]) for without, with_prior in pairs]
 
 
-def quality_table(document: Document, static: Document, places: int, metrics: Iterable[tuple[str, str, int]]) -> str:
-    """Rates, scores and what the prior saves, a column for each quality; metrics are (name, key, decimals)."""
+def quality_table(
+    document: Document, static: Document | None, places: int, metrics: Iterable[tuple[str, str, int]]
+) -> str:
+    """Rates, scores and what the prior saves, if known, a column for each quality; metrics: (name, key, decimals)."""
     points, unit = own(document), document["rate_unit"]
     rows = [
         [unit, *(fixed(point["rate"], places) for point in points)],
         *([name, *(fixed(value, decimals) for value in scores(points, key))] for name, key, decimals in metrics),
-        [f"{unit} with `--entropy static`", *(fixed(point["rate"], places) for point in own(static))],
-        ["the prior saves", *(f"{value:.0f} %" for value in saved(static, document))],
     ]
+    if static is not None:
+        rows += [
+            [f"{unit} with `--entropy static`", *(fixed(point["rate"], places) for point in own(static))],
+            ["the prior saves", *(f"{value:.0f} %" for value in saved(static, document))],
+        ]
     return table(["quality", *(point["setting"][1:] for point in points)], rows)
 
 
@@ -211,8 +212,10 @@ def photo(results: Results) -> str:
 
 
 def fullsize(results: Results) -> str:
-    """Photos of full size, in no page: `scripts/reproduce/fullsize` prints it."""
-    return against_table(results["fullsize"], FULLSIZE_RATES)
+    """Photos of 8 megapixels and more."""
+    document = results["fullsize"]
+    quality = quality_table(document, None, 3, (("PSNR, dB", "psnr", 2), ("MS-SSIM", "ms_ssim", 4)))
+    return f"{quality}\n{against_table(document, FULLSIZE_RATES)}"
 
 
 def against_table(document: Document, rates: Sequence[float]) -> str:
@@ -470,6 +473,7 @@ BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "photo-summary": photo_summary,
     "speech-summary": speech_summary,
     "photo": photo,
+    "fullsize": fullsize,
     "speech": speech,
     "cifar10": cifar10,
     "cifar10-maps": cifar10_maps,
