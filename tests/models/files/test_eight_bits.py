@@ -131,7 +131,6 @@ def test_damage_in_them_is_found(path: Path) -> None:
 
 # Of all that restoring a file needs, as it was before: name of the model, and what only its encoder reads.
 RESTORING: dict[str, tuple[str, tuple[str, ...]]] = {
-    "04c3b0347a6a6b74": ("photo", ("analysis.",)),
     "fa371979b88734cd": ("speech", ("encoder.", "envelope_vq.probability", "waveform_vq.probability")),
     "6a3346610279d383": ("librispeech", ("encoder.",)),
     "d44821fa9e43892c": ("cifar10", ("encoder.",)),

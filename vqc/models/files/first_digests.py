@@ -10,10 +10,6 @@ from types import MappingProxyType
 # digest of the content: the digest that files name it by
 FIRST_DIGESTS: Mapping[str, str] = MappingProxyType(
     {
-        # photo
-        "87701e16e628221522c8102def3182a2c2cb24bff5392d5773c4aede57f1f92d": (
-            "f42a36b77e1587c334b140ef112f76aca1ffb0a5a6542567da294771cfc29627"
-        ),
         # speech
         "1596bc9dc6ec8bbf825b2c5021a201211790a9e5851150f7e2c9ea01e2d159b9": (
             "33e49ec4d444a1934c00205165ffa00da773f9ecaa39704938b33c647dd52c98"
