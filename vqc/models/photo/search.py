@@ -49,9 +49,9 @@ class Plan(NamedTuple):
 # By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
 PLANS = {
-    700.0: Plan(4, 3, (0.6, 0.5), 3, Gains(0.6, 0.6), Gains(1.1, 0.4)),
+    700.0: Plan(5, 3, (0.6, 0.45, 0.35, 0.28, 0.23), 5, Gains(0.6, 0.6), Gains(1.0, 0.5)),
     5_000.0: Plan(4, 4, (1 / 2, 1 / 3), 4, Gains(0.6, 0.6), Gains(0.8, 0.4)),
-    math.inf: Plan(3, 3, (), 2, Gains(1.0, 0.0), Gains(1.0, 0.0)),
+    math.inf: Plan(3, 3, (1 / 2,), 3, Gains(1.0, 0.0), Gains(0.8, 0.4)),
 }
 
 # From the second choice on, this share of a bit is the prior's in the first shapes of groups, where it knows most; the
@@ -114,8 +114,8 @@ class PhotoSearch(EncoderSearch):
 
         With a linear orthonormal decoder it would lead back to the latents of the image. Of a self-ensemble,
         steps look at one image and the other in turn. Latents are the mean of all aims (Robbins and Monro 1951).
-        The first steps are linear, but at the lowest rates: what the decoder's network adds is taken for a constant, in
-        half the time and a fifth of the memory. See `Plan`.
+        The first steps are linear, at high rates all: what the decoder's network adds is taken for a constant, in half
+        the time and a fifth of the memory. See `Plan`.
         """
         model, window = self.model, self.window_with(codes)
         asks = self.weighs_prior and model.config.lambdas[self.quality - 1] < PRIOR_BELOW
