@@ -153,7 +153,7 @@ def test_a_drawing_is_avif_of_the_size_of_a_model_s_file() -> None:
     assert (vqc.info(codes).kind, vqc.info(drawn).kind) == ("photo", "avif")
     assert len(drawn) <= len(codes)
     restored = [Picture(vqc.decompress(data).array) for data in (codes, drawn)]
-    assert psnr(picture, restored[1]) > psnr(picture, restored[0]) + 1
+    assert psnr(picture, restored[1]) > psnr(picture, restored[0]) + 0.5
     asked = vqc.compress(picture.pixels, quality=quality, rate=Rate(effort=0), entropy="static")
     assert vqc.info(asked).kind == "photo"
 

@@ -140,7 +140,7 @@ def test_a_jump_in_the_scores_is_met_from_above() -> None:
 def test_a_picture_reaches_its_psnr() -> None:
     shown = np.asarray(PIL.Image.open(SAMPLES / "photo.jpg").convert("RGB"))[:128, :160]
     data = vqc.compress(shown, rate=Rate(target_psnr=29, effort=0))
-    assert 29 <= psnr(shown, vqc.decompress(data).array) <= 29.06
+    assert 29 <= psnr(shown, vqc.decompress(data).array) <= 29.1
     with pytest.raises(TargetError, match="PSNR 70 dB is out of reach"):
         vqc.compress(shown[:32, :32], rate=Rate(target_psnr=70, effort=0))
 

@@ -192,8 +192,14 @@ def test_a_prior_begins_with_another(train_prior: Train) -> None:
         prior = info_of(second).prior
         assert prior is not None
         assert prior["training"]["start"] == told
+    wider = train_prior(still | {"model.width": 10}, steps=1, start_from="first", run_dir="wider")
+    for quality, figures in first.figures.items():
+        same = wider.figures[quality]
+        assert same["bits_per_code_integer"] == pytest.approx(figures["bits_per_code_integer"], rel=4e-3)
+    with pytest.raises(TrainingError, match=r"is wider; raise model\.width to"):
+        train_prior({"model.width": 2}, steps=1, start_from="first", run_dir="refused")
     with pytest.raises(TrainingError, match=r"same \[model\] settings"):
-        train_prior({"model.width": 10}, steps=1, start_from="first", run_dir="refused")
+        train_prior({"model.neighbour_width": 10}, steps=1, start_from="first", run_dir="refused")
 
 
 @pytest.mark.parametrize(
