@@ -70,7 +70,7 @@ def _measure(
 
     def scored(setting: Setting) -> tuple[FileScore, NDArray[Any]]:
         if setting not in done:
-            done[setting] = _scored(item, baseline, setting, encodings.at(setting), wanted)
+            done[setting] = score_encoding(item, baseline, setting, encodings.at(setting), wanted)
         return done[setting]
 
     found.scores += [scored(setting)[0] for setting in baseline.fixed]
@@ -93,7 +93,7 @@ def _measure(
     return found
 
 
-def _scored(
+def score_encoding(
     item: Item, baseline: Baseline, setting: Setting, data: bytes, wanted: Collection[str]
 ) -> tuple[FileScore, NDArray[Any]]:
     """The scores of one file, and what it restores to."""
