@@ -44,6 +44,7 @@ class Plan(NamedTuple):
     then: int  # one over the share of the step after these; each later one has one more
     gains: Gains  # by which steps go further than to what makes up for the error
     linear_gains: Gains
+    asks_prior: bool = True  # at the lowest rates that takes too much of the little time that the rest takes
 
 
 # By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
@@ -51,14 +52,13 @@ class Plan(NamedTuple):
 PLANS = {
     700.0: Plan(4, 3, (0.6, 0.45, 0.35, 0.28, 0.23), 5, Gains(0.6, 0.6), Gains(1.0, 0.5)),
     5_000.0: Plan(4, 4, (1 / 2, 1 / 3), 4, Gains(0.6, 0.6), Gains(0.8, 0.4)),
-    math.inf: Plan(3, 3, (1 / 2,), 3, Gains(1.0, 0.0), Gains(0.8, 0.4)),
+    math.inf: Plan(3, 3, (1 / 2,), 3, Gains(1.0, 0.0), Gains(0.8, 0.4), asks_prior=False),
 }
 
 # From the second choice on, this share of a bit is the prior's in the first shapes of groups, where it knows most; the
 # rest, and the other shapes, are the static tables'. More of either drops faint details in flat places: better by PSNR
-# and worse by MS-SSIM. Found on validation photos. At low rates (λ above the last number) asking takes too much of the
-# little time that the rest takes.
-PRIOR_SHAPES, PRIOR_SHARE, PRIOR_BELOW = 4, 0.75, 5_000.0
+# and worse by MS-SSIM. Found on validation photos.
+PRIOR_SHAPES, PRIOR_SHARE = 4, 0.75
 
 CONTEXT = 2  # codes around those that are chosen; four in place of two save 0.02 % of the bits in a tenth more time
 PART = (32, 32)  # most codes of a tile, along both axes, that are chosen together
@@ -118,8 +118,7 @@ class PhotoSearch(EncoderSearch):
         the time and a fifth of the memory. See `Plan`.
         """
         model, window = self.model, self.window_with(codes)
-        asks = self.weighs_prior and model.config.lambdas[self.quality - 1] < PRIOR_BELOW
-        if asks and not self.steps and model.prior is not None:
+        if self.weighs_prior and self.plan.asks_prior and not self.steps and model.prior is not None:
             with one_thread():
                 self.tilts = list(self._tilts(window.contiguous()))
         self.rotated = model.config.both_ways and not self.rotated
