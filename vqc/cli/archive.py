@@ -140,6 +140,7 @@ def extract(
     limit: LimitOption = None,
     force: ForceOption = False,
     skip_existing: SkipOption = False,
+    json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Restore items as files; all, or those that are named."""
@@ -148,18 +149,23 @@ def extract(
     opened, problems = opened_archive(archive, device=device, limit=limit), list[str]()
     suffix = suffix_of(file_format, opened)
     existing_policy(force=force, skip=skip_existing)
-    items, skipped, failed = selected(opened, names, problems), 0, 0
+    items, skipped, failures = selected(opened, names, problems), 0, list[dict[str, str]]()
     with ProgressBar("Extracting", len(items), quiet=quiet) as bar:
         extracting = extract_items(opened, items, output, suffix=suffix, overwrite=force, skip=skip_existing)
         for number, one in enumerate(extracting, 1):
             if one.problem:
                 problems.append("")  # told here
-                failed += 1
+                failures.append({"item": one.item.name, "error": str(one.problem)})
                 bar.warn(printable(problem_with(one.item.name, one.problem)))
             skipped += one.skipped
             bar.at(number, len(items))
-    if not quiet:
-        print(f"{output}: {counted(len(items) - skipped - failed)}")
+    done = len(items) - skipped - len(failures)
+    if json:
+        damaged = [{"item": "", "error": problem} for problem in problems if problem]
+        counts = {"items": done, "skipped": skipped, "failed": len(failures)}
+        print_json({"output": str(output), **counts, "failures": failures + damaged})
+    elif not quiet:
+        print(f"{output}: {counted(done)}")
     if skipped and not quiet:
         warn(f"{skipped:,} {'file' if skipped == 1 else 'files'} skipped, as the result is there already")
     end_with(problems)
@@ -171,6 +177,7 @@ def verify(
     no_decode: Annotated[bool, typer.Option("--no-decode", help="Compare checks, but read no codes.")] = False,
     threads: ThreadsOption = None,
     limit: LimitOption = None,
+    json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Check that every item of an archive is whole and can be read."""
@@ -182,7 +189,9 @@ def verify(
         for number, problem in verify_archive(opened, decode=not no_decode):
             problems += [problem] if problem else []
             bar.at(number, len(opened))
-    if not problems and not quiet:
+    if json:
+        print_json({"archive": str(archive), "ok": not problems, "items": len(opened), "errors": problems})
+    elif not problems and not quiet:
         print(f"{archive}: ok, {counted(len(opened))}")
     end_with(problems)
 

@@ -27,6 +27,10 @@ class BlockTransform(nn.Module):
     @in_float32
     def analyse(self, image: Tensor) -> Tensor:
         """Image [B, C, H, W], zero-mean, to coefficients [B, dims, H/size, W/size]."""
+        return self.project(image)
+
+    def project(self, image: Tensor) -> Tensor:
+        """As `analyse`, in the precision that is in force: enough for small differences."""
         return F.conv2d(F.pixel_unshuffle(image, self.size), self.basis[:, :, None, None])
 
     @in_float32

@@ -183,8 +183,10 @@ class PhotoModel(ImageModel):
         return latents
 
     def linear_latents(self, difference: Tensor, index: Tensor) -> Tensor:
-        """Difference of images [B, 3, H, W] to that of their latents [B, D, h, w] by the transform alone."""
-        return 255 * self.transform.analyse(difference) / self._steps(index)
+        """Difference of images [B, 3, H, W] to about that of their latents [B, D, h, w], by the transform alone."""
+        with quick_networks(difference.device):
+            coefficients = self.transform.project(difference)
+        return coefficients.float().mul_(255 / self._steps(index))
 
     def dc_codes(self, latents: Tensor) -> Tensor:
         """Quantize the DC coefficients of latents to codes int64 [B, 3, h, w]."""

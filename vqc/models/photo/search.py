@@ -50,9 +50,9 @@ class Plan(NamedTuple):
 # By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
 PLANS = {
-    700.0: Plan(4, 3, (0.6, 0.45, 0.35, 0.28, 0.23), 5, Gains(0.6, 0.6), Gains(1.0, 0.5)),
+    700.0: Plan(5, 3, (0.6, 0.45, 0.35, 0.28, 0.23), 5, Gains(0.6, 0.6), Gains(1.0, 0.5)),
     5_000.0: Plan(4, 4, (1 / 2, 1 / 3), 4, Gains(0.6, 0.6), Gains(0.8, 0.4)),
-    math.inf: Plan(3, 3, (1 / 2,), 3, Gains(1.0, 0.0), Gains(0.8, 0.4), asks_prior=False),
+    math.inf: Plan(4, 3, (1 / 2, 1 / 3), 4, Gains(1.0, 0.0), Gains(0.7, 0.4), asks_prior=False),
 }
 
 # From the second choice on, this share of a bit is the prior's in the first shapes of groups, where it knows most; the
