@@ -100,7 +100,7 @@ def signal_of(model: CodecModel) -> tuple[Tensor, tuple[slice, ...]]:
 
 @pytest.mark.parametrize("quality", [1, 2])
 @torch.no_grad()
-def test_latents_are_the_mean_of_aims(quality: int) -> None:
+def test_latents_are_means_of_aims(quality: int) -> None:
     """With the same codes the aim is the same: of what the first step leaves, the second goes its share."""
     model = draw_model("photo")
     torch.nn.init.normal_(model.synthesis.project.weight)  # so that the decoder is not the transform alone
@@ -113,7 +113,7 @@ def test_latents_are_the_mean_of_aims(quality: int) -> None:
         latents.append(search.latents)
     first, then = latents[1] - latents[0], latents[2] - latents[1]
     assert first.abs().max() > 0.1
-    one, two = search.plan.linear[0], [*search.plan.linear, 1 / search.plan.then][1]
+    one, two = (search.steps.step(index)[1] for index in range(2))
     torch.testing.assert_close(then, first / one * (1 - one) * two, rtol=1e-3, atol=1e-3)
 
 
@@ -156,7 +156,7 @@ def test_codes_of_a_tile_are_those_of_its_parts(quality: int, monkeypatch: pytes
     assert isinstance(tile, TileSearch)
     rows, columns = slice(3, 5), slice(4, 6)  # of one of them, in the image
     around = image[:, :, 16 * (3 - CONTEXT) : 16 * (5 + CONTEXT), 16 * (4 - CONTEXT) : 16 * (6 + CONTEXT)]
-    part = PhotoSearch(model, around, quality, (slice(CONTEXT, CONTEXT + 2),) * 2)
+    part = PhotoSearch(model, around, quality, (slice(CONTEXT, CONTEXT + 2),) * 2, of_tile=True)
     place = (..., slice(rows.start - 1, rows.stop - 1), columns)
     assert torch.equal(tile.codes[place], part.codes)
     for _ in range(3):
@@ -181,18 +181,11 @@ def test_a_linear_step_is_the_whole_one_where_the_decoder_is_the_transform() -> 
         assert (correction + search._slope(decoded) / 2).norm() < 0.01 * correction.norm()
 
 
-@pytest.mark.parametrize(
-    ("lmbda", "steps"),
-    [
-        (100.0, [(True, 0.6), (True, 0.45), (True, 0.35), (True, 0.28), (True, 0.23), (False, 1 / 5)]),
-        (1000.0, [(True, 1 / 2), (True, 1 / 3), (False, 1 / 4), (False, 1 / 5), (False, 1 / 6), (False, 1 / 7)]),
-        (9000.0, [(True, 1 / 2), (True, 1 / 3), (False, 1 / 4), (False, 1 / 5), (False, 1 / 6), (False, 1 / 7)]),
-    ],
-)
-def test_first_steps_are_linear(lmbda: float, steps: list[tuple[bool, float]]) -> None:
-    search = PhotoSearch(MODELS["photo"], torch.rand(1, 3, 48, 64), 1)
-    search.plan = photo_search.plan_of(lmbda)
-    assert [search._next_step() for _ in range(6)] == steps
+def test_first_steps_are_linear_and_later_ones_ever_shorter() -> None:
+    steps = photo_search.Steps((0.5, 0.25), (0.2,))
+    taken = [(True, 0.5), (True, 0.25), (False, 0.2), (False, 1 / 6), (False, 1 / 7)]
+    assert [steps.step(index) for index in range(5)] == [(linear, pytest.approx(share)) for linear, share in taken]
+    assert photo_search.Steps((0.5,), ()).step(1) == (False, pytest.approx(1 / 3))
 
 
 def test_gains_fall_from_coarse_to_fine() -> None:
@@ -209,5 +202,5 @@ def test_usual_effort_is_that_of_the_search(quality: int) -> None:
     """A tile of a large photo may have less than an image of one window."""
     model, image = MODELS["photo"], torch.rand(1, 3, 16 * 8, 16 * 9)
     plan = photo_search.plan_of(model.lambdas[quality - 1])
-    assert model.encoder_search(image, quality).default_effort == plan.steps
-    assert model.encoder_search(image, quality, (slice(1, 7), slice(0, 6))).default_effort == plan.steps_of_tile
+    assert model.encoder_search(image, quality).default_effort == plan.window.count
+    assert model.encoder_search(image, quality, (slice(1, 7), slice(0, 6))).default_effort == plan.tile.count

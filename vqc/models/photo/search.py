@@ -35,13 +35,30 @@ class Gains(NamedTuple):
         return self.fine + self.rise / (1 + components / 60)
 
 
+class Steps(NamedTuple):
+    """Shares of the way to their aim that steps go: the last a short one, as aims are noisy."""
+
+    linear: tuple[float, ...]  # come first: see `PhotoSearch.refine`
+    whole: tuple[float, ...]
+
+    @property
+    def count(self) -> int:
+        """So many are taken where no effort is asked for."""
+        return len(self.linear) + len(self.whole)
+
+    def step(self, index: int) -> tuple[bool, float]:
+        """Whether a step, counted from 0, is linear, and its share; steps after these are shorter and shorter."""
+        later = index - self.count + 1
+        if later > 0:
+            return False, 1 / (1 / (self.linear + self.whole)[-1] + later)
+        return index < len(self.linear), (self.linear + self.whole)[index]
+
+
 class Plan(NamedTuple):
     """How codes are refined, at one λ."""
 
-    steps: int  # where no effort is asked for
-    steps_of_tile: int  # of a large photo, whose time counts
-    linear: tuple[float, ...]  # shares of the way that the first steps go, which are linear: see `PhotoSearch.refine`
-    then: int  # one over the share of the step after these; each later one has one more
+    window: Steps
+    tile: Steps  # of a large photo, whose time counts
     gains: Gains  # by which steps go further than to what makes up for the error
     linear_gains: Gains
     asks_prior: bool = True  # at the lowest rates that takes too much of the little time that the rest takes
@@ -50,9 +67,11 @@ class Plan(NamedTuple):
 # By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
 PLANS = {
-    700.0: Plan(5, 3, (0.6, 0.45, 0.35, 0.28, 0.23), 5, Gains(0.6, 0.6), Gains(1.0, 0.5)),
-    5_000.0: Plan(4, 4, (1 / 2, 1 / 3), 4, Gains(0.6, 0.6), Gains(0.8, 0.4)),
-    math.inf: Plan(4, 3, (1 / 2, 1 / 3), 4, Gains(1.0, 0.0), Gains(0.7, 0.4), asks_prior=False),
+    700.0: Plan(Steps((0.6, 0.5, 0.4, 0.28, 0.13), ()), Steps((0.6, 0.45, 0.2), ()), Gains(0.6, 0.6), Gains(1.05, 0.5)),
+    5_000.0: Plan(Steps((0.5, 0.4), (0.2, 0.1)), Steps((0.5, 0.4), (0.2, 0.1)), Gains(0.6, 0.6), Gains(0.8, 0.4)),
+    math.inf: Plan(
+        Steps((0.5, 0.33), (0.25, 0.12)), Steps((0.5,), (0.3, 0.15)), Gains(1.0, 0.0), Gains(0.7, 0.4), asks_prior=False
+    ),
 }
 
 # From the second choice on, this share of a bit is the prior's in the first shapes of groups, where it knows most; the
@@ -65,24 +84,27 @@ PART = (32, 32)  # most codes of a tile, along both axes, that are chosen togeth
 
 
 class PhotoSearch(EncoderSearch):
-    """Codes of a window [B, 3, H, W] of an image, of a `PhotoModel`."""
+    """Codes of a window [B, 3, H, W] of an image, of a `PhotoModel`; or of a part of a tile of a large one."""
 
     refines: ClassVar[bool] = True
 
-    def __init__(self, model: Any, image: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> None:
+    def __init__(
+        self, model: Any, image: Tensor, quality: int, inner: tuple[slice, ...] = (), *, of_tile: bool = False
+    ) -> None:
         self.model, self.image, self.quality = model, image, quality
         self.index = model.index(quality)
         with quick_networks(image.device):
             self.latents = model.latents(image, self.index)  # [B, D, h, w]
         self.plan = plan_of(model.config.lambdas[quality - 1])
-        self.steps, self.rotated, self.tilts = 0, False, list[Tilts]()
+        self.steps = self.plan.tile if of_tile else self.plan.window
+        self.begun, self.rotated, self.tilts = 0, False, list[Tilts]()
         dc_codes = self._aim()
         self.first_ac = self.ac
         super().__init__(dc_codes, inner)
 
     @property
     def default_effort(self) -> int:
-        return self.plan.steps
+        return self.steps.count
 
     @property
     def window_codes(self) -> Tensor:
@@ -113,19 +135,20 @@ class PhotoSearch(EncoderSearch):
         """Make a step of proximal gradient descent on the error of the decoded image.
 
         With a linear orthonormal decoder it would lead back to the latents of the image. Of a self-ensemble,
-        steps look at one image and the other in turn. Latents are the mean of all aims (Robbins and Monro 1951).
+        steps look at one image and the other in turn. Latents are means of all aims (Robbins and Monro 1951).
         The first steps are linear, at high rates all: what the decoder's network adds is taken for a constant, in half
         the time and a fifth of the memory. See `Plan`.
         """
         model, window = self.model, self.window_with(codes)
-        if self.weighs_prior and self.plan.asks_prior and not self.steps and model.prior is not None:
+        if self.weighs_prior and self.plan.asks_prior and not self.begun and model.prior is not None:
             with one_thread():
                 self.tilts = list(self._tilts(window.contiguous()))
         self.rotated = model.config.both_ways and not self.rotated
         ac_codes = window[:, self._window_codes.shape[1] :]
         ac = model.dequantize_ac(ac_codes, self.quality) + self.predicted
         decoded = torch.cat([model.dc_values(self._window_codes), ac], 1)  # [B, D, h, w]
-        linear, share = self._next_step()
+        linear, share = self.steps.step(self.begun)
+        self.begun += 1
         step = self._correction(decoded) if linear else -self._slope(decoded) / 2
         aim = decoded + step * (self.plan.linear_gains if linear else self.plan.gains).of(step)
         self.latents = self.latents + (aim - self.latents) * share
@@ -141,12 +164,6 @@ class PhotoSearch(EncoderSearch):
         for coefficients, features in self.model.prior.tilts(codes, self.quality, PRIOR_SHAPES):
             own = coefficients.view(len(coefficients), len(codes), *codes.shape[2:], -1)[inner]  # [G, B, h, w, F]
             yield Tilts(own.flatten(1, -2), features)
-
-    def _next_step(self) -> tuple[bool, float]:
-        """Whether the next step is linear, and its share of the way to its aim."""
-        begun, self.steps = self.steps, self.steps + 1
-        later = begun - len(self.plan.linear)
-        return (True, self.plan.linear[begun]) if later < 0 else (False, 1 / (self.plan.then + later))
 
     def _synthesize(self, latents: Tensor) -> Tensor:
         """The decoded image of latents [B, D, h, w], or that of the image rotated."""
@@ -202,12 +219,12 @@ class TileSearch(EncoderSearch):
         for rows, columns in product(*lines):
             top, left = (slice(side.outer.start * block, side.outer.stop * block) for side in (rows, columns))
             own = rows.inner, columns.inner
-            self.parts.append(PhotoSearch(model, image[:, :, top, left], quality, own))
+            self.parts.append(PhotoSearch(model, image[:, :, top, left], quality, own, of_tile=True))
             self.places.append((rows.place, columns.place))
 
     @property
     def default_effort(self) -> int:
-        return self.parts[0].plan.steps_of_tile
+        return self.parts[0].default_effort
 
     @property
     def codes(self) -> Tensor:
