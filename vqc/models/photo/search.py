@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any, ClassVar, NamedTuple, cast
@@ -35,7 +36,8 @@ class Gains(NamedTuple):
         return self.fine + self.rise / (1 + components / 60)
 
 
-class Steps(NamedTuple):
+@dataclass(frozen=True)
+class Steps:
     """Shares of the way to their aim that steps go: the last a short one, as aims are noisy."""
 
     linear: tuple[float, ...]  # come first: see `PhotoSearch.refine`
