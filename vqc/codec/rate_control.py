@@ -88,6 +88,7 @@ class RateController:
     def refine(self, search: EncoderSearch, point: OperatingPoint) -> None:
         """Make the passes that only aim, as many as the effort says."""
         search.weighs_prior = self.with_prior
+        search.effort = self.effort
         effort = search.default_effort if self.effort is None else self.effort
         for _ in range(effort if search.refines else 0):
             codes = search.search(self._bits_of(point.quality), point.lambda_scale)  # [B, G, ...]

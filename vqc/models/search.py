@@ -35,6 +35,7 @@ class EncoderSearch:
 
     refines: ClassVar[bool] = False  # whether `refine` does anything
     weighs_prior: bool = True  # whether a search may count bits of the prior: to be unset where it does not code
+    effort: int | None = None  # how often `refine` will be called, where that is not as usual: to be set before
 
     def __init__(self, window_codes: Tensor, inner: tuple[slice, ...] = ()) -> None:
         self._window_codes, self.inner = window_codes, inner

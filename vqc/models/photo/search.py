@@ -48,12 +48,16 @@ class Steps:
         """So many are taken where no effort is asked for."""
         return len(self.linear) + len(self.whole)
 
-    def step(self, index: int) -> tuple[bool, float]:
-        """Whether a step, counted from 0, is linear, and its share; steps after these are shorter and shorter."""
-        later = index - self.count + 1
+    def step(self, index: int, of: int | None = None) -> tuple[bool, float]:
+        """Whether a step, counted from 0, is linear, and its share; steps after these are shorter and shorter.
+
+        Args:
+            of: how many there will be, where that is not as usual.
+        """
+        shares, later = self.linear + self.whole, index - self.count + 1
         if later > 0:
-            return False, 1 / (1 / (self.linear + self.whole)[-1] + later)
-        return index < len(self.linear), (self.linear + self.whole)[index]
+            return False, 1 / (1 / shares[-1] + later)
+        return index < len(self.linear), shares[-1] if index + 1 == of else shares[index]
 
 
 class Plan(NamedTuple):
@@ -151,7 +155,7 @@ class PhotoSearch(EncoderSearch):
         ac_codes = window[:, self._window_codes.shape[1] :]
         ac = model.dequantize_ac(ac_codes, self.quality) + self.predicted
         decoded = torch.cat([model.dc_values(self._window_codes), ac], 1)  # [B, D, h, w]
-        linear, share = self.steps.step(self.begun)
+        linear, share = self.steps.step(self.begun, self.effort)
         self.begun += 1
         step = self._correction(decoded) if linear else -self._slope(decoded) / 2
         aim = decoded + step * (self.plan.linear_gains if linear else self.plan.gains).of(step)
@@ -239,7 +243,7 @@ class TileSearch(EncoderSearch):
 
     def refine(self, codes: Tensor) -> None:
         for part, place in zip(self.parts, self.places, strict=True):
-            part.weighs_prior = self.weighs_prior
+            part.weighs_prior, part.effort = self.weighs_prior, self.effort
             part.refine(codes[(..., *place)])
 
     def _joined(self, codes: list[Tensor]) -> Tensor:
