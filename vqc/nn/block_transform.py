@@ -36,7 +36,18 @@ class BlockTransform(nn.Module):
     @in_float32
     def synthesise(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, dims, h, w] to the image [B, C, h·size, w·size] that has no others."""
-        return F.pixel_shuffle(F.conv2d(coefficients, self.basis.T[:, :, None, None]), self.size)
+        return F.pixel_shuffle(self._blocks(coefficients, 0), self.size)
+
+    def synthesise_roughly(self, coefficients: Tensor, exact: int) -> Tensor:
+        """As `synthesise`, in float32; all but the first `exact` coefficients in the precision that is in force."""
+        blocks = self._blocks(coefficients[:, exact:], exact)
+        with torch.autocast(coefficients.device.type, enabled=False):
+            return F.pixel_shuffle(self._blocks(coefficients[:, :exact], 0) + blocks, self.size)
+
+    def _blocks(self, coefficients: Tensor, first: int) -> Tensor:
+        """Blocks of pixels [B, C · size², h, w] of coefficients [B, n, h, w], the first of which has this number."""
+        rows = self.basis[first : first + coefficients.shape[1]]
+        return F.conv2d(coefficients, rows.T[:, :, None, None])
 
     def rotation_signs(self) -> Tensor:
         """Return the signs [dims], 1 or −1, that a rotation by 180° gives the coefficients; after `fit_klt`."""

@@ -152,6 +152,17 @@ def test_transform_is_orthonormal_and_orders_by_variance(model: PhotoModel, imag
     torch.testing.assert_close(model.transform.analyse(kept), coefficients, rtol=0, atol=1e-4)
 
 
+def test_rough_transform_is_within_a_level(model: PhotoModel, images: Tensor) -> None:
+    coefficients = model.transform.analyse(images)
+    kept = model.transform.synthesise(coefficients)
+    torch.testing.assert_close(model.transform.synthesise_roughly(coefficients, 3), kept, rtol=0, atol=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough, projected = model.transform.synthesise_roughly(coefficients, 3), model.transform.project(images)
+    assert rough.dtype == torch.float32
+    assert 1e-6 < (rough - kept).abs().max() < 1 / 255
+    assert 1e-6 < (projected - coefficients).norm() < 0.01 * coefficients.norm()
+
+
 def test_commitment_pulls_latents_and_prediction(model: PhotoModel, images: Tensor) -> None:
     """The commitment term reaches both sides of what is quantized; the codebooks get no gradient."""
     model.zero_grad()

@@ -218,9 +218,13 @@ class PhotoModel(ImageModel):
         twice = self.config.both_ways and not self.is_perceptual
         return self.self_ensemble(latents, index) if twice else self.synthesize(latents, index)
 
-    def synthesize(self, latents: Tensor, index: Tensor) -> Tensor:
-        """Quantized latents [B, D, h, w] to an image [B, 3, H, W], about [0, 1]."""
-        image = self._linear(latents, index)
+    def synthesize(self, latents: Tensor, index: Tensor, *, roughly: bool = False) -> Tensor:
+        """Quantized latents [B, D, h, w] to an image [B, 3, H, W], about [0, 1].
+
+        Args:
+            roughly: whether a tenth of a level is near enough, as in a search: quicker where there is bfloat16.
+        """
+        image = self._linear(latents, index, roughly=roughly)
         return _corrected(image, self.synthesis(self._features(latents, index), image, index))
 
     def self_ensemble(self, latents: Tensor, index: Tensor) -> Tensor:
@@ -233,9 +237,9 @@ class PhotoModel(ImageModel):
         rotated = self.synthesis(self._rotated(self._features(latents, index)), image.flip(2, 3), index).flip(2, 3)
         return _corrected(image, self.synthesis(self._features(latents, index), image, index).add_(rotated), count=2)
 
-    def synthesize_rotated(self, latents: Tensor, index: Tensor) -> Tensor:
+    def synthesize_rotated(self, latents: Tensor, index: Tensor, *, roughly: bool = False) -> Tensor:
         """Synthesize the image rotated by 180°, and rotate it back."""
-        return self.synthesize(self._rotated(latents), index).flip(2, 3)
+        return self.synthesize(self._rotated(latents), index, roughly=roughly).flip(2, 3)
 
     def _rotated(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, D, h, w] of the image rotated by 180°.
@@ -250,10 +254,11 @@ class PhotoModel(ImageModel):
         """What the synthesis network sees of latents, [B, D, h, w]."""
         return latents.contiguous(memory_format=torch.channels_last) * (self._steps(index) / self._scale())
 
-    def _linear(self, latents: Tensor, index: Tensor) -> Tensor:
+    def _linear(self, latents: Tensor, index: Tensor, *, roughly: bool = False) -> Tensor:
         """The image [B, 3, H, W] of the transform alone, as the synthesis network sees it: −2 is black, 2 white."""
-        latents = latents.contiguous(memory_format=torch.channels_last)
-        return self.transform.synthesise(latents * (self._steps(index) / 255)).mul_(4)
+        scaled = latents.contiguous(memory_format=torch.channels_last) * (self._steps(index) / 255)
+        rough = self.transform.synthesise_roughly
+        return (rough(scaled, DC_COUNT) if roughly else self.transform.synthesise(scaled)).mul_(4)
 
     def forward(self, image: Tensor, index: Tensor) -> PhotoPass:
         """Training pass of images [B, 3, H, W] at qualities int64 [B]; codebooks follow when training."""

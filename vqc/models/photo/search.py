@@ -177,7 +177,7 @@ class PhotoSearch(EncoderSearch):
         """The decoded image of latents [B, D, h, w], or that of the image rotated."""
         synthesize = self.model.synthesize_rotated if self.rotated else self.model.synthesize
         with quick_networks(latents.device):
-            return cast(Tensor, synthesize(latents, self.index.clone()))
+            return cast(Tensor, synthesize(latents, self.index.clone(), roughly=True))
 
     def _slope(self, decoded: Tensor) -> Tensor:
         """The slope of the squared error of the decoded image, in the units of the latents: 8-bit squares over λ."""
