@@ -158,8 +158,8 @@ class PhotoSearch(EncoderSearch):
         linear, share = self.steps.step(self.begun, self.effort)
         self.begun += 1
         step = self._correction(decoded) if linear else -self._slope(decoded) / 2
-        aim = decoded + step * (self.plan.linear_gains if linear else self.plan.gains).of(step)
-        self.latents = self.latents + (aim - self.latents) * share
+        gains = (self.plan.linear_gains if linear else self.plan.gains).of(step)
+        self.latents = torch.lerp(self.latents, torch.addcmul(decoded, step, gains), share)
         self._window_codes = self._aim()
 
     def _tilts(self, codes: Tensor) -> Iterator[Tilts]:
