@@ -150,7 +150,8 @@ def test_refined_codes_are_weighed_by_the_prior(
 @pytest.mark.parametrize("quality", [1, 2])
 @torch.inference_mode()
 def test_codes_of_a_tile_are_those_of_its_parts(quality: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photo_search, "PART", (2, 4))
+    for name in ("PART", "LINEAR_PART"):
+        monkeypatch.setattr(photo_search, name, (2, 4))
     model, image, bits = MODELS["photo"], torch.rand(1, 3, 16 * 8, 16 * 9), MODELS["photo"].static_bits(quality)
     tile = model.encoder_search(image, quality, (slice(1, 7), slice(0, 6)))  # parts of 2 x 4 and 2 x 2 codes
     assert isinstance(tile, TileSearch)

@@ -88,7 +88,8 @@ PLANS = {
 PRIOR_SHAPES, PRIOR_SHARE = 4, 0.75
 
 CONTEXT = 2  # codes around those that are chosen; four in place of two save 0.02 % of the bits in a tenth more time
-PART = (32, 32)  # most codes of a tile, along both axes, that are chosen together
+PART = (32, 32)  # most codes of a tile, along both axes, that are chosen together: a whole step takes memory
+LINEAR_PART = (32, 64)  # the same where all steps are linear
 
 
 class PhotoSearch(EncoderSearch):
@@ -221,8 +222,9 @@ class TileSearch(EncoderSearch):
     def __init__(self, model: Any, image: Tensor, quality: int, inner: tuple[slice, ...], *, block: int) -> None:
         self.shape = tuple(side.stop - side.start for side in inner)
         self.parts, self.places = list[PhotoSearch](), list[tuple[slice, slice]]()
+        part = PART if plan_of(model.config.lambdas[quality - 1]).tile.whole else LINEAR_PART
         lines = (
-            _cut(side, length // block, most) for side, length, most in zip(inner, image.shape[2:], PART, strict=True)
+            _cut(side, length // block, most) for side, length, most in zip(inner, image.shape[2:], part, strict=True)
         )
         for rows, columns in product(*lines):
             top, left = (slice(side.outer.start * block, side.outer.stop * block) for side in (rows, columns))
