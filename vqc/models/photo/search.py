@@ -74,7 +74,7 @@ class Plan(NamedTuple):
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
 _MIDDLE = Steps((0.5, 0.4), (0.2, 0.1))
 PLANS = {
-    700.0: Plan(Steps((0.6, 0.5, 0.4, 0.3, 0.2, 0.1), ()), Steps((0.6, 0.5, 0.35, 0.15), ()), Gains(0.6, 0.6), Gains(1.05, 0.5)),
+    700.0: Plan(Steps((0.6, 0.5, 0.4, 0.28, 0.13), ()), Steps((0.6, 0.5, 0.35, 0.15), ()), Gains(0.6, 0.6), Gains(1.05, 0.5)),
     2_500.0: Plan(_MIDDLE, _MIDDLE, Gains(0.65, 0.7), Gains(0.8, 0.7)),
     5_000.0: Plan(_MIDDLE, _MIDDLE, Gains(0.6, 0.6), Gains(0.8, 0.5)),
     math.inf: Plan(
