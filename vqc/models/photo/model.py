@@ -257,8 +257,9 @@ class PhotoModel(ImageModel):
     def _linear(self, latents: Tensor, index: Tensor, *, roughly: bool = False) -> Tensor:
         """The image [B, 3, H, W] of the transform alone, as the synthesis network sees it: −2 is black, 2 white."""
         scaled = latents.contiguous(memory_format=torch.channels_last) * (self._steps(index) / 255)
-        rough = self.transform.synthesise_roughly
-        return (rough(scaled, DC_COUNT) if roughly else self.transform.synthesise(scaled)).mul_(4)
+        if roughly:
+            return self.transform.synthesise_roughly(scaled, DC_COUNT).mul_(4)
+        return self.transform.synthesise(scaled).mul_(4)
 
     def forward(self, image: Tensor, index: Tensor) -> PhotoPass:
         """Training pass of images [B, 3, H, W] at qualities int64 [B]; codebooks follow when training."""
