@@ -189,6 +189,7 @@ def test_these_commands_never_import_torch(packed: Path) -> None:
     ("figures", "rows", "rest"),
     [
         ({"quality_1": {"bpp": 0.1}, "quality_2": {"bpp": 0.2}}, {1: {"bpp": 0.1}, 2: {"bpp": 0.2}}, {}),
+        ({"quality_1": {"bits_per_dim": 0.5, "psnr": 30.0}}, {1: {"bpp": 1.5, "psnr": 30.0}}, {}),
         ({"quality_1": {"psnr": 24.0}, "x": 3}, {1: {"psnr": 24.0}}, {"x": 3}),
         ({"quality_best": {"psnr": 24.0}}, {}, {"quality_best": {"psnr": 24.0}}),
         ({"quality_1": "unknown"}, {}, {"quality_1": "unknown"}),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHORT_DIGEST = 12  # hex digits: what a .vqc file holds
 FOR = {"image": "images", "audio": "audio"}
+COLOURS = 3  # values of a pixel: where figures are bits of each, they become bits of it
 
 Heads = dict[str, tuple[str, Callable[[Any], str]]]  # of columns, with their units, and how their numbers are shown
 
@@ -216,7 +217,10 @@ def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, An
     for name, value in info.figures.items():
         number = name.removeprefix("quality_")
         if number != name and number.isdecimal() and isinstance(value, Mapping):
-            rows[int(number)] = dict(value)
+            row = dict(value)
+            if info.media == "image" and "bits_per_dim" in row:
+                row = {"bpp": COLOURS * row.pop("bits_per_dim")} | row
+            rows[int(number)] = row
         else:
             rest[name] = value
     for name, value in (info.prior or {}).get("figures", {}).items():

@@ -56,16 +56,16 @@ class ModelInfo:
     name: str
     kind: str
     media: Literal["image", "audio"]
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)
     digest: str  # SHA-256, 64 hex digits
     qualities: int
     default_quality: int
     parameters: int  # trained weights and codebook entries
     bytes: int  # size of the file
-    training: Mapping[str, Any] = field(default_factory=dict)  # data, steps, seed, version
-    figures: Mapping[str, Any] = field(default_factory=dict)  # validation figures, rates
-    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by `Part.name`: see `Part.fields`
-    history: Mapping[str, Any] = field(default_factory=dict)  # curve of the training run → [[step, value], …]
+    training: Mapping[str, Any] = field(default_factory=dict, repr=False)  # data, steps, seed, version
+    figures: Mapping[str, Any] = field(default_factory=dict, repr=False)  # validation figures, rates
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # by `Part.name`: see `Part.fields`
+    history: Mapping[str, Any] = field(default_factory=dict, repr=False)  # curve of the training run → [[step, value], …]
     path: Path
 
     @property
