@@ -64,8 +64,8 @@ class ModelInfo:
     bytes: int  # size of the file
     training: Mapping[str, Any] = field(default_factory=dict, repr=False)  # data, steps, seed, version
     figures: Mapping[str, Any] = field(default_factory=dict, repr=False)  # validation figures, rates
-    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # by `Part.name`: see `Part.fields`
-    history: Mapping[str, Any] = field(default_factory=dict, repr=False)  # curve of the training run → [[step, value], …]
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # see `Part.fields`
+    history: Mapping[str, Any] = field(default_factory=dict, repr=False)  # curve → [[step, value], …]
     path: Path
 
     @property
