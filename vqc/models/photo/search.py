@@ -137,7 +137,8 @@ class PhotoSearch(EncoderSearch):
         costs = lambda_scale * bits[dc_codes.shape[1] :]
         costs[: sum(len(tilts.features) for tilts in self.tilts)] *= 1 - PRIOR_SHARE
         scaled = [Tilts(tilts.coefficients, lambda_scale * PRIOR_SHARE * tilts.features) for tilts in self.tilts]
-        found = self.model.quantizer.encode(to_rows(ac), self.quality - 1, bits=costs, tilts=scaled)
+        with one_thread():  # here and below: what is no network has small operations
+            found = self.model.quantizer.encode(to_rows(ac), self.quality - 1, bits=costs, tilts=scaled)
         return torch.cat([dc_codes, to_maps(found, ac)], 1)
 
     def refine(self, codes: Tensor) -> None:
@@ -154,14 +155,16 @@ class PhotoSearch(EncoderSearch):
                 self.tilts = list(self._tilts(window.contiguous()))
         self.rotated = model.config.both_ways and not self.rotated
         ac_codes = window[:, self._window_codes.shape[1] :]
-        ac = model.dequantize_ac(ac_codes, self.quality) + self.predicted
-        decoded = torch.cat([model.dc_values(self._window_codes), ac], 1)  # [B, D, h, w]
+        with one_thread():
+            ac = model.dequantize_ac(ac_codes, self.quality) + self.predicted
+            decoded = torch.cat([model.dc_values(self._window_codes), ac], 1)  # [B, D, h, w]
         linear, share = self.steps.step(self.begun, self.effort)
         self.begun += 1
         step = self._correction(decoded) if linear else -self._slope(decoded) / 2
-        gains = (self.plan.linear_gains if linear else self.plan.gains).of(step)
-        self.latents = torch.lerp(self.latents, torch.addcmul(decoded, step, gains), share)
-        self._window_codes = self._aim()
+        with one_thread():
+            gains = (self.plan.linear_gains if linear else self.plan.gains).of(step)
+            self.latents = torch.lerp(self.latents, torch.addcmul(decoded, step, gains), share)
+            self._window_codes = self._aim()
 
     def _tilts(self, codes: Tensor) -> Iterator[Tilts]:
         """What the prior makes of the bits of inner codes, given those [B, G, h, w] of the window.
