@@ -12,6 +12,7 @@ in memory as the convolutions read them, channels last.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import cast
 
 import torch
@@ -52,8 +53,9 @@ class QualityStack(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(QualityBlock(width, h, qualities) for h in hidden)
 
-    def forward(self, h: Tensor, indices: Tensor) -> Tensor:
-        for block in self.blocks:
+    def forward(self, h: Tensor, indices: Tensor, most: int | None = None) -> Tensor:
+        """Go through the blocks, or the first `most` of them."""
+        for block in islice(self.blocks, most):
             h = block(h, indices)
         return h
 
@@ -98,11 +100,12 @@ class SynthesisPyramid(nn.Module):
         self.project = zero_conv(w4, 3 * 16, 3)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, latents: Tensor, image: Tensor, indices: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, image: Tensor, indices: Tensor, fine_blocks: int | None = None) -> Tensor:
+        """Correct an image; at 1/4 by the first `fine_blocks` blocks alone, if so many are given."""
         h = self.stack16(self.enter(latents), indices)  # [B, w16, h, w]
         h = self.stack8(F.pixel_shuffle(self.up8(F.relu(h, inplace=True)), 2), indices)  # [B, w8, 2h, 2w]
         h = F.pixel_shuffle(self.up4(F.relu(h, inplace=True)), 2)  # [B, w4, 4h, 4w]
-        h = self.stack4(h.add_(self.look(F.pixel_unshuffle(image, 4))), indices)
+        h = self.stack4(h.add_(self.look(F.pixel_unshuffle(image, 4))), indices, fine_blocks)
         return F.pixel_shuffle(self.project(F.relu(h, inplace=True)), 4)
 
 
