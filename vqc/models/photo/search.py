@@ -72,10 +72,10 @@ class Plan(NamedTuple):
 
 # By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
-_FINE = Steps((0.6, 0.5, 0.4, 0.35, 0.25, 0.17, 0.09), ())
+_FINE = Steps((0.6, 0.5, 0.4, 0.3, 0.2, 0.1), ())
 _LINEAR = Steps((0.5, 0.45, 0.35, 0.28, 0.18, 0.09), ())
 _MIXED = Steps((0.5, 0.4, 0.25), (0.15, 0.08))
-_COARSE = Steps((0.5, 0.33), (0.25, 0.12))
+_COARSE = Steps((0.5, 0.4, 0.25), (0.12,))
 PLANS = {
     700.0: Plan(_FINE, Steps((0.6, 0.5, 0.35, 0.15), ()), Gains(0.6, 0.6), Gains(1.05, 0.5)),
     2_500.0: Plan(_LINEAR, _LINEAR, Gains(0.65, 0.7), Gains(0.9, 0.5)),
