@@ -127,6 +127,20 @@ def test_both_ways_is_the_mean_of_an_image_and_the_turned_one(model: PhotoModel,
     assert not both.is_perceptual
 
 
+def test_a_search_leaves_late_blocks_out(model: PhotoModel, images: Tensor) -> None:
+    fine, *coarse = SMALL.synthesis_blocks
+    grown = PhotoModel(dataclasses.replace(SMALL, synthesis_blocks=(fine * 2, *coarse), late_blocks=len(fine))).eval()
+    grown.load_state_dict(model.state_dict(), strict=False)
+    torch.nn.init.normal_(grown.synthesis.project.weight)
+    model.synthesis.project.load_state_dict(grown.synthesis.project.state_dict())
+    index = model.index(2)
+    with torch.inference_mode():
+        latents = model.latents(images, index)
+        searched, restored = (grown.synthesize(latents, index, roughly=roughly) for roughly in (True, False))
+        assert torch.equal(searched, model.synthesize(latents, index, roughly=True))
+        assert not torch.allclose(restored, model.synthesize(latents, index))
+
+
 def test_codes_fit_their_codebooks(model: PhotoModel, images: Tensor) -> None:
     for quality in (1, 2):
         codes = model.encode(images, quality)

@@ -57,6 +57,7 @@ class PhotoConfig(Config):
     widths: tuple[int, int, int] = limited((64, 128, 192), 1, 4096)  # at 1/4, 1/8 and 1/16
     analysis_blocks: tuple[tuple[int, ...], ...] = limited(((32,), (128,), (192,)), 1, 4096)
     synthesis_blocks: tuple[tuple[int, ...], ...] = limited(((64,), (128,), (192, 192)), 1, 4096)
+    late_blocks: int = limited(0, 0, 64, written_when_set=True)  # of the last at 1/4, which a search leaves out
     prediction_width: int = limited(64, 1, 4096)
     default_quality: int = limited(6, 1, 255)
     both_ways: bool = field(default=False, metadata=WRITTEN_WHEN_SET)  # see `PhotoModel.self_ensemble`
@@ -70,6 +71,8 @@ class PhotoConfig(Config):
             raise ValueError(f"groups {self.groups} are not one number for each of the {len(self.lambdas)} qualities")
         if len(self.analysis_blocks) != 3 or len(self.synthesis_blocks) != 3:
             raise ValueError("analysis_blocks and synthesis_blocks are not for three scales")
+        if self.late_blocks >= len(self.synthesis_blocks[0]) > 0:
+            raise ValueError(f"late_blocks is {self.late_blocks} of {len(self.synthesis_blocks[0])}")
         if self.default_quality > len(self.lambdas):
             raise ValueError(f"default_quality is {self.default_quality} of {len(self.lambdas)}")
 
@@ -223,11 +226,11 @@ class PhotoModel(ImageModel):
 
         Args:
             roughly: whether that will do for a search: a tenth of a level off where there is bfloat16, which is
-                quicker, and with the first of the residual blocks at 1/4 alone. By what the others do the search finds
+                quicker, and without the late blocks, which were trained when all else was: with them a search finds
                 codes that are no better.
         """
         image = self._linear(latents, index, roughly=roughly)
-        fine_blocks = 1 if roughly else None
+        fine_blocks = len(self.config.synthesis_blocks[0]) - self.config.late_blocks if roughly else None
         return _corrected(image, self.synthesis(self._features(latents, index), image, index, fine_blocks))
 
     def self_ensemble(self, latents: Tensor, index: Tensor) -> Tensor:
