@@ -72,7 +72,7 @@ class Plan(NamedTuple):
 
 # By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
-_FINE = Steps((0.6, 0.5, 0.4, 0.3, 0.2, 0.1), ())
+_FINE = Steps((0.6, 0.5, 0.4, 0.28, 0.13), ())
 _LINEAR = Steps((0.5, 0.45, 0.35, 0.28, 0.18, 0.09), ())
 _MIXED = Steps((0.5, 0.4, 0.25), (0.15, 0.08))
 _COARSE = Steps((0.5, 0.4, 0.25), (0.12,))
