@@ -63,7 +63,7 @@ class OutputError(VQCError):
 
 
 class TargetError(VQCError):
-    """A score that was asked for is out of reach for this file."""
+    """A score or a size that was asked for is out of reach for this file."""
 
 
 class TrainingError(VQCError):

@@ -20,7 +20,7 @@ from vqc.codec.rate import Rate
 from vqc.codec.rate_control import hit_size
 from vqc.codec.stream_coder import StreamCoder
 from vqc.data.image_files import Picture
-from vqc.errors import OptionError
+from vqc.errors import OptionError, TargetError
 from vqc.format import chunking
 from vqc.format.container import read_container
 from vqc.models.base import AudioModel, CodecModel, ImageModel
@@ -134,7 +134,7 @@ def test_sound_meets_its_rate() -> None:
 
 
 def test_a_size_that_cannot_be_met_says_what_can() -> None:
-    with pytest.raises(OptionError, match=r"a target of 30 bytes cannot be met: the smallest file takes \d+"):
+    with pytest.raises(TargetError, match=r"a target of 30 bytes cannot be met: the smallest file takes \d+"):
         PHOTO.compress(picture(64, 64), rate=Rate(target_bytes=30))
 
 

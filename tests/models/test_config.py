@@ -88,6 +88,7 @@ def test_every_number_of_a_config_has_its_limits_where_it_is_declared(config_cla
         ("photo", {"analysis_blocks": [[32], [128]]}, "three scales"),
         ("photo", {"default_quality": 9}, "default_quality"),
         ("photo", {"late_blocks": 1}, "late_blocks is 1 of 1"),
+        ("photo", {"late_blocks": 1, "synthesis_blocks": [[], [128], [192]]}, "late_blocks is 1 of 0"),
         ("speech", {"waveform_groups": [[400, 1, 128]]}, "1 to 320 dimensions"),
         ("speech", {"envelope_groups": []}, "not shapes"),
         ("speech", {"default_quality": 9}, "default_quality"),

@@ -49,7 +49,7 @@ def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
             sizes = f"{size(report.bytes_out)} instead of {size(report.bytes_in)}"
             yield f"{name}: the result is larger than the file, {sizes}"
     exact = [name for name, report in reports if report.chosen_lossless]
-    avif = [name for name, report in reports if report.model == "avif"]
+    avif = [name for name, report in reports if report.model == "avif" and report.bytes_out == report.vqc_bytes]
     for names, how in (
         (exact, "without loss, which is smaller here; --lossy compresses with a model"),
         (avif, "as AVIF inside the .vqc file, which above quality 8 and for drawings is better; -m photo: the model"),

@@ -162,7 +162,7 @@ def print_model(info: ModelInfo) -> None:
         "network": f"{info.kind}, {info.parameters:,} parameters",
         "prior": "" if info.prior is None else prior_in_words(info.prior),
         "sharp decoder": "" if info.perceptual is None else f"{info.perceptual['parameters']:,} parameters",
-        "trained on": training_in_words(info.training),
+        "last trained on" if info.training.get("start") else "trained on": training_in_words(info.training),
         "figures": in_words(rest),
     }
     print_fields({name: value for name, value in fields.items() if value})
@@ -197,12 +197,17 @@ def prior_in_words(prior: Mapping[str, Any]) -> str:
 
 
 def training_in_words(training: Mapping[str, Any]) -> str:
-    """The data and how long: `CIFAR-10, 2,000 steps in 25 min`. The rest is for programs: --json."""
+    """The data and how long: `CIFAR-10, 2,000 steps in 25 min`. The rest is for programs: --json.
+
+    Of a model that was trained on, that is the last time; the one before is named.
+    """
     parts = [str(training["data"])] if training.get("data") else []
-    if isinstance(training.get("steps"), int):
-        minutes = training.get("minutes")
-        time = f" in {duration(60 * minutes)}" if isinstance(minutes, int | float) else ""
-        parts.append(f"{training['steps']:,} steps{time}")
+    parts += [f"from {training['start']}"] if training.get("start") else []
+    for of, name in (("", ""), ("decoder_", "the decoder ")):
+        steps, minutes = (training.get(f"{of}{what}") for what in ("steps", "minutes"))
+        if isinstance(steps, int):
+            time = f" in {duration(60 * minutes)}" if isinstance(minutes, int | float) else ""
+            parts.append(f"{name}{steps:,} {'step' if steps == 1 else 'steps'}{time}")
     return ", ".join(parts)
 
 
@@ -210,7 +215,7 @@ def by_quality(info: ModelInfo) -> tuple[dict[int, dict[str, Any]], dict[str, An
     """The figures that a model file has for each quality (`quality_1` …, rate first), and the others.
 
     What the prior saves is a share of the order-0 rate, on the codes of its validation data; so are its bits a code.
-    Rates stand in model files without the prior, which is trained later; here they are with it, as those of files.
+    Rates stand in model files without the prior, which is trained later; here they are with it, without a header.
     """
     rows: dict[int, dict[str, Any]] = {}
     rest: dict[str, Any] = {}

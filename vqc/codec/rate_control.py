@@ -21,7 +21,7 @@ from vqc.codec.framing import Framing, Window
 from vqc.codec.progress import ENCODING, REFINING, Meter
 from vqc.codec.rate import Rate
 from vqc.codec.stream_coder import Codes
-from vqc.errors import OptionError
+from vqc.errors import OptionError, TargetError
 from vqc.format.container import EntropyOption
 from vqc.models.base import CodecModel
 from vqc.models.search import EncoderSearch, OperatingPoint
@@ -130,7 +130,7 @@ def hit_size(target: int, qualities: int, start: int, write: Callable[[Operating
         write: gives the file of an operating point; sizes rise with the quality and fall with λ.
 
     Raises:
-        OptionError: even the smallest file is larger; it says how large.
+        TargetError: even the smallest file is larger; it says how large.
     """
     quality, first = _nearest_quality(target, qualities, start, write)
     files, tried = [first], set[int]()  # small, so that all may be kept
@@ -151,7 +151,7 @@ def hit_size(target: int, qualities: int, start: int, write: Callable[[Operating
     fitting = [data for data in files if len(data) <= target]
     if not fitting:
         smallest = len(write(OperatingPoint(1, _LAMBDA_SCALES[1])))
-        raise OptionError(f"a target of {target:,} bytes cannot be met: the smallest file takes {smallest:,}")
+        raise TargetError(f"a target of {target:,} bytes cannot be met: the smallest file takes {smallest:,}")
     return max(fitting, key=len)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Media = Literal["image", "audio"]
 
-NO_MODEL = 255  # stands in `.vqc` files for pictures without loss, so it is of no kind
+NO_MODEL = 255  # stands in `.vqc` files for pictures without a model, so it is of no kind
 
 
 class PriorKind(NamedTuple):

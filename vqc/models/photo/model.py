@@ -71,7 +71,7 @@ class PhotoConfig(Config):
             raise ValueError(f"groups {self.groups} are not one number for each of the {len(self.lambdas)} qualities")
         if len(self.analysis_blocks) != 3 or len(self.synthesis_blocks) != 3:
             raise ValueError("analysis_blocks and synthesis_blocks are not for three scales")
-        if self.late_blocks >= len(self.synthesis_blocks[0]) > 0:
+        if self.late_blocks and self.late_blocks >= len(self.synthesis_blocks[0]):
             raise ValueError(f"late_blocks is {self.late_blocks} of {len(self.synthesis_blocks[0])}")
         if self.default_quality > len(self.lambdas):
             raise ValueError(f"default_quality is {self.default_quality} of {len(self.lambdas)}")
@@ -226,8 +226,8 @@ class PhotoModel(ImageModel):
 
         Args:
             roughly: whether that will do for a search: a tenth of a level off where there is bfloat16, which is
-                quicker, and without the late blocks, which were trained when all else was: with them a search finds
-                codes that are no better.
+                quicker, and without the late blocks, which were added to a decoder that was trained without them: by
+                what they do a search finds codes that are no better.
         """
         image = self._linear(latents, index, roughly=roughly)
         fine_blocks = len(self.config.synthesis_blocks[0]) - self.config.late_blocks if roughly else None
