@@ -37,7 +37,7 @@ from vqc.data.image_files import Picture
 from vqc.data.media_type import media_of_file, path_or_bytes
 from vqc.data.metadata import Policy, check_policy
 from vqc.drawing.heat_map import heat_map_path
-from vqc.errors import ContainerError
+from vqc.errors import ContainerError, OptionError
 from vqc.format.metadata import Metadata
 from vqc.format.shapes import MAX_PIXELS, Media, Shape
 
@@ -149,6 +149,8 @@ def decompress_file(
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
     source = source if isinstance(source, str | os.PathLike) else read_vqc(source)
     with path_of(target) as path:
+        if not (format or Path(path).suffix or path is target):
+            raise OptionError("an open file without a name needs a format, such as format='png' or 'wav'")
         check_target(path, overwrite=overwrite)
         if part is to is None and (cut := cut_stream(source, limit)) is not None:
             wanted: dict[str, Any] = {"format": format, "quality": output_quality, "overwrite": overwrite}
