@@ -46,7 +46,7 @@ def commands_in_order(page: str, heading: str) -> list[list[str]]:
 
 def cheaper(command: list[str]) -> list[str]:
     """The command without what untrained models lack, and without processes that would not know of them."""
-    text = re.sub(r" (-q \d|--target-(?:size|psnr) \S+|--effort 5|--sharp|--jobs 2)(?= |$)", "", shlex.join(command))
+    text = re.sub(r" (-q \d|--target-(?:size|psnr) \S+|--effort 9|--sharp|--jobs 2)(?= |$)", "", shlex.join(command))
     return shlex.split(text)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -148,9 +148,7 @@ def decompress_file(
     """
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
     source = source if isinstance(source, str | os.PathLike) else read_vqc(source)
-    with path_of(target) as path:
-        if not (format or Path(path).suffix or path is target):
-            raise OptionError("an open file without a name needs a format, such as format='png' or 'wav'")
+    with _path_of_media(target, format) as path:
         check_target(path, overwrite=overwrite)
         if part is to is None and (cut := cut_stream(source, limit)) is not None:
             wanted: dict[str, Any] = {"format": format, "quality": output_quality, "overwrite": overwrite}
@@ -170,6 +168,15 @@ def decompress_file(
     size = round(file.size * shape.extent / header.shape.extent)  # of the part
     told = {"bytes_in": size, "bytes_out": bytes_out, "vqc_bytes": size, "seconds": time.perf_counter() - begin}
     return Report.of(replace(header, shape=shape), name, damage=damage_in(reader, file, restored), **told)
+
+
+@contextmanager
+def _path_of_media(target: Output, format: str | None) -> Iterator[Target]:
+    """See `path_of`; OptionError where neither a name nor `format` says what is to be written."""
+    with path_of(target) as path:
+        if not (format or path is target or Path(path).suffix):
+            raise OptionError("an open file without a name needs a format, such as format='png' or 'wav'")
+        yield path
 
 
 def _stored(source: Input, limit: int | None, *, part: bool, salvage: bool) -> AbstractContextManager[StoredFile]:
