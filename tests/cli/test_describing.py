@@ -14,7 +14,7 @@ import pytest
 
 import vqc
 from vqc.cli.console import number
-from vqc.cli.models import by_quality, prior_in_words
+from vqc.cli.models import by_quality, prior_in_words, training_in_words
 from vqc.models.files.header import ModelInfo
 from vqc.user_folders import user_models
 
@@ -209,6 +209,13 @@ def test_what_a_prior_saves_stands_beside_the_rates() -> None:
         {2: {"bpp": pytest.approx(0.15), "prior saves": "25.0 %", "bits a code": 0.5}},
         {},
     )
+
+
+def test_a_model_that_was_trained_on_says_from_which_one() -> None:
+    assert training_in_words({"data": "lamps", "steps": 1, "minutes": 2}) == "lamps, 1 step in 2:00 min"
+    later = {"data": "lamps", "start": "photo 075f95b25c46", "steps": 877, "decoder_steps": 1200, "decoder_minutes": 2}
+    told = training_in_words(later)
+    assert told == "lamps, from photo 075f95b25c46, 877 steps, the decoder 1,200 steps in 2:00 min"
 
 
 def test_layers_and_receptive_field_of_a_prior_are_told() -> None:

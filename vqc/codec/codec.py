@@ -84,7 +84,7 @@ class Codec(Generic[Signal, Restored]):
 
         Raises:
             OptionError: the model does not have this quality or entropy mode, or cannot meet the rate.
-            TargetError: no file reaches the score that is asked for.
+            TargetError: no file reaches the score, or is as small as the size, that is asked for.
             MissingPackageError: the score cannot be computed here.
             MediaError: the signal is empty, larger than a file may hold, or holds values that are not numbers.
         """
