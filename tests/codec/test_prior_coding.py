@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 from tiny_priors import draw_codes, draw_model, draw_prior
 
 from vqc.codec import prior_coding
-from vqc.codec.prior_coding import CHECK_BYTES, decode_with_prior, encode_with_prior
+from vqc.codec.batch_coding import read_each, write_each
+from vqc.codec.prior_coding import CHECK_BYTES, StreamEnds, decode_with_prior, encode_with_prior
 from vqc.codec.stream_coder import StreamCoder, write_streams
+from vqc.entropy.range_coder import RangeEncoder
 from vqc.errors import ContainerError, OptionError
 from vqc.models.base import CodecModel
+from vqc.models.prior import CodePrior
 from vqc.nn.integer import IntegerLinear
 
 
@@ -74,6 +78,71 @@ def test_size_of_pieces_does_not_change_the_bytes(kind: str, monkeypatch: pytest
     data = encode_with_prior(MODELS[kind].prior, codes, 2)
     monkeypatch.setattr(prior_coding, "_FREQUENCIES", 60)
     assert encode_with_prior(MODELS[kind].prior, codes, 2) == data
+
+
+@pytest.fixture(scope="module")
+def ending() -> CodecModel:
+    """A model whose streams end where their codes do."""
+    model = model_with_prior("photo")
+    model.prior.config = replace(model.prior.config, ends_early=True)
+    return model
+
+
+def codes_up_to(end: int, grid: tuple[int, int], items: int = 1) -> np.ndarray:
+    codes = codes_of("photo", 2, grid, items, seed=end)
+    codes[:, end:] = 0
+    codes[-1, end - 1] = 1  # a code that is there
+    return codes
+
+
+def test_streams_end_where_codes_do(ending: CodecModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    prior, groups = ending.prior, len(ending.codebook_sizes(2))
+    counts = StreamEnds(prior, groups).counts
+    assert len(counts) > 2
+    asked = list[tuple[int, ...]]()
+    code = prior_coding.code_with_prior
+
+    def counted(prior: CodePrior, shape: tuple[int, ...], *rest: object) -> np.ndarray:
+        asked.append(shape)
+        return code(prior, shape, *rest)
+
+    monkeypatch.setattr(prior_coding, "code_with_prior", counted)
+    for end in counts:
+        codes, done = codes_up_to(end, (5, 4), items=2), []
+        costs = np.full(codes.shape, np.nan, np.float32)
+        data = encode_with_prior(prior, codes, 2, costs, done=done.append)
+        assert np.array_equal(decode_with_prior(prior, data, codes.shape, 2, done=done.append), codes)
+        assert asked[-2:] == [(2, end, 5, 4)] * 2
+        assert sum(done) == 2 * codes.size
+        assert not costs[:, end:].any()
+        assert (costs[:, :end].sum((0, 2, 3)) > 0).all()
+
+
+def test_an_end_takes_a_few_bits(ending: CodecModel) -> None:
+    codes = codes_of("photo", 2, (9, 8))
+    whole, ended = (len(encode_with_prior(model.prior, codes, 2)) for model in (MODELS["photo"], ending))
+    assert whole <= ended <= whole + 1
+
+
+def test_a_stream_that_could_have_ended_before_is_refused(ending: CodecModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = codes_up_to(ending.prior.ends[1], (5, 4))
+
+    def write_all(self: StreamEnds, encoder: RangeEncoder, codes: np.ndarray) -> int:
+        encoder.encode(np.array([len(self.counts) - 1], np.int32), np.ones((1, len(self.counts))))
+        return self.counts[-1]
+
+    monkeypatch.setattr(StreamEnds, "write", write_all)
+    data = encode_with_prior(ending.prior, codes, 2)
+    with pytest.raises(ContainerError, match="do not fit its model's prior"):
+        decode_with_prior(ending.prior, data, codes.shape, 2)
+
+
+def test_items_that_end_elsewhere_are_coded_together(ending: CodecModel) -> None:
+    coder, ends = StreamCoder(ending, 2), StreamEnds(ending.prior, len(ending.codebook_sizes(2))).counts
+    codes = np.concatenate([codes_up_to(end, (5, 4)) for end in (ends[1], ends[-1], ends[0], ends[1])])
+    streams = write_each(coder, codes, "prior")
+    assert streams == [coder.write(item[None], "prior") for item in codes]
+    assert np.array_equal(read_each(coder, streams, "prior", (5, 4)), codes)
 
 
 @each_kind

@@ -1,7 +1,8 @@
 """Streams of many items of one shape, written and read together: each has the bytes that it would have alone.
 
-A prior is asked once for a step of all items, which is what makes small items fast; each item has a range coder of its
-own. The prior computes in integers, so that what it says of an item does not depend on the items beside it.
+A prior is asked once for a step of all items that hold equally many code maps, which is what makes small items fast;
+each item has a range coder of its own. The prior computes in integers, so that what it says of an item does not depend
+on the items beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqc.codec.prior_coding import CHECK_BYTES, Codes, check_of, code_with_prior, codes_do_not_fit
+from vqc.codec.prior_coding import CHECK_BYTES, Codes, StreamEnds, check_of, code_with_prior, codes_do_not_fit
 from vqc.codec.stream_coder import StreamCoder
 from vqc.entropy.range_coder import Frequencies, RangeDecoder, RangeEncoder
 from vqc.errors import ContainerError
@@ -50,7 +51,15 @@ def _items_together(coder: StreamCoder, shape: tuple[int, ...]) -> int:
 
 @torch.inference_mode()
 def _encode(coder: StreamCoder, codes: Codes) -> list[bytes]:
-    encoders = [RangeEncoder() for _ in codes]
+    encoders, ends = [RangeEncoder() for _ in codes], StreamEnds(coder.prior, codes.shape[1])
+    maps = [ends.write(encoder, item[None]) for encoder, item in zip(encoders, codes, strict=True)]
+    for count, items in _alike(maps):
+        _encode_alike(coder, codes[items, :count], [encoders[item] for item in items])
+    return [check_of(item[None]) + encoder.finish() for item, encoder in zip(codes, encoders, strict=True)]
+
+
+def _encode_alike(coder: StreamCoder, codes: Codes, encoders: Sequence[RangeEncoder]) -> None:
+    """Write codes [B, maps, ...], all that streams hold."""
     codes = np.ascontiguousarray(codes)
     flat = codes.reshape(-1)
 
@@ -63,13 +72,28 @@ def _encode(coder: StreamCoder, codes: Codes) -> list[bytes]:
         return symbols
 
     code_with_prior(coder.prior, codes.shape, coder.quality, step)
-    return [check_of(item[None]) + encoder.finish() for item, encoder in zip(codes, encoders, strict=True)]
 
 
 @torch.inference_mode()
 def _decode(coder: StreamCoder, streams: Sequence[bytes], shape: tuple[int, ...]) -> Codes:
-    decoders = [RangeDecoder(stream[CHECK_BYTES:]) for stream in streams]
-    size = math.prod(shape)
+    decoders, ends = [RangeDecoder(stream[CHECK_BYTES:]) for stream in streams], StreamEnds(coder.prior, shape[0])
+    codes = np.empty((len(streams), *shape), np.uint16)
+    try:
+        for count, items in _alike([ends.read(decoder) for decoder in decoders]):
+            found = _decode_alike(coder, (len(items), count, *shape[1:]), [decoders[item] for item in items])
+            codes[items] = np.concatenate([ends.filled(item[None]) for item in found])
+        for decoder in decoders:
+            decoder.finish()
+    except ContainerError as error:
+        raise codes_do_not_fit() from error
+    if any(check_of(item[None]) != stream[:CHECK_BYTES] for item, stream in zip(codes, streams, strict=True)):
+        raise codes_do_not_fit()
+    return codes
+
+
+def _decode_alike(coder: StreamCoder, shape: tuple[int, ...], decoders: Sequence[RangeDecoder]) -> Codes:
+    """Read codes of a shape [B, maps, ...], all that streams hold."""
+    size = math.prod(shape[1:])
 
     def step(places: NDArray[np.int64], tables: Frequencies) -> NDArray[np.int32]:
         order, parts = _by_item(places // size)
@@ -80,15 +104,12 @@ def _decode(coder: StreamCoder, streams: Sequence[bytes], shape: tuple[int, ...]
         symbols[order] = some
         return symbols
 
-    try:
-        codes = code_with_prior(coder.prior, (len(streams), *shape), coder.quality, step)
-        for decoder in decoders:
-            decoder.finish()
-    except ContainerError as error:
-        raise codes_do_not_fit() from error
-    if any(check_of(item[None]) != stream[:CHECK_BYTES] for item, stream in zip(codes, streams, strict=True)):
-        raise codes_do_not_fit()
-    return codes
+    return code_with_prior(coder.prior, shape, coder.quality, step)
+
+
+def _alike(maps: Sequence[int]) -> list[tuple[int, list[int]]]:
+    """Numbers of code maps, and the items that have so many."""
+    return [(count, [item for item, own in enumerate(maps) if own == count]) for count in sorted(set(maps))]
 
 
 def _by_item(items: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[int, slice]]]:

@@ -61,6 +61,11 @@ class CodePrior(IntegerModule, ABC):
         return None
 
     @property
+    def ends(self) -> tuple[int, ...]:
+        """Numbers of code maps, ascending, after which the codes of a stream may end: those behind are 0 then."""
+        return ()
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes that it can be told of; their numbers are the labels. Most priors know none."""
         return getattr(self.config, "classes", ())

@@ -15,14 +15,14 @@ code are its logarithm in a table of the quality plus coefficients times feature
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from vqc.models.config import Config, limited
+from vqc.models.config import WRITTEN_WHEN_SET, Config, limited
 from vqc.models.photo.model import DC_COUNT, DC_SIZE, PhotoModel
 from vqc.models.prior import Codebooks, EntryPrior, codebooks_of
 from vqc.nn.ecvq import Tilts
@@ -38,6 +38,7 @@ class PhotoPriorConfig(Config):
     spatial_passes: of each slice over the positions, each over as many as all before it; () for 2, the two colours of
         a board.
     channel_steps: of each slice, in which the codes of a position come; () for 1.
+    ends_early: whether a stream may end before any slice, where all codes behind are 0.
     """
 
     growing: ClassVar[tuple[str, ...]] = ("width", "head_width", "dc_width")  # a narrower one can begin a wider one
@@ -49,6 +50,7 @@ class PhotoPriorConfig(Config):
     dc_width: int = limited(128, 1, 4096)  # of the networks of the mean colours
     spatial_passes: tuple[int, ...] = limited((), 1, 16, written_when_set=True)
     channel_steps: tuple[int, ...] = limited((), 1, 4096, written_when_set=True)
+    ends_early: bool = field(default=False, metadata=WRITTEN_WHEN_SET)
 
 
 class PhotoPrior(EntryPrior):
@@ -67,6 +69,10 @@ class PhotoPrior(EntryPrior):
         sizes = HeadSizes(config.width, config.head_width, config.neighbour_width, codec.qualities)
         self.dc = ScalarMaps(DC_COUNT, DC_SIZE, config.dc_width, config.width, codec.qualities)
         self.slices = make_slices(codec.quantizer, config.slices, orders, DC_COUNT, sizes)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        return tuple(part.first for part in slices_in(self.slices)) if self.config.ends_early else ()
 
     def coding_steps(self, codes: Tensor, quality: int, mask: Tensor | None = None) -> Iterator[CodingStep]:
         """See `CodePrior.coding_steps`; codes are int64 [B, G, h, w]."""
