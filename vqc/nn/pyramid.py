@@ -1,8 +1,8 @@
-"""Convolutional pyramids between pixels and a grid of 1/16: little work per pixel, no strided or transposed kernels.
+"""Convolutional pyramids between pixels and a grid of 1/16: little work per pixel, no overlapping strides.
 
 ::
 
-    analysis   pixels ─ unshuffle 4 ─ 1/4 ─ unshuffle 2 ─ 1/8 ─ unshuffle 2 ─ 1/16 ─ latents
+    analysis   pixels ─ blocks of 4 ─ 1/4 ─ unshuffle 2 ─ 1/8 ─ unshuffle 2 ─ 1/16 ─ latents
     synthesis  latents ─ 1/16 ─ shuffle 2 ─ 1/8 ─ shuffle 2 ─ 1/4 ─ shuffle 4 ─ pixels
 
 Each scale has residual blocks conditioned on the quality (a scale and a shift per channel and quality). Weights lie
@@ -77,9 +77,9 @@ class AnalysisPyramid(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, image: Tensor, features: Tensor, indices: Tensor) -> Tensor:
-        h = self.stack4(self.stem(F.pixel_unshuffle(image, 4)), indices)  # [B, w4, H/4, W/4]
-        h = self.stack8(self.down8(F.pixel_unshuffle(F.relu(h, inplace=True), 2)), indices)  # [B, w8, H/8, W/8]
-        h = self.down16(F.pixel_unshuffle(F.relu(h, inplace=True), 2)) + self.inject(features)  # [B, w16, H/16, W/16]
+        h = self.stack4(_of_blocks(self.stem, image, 4), indices)  # [B, w4, H/4, W/4]
+        h = self.stack8(_of_blocks(self.down8, F.relu(h, inplace=True), 2), indices)  # [B, w8, H/8, W/8]
+        h = _of_blocks(self.down16, F.relu(h, inplace=True), 2).add_(self.inject(features))  # [B, w16, H/16, W/16]
         out: Tensor = self.project(F.relu(self.stack16(h, indices), inplace=True))
         return out
 
@@ -105,7 +105,7 @@ class SynthesisPyramid(nn.Module):
         h = self.stack16(self.enter(latents), indices)  # [B, w16, h, w]
         h = self.stack8(F.pixel_shuffle(self.up8(F.relu(h, inplace=True)), 2), indices)  # [B, w8, 2h, 2w]
         h = F.pixel_shuffle(self.up4(F.relu(h, inplace=True)), 2)  # [B, w4, 4h, 4w]
-        h = self.stack4(h.add_(self.look(F.pixel_unshuffle(image, 4))), indices, fine_blocks)
+        h = self.stack4(h.add_(_of_blocks(self.look, image, 4)), indices, fine_blocks)
         return F.pixel_shuffle(self.project(F.relu(h, inplace=True)), 4)
 
 
@@ -137,6 +137,15 @@ class NeighbourPrediction(nn.Module):
         eye = torch.eye(inputs, dtype=torch.float64)
         weights = torch.linalg.solve(gram + ridge * gram.diagonal().mean() * eye, cross)
         self.linear.weight.copy_(weights.T.reshape(self.linear.weight.shape))
+
+
+def _of_blocks(layer: nn.Conv2d, x: Tensor, side: int) -> Tensor:
+    """Apply a 1×1 convolution to `F.pixel_unshuffle(x, side)`, [B, C, H, W] to [B, O, H/side, W/side].
+
+    Unshuffling takes longer than the convolution, on a CPU, and its result lies in memory as no other does.
+    """
+    weight = layer.weight.reshape(-1, x.shape[1], side, side)
+    return F.conv2d(x.contiguous(memory_format=torch.channels_last), weight, layer.bias, stride=side)
 
 
 def zero_conv(inputs: int, outputs: int, kernel: int = 1) -> nn.Conv2d:

@@ -274,6 +274,7 @@ def test_a_wider_prior_begins_as_the_narrow_one() -> None:
 def test_a_narrower_prior_or_another_one_is_refused() -> None:
     path = Path("model.safetensors")
     check_grown(path, STEPPED_PRIOR, replace(STEPPED_PRIOR, width=12))
+    check_grown(path, STEPPED_PRIOR, replace(STEPPED_PRIOR, ends_early=True))
     with pytest.raises(TrainingError, match=r"the prior in model\.safetensors is wider; raise model\.width to 12"):
         check_grown(path, replace(STEPPED_PRIOR, width=12), STEPPED_PRIOR)
     with pytest.raises(TrainingError, match="of the same"):

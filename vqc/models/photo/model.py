@@ -179,7 +179,7 @@ class PhotoModel(ImageModel):
 
     def latents(self, image: Tensor, index: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] to latents [B, D, H/16, W/16], one bit being worth one unit of squared error."""
-        centred = image.contiguous(memory_format=torch.channels_last) - 0.5
+        centred = image - 0.5
         coefficients = 255 * self.transform.analyse(centred)  # [B, D, h, w] in 8-bit values
         features = coefficients / self._scale()
         latents: Tensor = coefficients / self._steps(index) + self.analysis(4 * centred, features, index)
@@ -295,4 +295,4 @@ class PhotoModel(ImageModel):
 
 def _corrected(image: Tensor, corrections: Tensor, count: int = 1) -> Tensor:
     """The image [B, 3, H, W], about [0, 1], of that of the transform and the sum of so many corrections of it."""
-    return torch.add(image / 4 + 0.5, corrections, alpha=CORRECTION / count)
+    return image.mul(0.25).add_(0.5).add_(corrections, alpha=CORRECTION / count)

@@ -72,7 +72,7 @@ class Plan(NamedTuple):
 
 # By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
-_HIGH_RATES = Steps((0.6, 0.5, 0.4, 0.28, 0.13), ())
+_HIGH_RATES = Steps((0.6, 0.5, 0.4, 0.3, 0.2, 0.1), ())
 _MIDDLE_RATES = Steps((0.5, 0.45, 0.35, 0.28, 0.18, 0.09), ())
 _LOW_RATES = Steps((0.5, 0.4, 0.25), (0.15, 0.08))
 _LOWEST_RATES = Steps((0.5, 0.4, 0.25), (0.12,))
@@ -197,7 +197,7 @@ class PhotoSearch(EncoderSearch):
 
     def _correction(self, decoded: Tensor) -> Tensor:
         """The latents of what the decoded image lacks: minus half the slope, were the decoder the transform alone."""
-        difference = self.image - self._synthesize(decoded)
+        difference = self._synthesize(decoded).neg_().add_(self.image)
         return cast(Tensor, self.model.linear_latents(difference, self.index))
 
     def _aim(self) -> Tensor:

@@ -212,10 +212,12 @@ def check_grown(path: Path, found: Any, own: Any) -> None:
 
 
 def _architecture_key(config: Any) -> Any:
-    """The settings that weights depend on: neither the dropout, nor the shapes of the slices, nor what may be added."""
+    """The settings that weights depend on: not dropout, shapes of slices, ends of streams, or what may be added."""
     if hasattr(config, "slices"):
         config = dataclasses.replace(config, slices=(sum(config.slices, ()),))
     neutral: dict[str, Any] = (
-        {"dropout": 0.0} | dict.fromkeys(_ADDED, ()) | dict.fromkeys(getattr(config, "growing", ()), 1)
+        {"dropout": 0.0, "ends_early": False}
+        | dict.fromkeys(_ADDED, ())
+        | dict.fromkeys(getattr(config, "growing", ()), 1)
     )
     return dataclasses.replace(config, **{name: value for name, value in neutral.items() if hasattr(config, name)})
