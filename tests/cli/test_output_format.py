@@ -33,3 +33,9 @@ def test_what_is_only_read_is_refused_with_what_can_be_written(name: str) -> Non
     usual = r"\.avif, \.bmp, \.flac, \.jpg, \.mp3, \.ogg, \.opus, \.png, \.tiff, \.wav or \.webp"
     with pytest.raises(OptionError, match=f"cannot be written; choose one of {usual}"):
         requested_suffix(None, name)
+
+
+def test_formats_of_other_media_are_not_offered() -> None:
+    usual = r"\.flac, \.mp3, \.ogg, \.opus or \.wav"
+    with pytest.raises(OptionError, match=f"cannot be written; choose one of {usual}$"):
+        requested_suffix(None, "x.vqc", ["audio"])

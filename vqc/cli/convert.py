@@ -98,7 +98,7 @@ def convert(options: ConvertOptions) -> None:
     if options.to is None:
         raise OptionError("--to is missing: give a voice of --speakers, or a recording of one person")
     check_options(options, AUDIO)
-    asked = requested_suffix(options.file_format, output_file(options.inputs, options.output))
+    asked = requested_suffix(options.file_format, output_file(options.inputs, options.output), ["audio"])
 
     def suffix_of(source: InputFile) -> str:
         return suffix_for("audio", asked, source.name, several=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ MEDIA_SUFFIXES = frozenset(SUFFIXES["image"] + SUFFIXES["audio"])  # of the file
 WRITTEN = written_as("image") | written_as("audio")
 
 
-def requested_suffix(file_format: str | None, file: str | None) -> str | None:
+def requested_suffix(
+    file_format: str | None, file: str | None, media: Sequence[Media] = ("image", "audio")
+) -> str | None:
     """The suffix that --format asks for, or the name of the one file to write, or None where neither does.
 
     Raises OptionError for a format that cannot be written, and when the two disagree.
@@ -25,7 +28,7 @@ def requested_suffix(file_format: str | None, file: str | None) -> str | None:
     named = (Path(file).suffix.lower() or None) if file else None
     for suffix in (asked, named):
         if suffix is not None and suffix not in WRITTEN:
-            formats = join_suffixes(usual_suffixes("image") + usual_suffixes("audio"))
+            formats = join_suffixes([suffix for one in media for suffix in usual_suffixes(one)])
             raise OptionError(f"format {suffix[1:]!r} cannot be written; choose one of {formats}")
     if asked and named and format_of(asked) != format_of(named):
         raise OptionError(f"--format {file_format} and -o {file} ask for different formats; give one of them")

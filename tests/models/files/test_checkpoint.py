@@ -62,6 +62,7 @@ def test_a_saved_model_comes_back(model: ImageVQVAE, path: Path) -> None:
     assert (info.name, info.kind, info.media, info.bytes) == ("tiny", "image-vqvae", "image", path.stat().st_size)
     assert (info.training, info.figures) == ({"steps": 3}, {"mse": 0.5})
     assert info == read_info(path)
+    assert len(repr(info)) < 400, "settings and curves would fill screens"
 
 
 @pytest.mark.parametrize("weights", ["float32", "float16"])
