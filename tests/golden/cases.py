@@ -51,6 +51,7 @@ class Case(NamedTuple):
     silent: int | None = None  # a channel without sound
     mid_side: bool = False
     chunk_frames: int | None = None  # of a recording that comes in
+    maps: int | None = None  # code maps that hold something, the first ones
 
     @property
     def entropies(self) -> tuple[str, ...]:
@@ -86,6 +87,7 @@ CASES = {
     "speech-prior-low": Case("speech-prior", quality=1, samples=30_000, sample_rate=16_000, channels=1),
     "photo-stepped-prior": Case("photo-stepped-prior", quality=2, height=200, width=300),
     "speech-stepped-prior": Case("speech-stepped-prior", quality=2, samples=20_000, sample_rate=16_000, channels=1),
+    "photo-ending-prior": Case("photo-ending-prior", quality=2, height=200, width=300, maps=5),
     "speech-prior-high": Case("speech-prior", quality=2, samples=20_000, sample_rate=16_000, channels=1),
 }
 

@@ -80,6 +80,7 @@ PRIORS = {
 ORDERS = {  # more passes and steps, so that every layer there can be is there
     "photo-stepped-prior": {"spatial_passes": [4, 2, 1], "channel_steps": [1, 2, 2]},
     "speech-stepped-prior": {"extra_coarse_levels": [1, 3, 2], "channel_steps": [2, 1, 1, 1, 3]},
+    "photo-ending-prior": {"ends_early": True},
 }
 # Random numbers of this size take the place of what is zero or regular in an untrained model.
 DISTURBANCE = {"codebook": 1.0, "basis": 0.002, "klt": 0.1, "klt_mean": 0.5}
@@ -97,6 +98,7 @@ def main() -> None:
     models |= {f"{name}-stepped-prior": copy.deepcopy(models[name]) for name in ("photo", "speech")}
     models |= {"maps": ImageMaps(MAPS), "phones": PhonesModel(PHONES)}
     models |= {"voice": VoiceModel(VOICE), "voice-prior": VoiceModel(VOICE)}
+    models |= {"photo-ending-prior": draw_photo_model()}
     for name, model in models.items():
         disturb(model)
         model.set_static_table(draw_table(model))
@@ -182,7 +184,9 @@ def draw_codes(codec: Codec, case: Case, rng: np.random.Generator) -> Array:
     grid = tiling_of(codec, case).grid if image else (case.channels, chunking_of(codec, case).frames)
     codes = [(rng.random(grid) ** 2 * size).astype(np.uint16) for size in codec.model.codebook_sizes(case.quality)]
     if image:
-        return np.stack(codes)
+        stacked = np.stack(codes)
+        stacked[len(codes) if case.maps is None else case.maps :] = 0
+        return stacked
     stacked = np.stack(codes, 1)
     if case.silent is not None:
         stacked[case.silent] = 0

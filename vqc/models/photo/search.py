@@ -72,15 +72,32 @@ class Plan(NamedTuple):
 
 # By the λ that they are below. Found on validation photos, for the time that there was: two linear steps take that of
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
-_HIGH_RATES = Steps((0.6, 0.5, 0.4, 0.3, 0.2, 0.1), ())
-_MIDDLE_RATES = Steps((0.5, 0.45, 0.35, 0.28, 0.18, 0.09), ())
-_LOW_RATES = Steps((0.5, 0.4, 0.25), (0.15, 0.08))
-_LOWEST_RATES = Steps((0.5, 0.4, 0.25), (0.12,))
 PLANS = {
-    700.0: Plan(_HIGH_RATES, Steps((0.6, 0.5, 0.35, 0.15), ()), Gains(0.6, 0.6), Gains(1.05, 0.5)),
-    2_500.0: Plan(_MIDDLE_RATES, _MIDDLE_RATES, Gains(0.65, 0.7), Gains(0.9, 0.5)),
-    5_000.0: Plan(_LOW_RATES, _LOW_RATES, Gains(0.6, 0.6), Gains(0.8, 0.5)),
-    math.inf: Plan(_LOWEST_RATES, _LOWEST_RATES, Gains(1.0, 0.0), Gains(0.7, 0.5), asks_prior=False),
+    700.0: Plan(
+        Steps((0.6, 0.5, 0.4, 0.3, 0.2, 0.1), ()),
+        Steps((0.6, 0.5, 0.35, 0.15), ()),
+        gains=Gains(0.6, 0.6),
+        linear_gains=Gains(1.05, 0.5),
+    ),
+    2_500.0: Plan(
+        Steps((0.5, 0.45, 0.33, 0.22), (0.14, 0.07)),
+        Steps((0.5, 0.45, 0.35, 0.28, 0.18, 0.09), ()),
+        gains=Gains(0.65, 0.7),
+        linear_gains=Gains(0.9, 0.5),
+    ),
+    5_000.0: Plan(
+        Steps((0.5, 0.4), (0.25, 0.15, 0.08)),
+        Steps((0.5, 0.4, 0.25), (0.15, 0.08)),
+        gains=Gains(0.6, 0.6),
+        linear_gains=Gains(0.8, 0.5),
+    ),
+    math.inf: Plan(
+        Steps((0.5, 0.33), (0.25, 0.12)),
+        Steps((0.5, 0.4, 0.25), (0.12,)),
+        gains=Gains(1.0, 0.0),
+        linear_gains=Gains(0.7, 0.5),
+        asks_prior=False,
+    ),
 }
 
 # From the second choice on, this share of a bit is the prior's in the first shapes of groups, where it knows most; the
