@@ -74,7 +74,7 @@ class Plan(NamedTuple):
 # one. Gains make up for what the decoder takes off contrasts that it is not sure of.
 PLANS = {
     700.0: Plan(
-        Steps((0.6, 0.5, 0.4, 0.3, 0.2, 0.1), ()),
+        Steps((0.6, 0.5, 0.4, 0.28, 0.13), ()),
         Steps((0.6, 0.5, 0.35, 0.15), ()),
         gains=Gains(0.6, 0.6),
         linear_gains=Gains(1.05, 0.5),
