@@ -204,9 +204,9 @@ def photo(results: Results) -> str:
     quality = quality_table(document, results["photo-static"], 3, (("PSNR, dB", "psnr", 2), ("MS-SSIM", "ms_ssim", 3)))
     sources = "; ".join(f"{c['label']}: {c['source']}" for c in measured(document))
     return (
-        f"{quality}\nThe same files through other codecs, at the same sizes and at their smallest, in the same run: PSNR "
-        "of `photo`\nabove theirs in dB at equal bpp, and how many bits more (+) or fewer (−) it takes for the same score "
-        f"(Bjøntegaard rate);\n{ABSENT} where a codec does not reach the rate.\n\n"
+        f"{quality}\nThe same files through other codecs, at the same sizes and at their smallest, in the same run:\n"
+        "PSNR of `photo` above theirs in dB at equal bpp, and how many bits more (+) or fewer (−) it takes for the\n"
+        f"same score (Bjøntegaard rate); {ABSENT} where a codec does not reach the rate.\n\n"
         f"{against_table(document, RATES)}\n{sources}.\n"
     )
 
