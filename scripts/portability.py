@@ -251,7 +251,7 @@ class FloatPrior:
         self.prior = build_prior(fixed.kind, config_to_dict(fixed.config), model).eval()
         self.prior.load_state_dict(dequantized(fixed, self.prior))
         self.prior.prepare(model)
-        self.buffers = fixed.buffers
+        self.buffers, self.ends = fixed.buffers, fixed.ends
 
     def softmax(self) -> Softmax:
         return Softmax(keep=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from vqc.nn.pyramid import QualityStack, SynthesisPyramid
+from vqc.nn.pyramid import QualityStack, SynthesisPyramid, _of_blocks
 
 WIDTHS = (4, 6, 8)
 INDEX = torch.tensor([1])
@@ -43,3 +44,9 @@ def test_a_stack_takes_the_first_of_its_blocks() -> None:
         by_hand = stack.blocks[1](stack.blocks[0](h.clone(), INDEX), INDEX)
         assert torch.equal(stack(h.clone(), INDEX, 2), by_hand)
         assert torch.equal(stack(h.clone(), INDEX, 0), h)
+
+
+def test_a_layer_for_blocks_of_pixels_need_not_cut_them() -> None:
+    torch.manual_seed(0)
+    layer, image = torch.nn.Conv2d(3 * 16, 5, 1), torch.randn(2, 3, 16, 24)
+    torch.testing.assert_close(_of_blocks(layer, image, 4), layer(F.pixel_unshuffle(image, 4)))
