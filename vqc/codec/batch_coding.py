@@ -77,12 +77,14 @@ def _encode_alike(coder: StreamCoder, codes: Codes, encoders: Sequence[RangeEnco
 @torch.inference_mode()
 def _decode(coder: StreamCoder, streams: Sequence[bytes], shape: tuple[int, ...]) -> Codes:
     decoders, ends = [RangeDecoder(stream[CHECK_BYTES:]) for stream in streams], StreamEnds(coder.prior, shape[0])
-    codes = np.empty((len(streams), *shape), np.uint16)
+    codes = np.zeros((len(streams), *shape), np.uint16)
     try:
-        for count, items in _alike([ends.read(decoder) for decoder in decoders]):
-            found = _decode_alike(coder, (len(items), count, *shape[1:]), [decoders[item] for item in items])
-            codes[items] = np.concatenate([ends.filled(item[None]) for item in found])
-        for decoder in decoders:
+        maps = [ends.read(decoder) for decoder in decoders]
+        for count, items in _alike(maps):
+            those = [decoders[item] for item in items]
+            codes[items, :count] = _decode_alike(coder, (len(items), count, *shape[1:]), those)
+        for item, count, decoder in zip(codes, maps, decoders, strict=True):
+            ends.check(item[None], count)
             decoder.finish()
     except ContainerError as error:
         raise codes_do_not_fit() from error

@@ -12,6 +12,7 @@ has `ends`, the range coder's first symbol says how many code maps there are (`S
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -45,26 +46,24 @@ class StreamEnds:
         self.counts = (*(end for end in prior.ends if end < groups), groups)
         self._table = np.ones((1, len(self.counts)))  # of equal frequencies; no bits where there is no choice
 
-    def write(self, encoder: RangeEncoder, codes: Codes) -> int:
+    def fewest(self, codes: Codes) -> int:
         """The fewest maps that hold all that is not 0 of codes [B, G, ...]."""
-        number = next(i for i, maps in enumerate(self.counts) if not codes[:, maps:].any())
-        encoder.encode(np.array([number], np.int32), self._table)
-        return self.counts[number]
+        return next(maps for maps in self.counts if not codes[:, maps:].any())
+
+    def write(self, encoder: RangeEncoder, codes: Codes) -> int:
+        """How many maps the stream of codes [B, G, ...] will hold, which it is told."""
+        maps = self.fewest(codes)
+        encoder.encode(np.array([self.counts.index(maps)], np.int32), self._table)
+        return maps
 
     def read(self, decoder: RangeDecoder) -> int:
         """What `write` returned."""
         return self.counts[int(decoder.decode(self._table)[0])]
 
-    def filled(self, codes: Codes) -> Codes:
-        """Codes [B, maps, ...] with those that the stream left out, [B, G, ...].
-
-        ContainerError when it could have left out more: a message has exactly one form.
-        """
-        maps, groups = codes.shape[1], self.counts[-1]
-        last = max((end for end in self.counts if end < maps), default=0)
-        if last and not codes[:, last:].any():
+    def check(self, codes: Codes, maps: int) -> None:
+        """ContainerError when a stream of so many maps could have left out more: a message has exactly one form."""
+        if self.fewest(codes) != maps:
             raise codes_do_not_fit()
-        return np.pad(codes, [(0, 0), (0, groups - maps), *[(0, 0)] * (codes.ndim - 2)])
 
 
 @torch.inference_mode()
@@ -109,19 +108,24 @@ def decode_with_prior(
 
     ContainerError when it is not exactly theirs.
     """
-    decoder, ends, parts = RangeDecoder(data[CHECK_BYTES:]), StreamEnds(prior, shape[1]), list[Codes]()
+    decoder, ends = RangeDecoder(data[CHECK_BYTES:]), StreamEnds(prior, shape[1])
+    codes = np.zeros(shape, np.uint16)
+
+    def step(_: NDArray[np.int64], tables: Frequencies) -> NDArray[np.int32]:
+        return decoder.decode(tables)
+
     try:
         for first in range(0, shape[0], _ITEMS):
-            items = min(_ITEMS, shape[0] - first), ends.read(decoder), *shape[2:]
+            items, maps = codes[first : first + _ITEMS], ends.read(decoder)
             some = None if costs is None else costs[first : first + _ITEMS]
-            codes = code_with_prior(prior, items, quality, lambda _, tables: decoder.decode(tables), some, done)
-            parts.append(ends.filled(codes))
+            held = (len(items), maps, *shape[2:])
+            items[:, :maps] = code_with_prior(prior, held, quality, step, some, done)
+            ends.check(items, maps)
             if done is not None:
-                done(parts[-1].size - codes.size)
+                done(items.size - math.prod(held))
         decoder.finish()
     except ContainerError as error:
         raise codes_do_not_fit() from error
-    codes = np.concatenate(parts)
     if check_of(codes) != data[:CHECK_BYTES]:
         raise codes_do_not_fit()
     return codes

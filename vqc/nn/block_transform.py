@@ -27,18 +27,18 @@ class BlockTransform(nn.Module):
 
     def project(self, image: Tensor) -> Tensor:
         """As `analyse`, in the precision that is in force: enough for small differences."""
-        return (to_blocks(image, self.size) @ self.basis.T).permute(0, 3, 1, 2)
+        return (cut_blocks(image, self.size) @ self.basis.T).permute(0, 3, 1, 2)
 
     @in_float32
     def synthesise(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, dims, h, w] to the image [B, C, h·size, w·size] that has no others."""
-        return from_blocks(self._blocks(coefficients, 0), self.size)
+        return join_blocks(self._blocks(coefficients, 0), self.size)
 
     def synthesise_roughly(self, coefficients: Tensor, exact: int) -> Tensor:
         """As `synthesise`, in float32; all but the first `exact` coefficients in the precision that is in force."""
         blocks = self._blocks(coefficients[:, exact:], exact)
         with torch.autocast(coefficients.device.type, enabled=False):
-            return from_blocks(self._blocks(coefficients[:, :exact], 0).add_(blocks), self.size)
+            return join_blocks(self._blocks(coefficients[:, :exact], 0).add_(blocks), self.size)
 
     def _blocks(self, coefficients: Tensor, first: int) -> Tensor:
         """Blocks of pixels [B, h, w, C · size²] of coefficients [B, n, h, w], the first of which has this number."""
@@ -77,7 +77,7 @@ class BlockTransform(nn.Module):
         self.scale.copy_(variances.sqrt())
 
 
-def to_blocks(image: Tensor, size: int) -> Tensor:
+def cut_blocks(image: Tensor, size: int) -> Tensor:
     """Cut an image [B, C, H, W] into blocks [B, H/size, W/size, C · size²].
 
     As `F.pixel_unshuffle` does, which takes ten times as long on a CPU.
@@ -87,8 +87,8 @@ def to_blocks(image: Tensor, size: int) -> Tensor:
     return parts.permute(0, 2, 4, 1, 3, 5).reshape(count, height // size, width // size, -1)
 
 
-def from_blocks(blocks: Tensor, size: int) -> Tensor:
-    """Put blocks [B, h, w, C · size²] together to an image [B, C, h·size, w·size]; the inverse of `to_blocks`."""
+def join_blocks(blocks: Tensor, size: int) -> Tensor:
+    """Put blocks [B, h, w, C · size²] together to an image [B, C, h·size, w·size]; the inverse of `cut_blocks`."""
     count, height, width, _ = blocks.shape
     parts = blocks.reshape(count, height, width, -1, size, size)
     return parts.permute(0, 3, 1, 4, 2, 5).reshape(count, -1, height * size, width * size)

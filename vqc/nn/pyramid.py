@@ -2,7 +2,7 @@
 
 ::
 
-    analysis   pixels ─ blocks of 4 ─ 1/4 ─ unshuffle 2 ─ 1/8 ─ unshuffle 2 ─ 1/16 ─ latents
+    analysis   pixels ─ unshuffle 4 ─ 1/4 ─ unshuffle 2 ─ 1/8 ─ unshuffle 2 ─ 1/16 ─ latents
     synthesis  latents ─ 1/16 ─ shuffle 2 ─ 1/8 ─ shuffle 2 ─ 1/4 ─ shuffle 4 ─ pixels
 
 Each scale has residual blocks conditioned on the quality (a scale and a shift per channel and quality). Weights lie

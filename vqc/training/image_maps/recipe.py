@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vqc.data.batches import Prefetched, Shard
 from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import ImageDataset
 from vqc.models.image_maps.model import ImageMaps
 from vqc.nn import ecvq_fit
+from vqc.nn.block_transform import cut_blocks
 from vqc.training.image_maps.task import MapsTask, MapsTaskConfig
 from vqc.training.media import IMAGES
 from vqc.training.recipe import Exported, Recipe, load_trained, round_to_stored
@@ -87,7 +87,7 @@ def fit_linear(model: ImageMaps, images: Sequence[Tensor], *, seed: int = 0) -> 
     """Make the model a good linear codec: KLT, then ECVQ by k-means."""
     size = model.config.block
     centred = [255 * (x - 0.5) for x in images]
-    blocks = torch.cat([F.pixel_unshuffle(x, size).permute(0, 2, 3, 1).reshape(-1, 3, size, size) for x in centred])
+    blocks = torch.cat([cut_blocks(x, size).reshape(-1, 3, size, size) for x in centred])
     model.transform.fit_klt(blocks)
     ecvq_fit.fit(model.quantizer, latent_rows(model, images, seed=seed), 0, iterations=10, seed=seed)
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
 from vqc.data.datasets import ImageDataset
@@ -18,6 +17,7 @@ from vqc.errors import TrainingError
 from vqc.models.config import Config, limited
 from vqc.models.photo.model import BLOCK, DC_COUNT, DC_SIZE, PhotoModel
 from vqc.nn import ecvq_fit
+from vqc.nn.block_transform import cut_blocks
 from vqc.training.loop.task import Losses, Task
 from vqc.training.stages import tracked
 
@@ -40,7 +40,7 @@ def initialise(model: PhotoModel, dataset: ImageDataset, *, seed: int = 0, crops
     batches = CropBatches(dataset, side=256, batch_size=1, seed=seed)
     images = [batches(i) for i in tracked(range(crops))]
     centred = [255 * (x - 0.5) for x in images]
-    blocks = torch.cat([F.pixel_unshuffle(x, BLOCK).permute(0, 2, 3, 1).reshape(-1, 3, BLOCK, BLOCK) for x in centred])
+    blocks = torch.cat([cut_blocks(x, BLOCK).reshape(-1, 3, BLOCK, BLOCK) for x in centred])
     model.transform.fit_klt(blocks, means_first=True)
     coefficients = torch.cat([model.transform.analyse(x) for x in centred])
     scaled = coefficients / model.transform.scale[None, :, None, None]
