@@ -177,9 +177,10 @@ def test_a_linear_step_is_the_whole_one_where_the_decoder_is_the_transform() -> 
     with torch.inference_mode(), only_float32():
         search = PhotoSearch(model, torch.rand(1, 3, 48, 64), 1)
         decoded = search.latents + torch.randn_like(search.latents)
-        correction = search._correction(decoded)
-        assert correction.abs().max() > 0.1
-        torch.testing.assert_close(correction, -search._slope(decoded) / 2)
+        for rotated in (False, True):
+            step = search.error.linear_step(decoded, rotated=rotated)
+            assert step.abs().max() > 0.1
+            torch.testing.assert_close(step, search.error.step(decoded, rotated=rotated))
 
 
 def test_first_steps_are_linear_and_later_ones_ever_shorter() -> None:

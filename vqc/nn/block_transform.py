@@ -23,26 +23,12 @@ class BlockTransform(nn.Module):
     @in_float32
     def analyse(self, image: Tensor) -> Tensor:
         """Image [B, C, H, W], zero-mean, to coefficients [B, dims, H/size, W/size]."""
-        return self.project(image)
-
-    def project(self, image: Tensor) -> Tensor:
-        """As `analyse`, in the precision that is in force: enough for small differences."""
         return (cut_blocks(image, self.size) @ self.basis.T).permute(0, 3, 1, 2)
 
     @in_float32
     def synthesise(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, dims, h, w] to the image [B, C, h·size, w·size] that has no others."""
-        return join_blocks(self._blocks(coefficients, 0), self.size)
-
-    def synthesise_roughly(self, coefficients: Tensor, exact: int) -> Tensor:
-        """As `synthesise`, in float32; all but the first `exact` coefficients in the precision that is in force."""
-        blocks = self._blocks(coefficients[:, exact:], exact)
-        with torch.autocast(coefficients.device.type, enabled=False):
-            return join_blocks(self._blocks(coefficients[:, :exact], 0).add_(blocks), self.size)
-
-    def _blocks(self, coefficients: Tensor, first: int) -> Tensor:
-        """Blocks of pixels [B, h, w, C · size²] of coefficients [B, n, h, w], the first of which has this number."""
-        return coefficients.permute(0, 2, 3, 1) @ self.basis[first : first + coefficients.shape[1]]
+        return join_blocks(coefficients.permute(0, 2, 3, 1) @ self.basis, self.size)
 
     def rotation_signs(self) -> Tensor:
         """Return the signs [dims], 1 or −1, that a rotation by 180° gives the coefficients; after `fit_klt`."""

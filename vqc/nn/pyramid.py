@@ -11,7 +11,8 @@ in memory as the convolutions read them, channels last.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import cast
 
@@ -100,13 +101,52 @@ class SynthesisPyramid(nn.Module):
         self.project = zero_conv(w4, 3 * 16, 3)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, latents: Tensor, image: Tensor, indices: Tensor, fine_blocks: int | None = None) -> Tensor:
-        """Correct an image; at 1/4 by the first `fine_blocks` blocks alone, if so many are given."""
+    def forward(self, latents: Tensor, image: Tensor, indices: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.quarters(latents, _of_blocks(self.look, image, 4), indices), 4)
+
+    def quarters(self, latents: Tensor, seen: Tensor, indices: Tensor, fine_blocks: int | None = None) -> Tensor:
+        """The correction as it is before pixels are shuffled, [B, 48, 4·h, 4·w].
+
+        Args:
+            seen: what `look` makes of the image, [B, w4, 4·h, 4·w].
+            fine_blocks: at 1/4 that many blocks, the first, in place of all.
+        """
         h = self.stack16(self.enter(latents), indices)  # [B, w16, h, w]
         h = self.stack8(F.pixel_shuffle(self.up8(F.relu(h, inplace=True)), 2), indices)  # [B, w8, 2h, 2w]
         h = F.pixel_shuffle(self.up4(F.relu(h, inplace=True)), 2)  # [B, w4, 4h, 4w]
-        h = self.stack4(h.add_(_of_blocks(self.look, image, 4)), indices, fine_blocks)
-        return F.pixel_shuffle(self.project(F.relu(h, inplace=True)), 4)
+        h = self.stack4(h.add_(seen), indices, fine_blocks)
+        out: Tensor = self.project(F.relu(h, inplace=True))
+        return out
+
+
+class SynthesisByQuality(nn.ModuleList):
+    """Pyramids in place of one, each for some of the qualities: in the time of one.
+
+    Args:
+        starts: index of the first quality of each, ascending; qualities before the second have the first.
+        pyramids: as many.
+    """
+
+    def __init__(self, starts: Sequence[int], pyramids: Iterable[SynthesisPyramid]) -> None:
+        super().__init__(pyramids)
+        self.starts = tuple(starts)
+
+    def number(self, index: int) -> int:
+        """Which of them restores a quality, counted from 0."""
+        return max(0, bisect_right(self.starts, index) - 1)
+
+    def forward(self, latents: Tensor, image: Tensor, indices: Tensor) -> Tensor:
+        """See `SynthesisPyramid`; a batch may be of any qualities."""
+        numbers = [self.number(index) for index in indices.tolist()]
+        if len(set(numbers)) == 1:
+            whole: Tensor = self[numbers[0]](latents, image, indices)
+            return whole
+        corrections = torch.empty_like(image)
+        for number in sorted(set(numbers)):
+            rows = [row for row, own in enumerate(numbers) if own == number]
+            corrected = self[number](latents[rows], image[rows], indices[rows])
+            corrections[rows] = corrected.to(image.dtype)
+        return corrections
 
 
 class NeighbourPrediction(nn.Module):

@@ -133,12 +133,45 @@ def test_a_search_leaves_late_blocks_out(model: PhotoModel, images: Tensor) -> N
     grown.load_state_dict(model.state_dict(), strict=False)
     torch.nn.init.normal_(grown.synthesis.project.weight)
     model.synthesis.project.load_state_dict(grown.synthesis.project.state_dict())
-    index = model.index(2)
     with torch.inference_mode():
-        latents = model.latents(images, index)
-        searched, restored = (grown.synthesize(latents, index, roughly=roughly) for roughly in (True, False))
-        assert torch.equal(searched, model.synthesize(latents, index, roughly=True))
-        assert not torch.allclose(restored, model.synthesize(latents, index))
+        coefficients = model.coefficients(images)
+        searched, kept = (
+            one.decoded_error(images, coefficients, 2).linear_step(coefficients) for one in (grown, model)
+        )
+        assert torch.equal(searched, kept)
+        latents, index = model.latents(images, model.index(2)), model.index(2)
+        assert not torch.allclose(grown.synthesize(latents, index), model.synthesize(latents, index))
+
+
+def test_what_codes_lack_is_the_slope_of_the_error_of_the_decoded_image(model: PhotoModel, images: Tensor) -> None:
+    index, photo = model.index(2), images[:2]
+    error = model.decoded_error(photo, model.coefficients(photo), 2)
+    latents = model.latents(photo, index).detach()
+    for rotated in (False, True):
+        at = latents.clone().requires_grad_(True)
+        signs = model.transform.rotation_signs()[None, :, None, None]
+        image = model.synthesize((at * signs).flip(2, 3), index).flip(2, 3) if rotated else model.synthesize(at, index)
+        squares = (255 * (image - photo)).square().sum() / SMALL.lambdas[1]
+        (slope,) = torch.autograd.grad(squares, at)
+        assert slope.abs().max() > 0.1
+        torch.testing.assert_close(error.step(latents, rotated=rotated), -slope / 2, rtol=1e-3, atol=1e-3)
+        lacks = 255 * model.transform.analyse(photo - image.detach()) / SMALL.lambdas[1] ** 0.5
+        torch.testing.assert_close(error.linear_step(latents, rotated=rotated), lacks, rtol=1e-3, atol=1e-3)
+
+
+def test_qualities_may_have_networks_of_their_own(model: PhotoModel, images: Tensor) -> None:
+    split = PhotoModel(dataclasses.replace(SMALL, synthesis_starts=(1, 2))).eval()
+    shared = model.state_dict()
+    for name in [name for name in shared if name.startswith("synthesis.")]:
+        tensor, own = shared.pop(name), name.removeprefix("synthesis.")
+        shared |= {f"synthesis.{number}.{own}": tensor.clone() for number in (0, 1)}
+    split.load_state_dict(shared)
+    with torch.no_grad():
+        split.synthesis[1].project.weight.mul_(-1)
+        for quality, alike in ((1, True), (2, False)):
+            codes = model.encode(images[:2], quality)
+            assert torch.equal(split.encode(images[:2], quality), codes)
+            assert torch.allclose(split.decode(codes, quality), model.decode(codes, quality)) == alike
 
 
 def test_codes_fit_their_codebooks(model: PhotoModel, images: Tensor) -> None:
@@ -164,17 +197,6 @@ def test_transform_is_orthonormal_and_orders_by_variance(model: PhotoModel, imag
     coefficients = model.transform.analyse(images)
     kept = model.transform.synthesise(coefficients)
     torch.testing.assert_close(model.transform.analyse(kept), coefficients, rtol=0, atol=1e-4)
-
-
-def test_rough_transform_is_within_a_level(model: PhotoModel, images: Tensor) -> None:
-    coefficients = model.transform.analyse(images)
-    kept = model.transform.synthesise(coefficients)
-    torch.testing.assert_close(model.transform.synthesise_roughly(coefficients, 3), kept, rtol=0, atol=1e-5)
-    with torch.autocast("cpu", torch.bfloat16):
-        rough, projected = model.transform.synthesise_roughly(coefficients, 3), model.transform.project(images)
-    assert rough.dtype == torch.float32
-    assert 1e-6 < (rough - kept).abs().max() < 1 / 255
-    assert 1e-6 < (projected - coefficients).norm() < 0.01 * coefficients.norm()
 
 
 def test_commitment_pulls_latents_and_prediction(model: PhotoModel, images: Tensor) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -26,13 +26,14 @@ from torch.nn import functional as F
 from vqc.devices import quick_networks
 from vqc.models.base import ImageModel, Int64Array
 from vqc.models.config import WRITTEN_WHEN_SET, Config, Shapes, check_codebooks, limited
+from vqc.models.photo.decoded_error import DecodedError
 from vqc.models.photo.median_prediction import from_residuals, to_residuals
 from vqc.models.photo.search import CONTEXT, PhotoSearch, TileSearch
 from vqc.models.search import EncoderSearch
 from vqc.nn.block_transform import BlockTransform
 from vqc.nn.ecvq import GroupedECVQ, to_maps, to_rows
 from vqc.nn.precision import in_float32
-from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
+from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisByQuality, SynthesisPyramid
 
 BLOCK = 16  # pixels per side of a block
 DC_COUNT = 3  # leading coefficients: the mean of a block in three colour directions
@@ -58,6 +59,8 @@ class PhotoConfig(Config):
     analysis_blocks: tuple[tuple[int, ...], ...] = limited(((32,), (128,), (192,)), 1, 4096)
     synthesis_blocks: tuple[tuple[int, ...], ...] = limited(((64,), (128,), (192, 192)), 1, 4096)
     late_blocks: int = limited(0, 0, 64, written_when_set=True)  # of the last at 1/4, which a search leaves out
+    # Quality at which each of several synthesis networks begins, the first at 1; () for one network.
+    synthesis_starts: tuple[int, ...] = limited((), 1, 255, written_when_set=True)
     prediction_width: int = limited(64, 1, 4096)
     default_quality: int = limited(6, 1, 255)
     both_ways: bool = field(default=False, metadata=WRITTEN_WHEN_SET)  # see `PhotoModel.self_ensemble`
@@ -73,6 +76,9 @@ class PhotoConfig(Config):
             raise ValueError("analysis_blocks and synthesis_blocks are not for three scales")
         if self.late_blocks and self.late_blocks >= len(self.synthesis_blocks[0]):
             raise ValueError(f"late_blocks is {self.late_blocks} of {len(self.synthesis_blocks[0])}")
+        starts = self.synthesis_starts
+        if starts and (starts[0] != 1 or starts[-1] > len(self.lambdas) or list(starts) != sorted(set(starts))):
+            raise ValueError(f"synthesis_starts {starts} do not rise from 1 to at most {len(self.lambdas)}")
         if self.default_quality > len(self.lambdas):
             raise ValueError(f"default_quality is {self.default_quality} of {len(self.lambdas)}")
 
@@ -113,7 +119,12 @@ class PhotoModel(ImageModel):
         self.quantizer = GroupedECVQ(config.shapes, qualities, active_sizes=config.entries, decay=0.997)
         self.prediction = NeighbourPrediction(DC_COUNT, detail, config.prediction_width, qualities)
         self.analysis = AnalysisPyramid(DC_COUNT + detail, config.widths, config.analysis_blocks, qualities)
-        self.synthesis = SynthesisPyramid(DC_COUNT + detail, config.widths, config.synthesis_blocks, qualities)
+        pyramids = [
+            SynthesisPyramid(DC_COUNT + detail, config.widths, config.synthesis_blocks, qualities)
+            for _ in config.synthesis_starts or (1,)
+        ]
+        starts = [start - 1 for start in config.synthesis_starts]
+        self.synthesis = SynthesisByQuality(starts, pyramids) if starts else pyramids[0]
         self.register_buffer("steps", torch.tensor(config.lambdas).sqrt(), persistent=False)
         self.register_static_table()
 
@@ -179,17 +190,43 @@ class PhotoModel(ImageModel):
 
     def latents(self, image: Tensor, index: Tensor) -> Tensor:
         """Image [B, 3, H, W] in [0, 1] to latents [B, D, H/16, W/16], one bit being worth one unit of squared error."""
-        centred = image - 0.5
-        coefficients = 255 * self.transform.analyse(centred)  # [B, D, h, w] in 8-bit values
-        features = coefficients / self._scale()
-        latents: Tensor = coefficients / self._steps(index) + self.analysis(4 * centred, features, index)
+        return self.latents_of(self.coefficients(image), image, index)
+
+    def coefficients(self, image: Tensor) -> Tensor:
+        """Image [B, 3, H, W] in [0, 1] to what the transform makes of it, [B, D, H/16, W/16] in 8-bit values."""
+        return 255 * self.transform.analyse(image - 0.5)
+
+    def latents_of(self, coefficients: Tensor, image: Tensor, index: Tensor) -> Tensor:
+        """The latents of an image whose coefficients are there already."""
+        added = self.analysis((image - 0.5).mul_(4), coefficients / self._scale(), index)
+        latents: Tensor = coefficients / self._steps(index) + added
         return latents
 
-    def linear_latents(self, difference: Tensor, index: Tensor) -> Tensor:
-        """Difference of images [B, 3, H, W] to about that of their latents [B, D, h, w], by the transform alone."""
-        with quick_networks(difference.device):
-            coefficients = self.transform.project(difference)
-        return coefficients.float().mul_(255 / self._steps(index))
+    def decoded_error(self, image: Tensor, coefficients: Tensor, quality: int) -> DecodedError:
+        """What codes of an image lack, for a search.
+
+        Late blocks are left out: they were added to a decoder that was trained without them, and by what they do a
+        search finds codes that are no better.
+        """
+        index, (fine, *_) = self.index(quality), self.config.synthesis_blocks
+        synthesis: Any = self.synthesis
+        pyramid = synthesis[synthesis.number(quality - 1)] if self.config.synthesis_starts else synthesis
+
+        def network(latents: Tensor, quarters: Tensor) -> Tensor:
+            seen = pyramid.look(4 * quarters)
+            fine_blocks = len(fine) - self.config.late_blocks
+            return cast(Tensor, pyramid.quarters(self._features(latents, index), seen, index, fine_blocks))
+
+        unit = self.config.lambdas[quality - 1] ** 0.5
+        return DecodedError(
+            self.transform,
+            network,
+            image,
+            coefficients / unit,
+            unit=unit / 255,
+            correction=CORRECTION,
+            means=DC_COUNT,
+        )
 
     def dc_codes(self, latents: Tensor) -> Tensor:
         """Quantize the DC coefficients of latents to codes int64 [B, 3, h, w]."""
@@ -221,17 +258,10 @@ class PhotoModel(ImageModel):
         twice = self.config.both_ways and not self.is_perceptual
         return self.self_ensemble(latents, index) if twice else self.synthesize(latents, index)
 
-    def synthesize(self, latents: Tensor, index: Tensor, *, roughly: bool = False) -> Tensor:
-        """Quantized latents [B, D, h, w] to an image [B, 3, H, W], about [0, 1].
-
-        Args:
-            roughly: whether that will do for a search: a tenth of a level off where there is bfloat16, which is
-                quicker, and without the late blocks, which were added to a decoder that was trained without them: by
-                what they do a search finds codes that are no better.
-        """
-        image = self._linear(latents, index, roughly=roughly)
-        fine_blocks = len(self.config.synthesis_blocks[0]) - self.config.late_blocks if roughly else None
-        return _corrected(image, self.synthesis(self._features(latents, index), image, index, fine_blocks))
+    def synthesize(self, latents: Tensor, index: Tensor) -> Tensor:
+        """Quantized latents [B, D, h, w] to an image [B, 3, H, W], about [0, 1]."""
+        image = self._linear(latents, index)
+        return _corrected(image, self.synthesis(self._features(latents, index), image, index))
 
     def self_ensemble(self, latents: Tensor, index: Tensor) -> Tensor:
         """The mean of the images that are synthesized as they are and rotated.
@@ -242,10 +272,6 @@ class PhotoModel(ImageModel):
         image = self._linear(latents, index)
         rotated = self.synthesis(self._rotated(self._features(latents, index)), image.flip(2, 3), index).flip(2, 3)
         return _corrected(image, self.synthesis(self._features(latents, index), image, index).add_(rotated), count=2)
-
-    def synthesize_rotated(self, latents: Tensor, index: Tensor, *, roughly: bool = False) -> Tensor:
-        """Synthesize the image rotated by 180°, and rotate it back."""
-        return self.synthesize(self._rotated(latents), index, roughly=roughly).flip(2, 3)
 
     def _rotated(self, coefficients: Tensor) -> Tensor:
         """Coefficients [B, D, h, w] of the image rotated by 180°.
@@ -260,11 +286,9 @@ class PhotoModel(ImageModel):
         """What the synthesis network sees of latents, [B, D, h, w]."""
         return latents.contiguous(memory_format=torch.channels_last) * (self._steps(index) / self._scale())
 
-    def _linear(self, latents: Tensor, index: Tensor, *, roughly: bool = False) -> Tensor:
+    def _linear(self, latents: Tensor, index: Tensor) -> Tensor:
         """The image [B, 3, H, W] of the transform alone, as the synthesis network sees it: −2 is black, 2 white."""
         scaled = latents.contiguous(memory_format=torch.channels_last) * (self._steps(index) / 255)
-        if roughly:
-            return self.transform.synthesise_roughly(scaled, DC_COUNT).mul_(4)
         return self.transform.synthesise(scaled).mul_(4)
 
     def forward(self, image: Tensor, index: Tensor) -> PhotoPass:

@@ -118,10 +118,12 @@ class PhotoSearch(EncoderSearch):
     def __init__(
         self, model: Any, image: Tensor, quality: int, inner: tuple[slice, ...] = (), *, of_tile: bool = False
     ) -> None:
-        self.model, self.image, self.quality = model, image, quality
+        self.model, self.quality = model, quality
         self.index = model.index(quality)
+        coefficients = model.coefficients(image)  # [B, D, h, w]
         with quick_networks(image.device):
-            self.latents = model.latents(image, self.index)  # [B, D, h, w]
+            self.latents = model.latents_of(coefficients, image, self.index)  # [B, D, h, w]
+        self.error = model.decoded_error(image, coefficients, quality)
         self.plan = plan_of(model.config.lambdas[quality - 1])
         self.steps = self.plan.tile if of_tile else self.plan.window
         self.begun, self.rotated, self.tilts = 0, False, list[Tilts]()
@@ -178,7 +180,7 @@ class PhotoSearch(EncoderSearch):
             decoded = torch.cat([model.dc_values(self._window_codes), ac], 1)  # [B, D, h, w]
         linear, share = self.steps.step(self.begun, self.effort)
         self.begun += 1
-        step = self._correction(decoded) if linear else -self._slope(decoded) / 2
+        step = (self.error.linear_step if linear else self.error.step)(decoded, rotated=self.rotated)
         with one_thread():
             gains = (self.plan.linear_gains if linear else self.plan.gains).of(step)
             self.latents = torch.lerp(self.latents, torch.addcmul(decoded, step, gains), share)
@@ -194,28 +196,6 @@ class PhotoSearch(EncoderSearch):
         for coefficients, features in self.model.prior.tilts(codes, self.quality, PRIOR_SHAPES):
             own = coefficients.view(len(coefficients), len(codes), *codes.shape[2:], -1)[inner]  # [G, B, h, w, F]
             yield Tilts(own.flatten(1, -2), features)
-
-    def _synthesize(self, latents: Tensor) -> Tensor:
-        """The decoded image of latents [B, D, h, w], or that of the image rotated."""
-        synthesize = self.model.synthesize_rotated if self.rotated else self.model.synthesize
-        with quick_networks(latents.device):
-            return cast(Tensor, synthesize(latents, self.index.clone(), roughly=True))
-
-    def _slope(self, decoded: Tensor) -> Tensor:
-        """The slope of the squared error of the decoded image, in the units of the latents: 8-bit squares over λ."""
-        with torch.inference_mode(False), torch.enable_grad():
-            at = decoded.clone().requires_grad_(True)
-            image = self._synthesize(at)
-            unit = 2 * 255**2 / self.model.config.lambdas[self.quality - 1]
-            error = image.detach().sub_(self.image).mul_(unit)
-            # a product of its own, because to be given slopes makes torch import its compiler
-            (slope,) = torch.autograd.grad(torch.dot(image.flatten(), error.flatten()), at)
-        return slope
-
-    def _correction(self, decoded: Tensor) -> Tensor:
-        """The latents of what the decoded image lacks: minus half the slope, were the decoder the transform alone."""
-        difference = self._synthesize(decoded).neg_().add_(self.image)
-        return cast(Tensor, self.model.linear_latents(difference, self.index))
 
     def _aim(self) -> Tensor:
         """Take the AC residual [B, D - 3, h, w] of the latents; return their DC codes int64 [B, 3, h, w]."""
