@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqc.nn.pyramid import QualityStack, SynthesisByQuality, SynthesisPyramid, _of_blocks
+from vqc.nn.pyramid import QualityStack, SynthesisPyramid, _of_blocks
 
 WIDTHS = (4, 6, 8)
 INDEX = torch.tensor([1])
@@ -33,23 +33,6 @@ def test_later_fine_blocks_can_be_left_out() -> None:
     assert torch.equal(through(two, 1), through(one, None))
     assert torch.equal(through(two, 2), through(two, None))
     assert not torch.allclose(through(two, 1), through(two, None))
-
-
-def test_each_quality_has_its_pyramid() -> None:
-    low, high = pyramid_of(1), pyramid_of(1)
-    torch.nn.init.normal_(high.project.weight)
-    both = SynthesisByQuality([0, 1], [low, high]).eval()
-    torch.manual_seed(1)
-    latents, image = torch.randn(3, 5, 2, 3), torch.randn(3, 3, 32, 48)
-    indices = torch.tensor([1, 0, 1])
-    with torch.inference_mode():
-        mixed = both(latents, image, indices)
-        for row, (index, pyramid) in enumerate(zip(indices, (high, low, high), strict=True)):
-            one = slice(row, row + 1)
-            alone = pyramid(latents[one], image[one], index[None])
-            torch.testing.assert_close(mixed[one], alone, rtol=1e-4, atol=1e-4)
-            assert torch.equal(both(latents[one], image[one], index[None]), alone)
-        assert torch.equal(both(latents, image, INDEX), high(latents, image, INDEX))
 
 
 def test_a_stack_takes_the_first_of_its_blocks() -> None:

@@ -11,8 +11,7 @@ in memory as the convolutions read them, channels last.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import cast
 
@@ -117,36 +116,6 @@ class SynthesisPyramid(nn.Module):
         h = self.stack4(h.add_(seen), indices, fine_blocks)
         out: Tensor = self.project(F.relu(h, inplace=True))
         return out
-
-
-class SynthesisByQuality(nn.ModuleList):
-    """Pyramids in place of one, each for some of the qualities: in the time of one.
-
-    Args:
-        starts: index of the first quality of each, ascending; qualities before the second have the first.
-        pyramids: as many.
-    """
-
-    def __init__(self, starts: Sequence[int], pyramids: Iterable[SynthesisPyramid]) -> None:
-        super().__init__(pyramids)
-        self.starts = tuple(starts)
-
-    def number(self, index: int) -> int:
-        """Which of them restores a quality, counted from 0."""
-        return max(0, bisect_right(self.starts, index) - 1)
-
-    def forward(self, latents: Tensor, image: Tensor, indices: Tensor) -> Tensor:
-        """See `SynthesisPyramid`; a batch may be of any qualities."""
-        numbers = [self.number(index) for index in indices.tolist()]
-        if len(set(numbers)) == 1:
-            whole: Tensor = self[numbers[0]](latents, image, indices)
-            return whole
-        corrections = torch.empty_like(image)
-        for number in sorted(set(numbers)):
-            rows = [row for row, own in enumerate(numbers) if own == number]
-            corrected = self[number](latents[rows], image[rows], indices[rows])
-            corrections[rows] = corrected.to(image.dtype)
-        return corrections
 
 
 class NeighbourPrediction(nn.Module):

@@ -159,21 +159,6 @@ def test_what_codes_lack_is_the_slope_of_the_error_of_the_decoded_image(model: P
         torch.testing.assert_close(error.linear_step(latents, rotated=rotated), lacks, rtol=1e-3, atol=1e-3)
 
 
-def test_qualities_may_have_networks_of_their_own(model: PhotoModel, images: Tensor) -> None:
-    split = PhotoModel(dataclasses.replace(SMALL, synthesis_starts=(1, 2))).eval()
-    shared = model.state_dict()
-    for name in [name for name in shared if name.startswith("synthesis.")]:
-        tensor, own = shared.pop(name), name.removeprefix("synthesis.")
-        shared |= {f"synthesis.{number}.{own}": tensor.clone() for number in (0, 1)}
-    split.load_state_dict(shared)
-    with torch.no_grad():
-        split.synthesis[1].project.weight.mul_(-1)
-        for quality, alike in ((1, True), (2, False)):
-            codes = model.encode(images[:2], quality)
-            assert torch.equal(split.encode(images[:2], quality), codes)
-            assert torch.allclose(split.decode(codes, quality), model.decode(codes, quality)) == alike
-
-
 def test_codes_fit_their_codebooks(model: PhotoModel, images: Tensor) -> None:
     for quality in (1, 2):
         codes = model.encode(images, quality)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ from vqc.models.search import EncoderSearch
 from vqc.nn.block_transform import BlockTransform
 from vqc.nn.ecvq import GroupedECVQ, to_maps, to_rows
 from vqc.nn.precision import in_float32
-from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisByQuality, SynthesisPyramid
+from vqc.nn.pyramid import AnalysisPyramid, NeighbourPrediction, SynthesisPyramid
 
 BLOCK = 16  # pixels per side of a block
 DC_COUNT = 3  # leading coefficients: the mean of a block in three colour directions
@@ -59,8 +59,6 @@ class PhotoConfig(Config):
     analysis_blocks: tuple[tuple[int, ...], ...] = limited(((32,), (128,), (192,)), 1, 4096)
     synthesis_blocks: tuple[tuple[int, ...], ...] = limited(((64,), (128,), (192, 192)), 1, 4096)
     late_blocks: int = limited(0, 0, 64, written_when_set=True)  # of the last at 1/4, which a search leaves out
-    # Quality at which each of several synthesis networks begins, the first at 1; () for one network.
-    synthesis_starts: tuple[int, ...] = limited((), 1, 255, written_when_set=True)
     prediction_width: int = limited(64, 1, 4096)
     default_quality: int = limited(6, 1, 255)
     both_ways: bool = field(default=False, metadata=WRITTEN_WHEN_SET)  # see `PhotoModel.self_ensemble`
@@ -76,9 +74,6 @@ class PhotoConfig(Config):
             raise ValueError("analysis_blocks and synthesis_blocks are not for three scales")
         if self.late_blocks and self.late_blocks >= len(self.synthesis_blocks[0]):
             raise ValueError(f"late_blocks is {self.late_blocks} of {len(self.synthesis_blocks[0])}")
-        starts = self.synthesis_starts
-        if starts and (starts[0] != 1 or starts[-1] > len(self.lambdas) or list(starts) != sorted(set(starts))):
-            raise ValueError(f"synthesis_starts {starts} do not rise from 1 to at most {len(self.lambdas)}")
         if self.default_quality > len(self.lambdas):
             raise ValueError(f"default_quality is {self.default_quality} of {len(self.lambdas)}")
 
@@ -119,12 +114,7 @@ class PhotoModel(ImageModel):
         self.quantizer = GroupedECVQ(config.shapes, qualities, active_sizes=config.entries, decay=0.997)
         self.prediction = NeighbourPrediction(DC_COUNT, detail, config.prediction_width, qualities)
         self.analysis = AnalysisPyramid(DC_COUNT + detail, config.widths, config.analysis_blocks, qualities)
-        pyramids = [
-            SynthesisPyramid(DC_COUNT + detail, config.widths, config.synthesis_blocks, qualities)
-            for _ in config.synthesis_starts or (1,)
-        ]
-        starts = [start - 1 for start in config.synthesis_starts]
-        self.synthesis = SynthesisByQuality(starts, pyramids) if starts else pyramids[0]
+        self.synthesis = SynthesisPyramid(DC_COUNT + detail, config.widths, config.synthesis_blocks, qualities)
         self.register_buffer("steps", torch.tensor(config.lambdas).sqrt(), persistent=False)
         self.register_static_table()
 
@@ -209,13 +199,11 @@ class PhotoModel(ImageModel):
         search finds codes that are no better.
         """
         index, (fine, *_) = self.index(quality), self.config.synthesis_blocks
-        synthesis: Any = self.synthesis
-        pyramid = synthesis[synthesis.number(quality - 1)] if self.config.synthesis_starts else synthesis
 
         def network(latents: Tensor, quarters: Tensor) -> Tensor:
-            seen = pyramid.look(4 * quarters)
+            seen = self.synthesis.look(4 * quarters)
             fine_blocks = len(fine) - self.config.late_blocks
-            return cast(Tensor, pyramid.quarters(self._features(latents, index), seen, index, fine_blocks))
+            return self.synthesis.quarters(self._features(latents, index), seen, index, fine_blocks)
 
         unit = self.config.lambdas[quality - 1] ** 0.5
         return DecodedError(
