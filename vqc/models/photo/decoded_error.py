@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from vqc.devices import quick_networks
-from vqc.nn.block_transform import BlockTransform, cut_blocks
+from vqc.nn.block_transform import BlockTransform
 
 QUARTER = 4  # pixels of its side
 
@@ -72,13 +72,13 @@ class DecodedError:
             fine = self._transformed(at[:, self.means :], rest)
             with torch.autocast(latents.device.type, enabled=False):
                 coarse = self._transformed(at[:, : self.means], means)
-            added = self._added(at, fine + coarse)
-            with torch.no_grad():
-                lacks = self._pixels(rotated).sub_(coarse).sub_(fine).sub_(added, alpha=self.correction)
-                # a product of its own, because to be given slopes makes torch import its compiler
-                lacks.mul_(self.correction / self.unit**2)
+            blocks = fine + coarse
+            added = self._added(at, blocks)
+            lacks = self._pixels(rotated).sub_(blocks.detach()).sub_(added.detach(), alpha=self.correction)
+            # a product of its own, because to be given slopes makes torch import its compiler
             (slope,) = torch.autograd.grad(torch.dot(added.flatten().float(), lacks.flatten()), at)
-            through = self._turned(slope - self._projected(added.detach()), rotated)
+            slope.mul_(self.correction / self.unit**2)
+            through = self._turned(slope.sub_(self._projected(added.detach())), rotated)
         return through.add_(self.target).sub_(latents)
 
     def _turned(self, latents: Tensor, rotated: bool) -> Tensor:
@@ -106,7 +106,10 @@ class DecodedError:
     def _pixels(self, rotated: bool) -> Tensor:
         """The image, or that rotated, [B, h, w, 768]; grey is 0."""
         image = self.image.flip(2, 3) if rotated else self.image
-        return by_quarters(cut_blocks(image, self.size), self.size).sub_(0.5)
+        (count, channels, *sides), parts = image.shape, (self.size // QUARTER, QUARTER)
+        height, width = (side // self.size for side in sides)
+        cut = image.reshape(count, channels, height, *parts, width, *parts)  # [B, C, h, Y, y, w, X, x]
+        return cut.permute(0, 2, 5, 3, 6, 1, 4, 7).reshape(count, height, width, -1).sub_(0.5)
 
 
 def by_quarters(blocks: Tensor, size: int) -> Tensor:
