@@ -6,7 +6,7 @@
              └──────────────────────────────────────────────────────────────────────────────┴─► what latents lack
 
 The transform is orthonormal: of the part of the image that it makes, latents say all. The network sees an image by
-quarters of blocks, and gives quarters; so pixels are put into rows nowhere, which took a sixth of the time of a step.
+quarters of blocks, and gives quarters. So pixels are put into rows nowhere, which took a twentieth of a step.
 
 Pixels of a block of 16×16 are in the order of its quarters here, [4, 4, C, 4, 4], those of an image [B, h, w, 768].
 """
