@@ -72,7 +72,8 @@ def test_what_lies_in_a_hole_does_not_show(pixels: np.ndarray, tmp_path: Path) -
     left, top, width, height = HOLE
     pixels[top : top + height, left : left + width] = 0
     assert np.array_equal(rest(PHOTO, image_file(pixels, tmp_path), hole=HOLE)[1], drawn)
-    pixels[:top] = 0  # up to its border
+    basis = codec_of(PHOTO).model.transform.basis[0].view(3, 16, 16)
+    pixels[16:32, 16:32] = 255 * (basis > 0).permute(1, 2, 0).numpy()  # at its border, what the first code there tells
     assert not np.array_equal(rest(PHOTO, image_file(pixels, tmp_path), hole=HOLE)[1], drawn)
 
 
