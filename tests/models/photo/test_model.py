@@ -159,6 +159,20 @@ def test_what_codes_lack_is_the_slope_of_the_error_of_the_decoded_image(model: P
         torch.testing.assert_close(error.linear_step(latents, rotated=rotated), lacks, rtol=1e-3, atol=1e-3)
 
 
+def test_what_codes_lack_is_nearly_the_same_in_bfloat16(
+    model: PhotoModel, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = model.decoded_error(images, model.coefficients(images), 2)
+    latents = model.latents(images, model.index(2)).detach()
+    for step in (error.linear_step, error.step):
+        monkeypatch.setenv("VQC_BFLOAT16", "0")
+        exact = step(latents)
+        monkeypatch.setenv("VQC_BFLOAT16", "1")
+        rough = step(latents)
+        assert rough.dtype == torch.float32
+        assert 1e-6 < (rough - exact).norm() < 0.03 * exact.norm()
+
+
 def test_codes_fit_their_codebooks(model: PhotoModel, images: Tensor) -> None:
     for quality in (1, 2):
         codes = model.encode(images, quality)

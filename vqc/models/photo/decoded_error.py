@@ -29,8 +29,8 @@ class DecodedError:
 
     Args:
         transform: its first `means` components, the means of a block, are not computed in bfloat16.
-        network: gives what it adds, in units of `correction`, for latents and for the image of the transform, both
-            [B, C · 16, 4 · h, 4 · w], as `F.pixel_unshuffle` makes it of 4×4 pixels.
+        network: of latents, and of the image that the transform makes of them, gives what it adds, in units of
+            `correction`. Both images are [B, C · 16, 4 · h, 4 · w], as `F.pixel_unshuffle` cuts into 4×4 pixels.
         image: [B, 3, H, W] in [0, 1].
         target: the latents that the transform alone makes of it.
         unit: of latents, in values of 0 to 1.
@@ -50,7 +50,8 @@ class DecodedError:
         self.network, self.image, self.target = network, image, target
         self.unit, self.correction, self.means = unit, correction, means
         self.size, self.signs = transform.size, transform.rotation_signs()[None, :, None, None]
-        self.basis = unit * by_quarters(transform.basis, self.size)  # [D, 768]
+        planes = transform.basis.view(len(transform.basis), -1, self.size, self.size)
+        self.basis = unit * by_quarters(planes, self.size).flatten(0, 2)  # [D, 768]
 
     def linear_step(self, latents: Tensor, *, rotated: bool = False) -> Tensor:
         """Latents of what the decoded image lacks, were what the network adds to it a constant.
@@ -68,6 +69,7 @@ class DecodedError:
         """Minus half the slope of the squared error, which is in units of the latents: `linear_step`, and the rest."""
         with torch.inference_mode(False), torch.enable_grad(), quick_networks(latents.device):
             at = self._turned(latents, rotated).clone().requires_grad_(True)
+            # copies, because what was made in inference mode cannot be kept for a backward pass
             rest, means = self.basis[self.means :].clone(), self.basis[: self.means].clone()
             fine = self._transformed(at[:, self.means :], rest)
             with torch.autocast(latents.device.type, enabled=False):
@@ -106,14 +108,12 @@ class DecodedError:
     def _pixels(self, rotated: bool) -> Tensor:
         """The image, or that rotated, [B, h, w, 768]; grey is 0."""
         image = self.image.flip(2, 3) if rotated else self.image
-        (count, channels, *sides), parts = image.shape, (self.size // QUARTER, QUARTER)
-        height, width = (side // self.size for side in sides)
-        cut = image.reshape(count, channels, height, *parts, width, *parts)  # [B, C, h, Y, y, w, X, x]
-        return cut.permute(0, 2, 5, 3, 6, 1, 4, 7).reshape(count, height, width, -1).sub_(0.5)
+        return by_quarters(image, self.size).sub_(0.5)
 
 
-def by_quarters(blocks: Tensor, size: int) -> Tensor:
-    """Order the pixels of blocks [..., C · size²] by quarters: [..., size/4 · size/4 · C · 4 · 4]."""
-    side = size // QUARTER
-    parts = blocks.reshape(*blocks.shape[:-1], -1, side, QUARTER, side, QUARTER)  # [..., C, Y, y, X, x]
-    return parts.movedim((-4, -2), (-5, -4)).flatten(-5)
+def by_quarters(image: Tensor, size: int) -> Tensor:
+    """Cut an image [B, C, H, W] into blocks of so many pixels a side, by quarters: a copy, [B, h, w, C · size²]."""
+    (count, channels, *sides), parts = image.shape, (size // QUARTER, QUARTER)
+    height, width = (side // size for side in sides)
+    cut = image.reshape(count, channels, height, *parts, width, *parts)  # [B, C, h, Y, y, w, X, x]
+    return cut.permute(0, 2, 5, 3, 6, 1, 4, 7).reshape(count, height, width, -1)
