@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from vqc.models import kinds
 
@@ -29,6 +30,14 @@ def test_a_picture_and_a_sound_on_one_page(run: Run, desk: Path) -> None:
     again = run("compare", "photo.png")
     assert (again.code, again.err) == (1, "vqc: compare.html: this file exists already; use --force to replace it\n")
     assert run("compare", "photo.png", "--against", "", "-f", "--quiet").out == ""
+
+
+def test_what_is_said_of_one_of_several_names_it(run: Run, desk: Path) -> None:
+    image = Image.open("photo.png").convert("RGB")
+    image.putalpha(128)
+    image.save("sheer.png")
+    said = run("compare", "photo.png", "sheer.png", "--against", "").err
+    assert "vqc: sheer.png: is measured without its transparency\n" in said
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,11 @@ def test_a_screenshot_is_kept_and_that_is_told(run: Run, screen: Path) -> None:
     assert refused.err.startswith("vqc: screen.vqc: ")
 
 
+def test_of_a_target_the_reason_is_another(run: Run, screen: Path) -> None:
+    told = run("compress", "screen.png", "--target-size", "1kB").err
+    assert told == "vqc: screen.png: kept without loss, which meets the target best; --lossy compresses with a model\n"
+
+
 def test_both_can_be_forced(run: Run, screen: Path) -> None:
     forced = run("compress", "photo.png", "--lossless", "--explain")
     assert (forced.code, forced.err) == (0, "")
@@ -73,8 +78,10 @@ def test_above_quality_eight_it_is_avif_and_that_is_told(run: Run, desk: Path) -
     assert "vqc: photo.png: kept as AVIF inside the .vqc file, which above quality 8 and for drawings" in result.err
     (told,) = json.loads(run("info", "photo.vqc", "--json").out)
     assert (told["codec"], told["model"], told["quality"], told["entropy"]) == ("avif", None, 9, None)
-    assert "none, kept as AVIF, quality 9" in run("info", "photo.vqc", "--costs").out
+    assert "none, kept as AVIF, up to quality 9" in run("info", "photo.vqc", "--costs").out
     restored = run("decompress", "photo.vqc")
     assert (restored.code, restored.err) == (0, ""), "advice is for who compresses"
+    tried = run("compress", "photo.png", "-q", "9", "--effort", "7", "-f")
+    assert (tried.code, "quality 9 is kept as AVIF, which takes no effort" in tried.err) == (2, True)
     coded = run("compress", "photo.png", "-q", "9", "--entropy", "static", "-f")
     assert (coded.code, "qualities of the model photo are 1 to 8\n" in coded.err) == (2, True)

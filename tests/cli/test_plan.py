@@ -84,6 +84,11 @@ def test_sources_whose_names_differ_in_the_suffix_alone_have_a_result_each(tree:
     assert pairs(plan(["photos/a.png"])) == [("photos/a.png", "photos/a.png.vqc")], "alone too: the next run is of both"
     assert not plan(["photos/a.png"], "out.png.vqc").notes
     assert not plan(["photos/a.png"], "a.png.vqc").notes, "who names the result needs no word about its name"
+    (tree / "more").mkdir()
+    (tree / "more/b.JPG").touch()
+    alike = plan(["photos/sub/b.JPG", "more/b.JPG"], "out/")
+    assert (pairs(alike), alike.notes) == ([("photos/sub/b.JPG", "out/b.vqc")], []), "whole names are alike as well"
+    assert "out/b.vqc is the result of photos/sub/b.JPG" in str(alike.failures[0][1])
     (tree / "scan").touch()
     (tree / "scan.png").touch()
     assert pairs(plan(["scan", "scan.png"])) == [("scan", "scan.vqc"), ("scan.png", "scan.png.vqc")]
@@ -92,10 +97,10 @@ def test_sources_whose_names_differ_in_the_suffix_alone_have_a_result_each(tree:
 def test_of_two_sources_with_one_result_the_second_fails_and_the_rest_goes_on(tree: Path) -> None:
     (tree / "a.png").touch()
     result = plan(["photos/a.png", "a.png", "clip.wav"], "out")
-    assert [target for _, target in pairs(result)] == ["out/a.png.vqc", "out/clip.vqc"]
+    assert [target for _, target in pairs(result)] == ["out/a.vqc", "out/clip.vqc"]
     (failure,) = result.failures
     assert failure[0] == "a.png"
-    assert "out/a.png.vqc is the result of photos/a.png" in str(failure[1])
+    assert "out/a.vqc is the result of photos/a.png" in str(failure[1])
 
 
 def test_loops_of_links_are_no_outputs(tree: Path) -> None:

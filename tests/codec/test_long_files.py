@@ -217,6 +217,14 @@ def test_a_damaged_tile_costs_itself_alone(tmp_path: Path, alpha: bool) -> None:
         assert np.array_equal(np.asarray(Image.open(tmp_path / "opaque.png")), good[..., :3])
 
 
+def test_of_what_is_lost_altogether_nothing_is_written(tmp_path: Path) -> None:
+    picture = vqc.compress(np.zeros((8, 8), np.uint8), model="tiny-image", entropy="static")
+    for data, name in ((picture + b"junk", "a.png"), (damaged(file_of(sound(16 * 256)), *range(16)), "a.wav")):
+        with pytest.raises(ContainerError, match="nothing of it can be restored; get it again"):
+            decompress_file(data, tmp_path / name, salvage=True)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_salvage_of_whole_files_and_of_those_without_an_index(tmp_path: Path) -> None:
     data = file_of(sound(3000))
     assert decompress_file(data, tmp_path / "a.wav", salvage=True).damage == ()

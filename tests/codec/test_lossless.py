@@ -20,7 +20,7 @@ from vqc.codec.choice import Choice, choose
 from vqc.codec.lossless import lossless_below, lossless_file
 from vqc.codec.rate import Rate
 from vqc.data.image_files import Picture, to_pillow
-from vqc.errors import ContainerError, MediaError, OptionError
+from vqc.errors import ContainerError, MediaError, OptionError, TargetError
 from vqc.format.container import read_container, write_container
 from vqc.format.metadata import NO_METADATA, Metadata
 from vqc.format.plain import from_webp, to_webp
@@ -147,6 +147,44 @@ def test_a_score_is_reached_without_loss_where_that_is_smaller() -> None:
     large = module.Compressed(exact.container, exact.data * 2)
     made = choose(picture, lambda: large, Choice(rate=Rate(target_psnr=46)))
     assert (len(made), made.score) == (len(exact), ("psnr", math.inf))
+
+
+def out_of_reach() -> module.Compressed:
+    raise TargetError("no model does")
+
+
+def test_a_score_that_nothing_else_reaches_is_reached_without_loss() -> None:
+    picture, wanted = Picture(noise(3)), Rate(target_psnr=95)
+    made = choose(picture, out_of_reach, Choice(rate=wanted))
+    assert (made.container.header.is_lossless, made.score) == (True, ("psnr", math.inf))
+    with pytest.raises(TargetError):
+        choose(picture, out_of_reach, Choice(lossless=False, rate=wanted))
+    with pytest.raises(TargetError, match="no model does"):
+        choose(picture, out_of_reach, Choice(rate=Rate(target_bytes=20)))
+    with pytest.raises(TargetError):
+        choose(Picture(np.resize(noise(3), (1, 16_384, 3))), out_of_reach, Choice(rate=wanted))
+
+
+def test_of_two_files_of_one_size_the_one_without_loss_is_taken() -> None:
+    picture = Picture(np.asarray(drawing()))
+    exact = lossless_file(picture)
+    lossy = module.Compressed(exact.container, bytes(len(exact)))
+    assert choose(picture, lambda: lossy, Choice()).data == exact.data
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_who_asks_for_it_gets_no_larger_a_file_than_who_does_not(channels: int) -> None:
+    pixels = noise(channels)
+    picture = Picture(pixels[..., :3].squeeze(), pixels[..., 3] if channels == 4 else None)
+    found = lossless_below(picture, 10**6, NO_METADATA)
+    assert found is not None
+    assert lossless_file(picture).data == found.data
+
+
+def test_of_a_damaged_one_nobody_is_told_to_restore_a_part() -> None:
+    data = lossless_file(Picture(noise(3))).data
+    with pytest.raises(ContainerError, match="its checksum does not match; get it again$"):
+        vqc.decompress(data[:-1])
 
 
 def test_metadata_stands_beside_the_picture() -> None:

@@ -55,12 +55,12 @@ def compare(options: CompareOptions) -> None:
             bar.at(done, len(requests))
     write_comparison(evaluations, options.output, overwrite=options.force)
     for evaluation in () if options.quiet else evaluations:
-        table = table_of_versions(evaluation, short=True)
-        print(evaluation.examples[0].item)
+        table, name = table_of_versions(evaluation, short=True), evaluation.examples[0].item
+        print(name)
         print_table(table.headers, table.rows, left=table.left)
         print()
         for note in evaluation.notes:
-            warn(note)
+            warn(note if len(evaluations) == 1 or note.startswith(name) else f"{name}: {note}")
     if not options.quiet:
         warn(f"wrote {options.output}")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from vqc.cli.file_command import check_options, make_files
+from vqc.cli.file_reports import report_outcomes
 from vqc.cli.live import LiveOptions, live_input
 from vqc.cli.options import Entropy, model_option, takes
 from vqc.cli.output_format import MEDIA_SUFFIXES
@@ -101,7 +103,8 @@ def compress(options: CompressOptions) -> None:
     needs_all = {"--stats": options.stats, "--explain": options.explain, "a target size": rate.is_target}
     begin, live = live_input(options, rate, needs_all)
     work = live or CompressFile(options, rate)
-    make_files(options, wanted, work, "Compressing", each=each, live=live is not None, begin=begin)
+    report = partial(report_outcomes, targeted=rate.is_target)
+    make_files(options, wanted, work, "Compressing", report=report, each=each, live=live is not None, begin=begin)
 
 
 def compress_to_archive(options: CompressOptions, target: str) -> None:

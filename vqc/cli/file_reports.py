@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from vqc.codec.inspect.info import FileInfo
 
 
-def report_outcomes(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: bool, quiet: bool) -> None:
+def report_outcomes(
+    outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, as_json: bool, quiet: bool, targeted: bool = False
+) -> None:
     """Print the outcomes and what else is to be said, and ends the command.
 
+    With `targeted` a size or a score was asked for.
     The exit code is 1 if anything has gone wrong, and 2 if nothing but wrong options has.
     """
     reports = [(outcome, outcome.report) for outcome in outcomes if outcome.report is not None]
@@ -34,14 +37,14 @@ def report_outcomes(outcomes: Sequence[Outcome], notes: Sequence[str] = (), *, a
         print_reports(reports)
     if not quiet and not as_json:
         print_explanations(reports)
-    for note in () if quiet else (*notes, *final_notes(outcomes)):
+    for note in () if quiet else (*notes, *final_notes(outcomes, targeted=targeted)):
         warn(note)
     failed = {outcome.exit_code for outcome in outcomes if outcome.problem}
     if failed:
         raise typer.Exit(2 if failed == {2} and not reports else 1)
 
 
-def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def final_notes(outcomes: Sequence[Outcome], *, targeted: bool = False) -> Iterator[str]:
     """Yield what to tell of results beside their figures: those that were there, and those that are no gain."""
     reports = [(outcome.name, outcome.report) for outcome in outcomes if outcome.report is not None]
     for name, report in reports:
@@ -50,9 +53,14 @@ def final_notes(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{name}: the result is larger than the file, {sizes}"
     exact = [name for name, report in reports if report.chosen_lossless]
     avif = [name for name, report in reports if report.model == "avif" and report.bytes_out == report.vqc_bytes]
+    met = "meets the target best" if targeted else ""
     for names, how in (
-        (exact, "without loss, which is smaller here; --lossy compresses with a model"),
-        (avif, "as AVIF inside the .vqc file, which above quality 8 and for drawings is better; -m photo: the model"),
+        (exact, f"without loss, which {met or 'is smaller here'}; --lossy compresses with a model"),
+        (
+            avif,
+            f"as AVIF inside the .vqc file, which {met or 'above quality 8 and for drawings is better'}; "
+            "-m photo: the model",
+        ),
     ):
         if names:
             which = f"{names[0]}: kept" if len(names) == 1 else f"{len(names):,} images are kept"

@@ -15,6 +15,7 @@ from vqc.cli.options import JsonOption, LimitOption, ThreadsOption
 from vqc.cli.vqc_file import read_file
 from vqc.data.formats import MEDIA
 from vqc.errors import MediaError, VQCError, did_you_mean
+from vqc.format.plain import AVIF
 
 if TYPE_CHECKING:
     from vqc.codec.inspect.info import FileInfo
@@ -186,7 +187,11 @@ def in_words(described: FileInfo) -> dict[str, str]:
 def model_in_words(described: FileInfo) -> dict[str, str]:
     """What made the codes, and how."""
     if not described.has_codes:
-        kept = {"lossless": "kept without loss", "avif": f"kept as AVIF, quality {described.quality}"}
+        least = min(AVIF)
+        kept = {
+            "lossless": "kept without loss",
+            "avif": f"kept as AVIF, {'up to' if described.quality == least else 'above'} quality {least}",
+        }
         return {"model": f"none, {kept.get(described.kind, 'kept as this version does not know')}"}
     return {
         "model": f"{described.model or 'not at hand'} ({described.kind}, {described.digest})",

@@ -7,7 +7,6 @@ photos/ + clip.wav  --(-o out)-->  photos/a/x.png -> out/a/x.vqc
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,11 +103,11 @@ def make_plan(
         target = output_path(source, output, suffix, wanted.naming, several=several)
         plan.jobs.append(Job(source, target, suffix, stream=stream))
     plan.jobs = disambiguate(plan.jobs, output, wanted.naming)
-    plan.notes += filter(None, [full_names_note(plan.jobs, output, wanted.naming), skipped_note(found.others)])
     plan.jobs = [with_side_file(job, wanted) for job in plan.jobs]
     plan.jobs = list(drop_collisions(plan))
     check_inputs_kept(plan.jobs)
     plan.jobs = list(resolve_existing(plan, existing, precious=wanted.precious, mark=wanted.naming.mark))
+    plan.notes += filter(None, [full_names_note(plan.jobs, output, wanted.naming), skipped_note(found.others)])
     check_folders(plan.jobs, may_create=several or (output is not None and names_folder(output)))
     return plan
 
@@ -122,10 +121,13 @@ def with_side_file(job: Job, wanted: Conversion) -> Job:
 
 def disambiguate(jobs: Sequence[Job], output: str | None, naming: Naming) -> list[Job]:
     """The jobs, where several want one name each with the whole name of its source: `x.jpeg.vqc` and `x.png.vqc`."""
-    wishes = Counter(os.path.realpath(job.target) for job in jobs if job.target is not None)
+    wishes = dict[str, set[str]]()  # the names of the sources of each result
+    for job in jobs:
+        if job.target is not None:
+            wishes.setdefault(os.path.realpath(job.target), set()).add(job.source.path.name)
 
     def renamed(job: Job) -> Job:
-        if job.target is None or wishes[os.path.realpath(job.target)] == 1:
+        if job.target is None or len(wishes[os.path.realpath(job.target)]) == 1:
             return job
         folder = None if output is None else Path(output)
         return replace(job, target=naming.result(job.source, job.suffix, folder, whole=True))

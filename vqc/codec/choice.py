@@ -6,6 +6,7 @@ That without loss is taken where it is smaller.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -55,7 +56,9 @@ def choose(
 
     Raises:
         MediaError: it cannot be kept without loss.
+        TargetError: no file with loss is small enough; or none reaches the score, and without loss it may not be.
         MissingPackageError: its quality needs AVIF, which Pillow lacks here.
+        OptionError: its quality is kept as AVIF, and an effort is given.
     """
     if choice.lossless:
         return lossless_file(picture, metadata)
@@ -67,7 +70,13 @@ def choose(
         fits = lossless_below(picture, rate.target_size(picture.height * picture.width) + 1, metadata)
         if fits is not None:
             return fits
-    made = _with_loss(picture, lossy, choice, metadata)
+    try:
+        made = _with_loss(picture, lossy, choice, metadata)
+    except TargetError:
+        found = None if score is None or choice.lossless is not None else lossless_below(picture, sys.maxsize, metadata)
+        if found is None:
+            raise
+        return _exact(found, score)
     if rate.is_size or choice.lossless is not None:
         return made
     worth_a_word = round(_NEARLY * len(made))
@@ -75,16 +84,23 @@ def choose(
     found = lossless_below(picture, worth_a_word, metadata, drawn=drawn_below)
     if found is None:
         return made
-    if len(found) >= len(made):
+    if len(found) > len(made):
         drawn = _of_a_drawing(picture, made, choice, metadata)
         return replace(drawn, lossless_bytes=len(found)) if len(found) < worth_a_word else drawn
-    return found if score is None else replace(found, score=Score(score.metric, _EXACT[score.metric]))
+    return _exact(found, score)
+
+
+def _exact(found: Compressed, wanted: Score | None) -> Compressed:
+    """A file without loss, with the score that is asked for."""
+    return found if wanted is None else replace(found, score=Score(wanted.metric, _EXACT[wanted.metric]))
 
 
 def _with_loss(picture: Picture, lossy: Callable[[], Compressed], choice: Choice, metadata: Metadata) -> Compressed:
     """The file of a model, or one of AVIF: above its qualities, and where a score takes fewer bytes so."""
     if choice.is_avif:
         assert choice.quality is not None, "it is above those of the model"
+        if choice.rate.effort is not None:
+            raise OptionError(f"quality {choice.quality:g} is kept as AVIF, which takes no effort; leave it out")
         return avif_of_quality(picture, choice.quality, metadata)
     if not choice.rate.is_target:
         return lossy()

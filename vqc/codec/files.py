@@ -27,7 +27,7 @@ from vqc.codec.open import Model, not_for, open_codec
 from vqc.codec.plain import restore_plain
 from vqc.codec.progress import Progress, report_progress, within
 from vqc.codec.rate import Rate
-from vqc.codec.salvage import damage_in
+from vqc.codec.salvage import damage_in, not_all_lost
 from vqc.codec.segments import SegmentReader
 from vqc.codec.stored_file import StoredFile, part_of_file, rest_of_file, whole_file
 from vqc.codec.time_range import TimeRange, take
@@ -208,10 +208,12 @@ def _plain(file: StoredFile, limit: int | None) -> Picture:
 def _restored(
     codec: Codec[Any, Any], reader: SegmentReader, first: int | None, shape: Shape, progress: Progress | None
 ) -> Any:
-    """All of a file, or for a first sample the part of this shape that begins there."""
+    """All of a file, or for a first sample the part of this shape that begins there; ContainerError if all is lost."""
     if first is None:
-        return codec.framing.join(reader, progress)
-    return take(recordings_of(codec.framing).join_from(reader, first), shape.size, progress)
+        restored = codec.framing.join(reader, progress)
+    else:
+        restored = take(recordings_of(codec.framing).join_from(reader, first), shape.size, progress)
+    return not_all_lost(restored, reader) if reader.salvage else restored
 
 
 class _Wanted(NamedTuple):

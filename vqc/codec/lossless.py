@@ -23,7 +23,7 @@ from vqc.format.plain import LOSSLESS, MAX_SIDE, from_webp
 
 _QUICK, _BEST = {"method": 4, "quality": 75}, {"method": 6, "quality": 100}
 _GAIN = 1.5  # at most so many times as small as the quick one is the best
-_MOST_BPP = 4.0  # where the quick one has more, the best takes long and is hardly smaller
+_MOST_BPP, _FEW_PIXELS = 4.0, 100_000  # above both the best takes long and is hardly smaller than the quick one
 _TILES, _TILE = 3, 96  # a sample of 3 x 3 tiles of so many pixels a side
 _SAMPLE_MISS = 4.0  # so many times as many bits a pixel as the whole a sample may have
 
@@ -39,10 +39,7 @@ def lossless_file(picture: Picture, metadata: Metadata = NO_METADATA) -> Compres
         raise MediaError(
             f"the image has {size}; without loss its sides may have {MAX_SIDE:,}, so compress it with loss"
         )
-    quick = _webp(picture, **_QUICK)
-    if 8 * len(quick) > _MOST_BPP * picture.height * picture.width:
-        return _file(quick, picture, metadata)
-    return _file(min(quick, _webp(picture, **_BEST), key=len), picture, metadata)
+    return _smallest(_webp(picture, **_QUICK), picture, metadata)
 
 
 def lossless_below(picture: Picture, size: int, metadata: Metadata, *, drawn: int = 0) -> Compressed | None:
@@ -59,11 +56,15 @@ def lossless_below(picture: Picture, size: int, metadata: Metadata, *, drawn: in
     quick = _webp(picture, **_QUICK)
     if len(quick) > _GAIN * size:
         return None
-    best = _file(min(quick, _webp(picture, **_BEST), key=len), picture, metadata)
+    best = _smallest(quick, picture, metadata)
     return best if len(best) < size else None
 
 
-def _file(webp: bytes, picture: Picture, metadata: Metadata) -> Compressed:
+def _smallest(quick: bytes, picture: Picture, metadata: Metadata) -> Compressed:
+    """The file of the quick WebP, or of the best one where that pays."""
+    pixels = picture.height * picture.width
+    pays = pixels <= _FEW_PIXELS or 8 * len(quick) <= _MOST_BPP * pixels
+    webp = min(quick, _webp(picture, **_BEST), key=len) if pays else quick
     return plain_file(from_webp(webp), LOSSLESS, picture, metadata)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 from vqc.codec.segments import SegmentReader
 from vqc.codec.stored_file import StoredFile
 from vqc.data.image_files import Picture
+from vqc.errors import ContainerError
 from vqc.format.chunking import Chunking
 
 
@@ -28,6 +30,28 @@ def damage_in(reader: SegmentReader | None, file: StoredFile, restored: object) 
     elif not file.is_whole and not found:
         found.append("nothing that is heard or seen")
     return tuple(found)
+
+
+def not_all_lost(restored: Any, reader: SegmentReader) -> Any:
+    """The picture, or the blocks of a recording as they come; ContainerError, at their end, where no segment was whole.
+
+    Args:
+        restored: what was read with the reader.
+    """
+    if not isinstance(restored, Picture):
+        return _blocks_of_some(restored, reader)
+    _check_not_all_lost(reader)
+    return restored
+
+
+def _blocks_of_some(blocks: Iterable[Any], reader: SegmentReader) -> Iterator[Any]:
+    yield from blocks
+    _check_not_all_lost(reader)
+
+
+def _check_not_all_lost(reader: SegmentReader) -> None:
+    if len(reader.damaged) == len(reader):
+        raise ContainerError("the .vqc file is damaged, and nothing of it can be restored; get it again")
 
 
 def places(reader: SegmentReader) -> Iterator[str]:

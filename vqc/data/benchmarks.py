@@ -8,6 +8,7 @@ Nothing is decoded before it is needed, so that a folder of any size can be meas
 from __future__ import annotations
 
 import urllib.request
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from vqc.data.download import dataset_class, download_dataset, missing, obtain_d
 from vqc.data.formats import MEDIA, SUFFIXES
 from vqc.data.image_files import read_image
 from vqc.data.walk import files_below
-from vqc.errors import MediaError, OptionError, OutputError
+from vqc.errors import MediaError, MediaWarning, OptionError, OutputError
 from vqc.format.shapes import Media
 from vqc.user_folders import user_cache
 
@@ -42,11 +43,18 @@ class BenchmarkItem(NamedTuple):
     pixels: NDArray[np.uint8] | None = None  # [H, W, 3]
 
     def image(self) -> NDArray[np.uint8]:
-        """Colour pixels [H, W, 3]; MediaError when the file cannot be read."""
+        """Colour pixels [H, W, 3], with a warning (`MediaWarning`) where transparency was left out.
+
+        Raises:
+            MediaError: the file cannot be read.
+        """
         if self.pixels is not None:
             return self.pixels
         assert self.path is not None, "an item is in a file or decoded"
-        return np.ascontiguousarray(read_image(self.path).rgb)
+        picture = read_image(self.path)
+        if picture.alpha is not None:
+            warnings.warn(MediaWarning(f"{self.name}: is measured without its transparency"), stacklevel=2)
+        return np.ascontiguousarray(picture.rgb)
 
     def audio(self) -> tuple[NDArray[np.float32], int]:
         """The mean of the channels, float32 [T] in [-1, 1], and its sample rate; MediaError as above."""

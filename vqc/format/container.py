@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -176,9 +177,9 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
     """
     _check_front(data)
     if zlib.crc32(data[:-CHECKSUM_BYTES]) != int.from_bytes(data[-CHECKSUM_BYTES:], "little"):
+        advice = "" if _is_plain(data) else ", or restore what is whole with vqc decompress --salvage"
         raise ContainerError(
-            "the .vqc file is damaged or cut short: its checksum does not match; get it again, or restore "
-            "what is whole with vqc decompress --salvage"
+            f"the .vqc file is damaged or cut short: its checksum does not match; get it again{advice}"
         )
     front = read_front(data, limit=limit)
     reader = ByteReader(data[front.length : -CHECKSUM_BYTES])
@@ -202,6 +203,13 @@ def read_container(data: bytes, *, limit: int | None = None) -> Container:
     if front.sections and front.sections != tuple(map(section_of, _sections(container))):
         raise reader.damaged("index")
     return container
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether a damaged file seems to hold a picture without codes, of which no part can be restored."""
+    with suppress(ContainerError):
+        return peek_header(data).is_plain
+    return False
 
 
 def front_length(data: bytes, *, limit: int | None = None) -> int:

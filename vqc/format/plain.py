@@ -9,10 +9,10 @@ and a version of 0 in 3 bits, little-endian. With them, and before them "RIFF", 
 file. Of a grayscale picture red, green and blue are alike. Sides are at most 16,383 pixels. RFC 9649 says to the bit
 what the pixels are.
 
-9 and 10, with loss: AVIF, at about this quality of vqc; of drawings 9 may be less. The body is an AVIF file of one
-picture in sRGB, or of its luma alone (4:0:0) where it is grayscale, without alpha and metadata, whose sides are those
-of the header, at most 32,768 pixels. Alpha has its section, as with a model. AV1 says to the bit what the planes are;
-colours may differ by a level between versions of the library that makes RGB of them.
+9 and 10, with loss: AVIF, up to quality 9 of vqc, and above it. The body is an AVIF file of one picture in sRGB, or of
+its luma alone (4:0:0) where it is grayscale, without alpha and metadata, whose sides are those of the header, at most
+32,768 pixels. Alpha has its section, as with a model. AV1 says to the bit what the planes are; colours may differ by a
+level between versions of the library that makes RGB of them.
 """
 
 from __future__ import annotations
