@@ -183,7 +183,7 @@ def test_who_asks_for_it_gets_no_larger_a_file_than_who_does_not(channels: int) 
 
 def test_of_a_damaged_one_nobody_is_told_to_restore_a_part() -> None:
     data = lossless_file(Picture(noise(3))).data
-    with pytest.raises(ContainerError, match="its checksum does not match; get it again$"):
+    with pytest.raises(ContainerError, match=r"its checksum does not match; get it again$"):
         vqc.decompress(data[:-1])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +64,21 @@ def test_restoring_tells_of_its_parts() -> None:
     assert told == sorted(told)
     assert told[-1] == 1
     assert any(0.1 < share < 0.6 for share in told)  # while codes are read
+
+
+def test_tiles_that_are_restored_at_once_tell_one_after_the_other() -> None:
+    codec, told, listening = codec_of("photo"), list[float](), threading.Lock()
+    data = codec.compress(Picture(np.random.default_rng(0).integers(0, 256, (64, 4200, 3), np.uint8)))
+
+    def slow(share: float) -> None:
+        assert listening.acquire(blocking=False), "two tell at once"
+        time.sleep(0.003)
+        told.append(share)
+        listening.release()
+
+    codec.decompress(data, progress=slow)
+    assert told == sorted(told)
+    assert told[-1] == 1
 
 
 def test_a_meter_waits_for_more_work_than_was_expected() -> None:

@@ -15,6 +15,7 @@ from tiny_priors import draw_model, draw_prior
 
 import vqc
 from vqc.codec.audio_io import Recording
+from vqc.codec.codes import codes_in, encoded
 from vqc.codec.open import codec_with
 from vqc.codec.rate import Rate
 from vqc.codec.rate_control import hit_size
@@ -75,6 +76,16 @@ def test_a_prior_that_does_not_code_does_not_choose(target: int | None, monkeypa
     assert PHOTO.compress(shown, quality=quality, entropy="static", rate=rate) == static
     chosen = PHOTO.decompress(PHOTO.compress(shown, quality=quality, entropy="prior", rate=rate))
     assert not np.array_equal(chosen.pixels, plain.decompress(static).pixels)
+
+
+@pytest.mark.parametrize("rate", [Rate(), Rate(effort=2), Rate(target_bytes=600), Rate(target_psnr=10)])
+def test_codes_alone_are_those_of_the_file(rate: Rate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_search, "PRIOR_SHARE", 20.0)  # so that the prior, which writes the file, is heard
+    shown, quality = picture(40, 52), None if rate.is_target else 2
+    file = PHOTO.compress(shown, quality=quality, rate=rate)
+    alone, held = encoded(PHOTO, shown, quality, rate), codes_in(PHOTO, read_container(file))
+    assert alone.quality == held.quality
+    assert np.array_equal(alone.array, held.array)
 
 
 @pytest.mark.parametrize(("channels", "entropy"), [(1, "auto"), (1, "none"), (2, "prior"), (2, "static"), (40, "auto")])
@@ -183,6 +194,13 @@ def test_targets_are_of_one_medium() -> None:
         PHOTO.compress(picture(16, 16), rate=Rate(target_kbps=3))
     with pytest.raises(OptionError, match="bpp is for images"):
         SPEECH.compress(Recording([voice(2_000)], 16_000), rate=Rate(target_bpp=3))
+
+
+def test_a_target_below_a_byte_is_out_of_reach() -> None:
+    with pytest.raises(TargetError, match="a target of 1 bytes cannot be met"):
+        PHOTO.compress(picture(16, 16), rate=Rate(target_bpp=0.001))
+    with pytest.raises(TargetError, match="a target of 1 bytes cannot be met"):
+        SPEECH.compress(Recording([voice(2_000)], 16_000), rate=Rate(target_kbps=0.001))
 
 
 def writer(

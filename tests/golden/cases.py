@@ -30,7 +30,7 @@ from vqc.format.container import read_container
 from vqc.format.tiling import Tiling
 from vqc.models.base import TraitObserver
 from vqc.models.files.checkpoint import load_checkpoint
-from vqc.models.search import EncoderSearch
+from vqc.models.search import WindowSearch
 
 FOLDER = Path(__file__).parent
 Array = np.ndarray
@@ -144,8 +144,8 @@ def compress(codec: Codec, case: Case, source: Array, codes: Array, entropy: str
     """The file of a source [H, W, ...] or [T, C] for which the network gives these codes, [G, h, w] or [C, G, T]."""
     windows = [torch.from_numpy(window.astype(np.int64)) for window in windows_of(codec, case, codes)]
 
-    def search(signal: torch.Tensor, quality: int, inner: tuple[slice, ...] = ()) -> EncoderSearch:
-        return EncoderSearch(windows.pop(0), inner)
+    def search(signal: torch.Tensor, quality: int, inner: tuple[slice, ...] = ()) -> WindowSearch:
+        return WindowSearch(windows.pop(0), inner)
 
     image = codec.model.media == "image"
     frames, frame = case.chunk_frames, 0 if image else codec.model.hop_length / codec.model.sample_rate

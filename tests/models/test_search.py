@@ -187,7 +187,8 @@ def test_first_steps_are_linear_and_later_ones_ever_shorter() -> None:
     steps = photo_search.Steps((0.5, 0.25), (0.2,))
     taken = [(True, 0.5), (True, 0.25), (False, 0.2), (False, 1 / 6), (False, 1 / 7)]
     assert [steps.step(index) for index in range(5)] == [(linear, pytest.approx(share)) for linear, share in taken]
-    assert steps.step(1, of=2) == (True, 0.2), "the last one is short"
+    assert [steps.step(index, of=2) for index in range(2)] == [(True, 0.5), (False, 0.2)], "the last one is short"
+    assert steps.step(0, of=1) == (True, 0.5), "a single one is not"
     assert steps.step(1, of=4) == (True, 0.25)
     assert photo_search.Steps((0.5,), ()).step(1) == (False, pytest.approx(1 / 3))
 

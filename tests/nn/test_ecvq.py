@@ -76,6 +76,17 @@ def test_entries_that_a_dictionary_does_not_use_are_as_if_they_were_not_there() 
     assert not torch.equal(used.codebook_0[1, :, :5], before[1, :, :5])
 
 
+def test_entries_are_sorted_by_use_in_dictionaries_of_several_sizes() -> None:
+    torch.manual_seed(0)
+    vq = GroupedECVQ(((2, 1, 8),), qualities=2, active_sizes=((5,), (8,))).eval()
+    before, counts = vq.codebook_0.clone(), torch.tensor([[0, 3, 0, 9, 1], [2, 0, 5, 0, 0]])
+    assert vq.sort_by_usage([counts], 0) == (3,)
+    assert torch.equal(vq.codebook_0[0, 0, :5], before[0, 0, [3, 1, 4, 0, 2]])
+    assert torch.equal(vq.codebook_0[0, 1, :5], before[0, 1, [2, 0, 1, 3, 4]])
+    assert torch.equal(vq.codebook_0[:, :, 5:], before[:, :, 5:])
+    assert torch.equal(vq.codebook_0[1], before[1])
+
+
 def test_straight_through_gradient_is_the_identity() -> None:
     vq = quantizer().eval()
     latents = torch.randn(5, vq.dims, requires_grad=True)

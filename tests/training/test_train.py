@@ -209,6 +209,7 @@ def test_a_prior_begins_with_another(train_prior: Train) -> None:
         ({}, {"start_from": "pictures"}, "no run to go on with"),
         ({}, {"model": ""}, "--model is missing"),
         ({"model.slices": [[3], [3]], "model.channel_steps": []}, {}, "do not add up"),
+        ({"model.channel_steps": [40, 1, 1, 1]}, {}, "cannot be coded in 40 steps"),
         ({"task.qualities": [4]}, {}, "has 1 to 3"),
         ({"task.crop": 0}, {}, "crop is 0"),
         ({}, {"name": "photo", "add": True}, "bundled model"),

@@ -79,9 +79,9 @@ def compress(
     Raises:
         MediaError: the media has another type, shape or range, or no pixels or samples.
         OptionError: an option has a value that cannot be used, or it is unclear what the media is.
-        TargetError: no file reaches the score that is asked for.
+        TargetError: no file reaches the score, or is as small as the size, that is asked for.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
-        MissingPackageError: a quality above 8 needs a Pillow with AVIF.
+        MissingPackageError: a quality above 8 needs a Pillow with AVIF, or a score a package that is not here.
     """
     rate = rate or Rate()
     choice = choice_of(lossless, model=model, quality=quality, entropy=check_entropy(entropy), rate=rate)
@@ -118,8 +118,9 @@ def decompress(
 
     Raises:
         ContainerError: not a `.vqc` file, damaged, or over the limit.
-        ModelNotFoundError: the model it was made with is not at hand; the message names it.
+        ModelNotFoundError, CheckpointError: the model it was made with is not at hand, which is named, or damaged.
         OptionError: this is not bytes, there is no such device, or the model has no sharp decoder.
+        MissingPackageError: it is AVIF inside, which the Pillow here cannot read.
     """
     if not isinstance(data, bytes | bytearray | memoryview) and not hasattr(data, "read"):
         raise OptionError(f"cannot decompress a {type(data).__name__}: give bytes, or use decompress_file")

@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ def avif_of_quality(picture: Picture, quality: float, metadata: Metadata) -> Com
     if not features.check("avif"):
         raise MissingPackageError(f"quality {quality:g} is kept as AVIF, and {WITHOUT_AVIF}; or take 8, or --lossless")
     setting = round(float(np.interp(quality, list(_SETTINGS), list(_SETTINGS.values()))))
-    return _file(picture, metadata, setting)
+    return _files(picture, metadata)(setting)
 
 
 def avif_for_target(picture: Picture, rate: Rate, metadata: Metadata, least: int = _SETTINGS[8]) -> Compressed | None:
@@ -64,7 +64,7 @@ def avif_for_target(picture: Picture, rate: Rate, metadata: Metadata, least: int
     """
     if not features.check("avif") or max(picture.height, picture.width) > MAX_SIDE_OF_AVIF:
         return None
-    make, wanted = cache(partial(_file, picture, metadata)), rate.target_score
+    make, wanted = _files(picture, metadata), rate.target_score
     if wanted is None:
         size = rate.target_size(picture.height * picture.width)
         largest = _last_of_size(size, least, lambda setting: len(make(setting)))
@@ -113,14 +113,20 @@ def _last_of_size(size: int, least: int, length: Callable[[int], int]) -> int:
     return low
 
 
-def _file(picture: Picture, metadata: Metadata, setting: int) -> Compressed:
-    """The file at one of AVIF's own qualities, 0 to 100."""
+def _files(picture: Picture, metadata: Metadata) -> Callable[[int], Compressed]:
+    """What makes the file at one of AVIF's own qualities, 0 to 100, each once; MediaError when a side is too long."""
     if max(picture.height, picture.width) > MAX_SIDE_OF_AVIF:
         size = f"{picture.width:,} x {picture.height:,} pixels"
         raise MediaError(f"the image has {size}; as AVIF its sides may have {MAX_SIDE_OF_AVIF:,}, so take quality 8")
-    gray, out = {"subsampling": "4:0:0"} if picture.grayscale else {}, io.BytesIO()
     image = Image.fromarray(without_hidden(picture).pixels)
-    image.save(out, "AVIF", quality=setting, max_threads=torch.get_num_threads(), **_HOW | gray)
-    quality = next((quality for quality in AVIF if setting <= _SETTINGS[quality]), AVIF[-1])
     alpha = None if picture.alpha is None else encode_alpha(picture.alpha)
-    return plain_file(out.getvalue(), quality, picture, metadata, alpha)
+    how = _HOW | ({"subsampling": "4:0:0"} if picture.grayscale else {})
+
+    @cache
+    def file(setting: int) -> Compressed:
+        out = io.BytesIO()
+        image.save(out, "AVIF", quality=setting, max_threads=torch.get_num_threads(), **how)
+        quality = next((quality for quality in AVIF if setting <= _SETTINGS[quality]), AVIF[-1])
+        return plain_file(out.getvalue(), quality, picture, metadata, alpha)
+
+    return file

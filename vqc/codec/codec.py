@@ -99,10 +99,16 @@ class Codec(Generic[Signal, Restored]):
         entropy: str,
         rate: Rate,
         metadata: Metadata = NO_METADATA,
+        codes_alone: bool = False,
         progress: Progress | None = None,
     ) -> Compressed:
-        """Compress as `compress` does, with metadata beside the codes; return the container beside the bytes."""
+        """Compress as `compress` does, with metadata beside the codes; return the container beside the bytes.
+
+        Args:
+            codes_alone: write the codes that `entropy` would have in the mode that takes no time, if no size tells.
+        """
         mode = check_mode(self.model, entropy, self.name)
+        written: EntropyOption = "none" if codes_alone and not rate.is_size else mode
         wanted = check_quality(self.model, quality, self.name, rate)
         rate.check_media(self.model.media)
         if rate.target_score is not None:
@@ -110,7 +116,7 @@ class Codec(Generic[Signal, Restored]):
         rate_choice, effort = is_rate_choice(self.model, wanted, rate, self.name), effort_of(self.model, rate)
         self.framing.check(signal)
         signal = signal if rate.target_score is None else self.framing.held(signal)
-        work = compressing(self.framing.positions(signal), effort, self.model, mode, search=rate.is_target)
+        work = compressing(self.framing.positions(signal), effort, self.model, written, search=rate.is_target)
         meter = Meter(progress, work)
         # λ is weighed only where a choice is asked for: else codes are those of `encode`
         control = RateController(self.framing, meter, rate_choice=rate_choice, effort=rate.effort, entropy=mode)
@@ -118,7 +124,7 @@ class Codec(Generic[Signal, Restored]):
         if rate.is_target:
             windows, cut = drain(cutting, lambda window: window)  # each is looked at again and again
             write = partial(self._file, cut, metadata, meter)
-            made = self._meet(signal, rate, cut.shape.extent, mode, partial(control.trial, windows), write)
+            made = self._meet(signal, rate, cut.shape.extent, written, partial(control.trial, windows), write)
         else:
             point = self.model.operating_point(wanted)
 
@@ -126,7 +132,7 @@ class Codec(Generic[Signal, Restored]):
                 return control.codes(control.searches(window, point), point)
 
             codes, cut = drain(cutting, choose, self.framing.each)
-            made = self._file(cut, metadata, meter, codes, point, mode)
+            made = self._file(cut, metadata, meter, codes, point, written)
         report_progress(progress, 1.0)
         return replace(made, restore=partial(self.restore, made.container))
 

@@ -163,8 +163,7 @@ def codes_in(codec: Codec[Any, Any], container: Container) -> Codes:
 
 def encoded(codec: Codec[Any, Any], signal: Any, quality: float | None, rate: Rate) -> Codes:
     """Encode a `Picture` without alpha, or a `Recording`; see `encode`."""
-    # only a size that is asked for depends on how the codes are written
-    made = codec.make_file(signal, quality=quality, entropy="auto" if rate.is_target else "none", rate=rate)
+    made = codec.make_file(signal, quality=quality, entropy="auto", rate=rate, codes_alone=True)
     return codes_in(codec, made.container)
 
 

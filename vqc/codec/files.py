@@ -96,9 +96,10 @@ def compress_file(
     Raises:
         MediaError: the source cannot be read, is not supported or over the limit.
         OptionError: an option has a value that cannot be used.
-        TargetError: no file reaches the score that is asked for.
+        TargetError: no file reaches the score, or is as small as the size, that is asked for.
         OutputError: the target cannot be written, or exists.
         ModelNotFoundError, CheckpointError: the model is not there, or damaged.
+        MissingPackageError: a quality above 8 needs a Pillow with AVIF, or a score a package that is not here.
     """
     check_entropy(entropy)
     kept, rate = check_policy(metadata), rate or Rate()
@@ -143,7 +144,9 @@ def decompress_file(
 
     Raises:
         ContainerError: the source is no `.vqc` file, damaged, or over the limit. OutputError: the target exists.
-        ModelNotFoundError: its model is not at hand; the message names it. MediaError: the source cannot be read.
+        ModelNotFoundError, CheckpointError: its model is not at hand, which is named, or damaged.
+        MediaError: the source cannot be read.
+        MissingPackageError: it is AVIF inside, which the Pillow here cannot read.
         OptionError: the format, suffix or device cannot be used, or the model has no sharp decoder.
     """
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)

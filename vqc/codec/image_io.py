@@ -25,7 +25,7 @@ from vqc.codec.hidden_colours import seen_pixels, without_hidden
 from vqc.codec.media import Image
 from vqc.codec.media_files import MediaFiles, Source, Writing
 from vqc.codec.picture_score import score_picture
-from vqc.codec.progress import Progress, report_progress, within
+from vqc.codec.progress import Meter, Progress, report_progress, within
 from vqc.codec.segments import SegmentReader
 from vqc.data.image_files import Picture, encode_image, image_format, read_image
 from vqc.data.metadata import Policy, metadata_of_image
@@ -115,17 +115,17 @@ class ImageFraming(Framing[Picture, Picture]):
         shape, alpha = _shape(reader), _alpha(reader)
         pixels = _no_pixels(shape)
         tiling = self.segments(shape)
-        restored = set[int]()
+        meter = Meter(progress, len(tiling))
 
         def restore(index: int) -> None:
             if index in reader.damaged:
                 pixels[tiling.pixels(index)] = _GREY
             else:
                 self._decode_tile(codes, tiling.tile(index), reader.header.quality, pixels)
-            restored.add(index)
-            report_progress(progress, len(restored) / len(tiling))
+            meter.add(1)
 
         self._at_once(restore, range(len(tiling)))
+        report_progress(progress, 1.0)
         return Picture(pixels, alpha)
 
     def most_together(self, shape: ImageShape) -> int:

@@ -95,10 +95,10 @@ class Rate:
             raise OptionError("a target PSNR or MS-SSIM is for images, but this is audio; give one by PESQ")
 
     def target_size(self, extent: float) -> int:
-        """The size asked for in bytes, of an image of so many pixels or audio of so many seconds."""
+        """The size asked for in bytes, at least 1, of an image of so many pixels or audio of so many seconds."""
         if self.target_bpp is not None:
-            return int(self.target_bpp * extent / 8)
+            return max(1, int(self.target_bpp * extent / 8))
         if self.target_kbps is not None:
-            return int(self.target_kbps * 1_000 * extent / 8)
+            return max(1, int(self.target_kbps * 1_000 * extent / 8))
         assert self.target_bytes is not None, "a size is asked for"
         return self.target_bytes

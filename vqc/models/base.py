@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from vqc.models.search import EncoderSearch, OperatingPoint
+from vqc.models.search import EncoderSearch, OperatingPoint, WindowSearch
 
 if TYPE_CHECKING:
     from vqc.models.likelihood import Likelihood
@@ -136,7 +136,7 @@ class CodecModel(nn.Module, ABC):
         Args:
             inner: the part of each axis of a code map in which codes are to be chosen; () for all.
         """
-        return EncoderSearch(self.encode(signal, quality), inner)
+        return WindowSearch(self.encode(signal, quality), inner)
 
     def encode_as_files_do(self, signal: Tensor, quality: int) -> Tensor:
         """The codes int64 [B, G, ...] that a file of a signal holds when no effort is asked for."""

@@ -12,6 +12,7 @@ in which one bit is worth one at λ = 1, as in entropy-constrained vector quanti
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -25,17 +26,43 @@ class OperatingPoint(NamedTuple):
     lambda_scale: float  # price of a bit in units of squared error, relative to that of the quality
 
 
-class EncoderSearch:
-    """The codes of one tile or chunk, still to be chosen. This one has no choice: it gives the codes of `encode`.
-
-    Args:
-        window_codes: int64 [B, G, ...], the codes that `encode` gives for a window of the signal.
-        inner: the part of each axis of a code map in which codes are to be chosen; () for all.
-    """
+class EncoderSearch(ABC):
+    """The codes of one tile or chunk, still to be chosen."""
 
     refines: ClassVar[bool] = False  # whether `refine` does anything
     weighs_prior: bool = True  # whether a search may count bits of the prior: to be unset where it does not code
     effort: int | None = None  # how often `refine` will be called, where that is not as usual: to be set before
+
+    @property
+    @abstractmethod
+    def codes(self) -> Tensor:
+        """The codes int64 [B, G, ...], contiguous, as `encode` gives them."""
+
+    @property
+    def default_effort(self) -> int:
+        """How often codes are refined where no effort is asked for."""
+        return 0
+
+    def search(self, bits: Tensor, lambda_scale: float = 1.0) -> Tensor:
+        """Find codes int64 [B, G, ...] of least error + lambda_scale · bits.
+
+        Args:
+            bits: [G, K], what each entry costs; K is at least the size of the largest codebook.
+        """
+        return self.codes
+
+    @abstractmethod
+    def refine(self, codes: Tensor) -> None:
+        """Aim at what makes up for the errors that inner codes [B, G, ...] leave in the decoded signal."""
+
+
+class WindowSearch(EncoderSearch):
+    """The codes of a window of the signal. This one has no choice: it gives the codes of `encode`.
+
+    Args:
+        window_codes: int64 [B, G, ...], the codes that `encode` gives for the window.
+        inner: the part of each axis of a code map in which codes are to be chosen; () for all.
+    """
 
     def __init__(self, window_codes: Tensor, inner: tuple[slice, ...] = ()) -> None:
         self._window_codes, self.inner = window_codes, inner
@@ -47,13 +74,7 @@ class EncoderSearch:
 
     @property
     def codes(self) -> Tensor:
-        """A contiguous copy of the inner codes [B, G, ...] as `encode` gives them."""
         return self.window_codes[(slice(None), slice(None), *self.inner)].clone(memory_format=torch.contiguous_format)
-
-    @property
-    def default_effort(self) -> int:
-        """How often codes are refined where no effort is asked for."""
-        return 0
 
     def window_with(self, codes: Tensor) -> Tensor:
         """The codes of the window with these [B, G, ...] in its inner part."""
@@ -61,13 +82,5 @@ class EncoderSearch:
         window[(slice(None), slice(None), *self.inner)] = codes
         return window
 
-    def search(self, bits: Tensor, lambda_scale: float = 1.0) -> Tensor:
-        """Find codes int64 [B, G, ...] of least error + lambda_scale · bits.
-
-        Args:
-            bits: [G, K], what each entry costs; K is at least the size of the largest codebook.
-        """
-        return self.codes
-
     def refine(self, codes: Tensor) -> None:
-        """Aim at what makes up for the errors that inner codes [B, G, ...] leave in the decoded signal."""
+        pass

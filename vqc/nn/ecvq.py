@@ -230,11 +230,11 @@ class GroupedECVQ(nn.Module):
         """
         chosen, left = [], self.count if groups is None else groups
         for shape, of_shape in enumerate(counts):
-            order = of_shape.argsort(dim=-1, descending=True, stable=True)  # [G, K]
+            order = of_shape.argsort(dim=-1, descending=True, stable=True)  # [G, active K]
             for name in ("codebook", "probability", "ema_count"):
                 buffer = self._whole(name, shape)[index]  # [G, K] or [G, K, D]
-                expanded = order.view(*order.shape, *(1,) * (buffer.dim() - 2)).expand_as(buffer)
-                buffer.copy_(buffer.gather(1, expanded))
+                expanded = order.view(*order.shape, *(1,) * (buffer.dim() - 2)).expand(*order.shape, *buffer.shape[2:])
+                buffer[:, : order.shape[1]] = buffer.gather(1, expanded)
             sent = of_shape[: max(0, left)]
             left -= len(of_shape)
             chosen.append(max(1, int((sent > 0).sum(-1).max())) if len(sent) else 1)

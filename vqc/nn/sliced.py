@@ -372,6 +372,8 @@ def make_slices(
     for cut, (_, dims, size), active in zip(cuts, quantizer.groups, active_sizes, strict=True):
         for count in cut:
             lattice, channel_steps = next(orders)
+            if not 1 <= channel_steps <= count:
+                raise ValueError(f"a slice of {count} maps cannot be coded in {channel_steps} steps")
             groups = EntryGroups(count, dims, size, active, width=sizes.head_width)
             slices.append(Slice(groups, lattice, first, channel_steps, sizes))
             first += count

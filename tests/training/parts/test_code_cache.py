@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from tiny_priors import draw_model, draw_prior
 
 from vqc.codec.audio_io import Recording
 from vqc.codec.open import codec_with
@@ -17,7 +19,8 @@ from vqc.codec.stream_coder import StreamCoder
 from vqc.data.image_files import Picture
 from vqc.format.container import read_container, split_streams
 from vqc.models.base import AudioModel, ImageModel
-from vqc.training.parts.code_cache import CodeStreams, open_codes, piece_of
+from vqc.models.files.checkpoint import load_checkpoint, save_checkpoint
+from vqc.training.parts.code_cache import CodeStreams, digest_for_codes, open_codes, piece_of
 
 MODEL, OTHER_MODEL = "a" * 64, "b" * 64
 
@@ -53,7 +56,7 @@ class Recordings:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "vqc" / "codes-3"
+    return tmp_path / "vqc" / "codes-4"
 
 
 @pytest.fixture
@@ -68,6 +71,21 @@ def calls(image_model: ImageModel, monkeypatch: pytest.MonkeyPatch) -> list[int]
 
     monkeypatch.setattr(image_model, "encode", counted)
     return sizes
+
+
+@pytest.mark.parametrize(("kind", "asks"), [("photo", True), ("speech", False)])
+def test_codes_that_a_prior_has_a_say_in_are_kept_apart(kind: str, asks: bool, tmp_path: Path) -> None:
+    digests = set[str]()
+    for seed in range(2):
+        model, path = draw_model(kind), tmp_path / f"{seed}.safetensors"
+        prior = draw_prior(model)
+        torch.manual_seed(seed)
+        for weight in prior.parameters():
+            weight.data += 0.1 * torch.rand_like(weight)
+        model.attach_prior(prior)
+        save_checkpoint(path, model, name="m", training={}, figures={})
+        digests.add(digest_for_codes(load_checkpoint(path)))
+    assert len(digests) == 1 + asks
 
 
 def as_written(model: ImageModel | AudioModel, quality: int, streams: CodeStreams) -> list[bytes]:

@@ -107,7 +107,7 @@ def train(task: Any, folder: Path) -> None:
 def test_likelihoods_see_what_files_restore(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     codec, signal = draw(kind), signal_of(kind)
     with torch.inference_mode():
-        restored = codec.decode(codec.encode(signal, 1), 1)
+        restored = codec.decode(codec.encode_as_files_do(signal, 1), 1)
     likelihood = Likelihood(LikelihoodConfig(mixtures=2, width=4, layers=0), codec.media, codec.qualities)
     task, seen = LikelihoodTask(likelihood, codec, lambda step: signal, [signal]), []
     levels = task._levels
@@ -134,7 +134,7 @@ def test_perceptual_decoders_restore_the_codes_of_files(
 ) -> None:
     codec, signal = draw(kind), signal_of(kind)
     with torch.inference_mode():
-        codes = codec.encode(signal, 1)
+        codes = codec.encode_as_files_do(signal, 1)
     config = PerceptualTaskConfig(crop=64, critic_width=4, adversarial=0.0)
     task, seen = (
         PerceptualTask(draw_perceptual(codec).requires_grad_(True), codec, lambda step: signal, [signal], config),

@@ -49,7 +49,7 @@ def test_figures_are_bits_of_what_a_file_restores(image_model: ImageModel) -> No
     bits, values = 0.0, 0
     for batch in task.validation:
         with torch.inference_mode():
-            restored = image_model.decode(image_model.encode(batch, quality), quality)
+            restored = image_model.decode(image_model.encode_as_files_do(batch, quality), quality)
         pixels = to_levels(restored, "image").byte().float()
         bits += float(task.model.bits(to_levels(batch, "image"), pixels, quality).sum())
         values += batch.numel()
@@ -64,15 +64,27 @@ def test_batches_of_a_pool_are_restored_once(image_model: ImageModel, monkeypatc
     monkeypatch.setattr(image_model, "encode", lambda *given: calls.append(1) or encode(*given))
     for step in range(2 * period):
         loss = pooled.loss(pooled.batch(step), step).total
-        assert torch.equal(loss, plain.loss(signals(step % period), step % period).total)
+        assert torch.equal(loss, plain.loss((signals(step % period), step % period), step).total)
     assert len(calls) == period + 2 * period, "once each, and each time without a pool"
+
+
+def test_batches_of_one_step_have_their_own_qualities_and_places_in_the_pool(image_model: ImageModel) -> None:
+    task = make_task(image_model)
+    pooled = LikelihoodTask(task.model, image_model, signals, task.validation, pool=2)
+    period = 2 * image_model.qualities
+    for step in range(period):
+        for micro in range(2):
+            number = (2 * step + micro) % period
+            expected = task.loss((signals(number), number), 0).total
+            assert torch.equal(pooled.loss(pooled.batch(2 * step + micro), step).total, expected)
+    assert len(pooled._restored) == period
 
 
 def test_qualities_come_in_turn_and_have_figures_of_their_own(image_model: ImageModel) -> None:
     task = make_task(image_model)
     for step in range(image_model.qualities):
         task.model.zero_grad()
-        task.loss(task.batch(0), step).total.backward()
+        task.loss(task.batch(step), step).total.backward()
         assert task.model.bias.grad is not None
         moved = task.model.bias.grad.abs().sum(1) > 0
         assert moved.tolist() == [q == step for q in range(image_model.qualities)]

@@ -28,7 +28,7 @@ class DecodedError:
     """What codes of an image lack, in its latents [B, D, h, w].
 
     Args:
-        transform: its first `means` components, the means of a block, are not computed in bfloat16.
+        transform: `step` computes its first `means` components, the means of a block, in float32.
         network: of latents, and of the image that the transform makes of them, gives what it adds, in units of
             `correction`. Both images are [B, C · 16, 4 · h, 4 · w], as `F.pixel_unshuffle` cuts into 4×4 pixels.
         image: [B, 3, H, W] in [0, 1].

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from vqc.devices import one_thread, quick_networks
-from vqc.models.search import EncoderSearch
+from vqc.models.search import EncoderSearch, WindowSearch
 from vqc.nn.ecvq import Tilts, to_maps, to_rows
 
 
@@ -52,12 +52,14 @@ class Steps:
         """Whether a step, counted from 0, is linear, and its share; steps after these are shorter and shorter.
 
         Args:
-            of: how many there will be, where that is not as usual.
+            of: how many there will be, where that is not as usual: fewer are picked evenly, the first first.
         """
         shares, later = self.linear + self.whole, index - self.count + 1
         if later > 0:
             return False, 1 / (1 / shares[-1] + later)
-        return index < len(self.linear), shares[-1] if index + 1 == of else shares[index]
+        if of is not None and of < self.count:
+            index = round(index * (self.count - 1) / max(1, of - 1))
+        return index < len(self.linear), shares[index]
 
 
 class Plan(NamedTuple):
@@ -107,10 +109,10 @@ PRIOR_SHAPES, PRIOR_SHARE = 4, 0.75
 
 CONTEXT = 2  # codes around those that are chosen; four in place of two save 0.02 % of the bits in a tenth more time
 PART = (32, 32)  # most codes of a tile, along both axes, that are chosen together: a whole step takes memory
-LINEAR_PART = (32, 64)  # the same where all steps are linear
+LINEAR_PART = (32, 64)  # the same where all usual steps are linear; more than these take twice the memory
 
 
-class PhotoSearch(EncoderSearch):
+class PhotoSearch(WindowSearch):
     """Codes of a window [B, 3, H, W] of an image, of a `PhotoModel`; or of a part of a tile of a large one."""
 
     refines: ClassVar[bool] = True

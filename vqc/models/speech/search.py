@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from vqc.models.search import EncoderSearch
+from vqc.models.search import WindowSearch
 from vqc.nn.pitch import PITCH_HOP
 
 
-class SpeechSearch(EncoderSearch):
+class SpeechSearch(WindowSearch):
     """Codes of a window [B, T] of a waveform, of a `SpeechModel`; the pitch stays as it was tracked."""
 
     def __init__(self, model: Any, waveform: Tensor, quality: int, inner: tuple[slice, ...] = ()) -> None:

@@ -1,16 +1,17 @@
 """Codes of a whole training set, encoded once and kept on disk for the training of priors.
 
-    <cache>/vqc/codes-3/<model>-<data>-q<quality>/training.bin     uint16 codes of all streams, end to end
+    <cache>/vqc/codes-4/<model>-<data>-q<quality>/training.bin     uint16 codes of all streams, end to end
                                                   training.npy     int64 [N, 2 + axes]: item, values, size of the grid
                                                   validation.bin, validation.npy
 
 (…-q<quality>-v<views> where there are several views of each training item, …-p<side> where images are cut to pieces.)
 
 A stream is what a file of this item would hold as one: a tile of 1,024 pixels of an image, a chunk of a recording, each
-encoded with its surroundings (see `vqc.format`) at the default effort. Codes are as
-they come, which is what priors predict; symbols for the static tables are made of whole streams. Small data sets are
-worth more views than one: an image that is mirrored, or shifted by less than a code, has other codes. Large photos are
-worth less than that: a piece of each, shrunk or not, tells as much in a fraction of the time.
+encoded with its surroundings (see `vqc.format`) at the default effort. (Those of a photo of several tiles are chosen
+with the search of a photo of one, and differ from those of its file in one code of 200.) Codes are as they come, which
+is what priors predict; symbols for the static tables are made of whole streams. Small data sets are worth more views
+than one: an image that is mirrored, or shifted by less than a code, has other codes. Large photos are worth less than
+that: a piece of each, shrunk or not, tells as much in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from vqc.format.chunking import cut
 from vqc.format.spans import Span
 from vqc.format.tiling import Tiling, padded_window
 from vqc.models.base import AudioModel, ImageModel
+from vqc.models.files.checkpoint import LoadedModel
+from vqc.models.files.header import codec_digest
 from vqc.training.parts.frozen_codec import FrozenCodec
 from vqc.training.sampling import batches_of_one_shape
 from vqc.user_folders import user_cache
 
-FOLDER = "codes-3"  # in the cache; the first layout held symbols, the second codes as `model.encode` gives them
+FOLDER = "codes-4"  # in the cache; what folders of other numbers hold was made or named otherwise
 PARTS = ("training", "validation")
 _BATCH_VALUES = 1 << 20  # samples or pixel values of a batch of the encoder, unless one stream has more
 
@@ -102,6 +105,11 @@ class CachedCodes(NamedTuple):
     validation: CodeStreams
 
 
+def digest_for_codes(loaded: LoadedModel) -> str:
+    """The digest (hex) of all that codes of a model depend on: with its prior where a search may ask that."""
+    return loaded.info.digest if loaded.model.default_effort else codec_digest(loaded.info.path)
+
+
 def open_codes(
     model: ImageModel | AudioModel,
     digest: str,
@@ -116,7 +124,7 @@ def open_codes(
 
     Args:
         model: images are encoded by an image model, recordings by an audio model; is frozen.
-        digest: of the model (hex), without its prior, which codes do not depend on.
+        digest: of all that the codes depend on (hex): see `digest_for_codes`.
         views: of each training item.
         piece: side in pixels of a random square that is encoded of each view of an image; 0: all of it.
         progress: called with how many items are encoded and how many there are.

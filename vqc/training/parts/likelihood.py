@@ -34,12 +34,12 @@ class LikelihoodTaskConfig(PartConfig):
 
 
 class LikelihoodTask(Task):
-    """The mean of −log2 p(x | codes) over values; one quality a micro-step, in turn.
+    """The mean of −log2 p(x | codes) over values; one quality a batch, in turn.
 
     Args:
         likelihood: what is trained.
         codec: stays as it is.
-        batches: step → [B, 3, H, W] or [B, T], this process' rows of the batch.
+        batches: number → [B, 3, H, W] or [B, T], this process' rows of the batch.
         validation: batches of the same sort.
         pool: see `LikelihoodTaskConfig`; what a mixture of few parameters is fitted to need not change.
     """
@@ -62,14 +62,17 @@ class LikelihoodTask(Task):
         self.codec = FrozenCodec(codec)
         self.media = codec.media
 
-    def batch(self, step: int) -> Tensor:
-        return self.batches(step % self.period if self.period else step)
+    def batch(self, step: int) -> tuple[Tensor, int]:
+        """A batch of signals and its number, which says its quality."""
+        number = step % self.period if self.period else step
+        return self.batches(number), number
 
-    def loss(self, batch: Tensor, step: int) -> Losses:
+    def loss(self, batch: tuple[Tensor, int], step: int) -> Losses:
         """Bits a value."""
-        quality = step % self.model.qualities + 1
-        original, restored = self._pooled(batch, quality, step) if self.period else self._levels(batch, quality)
-        bits = self.model.nats(original, restored, quality).sum() / (math.log(2) * batch.numel())
+        signal, number = batch
+        quality = number % self.model.qualities + 1
+        original, restored = self._pooled(signal, quality, number) if self.period else self._levels(signal, quality)
+        bits = self.model.nats(original, restored, quality).sum() / (math.log(2) * signal.numel())
         return Losses(bits.float(), {"bits_per_dim": bits.detach()})
 
     def validate(self) -> Mapping[str, float]:
@@ -89,14 +92,13 @@ class LikelihoodTask(Task):
             bits += float(self.model.nats(original, restored, quality).sum()) / math.log(2)
         return bits / sum(batch.numel() for batch in self.validation)
 
-    def _pooled(self, batch: Tensor, quality: int, step: int) -> tuple[Tensor, Tensor]:
+    def _pooled(self, signal: Tensor, quality: int, number: int) -> tuple[Tensor, Tensor]:
         """The levels of a batch that comes again."""
-        which = step % self.period
-        if which not in self._restored:
-            self._restored[which] = self._levels(batch, quality)
-        return self._restored[which]
+        if number not in self._restored:
+            self._restored[number] = self._levels(signal, quality)
+        return self._restored[number]
 
     def _levels(self, signal: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """The original and what a file would restore."""
-        restored = self.codec.decode(self.codec.encode(signal, quality), quality)
+        restored = self.codec.decode(self.codec.encode_as_files_do(signal, quality), quality)
         return to_levels(signal, self.media), to_levels(restored, self.media)

@@ -203,7 +203,7 @@ class PerceptualTask(AdversarialTask):
     def measure(self, quality: int) -> dict[str, float]:
         """Figures of both decoders on the validation signals at one quality; see `Comparison.figures`."""
         if quality not in self._known:  # codes and the own decoder's values stay what they are
-            codes = [self.frozen.encode(signal.to(self._device), quality) for signal in self.validation]
+            codes = [self.frozen.encode_as_files_do(signal.to(self._device), quality) for signal in self.validation]
             self._known[quality] = codes, self._values(self.frozen, codes, quality)
         codes, own = self._known[quality]
         return self.compare.figures(self._values(self.restorer, codes, quality), own)
@@ -220,7 +220,7 @@ class PerceptualTask(AdversarialTask):
     @in_float32
     def _restored(self, signal: Tensor, quality: int, step: int) -> Tensor:
         """Through the codes that files hold, to what is restored in float32."""
-        codes = self.frozen.encode(signal, quality)
+        codes = self.frozen.encode_as_files_do(signal, quality)
         return self.compare.decode(self.restorer, codes, quality, step)
 
     @property

@@ -24,14 +24,13 @@ from vqc.errors import OptionError, TrainingError
 from vqc.models.base import CodecModel
 from vqc.models.config import config_to_dict
 from vqc.models.files.checkpoint import LoadedModel, load_checkpoint, save_again
-from vqc.models.files.header import codec_digest
 from vqc.models.kinds import build_prior, prior_kind_named, trainables
 from vqc.models.parts import PRIOR
 from vqc.models.prior import CodePrior
 from vqc.nn.integer import IntegerLinear, dequantized, forget_calibration, is_calibrated
 from vqc.nn.integer_conv import IntegerConv
 from vqc.training.parts.base import PartRecipe
-from vqc.training.parts.code_cache import CachedCodes, open_codes
+from vqc.training.parts.code_cache import CachedCodes, digest_for_codes, open_codes
 from vqc.training.parts.prior import PriorTask, PriorTaskConfig, described, relative_weights
 from vqc.training.recipe import Exported, check_same_settings
 from vqc.training.run import read_run
@@ -80,7 +79,7 @@ class PriorRecipe(PartRecipe):
         if not set(chosen) <= set(range(1, codec.qualities + 1)):
             raise OptionError(f"task.qualities is {list(chosen)}; {loaded.info.name} has 1 to {codec.qualities}")
         data = super().open_data(sources, settings, download=download, progress=progress)
-        digest, cut = codec_digest(loaded.info.path), {"views": settings.task.views, "piece": settings.task.piece}
+        digest, cut = digest_for_codes(loaded), {"views": settings.task.views, "piece": settings.task.piece}
         codes = {q: open_codes(codec, digest, data, q, **cut, progress=progress) for q in chosen}
         return CodeDataset(data, codec, codes)
 

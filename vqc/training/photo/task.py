@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vqc.data.batches import WHOLE, CropBatches, Prefetched, Shard, as_batch
+from vqc.data.data_source import evenly_spaced
 from vqc.data.datasets import ImageDataset
 from vqc.errors import TrainingError
 from vqc.models.config import Config, limited
@@ -127,7 +128,7 @@ class PhotoTask(Task):
         lambdas = torch.tensor(model.config.lambdas)
         self.inverse = 255**2 / lambdas
         self.weight = (lambdas / 1000) ** config.level_balance
-        photos = dataset.validation[:: max(1, len(dataset.validation) // config.validation_photos)]
+        photos = evenly_spaced(dataset.validation, config.validation_photos)
         self.held_out = list(centres(dataset, photos, config.validation_side))
         if not self.held_out:
             raise TrainingError(
