@@ -15,7 +15,6 @@ from vqc.cli.options import JsonOption, LimitOption, ThreadsOption
 from vqc.cli.vqc_file import read_file
 from vqc.data.formats import MEDIA
 from vqc.errors import MediaError, VQCError, did_you_mean
-from vqc.format.plain import AVIF
 
 if TYPE_CHECKING:
     from vqc.codec.inspect.info import FileInfo
@@ -187,6 +186,8 @@ def in_words(described: FileInfo) -> dict[str, str]:
 def model_in_words(described: FileInfo) -> dict[str, str]:
     """What made the codes, and how."""
     if not described.has_codes:
+        from vqc.format.plain import AVIF
+
         least = min(AVIF)
         kept = {
             "lossless": "kept without loss",
