@@ -112,7 +112,7 @@ def test_a_dry_run_says_what_is_to_come_and_leaves_nothing(run: Run, data: Path)
     assert not Path("runs").exists()
     words = run(*AUDIO, *SHORT, "--dry-run")
     assert "12 kbps at most" in words.out, "4,000 codes of 3 bits a second"
-    assert "starting values before, tables and figures after; their time comes on top" in words.out
+    assert "starting values before, which count; tables and figures after, whose time comes on top" in words.out
 
 
 @pytest.mark.parametrize(

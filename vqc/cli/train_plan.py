@@ -64,7 +64,7 @@ def plan_in_words(run: Run, data: Any, estimate: RunEstimate) -> dict[str, str]:
         "data": f"{data.description}, {size(data.bytes)} decoded{skipped}",
         "step": f"{step.seconds:.3g} s, {100 * step.data_share:.1f} % of it waiting for data",
         "run": f"about {steps:,} steps in {duration(steps * step.seconds)}, in {run.folder}",
-        "besides": "starting values before, tables and figures after; their time comes on top",
+        "besides": "starting values before, which count; tables and figures after, whose time comes on top",
     }
 
 

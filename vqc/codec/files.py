@@ -144,9 +144,9 @@ def decompress_file(
 
     Raises:
         ContainerError: the source is no `.vqc` file, damaged, or over the limit. OutputError: the target exists.
-        ModelNotFoundError, CheckpointError: its model is not at hand; the message names it. Or it is damaged.
-        MediaError: the source cannot be read. MissingPackageError: it is AVIF inside, which Pillow cannot read here.
+        ModelNotFoundError, CheckpointError: its model is not at hand, or damaged. MediaError: it cannot be read.
         OptionError: the format, suffix or device cannot be used, or the model has no sharp decoder.
+        MissingPackageError: it is AVIF inside, which Pillow cannot read here.
     """
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
     source = source if isinstance(source, str | os.PathLike) else read_vqc(source)
