@@ -143,10 +143,9 @@ def decompress_file(
         progress: called now and then with the share of the work that is done, 0..1.
 
     Raises:
-        ContainerError: the source is no `.vqc` file, damaged, or over the limit. OutputError: the target exists.
-        ModelNotFoundError, CheckpointError: its model is not at hand, or damaged. MediaError: it cannot be read.
-        OptionError: the format, suffix or device cannot be used, or the model has no sharp decoder.
-        MissingPackageError: it is AVIF inside, which Pillow cannot read here.
+        ContainerError: the source is no `.vqc` file, damaged, or over the limit. MediaError: it cannot be read.
+        ModelNotFoundError, CheckpointError: its model is not at hand, or damaged. OutputError: the target exists.
+        OptionError: the format, suffix or device cannot be used. MissingPackageError: it is AVIF, which Pillow lacks.
     """
     begin, part = time.perf_counter(), None if start is duration is None else TimeRange(start or 0.0, duration)
     source = source if isinstance(source, str | os.PathLike) else read_vqc(source)

@@ -23,8 +23,8 @@
     4      checksum  CRC-32 (of zlib, PNG) of all bytes before it, little-endian
 
 v is a number in LEB128: 7 bits a byte, low bits first, 128 added to all bytes but the last, no needless bytes.
-Nothing follows the checksum. A small image takes 21 bytes besides its codes, ten seconds of audio 22 (24 with an
-unusual sample rate). A photo of 640 x 480 pixels, coded with static tables at quality 4 into 9 bytes:
+Nothing follows the checksum. A small image takes 19 to 21 bytes besides its codes, ten seconds of audio 22 (24 with
+an unusual sample rate). A photo of 640 x 480 pixels, coded with static tables at quality 4 into 9 bytes:
 
     0000  56 51 43 01 03 01 04                 VQC, version 1, photo, static and no flags, quality 4
     0007  9f 1c 02 d7 55 e0                    digest of the model
